@@ -1,0 +1,1 @@
+//! Optimistic concurrency for Diesel models.
