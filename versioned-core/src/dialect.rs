@@ -1,0 +1,125 @@
+//! Which SQL a backend wants, in generic code and under `#[derive(MultiConnection)]`.
+
+use std::any::Any;
+use std::cell::Cell;
+
+use diesel::backend::Backend;
+use diesel::connection::Connection;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+/// A family of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+    /// MySQL and MariaDB.
+    Mysql,
+}
+
+/// How to tell the dialect of `DB`: implemented for the `MetadataLookup` of each backend.
+///
+/// That type is another one for PostgreSQL (`dyn PgMetadataLookup`), for SQLite and MySQL (`()`) and for the backend
+/// of every `#[derive(MultiConnection)]` (`dyn Any`), which is what keeps the implementations apart.
+#[diagnostic::on_unimplemented(
+    message = "`versioned-core` does not know the backend `{DB}`",
+    note = "turn on the feature `sqlite`, `postgres` or `mysql` of `versioned-core`",
+    note = "an enum with `#[derive(MultiConnection)]` needs the feature of each of its connections"
+)]
+pub trait Flavor<DB: Backend> {
+    /// The dialect, where the type alone tells it; `None` for a `MultiConnection`.
+    const KNOWN: Option<Dialect>;
+
+    /// The dialect of this backend value.
+    fn dialect(backend: &DB) -> Option<Dialect>;
+}
+
+macro_rules! backends {
+    ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident;)*) => {$(
+        #[cfg(feature = $feature)]
+        impl Flavor<$backend> for $lookup {
+            const KNOWN: Option<Dialect> = Some(Dialect::$dialect);
+
+            fn dialect(_: &$backend) -> Option<Dialect> {
+                Some(Dialect::$dialect)
+            }
+        }
+
+        #[cfg(feature = $feature)]
+        impl QueryFragment<$backend> for Probe<'_> {
+            fn walk_ast<'b>(&'b self, _: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
+                self.0.set(Some(Dialect::$dialect));
+                Ok(())
+            }
+        }
+    )*};
+}
+
+backends! {
+    "postgres" dyn diesel::pg::PgMetadataLookup, diesel::pg::Pg => Postgres;
+    "sqlite" (), diesel::sqlite::Sqlite => Sqlite;
+    "mysql" (), diesel::mysql::Mysql => Mysql;
+}
+
+/// `MultiConnection` dispatches every fragment that it knows, `Exists` among them, to the live variant's backend:
+/// wrapped so, a probe learns which one that is.
+impl<DB> Flavor<DB> for dyn Any
+where
+    DB: Backend<MetadataLookup = dyn Any>,
+    for<'p> diesel::dsl::exists<Probe<'p>>: QueryFragment<DB>,
+{
+    const KNOWN: Option<Dialect> = None;
+
+    fn dialect(backend: &DB) -> Option<Dialect> {
+        let seen = Cell::new(None);
+        let probe = diesel::dsl::exists(Probe(&seen));
+        // The pass itself is of no interest: it is one that needs nothing but the backend.
+        probe.is_safe_to_cache_prepared(backend).ok()?;
+        seen.get()
+    }
+}
+
+/// A fragment without SQL that notes the dialect which it is walked for.
+#[derive(Debug)]
+pub struct Probe<'a>(&'a Cell<Option<Dialect>>);
+
+impl diesel::Expression for Probe<'_> {
+    type SqlType = diesel::sql_types::Bool;
+}
+
+/// The dialect of the connection's live variant: a statement that refuses to be built, so that nothing is sent.
+pub(crate) fn ask<C, F>(conn: &mut C) -> QueryResult<Dialect>
+where
+    C: Connection,
+    F: Flavor<C::Backend> + ?Sized,
+{
+    let seen = Cell::new(None);
+    let asked = conn.execute_returning_count(&Ask::<F>(&seen, std::marker::PhantomData));
+    match (seen.get(), asked) {
+        (Some(dialect), _) => Ok(dialect),
+        (None, Err(error)) => Err(error),
+        (None, Ok(_)) => Err(diesel::result::Error::NotFound),
+    }
+}
+
+struct Ask<'a, F: ?Sized>(&'a Cell<Option<Dialect>>, std::marker::PhantomData<F>);
+
+impl<DB, F> QueryFragment<DB> for Ask<'_, F>
+where
+    DB: Backend,
+    F: Flavor<DB> + ?Sized,
+{
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.set(F::dialect(out.backend()));
+        Err(diesel::result::Error::QueryBuilderError(
+            "asked which database this is; nothing was sent".into(),
+        ))
+    }
+}
+
+impl<F: ?Sized> QueryId for Ask<'_, F> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}

@@ -1,0 +1,153 @@
+//! What can go wrong, as facts.
+
+mod classify;
+mod conflict;
+
+use std::error::Error as StdError;
+use std::fmt;
+
+pub(crate) use self::classify::is_serialization_failure;
+pub(crate) use self::conflict::Target;
+pub use self::conflict::{Conflict, ConflictKind};
+use crate::version::Token;
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation failed. Whatever it is: the model in memory is as it was before the call.
+///
+/// | variant | meaning | what to do next |
+/// | --- | --- | --- |
+/// | [`Conflict`](Error::Conflict) | somebody else was first | reload and decide again, or let [`update_with`](crate::prelude::OwnerDsl::update_with) do so |
+/// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
+/// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
+/// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
+/// | [`Database`](Error::Database) | what Diesel or the database says | as with Diesel alone |
+/// | [`Other`](Error::Other) | an error of your own, out of a closure | yours |
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The record is not at the version that was loaded, or another transaction is in the way. Nothing was written.
+    Conflict(Conflict),
+
+    /// No row has this key.
+    NotFound {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+    },
+
+    /// The record is at the last version that its type can hold. Nothing was sent to the database.
+    VersionExhausted {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+        /// The version that has no successor.
+        version: Token,
+    },
+
+    /// On MySQL and MariaDB, `create` needs a key that the database makes (`AUTO_INCREMENT`, one column): the row
+    /// could not be read back otherwise. The insertion was rolled back.
+    KeyNotGenerated {
+        /// The table.
+        table: &'static str,
+    },
+
+    /// What Diesel or the database says; a violated CHECK, UNIQUE or FOREIGN KEY constraint, for one, comes through
+    /// as it is.
+    Database(diesel::result::Error),
+
+    /// An error of the caller's own, returned from a closure.
+    Other(Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// An error of the caller's own, to be returned from a closure.
+    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Other(error.into())
+    }
+
+    /// The conflict, if it is one.
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match self {
+            Self::Conflict(conflict) => Some(conflict),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody else was first.
+    pub fn is_conflict(&self) -> bool {
+        self.conflict().is_some()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(conflict) => conflict.fmt(f),
+            Self::NotFound { table, id } => write!(f, "{table} {id} does not exist"),
+            Self::VersionExhausted { table, id, version } => write!(
+                f,
+                "{table} {id} is at version {version}, the last one that its type can hold"
+            ),
+            Self::KeyNotGenerated { table } => write!(
+                f,
+                "the database did not generate the key of the new row in {table}, which `create` needs on MySQL and \
+                 MariaDB: use an AUTO_INCREMENT key, or `insert` with a key of your own"
+            ),
+            Self::Database(error) => error.fmt(f),
+            Self::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Conflict(conflict) => StdError::source(conflict),
+            Self::Database(error) => error.source(),
+            Self::Other(error) => error.source(),
+            Self::NotFound { .. } | Self::VersionExhausted { .. } | Self::KeyNotGenerated { .. } => None,
+        }
+    }
+}
+
+/// For `?` inside of a transaction. A serialization failure, which may also come from a statement of yours or from
+/// the COMMIT, becomes a conflict of kind [`Serialization`](ConflictKind::Serialization) without a record.
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        if is_serialization_failure(&error) {
+            Self::Conflict(Conflict::serialization(None, error))
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+impl From<Conflict> for Error {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+/// Turns "no such row" into `None`, as Diesel's `optional` does for its own results.
+pub trait OptionalExt<T> {
+    /// `Ok(None)` for [`Error::NotFound`].
+    ///
+    /// # Errors
+    ///
+    /// Every other error, unchanged.
+    fn optional(self) -> Result<Option<T>>;
+}
+
+impl<T> OptionalExt<T> for Result<T> {
+    fn optional(self) -> Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

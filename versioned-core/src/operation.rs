@@ -1,0 +1,23 @@
+//! One body for each operation, written once over [`Executor`]: it decides, the fronts only execute.
+
+mod create;
+mod delete;
+mod find;
+mod insert;
+mod outcome;
+mod revise;
+mod save;
+mod settle;
+mod touch;
+mod update_with;
+mod verify;
+
+pub(crate) use self::create::create;
+pub(crate) use self::delete::{delete, delete_at};
+pub(crate) use self::find::{find, reload};
+pub(crate) use self::insert::{import, insert};
+pub(crate) use self::revise::revise_at;
+pub(crate) use self::save::save;
+pub(crate) use self::touch::{touch, touch_at};
+pub(crate) use self::update_with::update_with;
+pub(crate) use self::verify::verify;

@@ -1,0 +1,45 @@
+use super::settle::settle;
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::model::KeyColumns;
+use crate::owner::Owner;
+use crate::statement::{Create, Created, ForgetKey, NewRow, Returning};
+
+/// Inserts a row whose key and defaults the database makes, at the initial version.
+pub(crate) async fn create<M, N, X>(new: N, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    N: NewRow<M, X::Backend>,
+{
+    let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()));
+    match x.dialect::<M>().await? {
+        Dialect::Postgres | Dialect::Sqlite => {
+            let row = x.row(Returning::<_, M, X::Backend>::new(insert)).await?;
+            // Only a trigger or a rule that swallows the row gets here.
+            row.ok_or(Error::Database(diesel::result::Error::NotFound))
+        }
+        Dialect::Mysql if M::KeyColumns::SINGLE.is_none() => {
+            Err(Error::KeyNotGenerated { table: M::TABLE })
+        }
+        Dialect::Mysql => {
+            x.begin().await?;
+            let done = insert_then_read(insert, x).await;
+            settle(done, x).await
+        }
+    }
+}
+
+async fn insert_then_read<M, V, X>(insert: Create<V, M, X::Backend>, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    V: diesel::query_builder::QueryFragment<X::Backend> + diesel::query_builder::QueryId + Send,
+{
+    x.execute(ForgetKey).await?;
+    x.execute(insert).await?;
+    x.row(Created::<M, _>::new())
+        .await?
+        .ok_or(Error::KeyNotGenerated { table: M::TABLE })
+}

@@ -1,0 +1,29 @@
+use super::outcome::{guarded, next_version};
+use crate::change::{Change, Op};
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::owner::Owner;
+use crate::statement::{Delete, Guard};
+
+/// Deletes the row, if it is still at the version that was loaded. The deletion is a version of its own.
+pub(crate) async fn delete<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let next = delete_at(Guard::of(&*model), x).await?;
+    model.set_version(next);
+    Ok(Change::new(Op::Deleted, model))
+}
+
+/// Deletes the row that `guard` names; the version of the deletion.
+pub(crate) async fn delete_at<M, X>(guard: Guard<'_, M>, x: &mut X) -> Result<M::Version>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let next = next_version(guard)?;
+    let answer = x.execute(Delete::new(guard)).await;
+    guarded(guard, answer, x).await?;
+    Ok(next)
+}

@@ -1,0 +1,18 @@
+use super::outcome::next_version;
+use super::settle::written_row;
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::owner::Owner;
+use crate::statement::{Changes, Guard, Revise};
+
+/// Makes `changes` to the row that `guard` names, and answers with the row.
+pub(crate) async fn revise_at<M, X, S>(guard: Guard<'_, M>, changes: S, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    S: Changes<M, X::Backend>,
+{
+    let next = next_version(guard)?;
+    let revise = Revise::<_, M, X::Backend>::new(guard, changes.assignments(next));
+    written_row(guard, revise, x).await
+}

@@ -1,0 +1,53 @@
+use super::find::{find, find_current};
+use super::save::save;
+use crate::error::{ConflictKind, Error, Result};
+use crate::executor::Executor;
+use crate::owner::Owner;
+use crate::retry::Retry;
+use crate::statement::Record;
+
+/// Loads, changes and saves a record, again after each conflict: a change is never made to a row that was not seen.
+pub(crate) async fn update_with<M, X, F>(
+    id: &M::Id,
+    x: &mut X,
+    retry: Retry,
+    mut change: F,
+) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    F: AsyncFnMut(&mut M) -> Result<()>,
+{
+    let mut attempts = retry.attempts();
+    let mut loaded = find::<M, X>(id, x).await;
+    loop {
+        let lost = match loaded {
+            Ok(mut model) => {
+                change(&mut model).await?;
+                match save(&mut model, x).await.map(|_| ()) {
+                    Ok(()) => return Ok(model),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        if !may_retry(&lost, x) {
+            return Err(lost);
+        }
+        match attempts.next() {
+            Some(pause) => x.sleep(pause).await,
+            None => return Err(lost),
+        }
+        loaded = find_current(Record::At(id), x).await;
+    }
+}
+
+/// A stale row is there to be read again. After a serialization failure a transaction that is open is not: it must be
+/// run again as a whole, by whoever opened it.
+fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
+    match error.conflict().map(crate::error::Conflict::kind) {
+        Some(ConflictKind::Stale) => true,
+        Some(ConflictKind::Serialization) => !x.in_transaction(),
+        Some(ConflictKind::Deleted) | None => false,
+    }
+}

@@ -1,0 +1,20 @@
+use super::outcome::{failed, stale_or_deleted};
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::owner::Owner;
+use crate::statement::{FindVersion, Guard, Held};
+
+/// Checks that the row is still at the version that was loaded, and holds it there where the backend can.
+pub(crate) async fn verify<M, X>(model: &M, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let guard = Guard::of(model);
+    let look = FindVersion::<Held, M, X::Backend>::new(guard.record);
+    match x.version::<M, _>(look).await {
+        Ok(Some(found)) if found == *guard.loaded => Ok(()),
+        Ok(found) => Err(stale_or_deleted(guard, found)),
+        Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
+    }
+}

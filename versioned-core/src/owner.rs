@@ -1,0 +1,41 @@
+//! The one bound for everything that an owner can do.
+
+use diesel::backend::Backend;
+
+use crate::fetch::Fetch;
+use crate::model::{Columns, OwnerModel};
+
+/// A model in owner mode whose columns and rows fit the backend `DB`.
+///
+/// The one bound that generic code needs:
+///
+/// ```
+/// # use diesel::prelude::*;
+/// use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+///
+/// fn double<C: LoadConnection>(ticket: &mut Ticket, conn: &mut C) -> versioned_core::Result<()>
+/// where
+///     Ticket: Owner<C::Backend>,
+/// {
+///     ticket.price *= 2;
+///     ticket.save(conn)?;
+///     Ok(())
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an owner that can be stored on `{DB}`",
+    note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`, `Queryable` and `Selectable`"
+)]
+pub trait Owner<DB: Backend>: OwnerModel + Columns<DB> + Fetch<DB> {}
+
+impl<M, DB> Owner<DB> for M
+where
+    DB: Backend,
+    M: OwnerModel + Columns<DB> + Fetch<DB>,
+{
+}

@@ -1,0 +1,106 @@
+//! How often to try again, and how long to wait in between.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+/// How [`update_with_retry`](crate::prelude::OwnerDsl::update_with_retry) goes on after a conflict: a bounded number
+/// of times, after a random pause whose bound doubles each time.
+///
+/// The first two retries come without a pause: the winner has written already, and nothing is gained by waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    times: u32,
+    pause: Duration,
+    longest: Duration,
+}
+
+impl Retry {
+    /// Retries `times` times, besides the first attempt.
+    pub const fn times(times: u32) -> Self {
+        Self {
+            times,
+            pause: Duration::from_micros(250),
+            longest: Duration::from_millis(50),
+        }
+    }
+
+    /// The bound of the first pause; it doubles with each further one. 250 µs unless said otherwise.
+    #[must_use]
+    pub const fn pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// The bound that no pause exceeds. 50 ms unless said otherwise.
+    #[must_use]
+    pub const fn longest(self, longest: Duration) -> Self {
+        Self { longest, ..self }
+    }
+
+    pub(crate) fn attempts(self) -> Attempts {
+        Attempts {
+            retry: self,
+            made: 0,
+        }
+    }
+}
+
+/// 50 retries.
+impl Default for Retry {
+    fn default() -> Self {
+        Self::times(50)
+    }
+}
+
+/// The pauses before each retry, until there are no more.
+pub(crate) struct Attempts {
+    retry: Retry,
+    made: u32,
+}
+
+impl Iterator for Attempts {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        if self.made == self.retry.times {
+            return None;
+        }
+        self.made += 1;
+        Some(match self.made.checked_sub(3) {
+            None => Duration::ZERO,
+            Some(doublings) => {
+                let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+                let bound = self.retry.pause.saturating_mul(factor).min(self.retry.longest);
+                // Full jitter: two that collided do not wait equally long.
+                bound.mul_f64(random_fraction())
+            }
+        })
+    }
+}
+
+/// A number from 0 to 1, from the randomness that the standard library seeds its hash maps with: enough to part two
+/// writers, and no dependency.
+fn random_fraction() -> f64 {
+    let bits = RandomState::new().build_hasher().finish() >> 32;
+    f64::from(u32::try_from(bits).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_bounded_in_number_and_length() {
+        let retry = Retry::times(40).longest(Duration::from_millis(3));
+        let pauses: Vec<_> = retry.attempts().collect();
+        assert_eq!(pauses.len(), 40);
+        assert_eq!(pauses.get(..2), Some(&[Duration::ZERO; 2][..]));
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(3)));
+        assert_eq!(Retry::times(0).attempts().next(), None);
+    }
+
+    #[test]
+    fn two_pauses_differ() {
+        assert!((0..10).map(|_| random_fraction()).any(|fraction| fraction.to_bits() != random_fraction().to_bits()));
+    }
+}

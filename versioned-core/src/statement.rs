@@ -1,0 +1,105 @@
+//! One file for each statement: its SQL and its binds as a `QueryFragment`. Nothing here knows a connection.
+//!
+//! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
+//! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
+
+mod bump;
+mod create;
+mod delete;
+mod guard;
+mod insert;
+mod pair;
+mod revise;
+mod save;
+mod select;
+mod touch;
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::fetch::Fetch;
+
+pub use self::bump::Bump;
+pub use self::create::NewRow;
+pub(crate) use self::create::{Create, Created, ForgetKey};
+pub(crate) use self::delete::Delete;
+pub(crate) use self::guard::{Guard, Record};
+pub(crate) use self::insert::Insert;
+pub use self::revise::Changes;
+pub(crate) use self::revise::Revise;
+pub(crate) use self::save::Save;
+pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
+pub(crate) use self::touch::Touch;
+
+/// A statement whose rows have the SQL type `ST`.
+pub(crate) struct Rows<S, ST> {
+    statement: S,
+    sql_type: PhantomData<ST>,
+}
+
+impl<S, ST> Rows<S, ST> {
+    pub(crate) fn new(statement: S) -> Self {
+        Self {
+            statement,
+            sql_type: PhantomData,
+        }
+    }
+}
+
+impl<S, ST> Query for Rows<S, ST> {
+    type SqlType = ST;
+}
+
+impl<S: QueryId, ST> QueryId for Rows<S, ST> {
+    type QueryId = S::QueryId;
+    const HAS_STATIC_QUERY_ID: bool = S::HAS_STATIC_QUERY_ID;
+}
+
+impl<S, ST, DB> QueryFragment<DB> for Rows<S, ST>
+where
+    DB: Backend,
+    S: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.statement.walk_ast(out)
+    }
+}
+
+/// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
+pub(crate) struct Returning<S, M: Fetch<DB>, DB: Backend> {
+    statement: S,
+    selection: M::Selection,
+}
+
+pub(crate) enum ReturningId {}
+
+impl<S, M: Fetch<DB>, DB: Backend> Returning<S, M, DB> {
+    pub(crate) fn new(statement: S) -> Self {
+        Self {
+            statement,
+            selection: M::selection(),
+        }
+    }
+}
+
+impl<S: QueryId, M: Fetch<DB>, DB: Backend> QueryId for Returning<S, M, DB> {
+    type QueryId = (ReturningId, S::QueryId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool =
+        S::HAS_STATIC_QUERY_ID && <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
+}
+
+impl<S, M, DB> QueryFragment<DB> for Returning<S, M, DB>
+where
+    S: QueryFragment<DB>,
+    M: Fetch<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.statement.walk_ast(out.reborrow())?;
+        out.push_sql(" RETURNING ");
+        self.selection.walk_ast(out)
+    }
+}

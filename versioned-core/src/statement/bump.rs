@@ -1,0 +1,54 @@
+//! `"version" = "version" + 1`, for an ordinary Diesel update.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AsChangeset, AstPass, QueryFragment, QueryId};
+use diesel::query_source::Column;
+use diesel::result::QueryResult;
+
+use crate::model::Versioned;
+
+/// The assignment `version = version + 1`, made by [`bump`](crate::prelude::OwnerDsl::bump).
+///
+/// Not a guard: it moves the version of whatever rows the update finds, so that copies loaded before are stale.
+pub struct Bump<M>(PhantomData<fn() -> M>);
+
+impl<M> Bump<M> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M: Versioned> AsChangeset for Bump<M> {
+    type Target = M::Table;
+    type Changeset = Self;
+
+    fn as_changeset(self) -> Self {
+        self
+    }
+}
+
+pub enum BumpId {}
+
+impl<M: Versioned> QueryId for Bump<M> {
+    type QueryId = (BumpId, M::Static);
+}
+
+impl<M: Versioned, DB: Backend> QueryFragment<DB> for Bump<M> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let version = <M::VersionColumn as Column>::NAME;
+        out.push_identifier(version)?;
+        out.push_sql(" = ");
+        out.push_identifier(version)?;
+        out.push_sql(" + 1");
+        Ok(())
+    }
+}
+
+impl<M> fmt::Debug for Bump<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bump")
+    }
+}

@@ -1,0 +1,135 @@
+//! `INSERT INTO "tickets" (..) VALUES (..)` of any Diesel `Insertable`, with the version added.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::insertable::Insertable;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use super::pair::WithVersion;
+use crate::fetch::Fetch;
+use crate::model::{KeyColumns, Versioned};
+
+/// A row that [`create`](crate::prelude::OwnerDsl::create) can insert for `M`: any Diesel `Insertable` for its table that leaves the version out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be inserted as a new row of `{M}` on `{DB}`",
+    note = "give what Diesel's `.values(..)` takes for one row: a struct that derives `Insertable`, or a tuple of `column.eq(value)`",
+    note = "leave the version column out of it: `create` adds it"
+)]
+pub trait NewRow<M: Versioned, DB: Backend> {
+    /// What Diesel makes of the values and the version.
+    type Values: QueryFragment<DB> + QueryId + Send;
+
+    /// The values, with the version `first`.
+    fn values(self, first: M::Version) -> Self::Values;
+}
+
+impl<N, M, DB, P, V> NewRow<M, DB> for N
+where
+    DB: Backend,
+    M: Versioned,
+    N: WithVersion<M, Pair = P>,
+    P: Insertable<M::Table, Values = V>,
+    V: QueryFragment<DB> + QueryId + Send,
+{
+    type Values = V;
+
+    fn values(self, first: M::Version) -> V {
+        self.with_version(first).values()
+    }
+}
+
+pub(crate) struct Create<V, M: Fetch<DB>, DB: Backend> {
+    source: M::Source,
+    values: V,
+}
+
+impl<V, M: Fetch<DB>, DB: Backend> Create<V, M, DB> {
+    pub(crate) fn new(values: V) -> Self {
+        Self {
+            source: M::source(),
+            values,
+        }
+    }
+}
+
+pub(crate) enum CreateId {}
+
+impl<V: QueryId, M: Fetch<DB>, DB: Backend> QueryId for Create<V, M, DB> {
+    type QueryId = (CreateId, V::QueryId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = V::HAS_STATIC_QUERY_ID;
+}
+
+impl<V, M, DB> QueryFragment<DB> for Create<V, M, DB>
+where
+    V: QueryFragment<DB>,
+    M: Fetch<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" ");
+        self.values.walk_ast(out)
+    }
+}
+
+/// `DO LAST_INSERT_ID(0)`: forgets the key that an earlier INSERT of this session generated, which would otherwise
+/// be taken for the key of one that generates none. MySQL and MariaDB.
+pub(crate) struct ForgetKey;
+
+impl QueryId for ForgetKey {
+    type QueryId = Self;
+}
+
+impl<DB: Backend> QueryFragment<DB> for ForgetKey {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DO LAST_INSERT_ID(0)");
+        Ok(())
+    }
+}
+
+/// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row whose key the INSERT before generated. MySQL
+/// and MariaDB.
+pub(crate) struct Created<M: Fetch<DB>, DB: Backend> {
+    selection: M::Selection,
+    source: M::Source,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Fetch<DB>, DB: Backend> Created<M, DB> {
+    pub(crate) fn new() -> Self {
+        Self {
+            selection: M::selection(),
+            source: M::source(),
+            model: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum CreatedId {}
+
+impl<M: Fetch<DB>, DB: Backend> QueryId for Created<M, DB> {
+    type QueryId = (CreatedId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
+}
+
+impl<M: Fetch<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.selection.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" WHERE ");
+        match M::KeyColumns::SINGLE {
+            Some(column) => {
+                out.push_identifier(column)?;
+                out.push_sql(" = LAST_INSERT_ID()");
+            }
+            // No single column, so no key that the database makes.
+            None => out.push_sql("FALSE"),
+        }
+        Ok(())
+    }
+}

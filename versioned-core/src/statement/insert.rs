@@ -1,0 +1,47 @@
+//! `INSERT INTO "tickets" ("id", "title", "version") VALUES ($1, $2, $3)`
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::model::{Clause, Conversions, Walk};
+use crate::owner::Owner;
+
+pub(crate) struct Insert<'a, M: Owner<DB>, DB: Backend> {
+    source: M::Source,
+    model: &'a M,
+    version: &'a M::Version,
+    conversions: Conversions,
+}
+
+impl<'a, M: Owner<DB>, DB: Backend> Insert<'a, M, DB> {
+    pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
+        Self {
+            source: M::source(),
+            model,
+            version,
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+pub(crate) enum InsertId {}
+
+impl<M: Owner<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
+    type QueryId = (InsertId, M::Static);
+}
+
+impl<M: Owner<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO ");
+        self.source.walk_ast(out.reborrow())?;
+        for (before, clause) in [(" (", Clause::Names), (") VALUES (", Clause::Values)] {
+            out.push_sql(before);
+            let mut walk = Walk::new(out.reborrow(), &self.conversions, clause);
+            self.model.columns(&mut walk)?;
+            M::version_column(self.version, &mut walk)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! `UPDATE "tickets" SET "title" = $1, "version" = $2 WHERE "id" = $3 AND "version" = $4`
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use super::Guard;
+use crate::model::{Clause, Conversions, Walk};
+use crate::owner::Owner;
+
+pub(crate) struct Save<'a, M: Owner<DB>, DB: Backend> {
+    source: M::Source,
+    model: &'a M,
+    next: &'a M::Version,
+    guard: Guard<'a, M>,
+    conversions: Conversions,
+}
+
+impl<'a, M: Owner<DB>, DB: Backend> Save<'a, M, DB> {
+    pub(crate) fn new(model: &'a M, next: &'a M::Version) -> Self {
+        Self {
+            source: M::source(),
+            model,
+            next,
+            guard: Guard::of(model),
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+pub(crate) enum SaveId {}
+
+impl<M: Owner<DB>, DB: Backend> QueryId for Save<'_, M, DB> {
+    type QueryId = (SaveId, M::Static);
+}
+
+impl<M: Owner<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" SET ");
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::Assignments);
+        self.model.columns(&mut walk)?;
+        M::version_column(self.next, &mut walk)?;
+        self.guard.condition(&self.conversions, out)
+    }
+}

@@ -1,0 +1,155 @@
+//! `SELECT "tickets"."id", .. FROM "tickets" WHERE "id" = $1`, and the same for the version alone.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_source::Column;
+use diesel::result::QueryResult;
+
+use super::Record;
+use crate::dialect::{Dialect, Flavor};
+use crate::model::{Columns, Conversions};
+use crate::fetch::Fetch;
+
+/// Which state of the row a SELECT sees, and whether it keeps others from changing it.
+pub(crate) trait Reading: 'static {
+    /// What stands at the end of the statement.
+    fn suffix(dialect: Option<Dialect>) -> &'static str;
+}
+
+/// The row as an ordinary SELECT of this transaction sees it.
+pub(crate) enum AsSnapshot {}
+
+impl Reading for AsSnapshot {
+    fn suffix(_: Option<Dialect>) -> &'static str {
+        ""
+    }
+}
+
+/// The row as it is now. InnoDB reads from the transaction's snapshot, which may still show the version that a guard
+/// has just failed to find; only a locking read sees the row that the guard saw.
+pub(crate) enum Current {}
+
+impl Reading for Current {
+    fn suffix(dialect: Option<Dialect>) -> &'static str {
+        match dialect {
+            Some(Dialect::Mysql) => " FOR UPDATE",
+            Some(Dialect::Postgres | Dialect::Sqlite) | None => "",
+        }
+    }
+}
+
+/// The row as it is now, held as it is until the transaction ends; others may hold it too.
+///
+/// `SQLite` locks the whole database, not rows.
+pub(crate) enum Held {}
+
+impl Reading for Held {
+    fn suffix(dialect: Option<Dialect>) -> &'static str {
+        match dialect {
+            Some(Dialect::Postgres) => " FOR SHARE",
+            // What both MySQL and MariaDB understand.
+            Some(Dialect::Mysql) => " LOCK IN SHARE MODE",
+            Some(Dialect::Sqlite) | None => "",
+        }
+    }
+}
+
+/// Loads a row.
+pub(crate) struct Find<'a, R, M: Fetch<DB>, DB: Backend> {
+    select: Select<'a, R, M, DB>,
+    selection: M::Selection,
+}
+
+impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Find<'a, R, M, DB> {
+    pub(crate) fn new(record: Record<'a, M>) -> Self {
+        Self {
+            select: Select::new(record),
+            selection: M::selection(),
+        }
+    }
+}
+
+pub(crate) enum FindId {}
+
+impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for Find<'_, R, M, DB> {
+    type QueryId = (FindId, R, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
+}
+
+impl<R, M, DB> QueryFragment<DB> for Find<'_, R, M, DB>
+where
+    R: Reading,
+    M: Columns<DB> + Fetch<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.selection.walk_ast(out.reborrow())?;
+        self.select.walk(out)
+    }
+}
+
+/// Loads the version of a row.
+pub(crate) struct FindVersion<'a, R, M: Fetch<DB>, DB: Backend> {
+    select: Select<'a, R, M, DB>,
+}
+
+impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindVersion<'a, R, M, DB> {
+    pub(crate) fn new(record: Record<'a, M>) -> Self {
+        Self {
+            select: Select::new(record),
+        }
+    }
+}
+
+pub(crate) enum FindVersionId {}
+
+impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for FindVersion<'_, R, M, DB> {
+    type QueryId = (FindVersionId, R, M::Static);
+}
+
+impl<R, M, DB> QueryFragment<DB> for FindVersion<'_, R, M, DB>
+where
+    R: Reading,
+    M: Columns<DB> + Fetch<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        out.push_identifier(<M::VersionColumn as Column>::NAME)?;
+        self.select.walk(out)
+    }
+}
+
+/// What both have in common: all that follows the selection.
+struct Select<'a, R, M: Fetch<DB>, DB: Backend> {
+    source: M::Source,
+    record: Record<'a, M>,
+    conversions: Conversions,
+    reading: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
+    fn new(record: Record<'a, M>) -> Self {
+        Self {
+            source: M::source(),
+            record,
+            conversions: Conversions::default(),
+            reading: PhantomData,
+        }
+    }
+
+    fn walk<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        M: Columns<DB>,
+    {
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        self.record.condition(&self.conversions, out.reborrow())?;
+        let dialect = M::On::dialect(out.backend());
+        out.push_sql(R::suffix(dialect));
+        Ok(())
+    }
+}

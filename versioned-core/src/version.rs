@@ -1,0 +1,155 @@
+//! Version tokens: what the guard compares, and how it moves.
+
+#[cfg(any(feature = "chrono", feature = "time"))]
+mod timestamp;
+#[cfg(feature = "uuid")]
+mod uuid;
+
+use std::fmt;
+
+#[cfg(any(feature = "chrono", feature = "time"))]
+pub use self::timestamp::{Precision, TimestampVersion};
+
+/// The type of a version field.
+///
+/// Implemented for `i16`, `i32` and `i64` (counters, the right choice for nearly everyone), for newtypes of them
+/// through `#[derive(SequentialVersion)]`, for timestamps (features `chrono` and `time`) and for
+/// `uuid::Uuid` (feature `uuid`).
+///
+/// A counter is the strong guard: it also numbers the record's events, so that a replica can tell the next one from
+/// a gap. A timestamp depends on clocks and on the precision of its column; a random token says only *that* the row
+/// changed, not by how much. Both guard an owner; neither can feed a dependent.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the type of a version field",
+    label = "not a version",
+    note = "use `i64` (or `i32`, `i16`) and a NOT NULL column; a newtype of these derives `SequentialVersion`",
+    note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`"
+)]
+pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
+    /// The version of a record that was just created.
+    fn initial() -> Self;
+
+    /// The version after this one; `None` when there is none, because the type is at its maximum.
+    fn next(&self) -> Option<Self>;
+
+    /// This version without its type, as errors carry it.
+    fn token(&self) -> Token;
+}
+
+/// A version that counts: each one is its predecessor plus one.
+///
+/// Only such versions can feed a dependent, which tells the next event from a gap by the number.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not count: a sequential version is needed here",
+    label = "not a sequential version",
+    note = "use `i64`, `i32`, `i16` or a newtype of one of them with `#[derive(SequentialVersion)]`"
+)]
+pub trait SequentialVersion: Version {
+    /// The version with this number: the first one of a record under `#[versioned(initial = ..)]`.
+    fn starting_at(first: i16) -> Self;
+}
+
+macro_rules! counters {
+    ($($integer:ty)*) => {$(
+        impl Version for $integer {
+            fn initial() -> Self {
+                1
+            }
+
+            fn next(&self) -> Option<Self> {
+                self.checked_add(1)
+            }
+
+            fn token(&self) -> Token {
+                Token::Number((*self).into())
+            }
+        }
+
+        impl SequentialVersion for $integer {
+            fn starting_at(first: i16) -> Self {
+                first.into()
+            }
+        }
+    )*};
+}
+
+counters!(i16 i32 i64);
+
+/// A version without its type: what a [`Conflict`](crate::Conflict) carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Token {
+    /// A counter.
+    Number(i64),
+    /// A timestamp, in microseconds since 1970-01-01 00:00 UTC.
+    Micros(i64),
+    /// A UUID, as its 128 bits.
+    Uuid(u128),
+}
+
+impl Token {
+    /// The number of a counter; `None` for the other tokens.
+    pub fn number(self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Micros(_) | Self::Uuid(_) => None,
+        }
+    }
+}
+
+impl From<i64> for Token {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl PartialEq<i64> for Token {
+    fn eq(&self, other: &i64) -> bool {
+        self.number() == Some(*other)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Micros(micros) => write!(f, "{micros} µs"),
+            Self::Uuid(bits) => {
+                let hex = format!("{bits:032x}");
+                let mut rest = hex.as_str();
+                for (position, length) in [8, 4, 4, 4, 12].into_iter().enumerate() {
+                    let (part, after) = rest.split_at(length);
+                    if position > 0 {
+                        f.write_str("-")?;
+                    }
+                    f.write_str(part)?;
+                    rest = after;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_start_at_one_and_stop_at_their_maximum() {
+        assert_eq!(i64::initial(), 1);
+        assert_eq!(Version::next(&7_i32), Some(8));
+        assert_eq!(Version::next(&i16::MAX), None);
+        assert_eq!(Version::next(&i32::MAX), None);
+        assert_eq!(Version::next(&i64::MAX), None);
+    }
+
+    #[test]
+    fn tokens_print_as_their_type_does() {
+        assert_eq!(Token::Number(7).to_string(), "7");
+        assert_eq!(
+            Token::Uuid(0x1234_5678_9abc_def0_1122_3344_5566_7788).to_string(),
+            "12345678-9abc-def0-1122-334455667788"
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Timestamps: the weak guard, made strictly increasing.
+
+use super::{Token, Version};
+
+/// What a timestamp column keeps: a version is cut to it before it is written, so that memory and row agree.
+///
+/// A version of microseconds in a column of seconds (MySQL's `DATETIME` without `(6)`) would come back as another
+/// value than the one in memory, and every second save would be refused. Named by
+/// `#[versioned(version, precision = "seconds")]` on the field; the default is microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// `DATETIME(6)`, PostgreSQL's `timestamp`.
+    Micros,
+    /// `DATETIME(3)`.
+    Millis,
+    /// `DATETIME`.
+    Seconds,
+}
+
+impl Precision {
+    /// How many microseconds one tick has.
+    const fn micros(self) -> i64 {
+        match self {
+            Self::Micros => 1,
+            Self::Millis => 1_000,
+            Self::Seconds => 1_000_000,
+        }
+    }
+}
+
+/// A version that is a point in time.
+///
+/// It always moves forward: the next one is the clock's time or one tick after the loaded one, whichever is later,
+/// so that two saves within one tick, or a clock that was set back, cannot produce the version that is there already.
+/// What a clock cannot give: two *owners* that save the same loaded row within one tick still exclude each other
+/// (the guard is in the statement), but a row that is deleted and made again may carry a time that somebody knew.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a timestamp: `precision` is for timestamp versions only"
+)]
+pub trait TimestampVersion: Version {
+    /// Microseconds since 1970-01-01 00:00 UTC.
+    fn micros(&self) -> Option<i64>;
+
+    /// The time at these microseconds; `None` outside of the type's range.
+    fn at_micros(micros: i64) -> Option<Self>;
+
+    /// The clock's time, in microseconds.
+    fn clock() -> i64;
+
+    /// The first version, cut to `precision`.
+    fn first(precision: Precision) -> Self;
+
+    /// The version after this one, cut to `precision`.
+    fn after(&self, precision: Precision) -> Option<Self> {
+        let tick = precision.micros();
+        let now = cut(Self::clock(), tick);
+        let soonest = cut(self.micros()?, tick).checked_add(tick)?;
+        Self::at_micros(now.max(soonest))
+    }
+}
+
+const fn cut(micros: i64, tick: i64) -> i64 {
+    micros - micros.rem_euclid(tick)
+}
+
+macro_rules! timestamp {
+    ($(#[$docs:meta])* $type:ty { now: $now:expr, micros: $micros:expr, at: $at:expr $(,)? }) => {
+        $(#[$docs])*
+        impl Version for $type {
+            fn initial() -> Self {
+                Self::first(Precision::Micros)
+            }
+
+            fn next(&self) -> Option<Self> {
+                self.after(Precision::Micros)
+            }
+
+            fn token(&self) -> Token {
+                Token::Micros(self.micros().unwrap_or(i64::MAX))
+            }
+        }
+
+        impl TimestampVersion for $type {
+            fn micros(&self) -> Option<i64> {
+                let micros: fn(&Self) -> Option<i64> = $micros;
+                micros(self)
+            }
+
+            fn at_micros(micros: i64) -> Option<Self> {
+                let at: fn(i64) -> Option<Self> = $at;
+                at(micros)
+            }
+
+            fn clock() -> i64 {
+                let now: Self = $now;
+                now.micros().unwrap_or(i64::MAX)
+            }
+
+            fn first(precision: Precision) -> Self {
+                let now: Self = $now;
+                now.micros()
+                    .and_then(|micros| Self::at_micros(cut(micros, precision.micros())))
+                    .unwrap_or(now)
+            }
+        }
+    };
+}
+
+#[cfg(feature = "chrono")]
+timestamp! {
+    /// UTC.
+    chrono::NaiveDateTime {
+        now: chrono::Utc::now().naive_utc(),
+        micros: |time| Some(time.and_utc().timestamp_micros()),
+        at: |micros| chrono::DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc()),
+    }
+}
+
+#[cfg(feature = "chrono")]
+timestamp! {
+    chrono::DateTime<chrono::Utc> {
+        now: chrono::Utc::now(),
+        micros: |time| Some(time.timestamp_micros()),
+        at: chrono::DateTime::from_timestamp_micros,
+    }
+}
+
+#[cfg(feature = "time")]
+timestamp! {
+    time::OffsetDateTime {
+        now: Self::now_utc(),
+        micros: |time| i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000)).ok(),
+        at: |micros| Self::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok(),
+    }
+}
+
+#[cfg(feature = "time")]
+timestamp! {
+    /// UTC.
+    time::PrimitiveDateTime {
+        now: {
+            let now = time::OffsetDateTime::now_utc();
+            Self::new(now.date(), now.time())
+        },
+        micros: |time| time.assume_utc().micros(),
+        at: |micros| {
+            let time = time::OffsetDateTime::at_micros(micros)?;
+            Some(Self::new(time.date(), time.time()))
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moves_forward<T: TimestampVersion + PartialOrd>() {
+        let first = T::initial();
+        let second = first.next().unwrap();
+        let third = second.next().unwrap();
+        assert!(first < second && second < third, "{first:?} {second:?} {third:?}");
+
+        let tomorrow = T::at_micros(T::clock() + 86_400_000_000).unwrap();
+        let after = tomorrow.next().unwrap();
+        assert_eq!(after.micros().unwrap(), tomorrow.micros().unwrap() + 1, "the clock is behind: one tick on");
+
+        let seconds = tomorrow.after(Precision::Seconds).unwrap();
+        assert_eq!(seconds.micros().unwrap() % 1_000_000, 0);
+        assert!(tomorrow < seconds);
+        let millis = T::first(Precision::Millis);
+        assert_eq!(millis.micros().unwrap() % 1_000, 0);
+    }
+
+    #[cfg(feature = "chrono")]
+    #[test]
+    fn chrono_moves_forward() {
+        moves_forward::<chrono::NaiveDateTime>();
+        moves_forward::<chrono::DateTime<chrono::Utc>>();
+        assert_eq!(chrono::NaiveDateTime::MAX.next(), None);
+    }
+
+    #[cfg(feature = "time")]
+    #[test]
+    fn time_moves_forward() {
+        moves_forward::<time::OffsetDateTime>();
+        moves_forward::<time::PrimitiveDateTime>();
+        assert_eq!(time::PrimitiveDateTime::MAX.next(), None);
+    }
+}
