@@ -1,5 +1,7 @@
 //! Transactions after whose rollback the versions in memory are what they were before.
 
+use std::marker::PhantomData;
+
 use diesel::connection::Connection;
 
 use crate::model::Versioned;
@@ -44,11 +46,9 @@ where
     E: From<diesel::result::Error>,
 {
     let mut guard = models.remember();
-    let done = conn.transaction(|conn| body(conn, M::lend(&mut guard)));
-    if done.is_ok() {
-        M::keep(guard);
-    }
-    done
+    let done = conn.transaction(|conn| body(conn, guard.lend()))?;
+    guard.keep();
+    Ok(done)
 }
 
 /// The models that a [`transaction`] is about: `&mut` one, a slice of them, or a tuple of such.
@@ -60,29 +60,164 @@ pub trait Models {
     /// The shape of the models, without their lifetime.
     type Family: Family;
 
-    /// The models and their versions before the transaction; puts them back when it is dropped.
-    type Guard;
+    /// The models, and their versions before the transaction.
+    type Guard: Restore<Family = Self::Family>;
 
     /// Notes the versions.
     fn remember(self) -> Self::Guard;
-
-    /// The models, for the body.
-    fn lend(guard: &mut Self::Guard) -> <Self::Family as Family>::Each<'_>;
-
-    /// The transaction has committed: the versions stay.
-    fn keep(guard: Self::Guard);
 }
 
 /// A shape of models that can be lent for any lifetime.
+///
+/// (A lifetime parameter on [`Models`] itself would make the compiler ask for `'static` models.)
 pub trait Family: 'static {
     /// The models, lent for `'s`.
     type Each<'s>;
 }
 
-/// The shape of `&mut T`.
-#[derive(Debug)]
-pub struct One<T>(std::marker::PhantomData<T>);
+/// Models whose versions are put back when this is dropped, unless they were [kept](Restore::keep).
+pub trait Restore {
+    /// The shape of the models.
+    type Family: Family;
 
-/// The shape of `&mut [T]`.
+    /// The models, for the body.
+    fn lend(&mut self) -> <Self::Family as Family>::Each<'_>;
+
+    /// The transaction has committed: the versions stay.
+    fn keep(self);
+}
+
+/// `&mut T`
 #[derive(Debug)]
-pub struct Many<T>(std::marker::PhantomData<T>);
+pub struct One<T>(PhantomData<T>);
+
+impl<T: Versioned + 'static> Family for One<T> {
+    type Each<'s> = &'s mut T;
+}
+
+/// A model, and its version before the transaction.
+#[derive(Debug)]
+pub struct OneGuard<'a, T: Versioned> {
+    model: &'a mut T,
+    before: Option<T::Version>,
+}
+
+impl<'a, T: Versioned + 'static> Models for &'a mut T {
+    type Family = One<T>;
+    type Guard = OneGuard<'a, T>;
+
+    fn remember(self) -> OneGuard<'a, T> {
+        OneGuard {
+            before: Some(self.version()),
+            model: self,
+        }
+    }
+}
+
+impl<T: Versioned + 'static> Restore for OneGuard<'_, T> {
+    type Family = One<T>;
+
+    fn lend(&mut self) -> &mut T {
+        self.model
+    }
+
+    fn keep(mut self) {
+        self.before = None;
+    }
+}
+
+impl<T: Versioned> Drop for OneGuard<'_, T> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.model.set_version(before);
+        }
+    }
+}
+
+/// `&mut [T]`
+#[derive(Debug)]
+pub struct Many<T>(PhantomData<T>);
+
+impl<T: Versioned + 'static> Family for Many<T> {
+    type Each<'s> = &'s mut [T];
+}
+
+/// Models, and their versions before the transaction.
+#[derive(Debug)]
+pub struct ManyGuard<'a, T: Versioned> {
+    models: &'a mut [T],
+    before: Vec<T::Version>,
+}
+
+impl<'a, T: Versioned + 'static> Models for &'a mut [T] {
+    type Family = Many<T>;
+    type Guard = ManyGuard<'a, T>;
+
+    fn remember(self) -> ManyGuard<'a, T> {
+        ManyGuard {
+            before: self.iter().map(Versioned::version).collect(),
+            models: self,
+        }
+    }
+}
+
+impl<T: Versioned + 'static> Restore for ManyGuard<'_, T> {
+    type Family = Many<T>;
+
+    fn lend(&mut self) -> &mut [T] {
+        self.models
+    }
+
+    fn keep(mut self) {
+        self.before.clear();
+    }
+}
+
+impl<T: Versioned> Drop for ManyGuard<'_, T> {
+    fn drop(&mut self) {
+        for (model, before) in self.models.iter_mut().zip(self.before.drain(..)) {
+            model.set_version(before);
+        }
+    }
+}
+
+macro_rules! tuples {
+    ($($models:ident)+) => {
+        impl<$($models: Family),+> Family for ($($models,)+) {
+            type Each<'s> = ($($models::Each<'s>,)+);
+        }
+
+        impl<$($models: Models),+> Models for ($($models,)+) {
+            type Family = ($($models::Family,)+);
+            type Guard = ($($models::Guard,)+);
+
+            #[allow(non_snake_case, reason = "a part is named after its type")]
+            fn remember(self) -> Self::Guard {
+                let ($($models,)+) = self;
+                ($($models.remember(),)+)
+            }
+        }
+
+        impl<$($models: Restore),+> Restore for ($($models,)+) {
+            type Family = ($($models::Family,)+);
+
+            #[allow(non_snake_case, reason = "a part is named after its type")]
+            fn lend(&mut self) -> <Self::Family as Family>::Each<'_> {
+                let ($($models,)+) = self;
+                ($($models.lend(),)+)
+            }
+
+            #[allow(non_snake_case, reason = "a part is named after its type")]
+            fn keep(self) {
+                let ($($models,)+) = self;
+                $($models.keep();)+
+            }
+        }
+    };
+}
+
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);

@@ -30,6 +30,7 @@ impl<M: Versioned> AsChangeset for Bump<M> {
     }
 }
 
+#[derive(Debug)]
 pub enum BumpId {}
 
 impl<M: Versioned> QueryId for Bump<M> {
