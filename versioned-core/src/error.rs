@@ -109,7 +109,9 @@ impl StdError for Error {
             Self::Conflict(conflict) => StdError::source(conflict),
             Self::Database(error) => error.source(),
             Self::Other(error) => error.source(),
-            Self::NotFound { .. } | Self::VersionExhausted { .. } | Self::KeyNotGenerated { .. } => None,
+            Self::NotFound { .. }
+            | Self::VersionExhausted { .. }
+            | Self::KeyNotGenerated { .. } => None,
         }
     }
 }

@@ -122,7 +122,8 @@ where
     for row in conn.load(Rows::<S, ST>::new(statement))? {
         let row = row?;
         if first.is_none() {
-            let value = T::build_from_row(&row).map_err(diesel::result::Error::DeserializationError)?;
+            let value =
+                T::build_from_row(&row).map_err(diesel::result::Error::DeserializationError)?;
             first = Some(value);
         }
     }

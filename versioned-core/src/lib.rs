@@ -30,7 +30,7 @@ pub mod prelude {
     pub use crate::blocking::OwnerDsl;
     pub use crate::owner::Owner;
     pub use crate::transaction::transaction;
+    pub use diesel::connection::LoadConnection;
     #[cfg(feature = "derive")]
     pub use versioned_derive::{Versioned, version_field};
-    pub use diesel::connection::LoadConnection;
 }

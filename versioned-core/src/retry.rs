@@ -70,7 +70,11 @@ impl Iterator for Attempts {
             None => Duration::ZERO,
             Some(doublings) => {
                 let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-                let bound = self.retry.pause.saturating_mul(factor).min(self.retry.longest);
+                let bound = self
+                    .retry
+                    .pause
+                    .saturating_mul(factor)
+                    .min(self.retry.longest);
                 // Full jitter: two that collided do not wait equally long.
                 bound.mul_f64(random_fraction())
             }
@@ -95,12 +99,20 @@ mod tests {
         let pauses: Vec<_> = retry.attempts().collect();
         assert_eq!(pauses.len(), 40);
         assert_eq!(pauses.get(..2), Some(&[Duration::ZERO; 2][..]));
-        assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(3)));
+        assert!(
+            pauses
+                .iter()
+                .all(|pause| *pause <= Duration::from_millis(3))
+        );
         assert_eq!(Retry::times(0).attempts().next(), None);
     }
 
     #[test]
     fn two_pauses_differ() {
-        assert!((0..10).map(|_| random_fraction()).any(|fraction| fraction.to_bits() != random_fraction().to_bits()));
+        assert!(
+            (0..10)
+                .map(|_| random_fraction())
+                .any(|fraction| fraction.to_bits() != random_fraction().to_bits())
+        );
     }
 }

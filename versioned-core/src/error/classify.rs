@@ -11,7 +11,9 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 pub(crate) fn is_serialization_failure(error: &Error) -> bool {
     match error {
         Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
-        Error::DatabaseError(DatabaseErrorKind::Unknown, information) => is_known_text(information.as_ref()),
+        Error::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+            is_known_text(information.as_ref())
+        }
         Error::RollbackErrorOnCommit { commit_error, .. } => is_serialization_failure(commit_error),
         _ => false,
     }
@@ -73,7 +75,9 @@ mod tests {
     #[test]
     fn other_errors_are_not() {
         assert!(!is_serialization_failure(&Error::NotFound));
-        assert!(!is_serialization_failure(&unknown("no such table: tickets")));
+        assert!(!is_serialization_failure(&unknown(
+            "no such table: tickets"
+        )));
         assert!(!is_serialization_failure(&Error::DatabaseError(
             DatabaseErrorKind::UniqueViolation,
             Box::new("deadlock detected".to_owned()),

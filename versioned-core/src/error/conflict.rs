@@ -28,7 +28,11 @@ pub(crate) struct Target {
 
 /// A write that lost against another one. Nothing of it was written, and the model in memory is as it was.
 #[derive(Debug)]
-pub struct Conflict {
+pub struct Conflict(Box<Facts>);
+
+/// Behind a pointer, so that a `Result` stays small on the good path.
+#[derive(Debug)]
+struct Facts {
     kind: ConflictKind,
     target: Option<Target>,
     found: Option<Token>,
@@ -38,7 +42,7 @@ pub struct Conflict {
 impl Conflict {
     /// The guard did not find the row; a look at it found `found`.
     pub(crate) fn refused(target: Target, found: Option<Token>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             kind: if found.is_some() {
                 ConflictKind::Stale
             } else {
@@ -47,67 +51,69 @@ impl Conflict {
             target: Some(target),
             found,
             cause: None,
-        }
+        }))
     }
 
     /// The database said `cause`.
     pub(crate) fn serialization(target: Option<Target>, cause: diesel::result::Error) -> Self {
-        Self {
+        Self(Box::new(Facts {
             kind: ConflictKind::Serialization,
             target,
             found: None,
             cause: Some(cause),
-        }
+        }))
     }
 
     /// How the write lost.
     pub fn kind(&self) -> ConflictKind {
-        self.kind
+        self.0.kind
     }
 
     /// The table; none where the failure was not that of one write (a COMMIT, a statement of the caller's own).
     pub fn table(&self) -> Option<&'static str> {
-        self.target.as_ref().map(|target| target.table)
+        self.0.target.as_ref().map(|target| target.table)
     }
 
     /// The record's key as text; the parts of a composite key are separated by commas.
     pub fn id(&self) -> Option<&str> {
-        self.target.as_ref().map(|target| target.id.as_str())
+        self.0.target.as_ref().map(|target| target.id.as_str())
     }
 
     /// The version that the write expected: the one that was loaded, or that the client sent.
     pub fn expected(&self) -> Option<Token> {
-        self.target.as_ref().and_then(|target| target.expected)
+        self.0.target.as_ref().and_then(|target| target.expected)
     }
 
     /// The version that a look at the row found after the write had failed. It is what that look saw: the row may
     /// have moved on since. None where the row was gone, or where the transaction could not look any more.
     pub fn found(&self) -> Option<Token> {
-        self.found
+        self.0.found
     }
 
     /// What the database said, for a conflict of kind [`Serialization`](ConflictKind::Serialization).
     pub fn cause(&self) -> Option<&diesel::result::Error> {
-        self.cause.as_ref()
+        self.0.cause.as_ref()
     }
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(target) = &self.target {
+        if let Some(target) = &self.0.target {
             write!(f, "{} {} ", target.table, target.id)?;
         }
-        match self.kind {
+        match self.0.kind {
             ConflictKind::Stale => f.write_str("is stale")?,
             ConflictKind::Deleted => f.write_str("was deleted")?,
             ConflictKind::Serialization => f.write_str("another transaction was first")?,
         }
-        match (self.expected(), self.found) {
-            (Some(expected), Some(found)) => write!(f, ": expected version {expected}, found {found}"),
+        match (self.expected(), self.0.found) {
+            (Some(expected), Some(found)) => {
+                write!(f, ": expected version {expected}, found {found}")
+            }
             (Some(expected), None) => write!(f, ": expected version {expected}"),
             (None, _) => Ok(()),
         }?;
-        match &self.cause {
+        match &self.0.cause {
             Some(cause) => write!(f, " ({cause})"),
             None => Ok(()),
         }

@@ -5,13 +5,14 @@ use crate::executor::Executor;
 use crate::model::Versioned;
 use crate::owner::Owner;
 use crate::statement::{Current, FindVersion, Guard, Record};
+use crate::version::Version;
 
 /// The version after the guard's, found before any SQL.
 pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Version> {
     M::next_version(guard.loaded).ok_or_else(|| Error::VersionExhausted {
         table: M::TABLE,
         id: guard.record.key_text(),
-        version: crate::version::Version::token(guard.loaded),
+        version: guard.loaded.token(),
     })
 }
 
@@ -40,7 +41,7 @@ where
 {
     let look = FindVersion::<Current, M, X::Backend>::new(guard.record);
     match x.version::<M, _>(look).await {
-        Ok(found) => stale_or_deleted(guard, found),
+        Ok(found) => stale_or_deleted(guard, found.as_ref()),
         Err(error) => failed(guard.record, Some(guard.loaded), error),
     }
 }
@@ -48,9 +49,9 @@ where
 /// The conflict of a row that is at `found`, or gone.
 pub(super) fn stale_or_deleted<M: Versioned>(
     guard: Guard<'_, M>,
-    found: Option<M::Version>,
+    found: Option<&M::Version>,
 ) -> Error {
-    let found = found.as_ref().map(crate::version::Version::token);
+    let found = found.map(Version::token);
     Conflict::refused(target(guard.record, Some(guard.loaded)), found).into()
 }
 
@@ -71,6 +72,6 @@ fn target<M: Versioned>(record: Record<'_, M>, expected: Option<&M::Version>) ->
     Target {
         table: M::TABLE,
         id: record.key_text(),
-        expected: expected.map(crate::version::Version::token),
+        expected: expected.map(Version::token),
     }
 }

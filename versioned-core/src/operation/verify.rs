@@ -14,7 +14,7 @@ where
     let look = FindVersion::<Held, M, X::Backend>::new(guard.record);
     match x.version::<M, _>(look).await {
         Ok(Some(found)) if found == *guard.loaded => Ok(()),
-        Ok(found) => Err(stale_or_deleted(guard, found)),
+        Ok(found) => Err(stale_or_deleted(guard, found.as_ref())),
         Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
     }
 }

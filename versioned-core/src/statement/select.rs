@@ -9,8 +9,8 @@ use diesel::result::QueryResult;
 
 use super::Record;
 use crate::dialect::{Dialect, Flavor};
-use crate::model::{Columns, Conversions};
 use crate::fetch::Fetch;
+use crate::model::{Columns, Conversions};
 
 /// Which state of the row a SELECT sees, and whether it keeps others from changing it.
 pub(crate) trait Reading: 'static {

@@ -158,11 +158,18 @@ mod tests {
         let first = T::initial();
         let second = first.next().unwrap();
         let third = second.next().unwrap();
-        assert!(first < second && second < third, "{first:?} {second:?} {third:?}");
+        assert!(
+            first < second && second < third,
+            "{first:?} {second:?} {third:?}"
+        );
 
         let tomorrow = T::at_micros(T::clock() + 86_400_000_000).unwrap();
         let after = tomorrow.next().unwrap();
-        assert_eq!(after.micros().unwrap(), tomorrow.micros().unwrap() + 1, "the clock is behind: one tick on");
+        assert_eq!(
+            after.micros().unwrap(),
+            tomorrow.micros().unwrap() + 1,
+            "the clock is behind: one tick on"
+        );
 
         let seconds = tomorrow.after(Precision::Seconds).unwrap();
         assert_eq!(seconds.micros().unwrap() % 1_000_000, 0);

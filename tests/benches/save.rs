@@ -1,0 +1,254 @@
+//! One guarded save: this toolkit, hand-written Diesel and the raw driver's prepared statement, in one run.
+//!
+//! `cargo bench -p versioned-tests --all-features --bench save`
+//!
+//! Client and server stay on one CPU: unpinned, waking the other CPU is most of what is measured. The candidates take
+//! turns in short rounds, so that a change of the machine's speed meets all of them; the medians of the rounds and
+//! their ratios are printed. Writes are not durable (`synchronous = OFF` and its like): the disk is not the subject.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::missing_docs_in_private_items,
+    reason = "a program of our own"
+)]
+
+use std::os::unix::process::CommandExt as _;
+use std::time::{Duration, Instant};
+
+use diesel::connection::{LoadConnection, SimpleConnection};
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+const CPU: usize = 0;
+const PINNED: &str = "VERSIONED_BENCH_PINNED";
+const ROUNDS: usize = 41;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> VarChar,
+        price -> BigInt,
+        version -> BigInt,
+    }
+}
+
+const TICKETS: &str = "CREATE TABLE tickets (
+    id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, price BIGINT NOT NULL, version BIGINT NOT NULL
+)";
+
+#[derive(Debug, Clone, Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    price: i64,
+    version: i64,
+}
+
+impl Ticket {
+    fn new(id: i64) -> Self {
+        Self {
+            id,
+            title: "concert".into(),
+            price: 20,
+            version: 1,
+        }
+    }
+}
+
+/// Somebody who saves a ticket, guarded.
+type Candidate<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+
+/// This toolkit.
+fn ours<'a, C>(conn: &'a mut C) -> Candidate<'a>
+where
+    C: LoadConnection,
+    Ticket: Owner<C::Backend>,
+{
+    let mut ticket = Ticket::new(1);
+    ticket.import(conn).unwrap();
+    (
+        "versioned",
+        Box::new(move || {
+            ticket.price += 1;
+            ticket.save(conn).unwrap();
+        }),
+    )
+}
+
+/// What one writes by hand with Diesel's own query builder.
+macro_rules! by_hand {
+    ($conn:expr) => {{
+        let conn = $conn;
+        let mut ticket = Ticket::new(2);
+        ticket.import(conn).unwrap();
+        let candidate: Candidate<'_> = (
+            "Diesel by hand",
+            Box::new(move || {
+                ticket.price += 1;
+                let row = tickets::table.find(ticket.id).filter(tickets::version.eq(ticket.version));
+                let count = diesel::update(row)
+                    .set((
+                        tickets::title.eq(&ticket.title),
+                        tickets::price.eq(ticket.price),
+                        tickets::version.eq(ticket.version + 1),
+                    ))
+                    .execute(conn)
+                    .unwrap();
+                assert_eq!(count, 1);
+                ticket.version += 1;
+            }),
+        );
+        candidate
+    }};
+}
+
+fn sqlite(name: &'static str, path: &str) {
+    let open = || {
+        let mut conn = SqliteConnection::establish(path).unwrap();
+        conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+        conn
+    };
+    // In memory each connection has a database of its own.
+    let create = if path == ":memory:" { TICKETS } else { "" };
+    let mut one = open();
+    one.batch_execute(TICKETS).unwrap();
+    let mut two = open();
+    two.batch_execute(create).unwrap();
+    // With the same threading mode as Diesel's connections.
+    let raw = rusqlite::Connection::open_with_flags(
+        path,
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_FULL_MUTEX,
+    )
+    .unwrap();
+    raw.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+    raw.execute_batch(create).unwrap();
+    raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)", ()).unwrap();
+    let mut save = raw
+        .prepare("UPDATE tickets SET title = ?1, price = ?2, version = ?3 WHERE id = ?4 AND version = ?5")
+        .unwrap();
+    let mut ticket = Ticket::new(3);
+    let raw: Candidate<'_> = (
+        "rusqlite, prepared",
+        Box::new(move || {
+            ticket.price += 1;
+            let count = save
+                .execute((&ticket.title, ticket.price, ticket.version + 1, ticket.id, ticket.version))
+                .unwrap();
+            assert_eq!(count, 1);
+            ticket.version += 1;
+        }),
+    );
+    compare(name, 400, &mut [ours(&mut one), by_hand!(&mut two), raw]);
+}
+
+#[cfg(feature = "postgres")]
+fn postgres() {
+    let db = versioned_tests::postgres::Db::fresh(TICKETS);
+    let (mut one, mut two) = (db.connect(), db.connect());
+    let mut raw = versioned_raw::Connection::open(db.url()).unwrap();
+    raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)").unwrap();
+    let mut save = raw
+        .prepare("UPDATE tickets SET title = $1, price = $2, version = $3 WHERE id = $4 AND version = $5")
+        .unwrap();
+    let mut ticket = Ticket::new(3);
+    let raw: Candidate<'_> = (
+        "libpq, prepared",
+        Box::new(move || {
+            ticket.price += 1;
+            let [price, next, id, version] =
+                [ticket.price, ticket.version + 1, ticket.id, ticket.version].map(i64::to_be_bytes);
+            let count = save.execute([ticket.title.as_bytes(), &price, &next, &id, &version]).unwrap();
+            assert_eq!(count, 1);
+            ticket.version += 1;
+        }),
+    );
+    compare("PostgreSQL", 40, &mut [ours(&mut one), by_hand!(&mut two), raw]);
+}
+
+#[cfg(feature = "mysql")]
+fn mysql() {
+    use mysql::prelude::Queryable as _;
+
+    let db = versioned_tests::mysql::Db::fresh(TICKETS);
+    let (mut one, mut two) = (db.connect(), db.connect());
+    let mut raw = mysql::Conn::new(db.url()).unwrap();
+    raw.query_drop("INSERT INTO tickets VALUES (3, 'concert', 20, 1)").unwrap();
+    let save = raw
+        .prep("UPDATE tickets SET title = ?, price = ?, version = ? WHERE id = ? AND version = ?")
+        .unwrap();
+    let mut ticket = Ticket::new(3);
+    let raw: Candidate<'_> = (
+        "mysql, prepared",
+        Box::new(move || {
+            ticket.price += 1;
+            raw.exec_drop(
+                &save,
+                (&ticket.title, ticket.price, ticket.version + 1, ticket.id, ticket.version),
+            )
+            .unwrap();
+            assert_eq!(raw.affected_rows(), 1);
+            ticket.version += 1;
+        }),
+    );
+    compare("MariaDB", 40, &mut [ours(&mut one), by_hand!(&mut two), raw]);
+}
+
+/// Lets the candidates take turns, `saves` at a time, and prints the medians; the first is ours, the last is raw.
+fn compare(name: &str, saves: u32, candidates: &mut [Candidate<'_>]) {
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); candidates.len()];
+    for round in 0..=ROUNDS {
+        for ((_, save), times) in candidates.iter_mut().zip(&mut times) {
+            let start = Instant::now();
+            for _ in 0..saves {
+                save();
+            }
+            // The first round warms up.
+            if round > 0 {
+                times.push(start.elapsed() / saves);
+            }
+        }
+    }
+    let medians: Vec<f64> = times
+        .iter_mut()
+        .map(|times| {
+            times.sort_unstable();
+            times[ROUNDS / 2].as_secs_f64() * 1e6
+        })
+        .collect();
+    let (ours, raw) = (medians[0], medians[medians.len() - 1]);
+    println!("\n{name}: one guarded save");
+    for ((candidate, _), median) in candidates.iter().zip(&medians) {
+        println!(
+            "  {candidate:<20} {median:>8.2} µs   {:>5.2} × raw   {:>5.2} × versioned",
+            median / raw,
+            median / ours
+        );
+    }
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know whether it runs.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    if std::env::var_os(PINNED).is_none() {
+        let error = std::process::Command::new("taskset")
+            .args(["-c", &CPU.to_string()])
+            .args(std::env::args_os())
+            .env(PINNED, "1")
+            .exec();
+        println!("not pinned to one CPU ({error}): the figures of the servers will say little");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    sqlite("SQLite in memory", ":memory:");
+    sqlite("SQLite, a file in WAL", directory.path().join("tickets.db").to_str().unwrap());
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    versioned_tests::server::pin_to_cpu(CPU);
+    #[cfg(feature = "postgres")]
+    postgres();
+    #[cfg(feature = "mysql")]
+    mysql();
+}

@@ -1,0 +1,131 @@
+//! A prepared statement of libpq and nothing around it, so that there is a floor to compare with.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr;
+
+use pq_sys as ffi;
+
+/// A connection.
+#[derive(Debug)]
+pub struct Connection(ptr::NonNull<ffi::PGconn>);
+
+/// Values and answers are in PostgreSQL's binary form.
+const BINARY: c_int = 1;
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// What libpq says.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory for a connection, or a NUL in the URL.
+    pub fn open(url: &str) -> Result<Self, String> {
+        let url = CString::new(url).expect("no NUL in a URL");
+        // SAFETY: the URL ends in NUL and lives through the call.
+        let connection = unsafe { ffi::PQconnectdb(url.as_ptr()) };
+        let connection = Self(ptr::NonNull::new(connection).expect("memory for a connection"));
+        // SAFETY: the connection is open or failed, not yet finished.
+        match unsafe { ffi::PQstatus(connection.0.as_ptr()) } {
+            ffi::ConnStatusType::CONNECTION_OK => Ok(connection),
+            _ => Err(connection.message()),
+        }
+    }
+
+    /// Runs SQL.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    ///
+    /// # Panics
+    ///
+    /// On a NUL in the SQL.
+    pub fn execute(&mut self, sql: &str) -> Result<(), String> {
+        let sql = CString::new(sql).expect("no NUL in SQL");
+        // SAFETY: the connection is alive, the SQL ends in NUL and lives through the call.
+        let result = unsafe { ffi::PQexec(self.0.as_ptr(), sql.as_ptr()) };
+        self.affected(result).map(drop)
+    }
+
+    /// Prepares a statement.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    ///
+    /// # Panics
+    ///
+    /// On a NUL in the SQL.
+    pub fn prepare<const N: usize>(&mut self, sql: &str) -> Result<Prepared<'_, N>, String> {
+        let sql = CString::new(sql).expect("no NUL in SQL");
+        let name = c"statement";
+        // SAFETY: as in `execute`; the types of the parameters are left to the server.
+        let result = unsafe { ffi::PQprepare(self.0.as_ptr(), name.as_ptr(), sql.as_ptr(), 0, ptr::null()) };
+        self.affected(result)?;
+        Ok(Prepared { connection: self, name })
+    }
+
+    /// The number of rows that a statement touched. Takes the result.
+    fn affected(&self, result: *mut ffi::PGresult) -> Result<u64, String> {
+        // SAFETY: `result` is what libpq has just answered and is cleared here, once; a null one is allowed.
+        let (status, count) = unsafe {
+            let status = ffi::PQresultStatus(result);
+            let count = CStr::from_ptr(ffi::PQcmdTuples(result)).to_str().unwrap_or_default().parse();
+            ffi::PQclear(result);
+            (status, count)
+        };
+        match status {
+            ffi::ExecStatusType::PGRES_COMMAND_OK | ffi::ExecStatusType::PGRES_TUPLES_OK => Ok(count.unwrap_or(0)),
+            _ => Err(self.message()),
+        }
+    }
+
+    fn message(&self) -> String {
+        // SAFETY: the connection is alive, and so is its message until the next call.
+        let message = unsafe { CStr::from_ptr(ffi::PQerrorMessage(self.0.as_ptr())) };
+        message.to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: the connection is finished here and nowhere else.
+        unsafe { ffi::PQfinish(self.0.as_ptr()) }
+    }
+}
+
+/// A prepared statement with `N` parameters.
+#[derive(Debug)]
+pub struct Prepared<'c, const N: usize> {
+    connection: &'c Connection,
+    name: &'static CStr,
+}
+
+impl<const N: usize> Prepared<'_, N> {
+    /// Runs the statement; answers with the number of rows that it touched.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub fn execute(&mut self, binds: [&[u8]; N]) -> Result<u64, String> {
+        let values = binds.map(|bind| bind.as_ptr().cast::<c_char>());
+        let lengths = binds.map(|bind| c_int::try_from(bind.len()).unwrap_or(c_int::MAX));
+        let formats = [BINARY; N];
+        // SAFETY: the three arrays have `N` entries and live through the call, as do the values.
+        let result = unsafe {
+            ffi::PQexecPrepared(
+                self.connection.0.as_ptr(),
+                self.name.as_ptr(),
+                c_int::try_from(N).unwrap_or(c_int::MAX),
+                values.as_ptr(),
+                lengths.as_ptr(),
+                formats.as_ptr(),
+                BINARY,
+            )
+        };
+        self.connection.affected(result)
+    }
+}

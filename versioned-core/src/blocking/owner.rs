@@ -1,0 +1,270 @@
+//! `ticket.save(conn)`: the methods of an owner.
+
+use diesel::connection::LoadConnection;
+
+use super::{At, Blocking, now};
+use crate::change::Change;
+use crate::error::Result;
+use crate::model::{OwnerModel, PlainOwner};
+use crate::operation;
+use crate::owner::Owner;
+use crate::retry::Retry;
+use crate::statement::{Bump, NewRow};
+
+/// What an owner can do on a Diesel connection: guarded writes, and the reads that they start from.
+///
+/// Implemented for every model with `#[versioned(owner)]`. The SQL below is that of a `tickets (id, title, version)`.
+pub trait OwnerDsl: OwnerModel {
+    /// Inserts the record with the key that it carries, at the initial version; the version in memory follows.
+    ///
+    /// Every field is written, a `None` as NULL, so that row and model agree; for a key or defaults that the database
+    /// makes, see [`create`](OwnerDsl::create).
+    ///
+    /// ```sql
+    /// INSERT INTO tickets (id, title, version) VALUES ($1, $2, 1)
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken.
+    fn insert<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::insert(self, &mut Blocking(conn)))
+    }
+
+    /// Inserts a row that is not a model yet, where the database makes the key or other columns; answers with the
+    /// row. `new` is any Diesel `Insertable` for the table that leaves the version out.
+    ///
+    /// ```sql
+    /// INSERT INTO tickets (title, version) VALUES ($1, 1) RETURNING id, title, version
+    /// ```
+    ///
+    /// MySQL and MariaDB: INSERT and `SELECT .. WHERE id = LAST_INSERT_ID()` in a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyNotGenerated`](crate::Error::KeyNotGenerated) on MySQL and MariaDB, if the key is not an
+    /// `AUTO_INCREMENT` that was left out of `new`.
+    fn create<N, C>(new: N, conn: &mut C) -> Result<Self>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+        N: NewRow<Self, C::Backend>,
+    {
+        now(operation::create(new, &mut Blocking(conn)))
+    }
+
+    /// Inserts the record at the version that it carries: for records that come from somewhere else.
+    ///
+    /// ```sql
+    /// INSERT INTO tickets (id, title, version) VALUES ($1, $2, $3)
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken.
+    fn import<C>(&self, conn: &mut C) -> Result<()>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::import(self, &mut Blocking(conn)))
+    }
+
+    /// Loads the record with this key.
+    ///
+    /// ```sql
+    /// SELECT id, title, version FROM tickets WHERE id = $1
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is none;
+    /// [`optional`](crate::OptionalExt::optional) turns that into `None`.
+    fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::find(id, &mut Blocking(conn)))
+    }
+
+    /// Writes all fields, if the row is still at the version that was loaded; the version moves by one, also when no
+    /// field changed.
+    ///
+    /// The record is the one that the key names: a model whose key field was changed by hand is another record. A
+    /// column with `#[diesel(skip_update)]` is not written.
+    ///
+    /// ```sql
+    /// UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone;
+    /// [`Error::VersionExhausted`](crate::Error::VersionExhausted) before any SQL at the type's maximum. The model is
+    /// as it was, and saving it again fails again.
+    fn save<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::save(self, &mut Blocking(conn)))
+    }
+
+    /// Moves the version and writes nothing else: for a record whose children changed.
+    ///
+    /// ```sql
+    /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](OwnerDsl::save).
+    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::touch(self, &mut Blocking(conn)))
+    }
+
+    /// Deletes the row, if it is still at the version that was loaded. The deletion has a version of its own, one
+    /// after the deleted one, and the model in memory carries it.
+    ///
+    /// ```sql
+    /// DELETE FROM tickets WHERE id = $1 AND version = $2
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](OwnerDsl::save).
+    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::delete(self, &mut Blocking(conn)))
+    }
+
+    /// Replaces the model by its row as it is now. On MySQL and MariaDB the row is locked for it until the
+    /// transaction ends, as an unlocked read would show the transaction's snapshot.
+    ///
+    /// ```sql
+    /// SELECT id, title, version FROM tickets WHERE id = $1            -- MySQL, MariaDB: FOR UPDATE
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the model is as it was.
+    fn reload<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::reload(self, &mut Blocking(conn)))
+    }
+
+    /// Checks that the row is still at the version that was loaded; writes nothing. Inside of a transaction the row
+    /// is held at this version until the transaction ends: for a decision that rests on a record which it does not
+    /// change.
+    ///
+    /// ```sql
+    /// SELECT version FROM tickets WHERE id = $1 FOR SHARE             -- MySQL, MariaDB: LOCK IN SHARE MODE
+    /// ```
+    ///
+    /// `SQLite` has no row locks: there the row is held only in a transaction that already writes (`BEGIN IMMEDIATE`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone.
+    fn verify<C>(&self, conn: &mut C) -> Result<()>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::verify(self, &mut Blocking(conn)))
+    }
+
+    /// The record with this key at this version, not loaded: for the version that a client sent (`If-Match`).
+    fn at(id: impl Into<Self::Id>, version: impl Into<Self::Version>) -> At<Self> {
+        At::new(id.into(), version.into())
+    }
+
+    /// Loads the record, changes it and saves it; after a conflict it is loaded again and `change` runs again, as
+    /// [`Retry::default`] says. Answers with the record as it was saved.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// # fn raise(conn: &mut SqliteConnection) -> versioned_core::Result<Ticket> {
+    /// Ticket::update_with(&7, conn, |ticket| {
+    ///     ticket.price += 5;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// Inside of a transaction a serialization failure is not retried: the transaction must be run again, by whoever
+    /// opened it.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns ([`Error::other`](crate::Error::other) for errors of your own), without a retry;
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last conflict, when the retries are used up.
+    fn update_with<C, F>(id: &Self::Id, conn: &mut C, change: F) -> Result<Self>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+        F: FnMut(&mut Self) -> Result<()>,
+    {
+        Self::update_with_retry(id, Retry::default(), conn, change)
+    }
+
+    /// As [`update_with`](OwnerDsl::update_with), with a policy of your own.
+    ///
+    /// # Errors
+    ///
+    /// As [`update_with`](OwnerDsl::update_with).
+    fn update_with_retry<C, F>(
+        id: &Self::Id,
+        retry: Retry,
+        conn: &mut C,
+        mut change: F,
+    ) -> Result<Self>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+        F: FnMut(&mut Self) -> Result<()>,
+    {
+        let change = async |model: &mut Self| change(model);
+        now(operation::update_with(
+            id,
+            &mut Blocking(conn),
+            retry,
+            change,
+        ))
+    }
+
+    /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:
+    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`.
+    ///
+    /// It guards nothing; copies that were loaded before are stale after it. Name the version column in the same
+    /// `set` nowhere else. At the type's maximum PostgreSQL and MySQL refuse the update, `SQLite` does not.
+    fn bump() -> Bump<Self>
+    where
+        Self: PlainOwner,
+    {
+        Bump::new()
+    }
+}
+
+impl<M: OwnerModel> OwnerDsl for M {}

@@ -1,0 +1,51 @@
+//! The columns of a model, and the values that fit them.
+
+use diesel::backend::Backend;
+use diesel::expression::Expression;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::HasSqlType;
+
+use super::Walk;
+
+/// One walk over the columns of a model, or of a struct that is embedded in one.
+#[diagnostic::on_unimplemented(
+    message = "the columns of `{Self}` can't be written to `{DB}`",
+    label = "not a versioned model of this backend",
+    note = "an embedded struct needs `#[derive(Versioned)]` with `#[versioned(embedded)]`"
+)]
+pub trait Columns<DB: Backend> {
+    /// Shows each column but the version to `walk`, in the order of the fields.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written as its column's type.
+    fn columns<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// A value that can be written to the column `C` on `DB`.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` can't be written to the column `{C}` on `{DB}`",
+    label = "this type does not fit the column",
+    note = "the column's SQL type is in the `table!` declaration; the field's type must implement `ToSql` for it"
+)]
+pub trait Field<C, DB: Backend> {
+    /// Binds the value.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written as the column's type.
+    fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+impl<T, C, DB> Field<C, DB> for T
+where
+    C: Expression,
+    DB: Backend + HasSqlType<C::SqlType>,
+    T: ToSql<C::SqlType, DB>,
+{
+    fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_bind_param::<C::SqlType, T>(self)
+    }
+}

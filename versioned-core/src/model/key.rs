@@ -1,0 +1,97 @@
+//! Primary keys: their columns, their parts, their text.
+
+use std::fmt;
+
+use diesel::backend::Backend;
+use diesel::query_source::Column;
+use diesel::result::QueryResult;
+
+use super::{Field, Walk};
+
+/// The columns of a primary key, as a tuple.
+pub trait KeyColumns {
+    /// The name of the column, where there is only one: a key that the database can make.
+    const SINGLE: Option<&'static str>;
+}
+
+impl<C: Column> KeyColumns for (C,) {
+    const SINGLE: Option<&'static str> = Some(C::NAME);
+}
+
+/// A primary key that can be compared with the columns `C` on `DB`.
+#[diagnostic::on_unimplemented(
+    message = "a key of type `{Self}` can't be compared with the columns `{C}` on `{DB}`"
+)]
+pub trait Key<C, DB: Backend> {
+    /// Shows each part of the key to `walk`.
+    ///
+    /// # Errors
+    ///
+    /// When a part cannot be written as its column's type.
+    fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+impl<A, C, DB> Key<(C,), DB> for A
+where
+    A: Field<C, DB>,
+    C: Column + Default,
+    DB: Backend,
+{
+    fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
+        walk.key(C::default(), self)
+    }
+}
+
+macro_rules! composite_keys {
+    ($($part:ident: $column:ident),+) => {
+        impl<$($column: Column),+> KeyColumns for ($($column,)+) {
+            const SINGLE: Option<&'static str> = None;
+        }
+
+        impl<DB, $($part, $column),+> Key<($($column,)+), DB> for ($($part,)+)
+        where
+            DB: Backend,
+            $($part: Field<$column, DB>, $column: Column + Default,)+
+        {
+            #[allow(non_snake_case, reason = "a part is named after its type")]
+            fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
+                let ($($part,)+) = self;
+                $(walk.key($column::default(), $part)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+composite_keys!(A: CA, B: CB);
+composite_keys!(A: CA, B: CB, D: CD);
+composite_keys!(A: CA, B: CB, D: CD, E: CE);
+composite_keys!(A: CA, B: CB, D: CD, E: CE, F: CF);
+composite_keys!(A: CA, B: CB, D: CD, E: CE, F: CF, G: CG);
+
+/// The text of a key: its parts, separated by commas; a comma or a backslash inside of a part stands behind a
+/// backslash.
+#[doc(hidden)]
+pub fn key_text(parts: &[&dyn fmt::Display]) -> String {
+    match parts {
+        [only] => only.to_string(),
+        _ => parts
+            .iter()
+            .map(|part| part.to_string().replace('\\', "\\\\").replace(',', "\\,"))
+            .collect::<Vec<_>>()
+            .join(","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_composite_key_is_unambiguous() {
+        assert_eq!(key_text(&[&"a,b"]), "a,b");
+        assert_eq!(key_text(&[&7, &"a,b"]), "7,a\\,b");
+        assert_ne!(key_text(&[&"a,", &"b"]), key_text(&[&"a", &",b"]));
+        assert_ne!(key_text(&[&"a\\", &"b"]), key_text(&[&"a", &"\\b"]));
+    }
+}
