@@ -88,7 +88,9 @@ macro_rules! by_hand {
             "Diesel by hand",
             Box::new(move || {
                 ticket.price += 1;
-                let row = tickets::table.find(ticket.id).filter(tickets::version.eq(ticket.version));
+                let row = tickets::table
+                    .find(ticket.id)
+                    .filter(tickets::version.eq(ticket.version));
                 let count = diesel::update(row)
                     .set((
                         tickets::title.eq(&ticket.title),
@@ -108,7 +110,8 @@ macro_rules! by_hand {
 fn sqlite(name: &'static str, path: &str) {
     let open = || {
         let mut conn = SqliteConnection::establish(path).unwrap();
-        conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+        conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
+            .unwrap();
         conn
     };
     // In memory each connection has a database of its own.
@@ -123,9 +126,11 @@ fn sqlite(name: &'static str, path: &str) {
         rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_FULL_MUTEX,
     )
     .unwrap();
-    raw.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+    raw.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
+        .unwrap();
     raw.execute_batch(create).unwrap();
-    raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)", ()).unwrap();
+    raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)", ())
+        .unwrap();
     let mut save = raw
         .prepare("UPDATE tickets SET title = ?1, price = ?2, version = ?3 WHERE id = ?4 AND version = ?5")
         .unwrap();
@@ -135,7 +140,13 @@ fn sqlite(name: &'static str, path: &str) {
         Box::new(move || {
             ticket.price += 1;
             let count = save
-                .execute((&ticket.title, ticket.price, ticket.version + 1, ticket.id, ticket.version))
+                .execute((
+                    &ticket.title,
+                    ticket.price,
+                    ticket.version + 1,
+                    ticket.id,
+                    ticket.version,
+                ))
                 .unwrap();
             assert_eq!(count, 1);
             ticket.version += 1;
@@ -149,7 +160,8 @@ fn postgres() {
     let db = versioned_tests::postgres::Db::fresh(TICKETS);
     let (mut one, mut two) = (db.connect(), db.connect());
     let mut raw = versioned_raw::Connection::open(db.url()).unwrap();
-    raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)").unwrap();
+    raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)")
+        .unwrap();
     let mut save = raw
         .prepare("UPDATE tickets SET title = $1, price = $2, version = $3 WHERE id = $4 AND version = $5")
         .unwrap();
@@ -160,12 +172,18 @@ fn postgres() {
             ticket.price += 1;
             let [price, next, id, version] =
                 [ticket.price, ticket.version + 1, ticket.id, ticket.version].map(i64::to_be_bytes);
-            let count = save.execute([ticket.title.as_bytes(), &price, &next, &id, &version]).unwrap();
+            let count = save
+                .execute([ticket.title.as_bytes(), &price, &next, &id, &version])
+                .unwrap();
             assert_eq!(count, 1);
             ticket.version += 1;
         }),
     );
-    compare("PostgreSQL", 40, &mut [ours(&mut one), by_hand!(&mut two), raw]);
+    compare(
+        "PostgreSQL",
+        40,
+        &mut [ours(&mut one), by_hand!(&mut two), raw],
+    );
 }
 
 #[cfg(feature = "mysql")]
@@ -175,7 +193,8 @@ fn mysql() {
     let db = versioned_tests::mysql::Db::fresh(TICKETS);
     let (mut one, mut two) = (db.connect(), db.connect());
     let mut raw = mysql::Conn::new(db.url()).unwrap();
-    raw.query_drop("INSERT INTO tickets VALUES (3, 'concert', 20, 1)").unwrap();
+    raw.query_drop("INSERT INTO tickets VALUES (3, 'concert', 20, 1)")
+        .unwrap();
     let save = raw
         .prep("UPDATE tickets SET title = ?, price = ?, version = ? WHERE id = ? AND version = ?")
         .unwrap();
@@ -186,14 +205,24 @@ fn mysql() {
             ticket.price += 1;
             raw.exec_drop(
                 &save,
-                (&ticket.title, ticket.price, ticket.version + 1, ticket.id, ticket.version),
+                (
+                    &ticket.title,
+                    ticket.price,
+                    ticket.version + 1,
+                    ticket.id,
+                    ticket.version,
+                ),
             )
             .unwrap();
             assert_eq!(raw.affected_rows(), 1);
             ticket.version += 1;
         }),
     );
-    compare("MariaDB", 40, &mut [ours(&mut one), by_hand!(&mut two), raw]);
+    compare(
+        "MariaDB",
+        40,
+        &mut [ours(&mut one), by_hand!(&mut two), raw],
+    );
 }
 
 /// Lets the candidates take turns, `saves` at a time, and prints the medians; the first is ours, the last is raw.
@@ -244,7 +273,10 @@ fn main() {
     }
     let directory = tempfile::tempdir().unwrap();
     sqlite("SQLite in memory", ":memory:");
-    sqlite("SQLite, a file in WAL", directory.path().join("tickets.db").to_str().unwrap());
+    sqlite(
+        "SQLite, a file in WAL",
+        directory.path().join("tickets.db").to_str().unwrap(),
+    );
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     versioned_tests::server::pin_to_cpu(CPU);
     #[cfg(feature = "postgres")]

@@ -1,16 +1,19 @@
 //! What Diesel knows about a model on a backend: its table, its selection, its rows.
 
+use std::any::TypeId;
+
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::SqlTypeOf;
 use diesel::expression::{QueryMetadata, Selectable};
+use diesel::internal::table_macro::{Identifier, StaticQueryFragment};
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
 use crate::dialect::Flavor;
-use crate::model::{Field, Key, Versioned, Walk};
+use crate::model::{Columns, Field, Key, Versioned, Walk};
 use crate::statement::Rows;
 
 /// A model that can be read from `DB`: implemented for every versioned model that is `Queryable` and `Selectable`.
@@ -32,6 +35,9 @@ pub trait Fetch<DB: Backend>: Versioned {
 
     /// The table.
     fn source() -> Self::Source;
+
+    /// Whether the table's name stands behind a schema's.
+    fn in_schema() -> bool;
 
     /// The columns that a row is loaded from.
     fn selection() -> Self::Selection;
@@ -65,6 +71,7 @@ where
         + QueryMetadata<SqlTypeOf<M::VersionColumn>>,
     DB::MetadataLookup: Flavor<DB>,
     M: Versioned + Selectable<DB> + FromSqlRow<SqlTypeOf<M::SelectExpression>, DB>,
+    M::Table: StaticQueryFragment,
     M::SelectExpression: QueryFragment<DB> + QueryId + Send,
     <M::Table as QuerySource>::FromClause: QueryFragment<DB> + Send,
     M::Id: Key<M::KeyColumns, DB>,
@@ -76,6 +83,11 @@ where
 
     fn source() -> Self::Source {
         M::Table::default().from_clause()
+    }
+
+    fn in_schema() -> bool {
+        type Alone = Identifier<'static>;
+        TypeId::of::<<M::Table as StaticQueryFragment>::Component>() != TypeId::of::<Alone>()
     }
 
     fn selection() -> Self::Selection {
@@ -128,4 +140,14 @@ where
         }
     }
     Ok(first)
+}
+
+/// A model that can be written to `DB` and read from it, whatever its mode: what a statement needs.
+pub trait Stored<DB: Backend>: Columns<DB> + Fetch<DB> {}
+
+impl<M, DB> Stored<DB> for M
+where
+    DB: Backend,
+    M: Columns<DB> + Fetch<DB>,
+{
 }

@@ -2,8 +2,8 @@
 
 use diesel::backend::Backend;
 
-use crate::fetch::Fetch;
-use crate::model::{Columns, OwnerModel};
+use crate::fetch::Stored;
+use crate::model::OwnerModel;
 
 /// A model in owner mode whose columns and rows fit the backend `DB`.
 ///
@@ -31,11 +31,11 @@ use crate::model::{Columns, OwnerModel};
     message = "`{Self}` is not an owner that can be stored on `{DB}`",
     note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`, `Queryable` and `Selectable`"
 )]
-pub trait Owner<DB: Backend>: OwnerModel + Columns<DB> + Fetch<DB> {}
+pub trait Owner<DB: Backend>: OwnerModel + Stored<DB> {}
 
 impl<M, DB> Owner<DB> for M
 where
     DB: Backend,
-    M: OwnerModel + Columns<DB> + Fetch<DB>,
+    M: OwnerModel + Stored<DB>,
 {
 }

@@ -1,21 +1,75 @@
-//! The derive macro of `versioned-core`.
+//! The derive macros of `versioned-core`. Depend on that crate, which has them all.
+
+mod attr;
+mod check;
+mod choice;
+mod diesel;
+mod errors;
+mod expand;
+mod model;
 
 use proc_macro::TokenStream;
 
-/// Versions a Diesel model.
+/// Gives a Diesel model a version: `versioned_core::Versioned`, and what its mode needs.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, title -> Text, version -> BigInt, } }
+/// #[derive(Queryable, Selectable, Versioned)]
+/// #[diesel(table_name = tickets)]
+/// #[versioned(owner)]
+/// struct Ticket { id: i64, title: String, version: i64 }
+/// ```
+///
+/// | on the struct | |
+/// | --- | --- |
+/// | `owner` | the model of the service that the record belongs to |
+/// | `dependent` | a replica of another service's record, fed by events; its version counts |
+/// | `embedded` | a struct that a model holds under `#[diesel(embed)]`; takes only `crate` |
+/// | `entity = "tickets"` | the record's name in events; default: the table's name |
+/// | `initial = 0` | the first version, 0 to 32767; default: 1 |
+/// | `policy = "sequential" \| "latest"` | dependent: event N goes onto row N−1 only, or any newer event replaces the row |
+/// | `guard = "position" \| "row"` | dependent: the position is kept in a table that outlives a deletion, or in the row |
+/// | `gap = "nack" \| "park"` | dependent: an event that came too early is delivered again, or kept until its turn |
+/// | `crate = ::path` | where `versioned_core` is found; default: `::versioned_core` |
+///
+/// | on a field | |
+/// | --- | --- |
+/// | `version` | this is the version; default: the field named `version` |
+/// | `precision = "micros" \| "millis" \| "seconds"` | a timestamp version is cut to what its column keeps |
+///
+/// Of two values the first is the default. One mode is required. Diesel's own attributes mean here what they mean there:
+/// `table_name`, `primary_key` (up to six columns), `check_for_backend`; on fields `column_name`, `embed`,
+/// `skip_insertion`, `skip_update`, `serialize_as`, `select_expression`.
 #[proc_macro_derive(Versioned, attributes(versioned, diesel))]
-pub fn derive_versioned(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn versioned(input: TokenStream) -> TokenStream {
+    expand::versioned(input.into()).into()
 }
 
-/// Versions of a newtype.
+/// Makes a newtype of a counter a version that counts: `versioned_core::version::SequentialVersion`.
+///
+/// ```
+/// #[derive(Debug, Clone, Copy, PartialEq, versioned_core::SequentialVersion)]
+/// struct Rev(i64);
+/// ```
+///
+/// `#[versioned(crate = ::path)]` says where `versioned_core` is found.
 #[proc_macro_derive(SequentialVersion, attributes(versioned))]
-pub fn derive_sequential_version(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn sequential_version(input: TokenStream) -> TokenStream {
+    expand::sequential_version(input.into()).into()
 }
 
-/// Adds the version field.
+/// Adds `pub version: i64` as the last field of a struct; `#[version_field(i32)]` for another type. Stands above the
+/// derives, which must see the field.
+///
+/// ```
+/// #[versioned_core::version_field]
+/// #[derive(Debug)]
+/// struct Ticket { id: i64 }
+/// assert_eq!(Ticket { id: 7, version: 1 }.version, 1);
+/// ```
 #[proc_macro_attribute]
-pub fn version_field(_args: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn version_field(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::version_field(args.into(), item.into()).into()
 }

@@ -63,9 +63,13 @@ impl Connection {
         let sql = CString::new(sql).expect("no NUL in SQL");
         let name = c"statement";
         // SAFETY: as in `execute`; the types of the parameters are left to the server.
-        let result = unsafe { ffi::PQprepare(self.0.as_ptr(), name.as_ptr(), sql.as_ptr(), 0, ptr::null()) };
+        let result =
+            unsafe { ffi::PQprepare(self.0.as_ptr(), name.as_ptr(), sql.as_ptr(), 0, ptr::null()) };
         self.affected(result)?;
-        Ok(Prepared { connection: self, name })
+        Ok(Prepared {
+            connection: self,
+            name,
+        })
     }
 
     /// The number of rows that a statement touched. Takes the result.
@@ -73,12 +77,17 @@ impl Connection {
         // SAFETY: `result` is what libpq has just answered and is cleared here, once; a null one is allowed.
         let (status, count) = unsafe {
             let status = ffi::PQresultStatus(result);
-            let count = CStr::from_ptr(ffi::PQcmdTuples(result)).to_str().unwrap_or_default().parse();
+            let count = CStr::from_ptr(ffi::PQcmdTuples(result))
+                .to_str()
+                .unwrap_or_default()
+                .parse();
             ffi::PQclear(result);
             (status, count)
         };
         match status {
-            ffi::ExecStatusType::PGRES_COMMAND_OK | ffi::ExecStatusType::PGRES_TUPLES_OK => Ok(count.unwrap_or(0)),
+            ffi::ExecStatusType::PGRES_COMMAND_OK | ffi::ExecStatusType::PGRES_TUPLES_OK => {
+                Ok(count.unwrap_or(0))
+            }
             _ => Err(self.message()),
         }
     }

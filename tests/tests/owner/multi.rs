@@ -40,7 +40,11 @@ fn life<C: LoadConnection>(conn: &mut C) -> Result<()>
 where
     Ticket: Owner<C::Backend>,
 {
-    let mut ticket = Ticket { id: 7, price: 20, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 0,
+    };
     ticket.insert(conn)?;
     let mut stale = ticket.clone();
     ticket.price = 25;
@@ -69,20 +73,38 @@ where
         Ok::<_, Error>(())
     })?;
     assert_eq!(Ticket::at(7, 6).delete(conn)?, 7);
-    Ticket { id: 8, price: 1, version: 3 }.import(conn)
+    Ticket {
+        id: 8,
+        price: 1,
+        version: 3,
+    }
+    .import(conn)
 }
 
 #[test]
 fn a_multi_connection_over_each_backend() {
-    let databases = (sqlite::Db::fresh(TICKETS), postgres::Db::fresh(TICKETS), mysql::Db::fresh(TICKETS));
+    let databases = (
+        sqlite::Db::fresh(TICKETS),
+        postgres::Db::fresh(TICKETS),
+        mysql::Db::fresh(TICKETS),
+    );
     for mut conn in [
         Any::Sqlite(databases.0.connect()),
         Any::Postgres(databases.1.connect()),
         Any::Mysql(databases.2.connect()),
     ] {
         life(&mut conn).unwrap();
-        let updated = Ticket::at(8, 3).update(tickets::price.eq(9), &mut conn).unwrap();
-        assert_eq!(updated, Ticket { id: 8, price: 9, version: 4 });
+        let updated = Ticket::at(8, 3)
+            .update(tickets::price.eq(9), &mut conn)
+            .unwrap();
+        assert_eq!(
+            updated,
+            Ticket {
+                id: 8,
+                price: 9,
+                version: 4
+            }
+        );
         // The dialect is asked of the live connection, also inside of a transaction, and does no harm to it.
         conn.transaction(|conn| {
             let updated = Ticket::at(8, 4).update(tickets::price.eq(10), conn)?;
@@ -94,7 +116,14 @@ fn a_multi_connection_over_each_backend() {
         match (&conn, created) {
             (Any::Mysql(_), Err(Error::KeyNotGenerated { table: "tickets" })) => {}
             (Any::Postgres(_) | Any::Sqlite(_), Ok(ticket)) => {
-                assert_eq!(ticket, Ticket { id: 9, price: 1, version: 1 });
+                assert_eq!(
+                    ticket,
+                    Ticket {
+                        id: 9,
+                        price: 1,
+                        version: 1
+                    }
+                );
             }
             (_, other) => panic!("{other:?}"),
         }
@@ -127,7 +156,11 @@ fn a_broken_connection_is_an_error() {
     let database = postgres::Db::fresh(TICKETS);
     let mut other = database.connect();
     let mut conn = database.connect();
-    let mut ticket = Ticket { id: 7, price: 20, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 0,
+    };
     ticket.insert(&mut conn).unwrap();
     other
         .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
@@ -135,23 +168,43 @@ fn a_broken_connection_is_an_error() {
     ticket.price = 30;
     let broken = ticket.save(&mut conn);
     assert!(matches!(broken, Err(Error::Database(_))), "{broken:?}");
-    assert_eq!(ticket, Ticket { id: 7, price: 30, version: 1 });
+    assert_eq!(
+        ticket,
+        Ticket {
+            id: 7,
+            price: 30,
+            version: 1
+        }
+    );
     assert_eq!(Ticket::find(&7, &mut other).unwrap().price, 20);
     ticket.save(&mut other).unwrap();
 
     let database = mysql::Db::fresh(TICKETS);
     let mut other = database.connect();
     let mut conn = database.connect();
-    let mut ticket = Ticket { id: 7, price: 20, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 0,
+    };
     ticket.insert(&mut conn).unwrap();
-    let id: u64 = diesel::select(diesel::dsl::sql::<diesel::sql_types::Unsigned<diesel::sql_types::BigInt>>("CONNECTION_ID()"))
-        .get_result(&mut conn)
-        .unwrap();
+    let id: u64 = diesel::select(diesel::dsl::sql::<
+        diesel::sql_types::Unsigned<diesel::sql_types::BigInt>,
+    >("CONNECTION_ID()"))
+    .get_result(&mut conn)
+    .unwrap();
     other.batch_execute(&format!("KILL {id}")).unwrap();
     ticket.price = 30;
     let broken = ticket.save(&mut conn);
     assert!(matches!(broken, Err(Error::Database(_))), "{broken:?}");
-    assert_eq!(ticket, Ticket { id: 7, price: 30, version: 1 });
+    assert_eq!(
+        ticket,
+        Ticket {
+            id: 7,
+            price: 30,
+            version: 1
+        }
+    );
     assert_eq!(Ticket::find(&7, &mut other).unwrap().price, 20);
 }
 
@@ -176,9 +229,14 @@ mod uuid_version {
 
     #[test]
     fn t09_a_row_made_again_is_stale_to_a_uuid() {
-        let database = postgres::Db::fresh("CREATE TABLE notes (id BIGINT PRIMARY KEY, version UUID NOT NULL)");
+        let database = postgres::Db::fresh(
+            "CREATE TABLE notes (id BIGINT PRIMARY KEY, version UUID NOT NULL)",
+        );
         let mut conn = database.connect();
-        let mut note = Note { id: 7, version: uuid::Uuid::nil() };
+        let mut note = Note {
+            id: 7,
+            version: uuid::Uuid::nil(),
+        };
         note.insert(&mut conn).unwrap();
         let mut old = note.clone();
         note.delete(&mut conn).unwrap();
@@ -187,7 +245,10 @@ mod uuid_version {
             Err(Error::Conflict(conflict)) => {
                 assert_eq!(conflict.kind(), ConflictKind::Stale);
                 assert_eq!(conflict.found(), Some(Token::Uuid(note.version.as_u128())));
-                assert!(conflict.to_string().contains(&note.version.to_string()), "{conflict}");
+                assert!(
+                    conflict.to_string().contains(&note.version.to_string()),
+                    "{conflict}"
+                );
             }
             other => panic!("{other:?}"),
         }

@@ -14,30 +14,33 @@ where
     N: NewRow<M, X::Backend>,
 {
     let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()));
-    match x.dialect::<M>().await? {
-        Dialect::Postgres | Dialect::Sqlite => {
-            let row = x.row(Returning::<_, M, X::Backend>::new(insert)).await?;
-            // Only a trigger or a rule that swallows the row gets here.
-            row.ok_or(Error::Database(diesel::result::Error::NotFound))
-        }
-        Dialect::Mysql if M::KeyColumns::SINGLE.is_none() => {
-            Err(Error::KeyNotGenerated { table: M::TABLE })
-        }
-        Dialect::Mysql => {
-            x.begin().await?;
-            let done = insert_then_read(insert, x).await;
-            settle(done, x).await
-        }
+    let dialect = x.dialect::<M>().await?;
+    if dialect.returns_rows(M::in_schema()) {
+        let row = x.row(Returning::<_, M, X::Backend>::new(insert)).await?;
+        // Only a trigger or a rule that swallows the row gets here.
+        return row.ok_or(Error::Database(diesel::result::Error::NotFound));
     }
+    if dialect == Dialect::Mysql && M::KeyColumns::SINGLE.is_none() {
+        return Err(Error::KeyNotGenerated { table: M::TABLE });
+    }
+    x.begin().await?;
+    let done = insert_then_read(insert, dialect, x).await;
+    settle(done, x).await
 }
 
-async fn insert_then_read<M, V, X>(insert: Create<V, M, X::Backend>, x: &mut X) -> Result<M>
+async fn insert_then_read<M, V, X>(
+    insert: Create<V, M, X::Backend>,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
     V: diesel::query_builder::QueryFragment<X::Backend> + diesel::query_builder::QueryId + Send,
 {
-    x.execute(ForgetKey).await?;
+    if dialect == Dialect::Mysql {
+        x.execute(ForgetKey).await?;
+    }
     x.execute(insert).await?;
     x.row(Created::<M, _>::new())
         .await?

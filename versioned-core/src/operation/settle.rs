@@ -1,7 +1,6 @@
 //! Writes that answer with the row.
 
 use super::outcome::{failed, guarded, refused};
-use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::owner::Owner;
@@ -25,26 +24,23 @@ pub(super) async fn settle<T, X: Executor>(done: Result<T>, x: &mut X) -> Result
 }
 
 /// Runs a guarded write and answers with the row as it is after it: one statement with RETURNING, or the write and a
-/// SELECT in a transaction on MySQL and MariaDB.
+/// SELECT in a transaction.
 pub(super) async fn written_row<M, X, S>(guard: Guard<'_, M>, write: S, x: &mut X) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
-    match x.dialect::<M>().await? {
-        Dialect::Postgres | Dialect::Sqlite => {
-            match x.row(Returning::<_, M, X::Backend>::new(write)).await {
-                Ok(Some(row)) => Ok(row),
-                Ok(None) => Err(refused(guard, x).await),
-                Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
-            }
+    if x.dialect::<M>().await?.returns_rows(M::in_schema()) {
+        match x.row(Returning::<_, M, X::Backend>::new(write)).await {
+            Ok(Some(row)) => Ok(row),
+            Ok(None) => Err(refused(guard, x).await),
+            Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
         }
-        Dialect::Mysql => {
-            x.begin().await?;
-            let done = write_then_read(guard, write, x).await;
-            settle(done, x).await
-        }
+    } else {
+        x.begin().await?;
+        let done = write_then_read(guard, write, x).await;
+        settle(done, x).await
     }
 }
 

@@ -8,6 +8,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::pair::WithVersion;
+use crate::dialect::{Dialect, Flavor};
 use crate::fetch::Fetch;
 use crate::model::{KeyColumns, Versioned};
 
@@ -90,8 +91,8 @@ impl<DB: Backend> QueryFragment<DB> for ForgetKey {
     }
 }
 
-/// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row whose key the INSERT before generated. MySQL
-/// and MariaDB.
+/// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row that the INSERT before made, where that cannot
+/// say so itself.
 pub(crate) struct Created<M: Fetch<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
@@ -122,13 +123,14 @@ impl<M: Fetch<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE ");
-        match M::KeyColumns::SINGLE {
-            Some(column) => {
+        match (M::KeyColumns::SINGLE, M::On::dialect(out.backend())) {
+            (_, Some(Dialect::Sqlite)) => out.push_sql("_rowid_ = last_insert_rowid()"),
+            (Some(column), _) => {
                 out.push_identifier(column)?;
                 out.push_sql(" = LAST_INSERT_ID()");
             }
             // No single column, so no key that the database makes.
-            None => out.push_sql("FALSE"),
+            (None, _) => out.push_sql("FALSE"),
         }
         Ok(())
     }

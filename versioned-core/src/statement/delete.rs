@@ -5,16 +5,16 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::Guard;
+use crate::fetch::Stored;
 use crate::model::Conversions;
-use crate::owner::Owner;
 
-pub(crate) struct Delete<'a, M: Owner<DB>, DB: Backend> {
+pub(crate) struct Delete<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     guard: Guard<'a, M>,
     conversions: Conversions,
 }
 
-impl<'a, M: Owner<DB>, DB: Backend> Delete<'a, M, DB> {
+impl<'a, M: Stored<DB>, DB: Backend> Delete<'a, M, DB> {
     pub(crate) fn new(guard: Guard<'a, M>) -> Self {
         Self {
             source: M::source(),
@@ -26,11 +26,11 @@ impl<'a, M: Owner<DB>, DB: Backend> Delete<'a, M, DB> {
 
 pub(crate) enum DeleteId {}
 
-impl<M: Owner<DB>, DB: Backend> QueryId for Delete<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryId for Delete<'_, M, DB> {
     type QueryId = (DeleteId, M::Static);
 }
 
-impl<M: Owner<DB>, DB: Backend> QueryFragment<DB> for Delete<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Delete<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;

@@ -4,8 +4,8 @@ use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
-use crate::fetch::Fetch;
-use crate::model::{Clause, Columns, Conversions, Versioned, Walk};
+use crate::fetch::Stored;
+use crate::model::{Clause, Conversions, Versioned, Walk};
 
 /// Which record a statement is about: named by a model in memory, whose key is not copied for it, or by a key alone.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl<M: Versioned> Record<'_, M> {
     fn walk<'b, DB>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
-        M: Columns<DB> + Fetch<DB>,
+        M: Stored<DB>,
     {
         match self {
             Record::Of(model) => model.columns(walk),
@@ -50,7 +50,7 @@ impl<M: Versioned> Record<'_, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Columns<DB> + Fetch<DB>,
+        M: Stored<DB>,
     {
         out.push_sql(" WHERE ");
         self.walk(&mut Walk::new(out, conversions, Clause::Condition))
@@ -80,7 +80,7 @@ impl<'a, M: Versioned> Guard<'a, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Columns<DB> + Fetch<DB>,
+        M: Stored<DB>,
     {
         out.push_sql(" WHERE ");
         let mut walk = Walk::new(out, conversions, Clause::Condition);

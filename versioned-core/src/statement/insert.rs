@@ -4,17 +4,17 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
-use crate::owner::Owner;
 
-pub(crate) struct Insert<'a, M: Owner<DB>, DB: Backend> {
+pub(crate) struct Insert<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     version: &'a M::Version,
     conversions: Conversions,
 }
 
-impl<'a, M: Owner<DB>, DB: Backend> Insert<'a, M, DB> {
+impl<'a, M: Stored<DB>, DB: Backend> Insert<'a, M, DB> {
     pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
         Self {
             source: M::source(),
@@ -27,11 +27,11 @@ impl<'a, M: Owner<DB>, DB: Backend> Insert<'a, M, DB> {
 
 pub(crate) enum InsertId {}
 
-impl<M: Owner<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
     type QueryId = (InsertId, M::Static);
 }
 
-impl<M: Owner<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         self.source.walk_ast(out.reborrow())?;

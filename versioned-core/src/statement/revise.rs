@@ -6,8 +6,8 @@ use diesel::result::QueryResult;
 
 use super::Guard;
 use super::pair::WithVersion;
+use crate::fetch::Stored;
 use crate::model::{Conversions, Versioned};
-use crate::owner::Owner;
 
 /// Changes that [`at(..).update`](crate::At) can make to a row of `M`: any Diesel `AsChangeset` of its table.
 ///
@@ -39,14 +39,14 @@ where
     }
 }
 
-pub(crate) struct Revise<'a, A, M: Owner<DB>, DB: Backend> {
+pub(crate) struct Revise<'a, A, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     assignments: A,
     guard: Guard<'a, M>,
     conversions: Conversions,
 }
 
-impl<'a, A, M: Owner<DB>, DB: Backend> Revise<'a, A, M, DB> {
+impl<'a, A, M: Stored<DB>, DB: Backend> Revise<'a, A, M, DB> {
     pub(crate) fn new(guard: Guard<'a, M>, assignments: A) -> Self {
         Self {
             source: M::source(),
@@ -58,7 +58,7 @@ impl<'a, A, M: Owner<DB>, DB: Backend> Revise<'a, A, M, DB> {
 }
 
 /// Cached under its text: which columns it sets is known at run time only (`Option` fields).
-impl<A, M: Owner<DB>, DB: Backend> QueryId for Revise<'_, A, M, DB> {
+impl<A, M: Stored<DB>, DB: Backend> QueryId for Revise<'_, A, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
@@ -66,7 +66,7 @@ impl<A, M: Owner<DB>, DB: Backend> QueryId for Revise<'_, A, M, DB> {
 impl<A, M, DB> QueryFragment<DB> for Revise<'_, A, M, DB>
 where
     A: QueryFragment<DB>,
-    M: Owner<DB>,
+    M: Stored<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -5,10 +5,10 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::Guard;
+use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
-use crate::owner::Owner;
 
-pub(crate) struct Save<'a, M: Owner<DB>, DB: Backend> {
+pub(crate) struct Save<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     next: &'a M::Version,
@@ -16,7 +16,7 @@ pub(crate) struct Save<'a, M: Owner<DB>, DB: Backend> {
     conversions: Conversions,
 }
 
-impl<'a, M: Owner<DB>, DB: Backend> Save<'a, M, DB> {
+impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
     pub(crate) fn new(model: &'a M, next: &'a M::Version) -> Self {
         Self {
             source: M::source(),
@@ -30,11 +30,11 @@ impl<'a, M: Owner<DB>, DB: Backend> Save<'a, M, DB> {
 
 pub(crate) enum SaveId {}
 
-impl<M: Owner<DB>, DB: Backend> QueryId for Save<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryId for Save<'_, M, DB> {
     type QueryId = (SaveId, M::Static);
 }
 
-impl<M: Owner<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;

@@ -9,8 +9,8 @@ use diesel::result::QueryResult;
 
 use super::Record;
 use crate::dialect::{Dialect, Flavor};
-use crate::fetch::Fetch;
-use crate::model::{Columns, Conversions};
+use crate::fetch::{Fetch, Stored};
+use crate::model::Conversions;
 
 /// Which state of the row a SELECT sees, and whether it keeps others from changing it.
 pub(crate) trait Reading: 'static {
@@ -81,7 +81,7 @@ impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for Find<'_, R, M, DB> {
 impl<R, M, DB> QueryFragment<DB> for Find<'_, R, M, DB>
 where
     R: Reading,
-    M: Columns<DB> + Fetch<DB>,
+    M: Stored<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -113,7 +113,7 @@ impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for FindVersion<'_, R, M, DB
 impl<R, M, DB> QueryFragment<DB> for FindVersion<'_, R, M, DB>
 where
     R: Reading,
-    M: Columns<DB> + Fetch<DB>,
+    M: Stored<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -143,7 +143,7 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
 
     fn walk<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        M: Columns<DB>,
+        M: Stored<DB>,
     {
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;

@@ -5,17 +5,17 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::Guard;
+use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
-use crate::owner::Owner;
 
-pub(crate) struct Touch<'a, M: Owner<DB>, DB: Backend> {
+pub(crate) struct Touch<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     next: &'a M::Version,
     guard: Guard<'a, M>,
     conversions: Conversions,
 }
 
-impl<'a, M: Owner<DB>, DB: Backend> Touch<'a, M, DB> {
+impl<'a, M: Stored<DB>, DB: Backend> Touch<'a, M, DB> {
     pub(crate) fn new(guard: Guard<'a, M>, next: &'a M::Version) -> Self {
         Self {
             source: M::source(),
@@ -28,11 +28,11 @@ impl<'a, M: Owner<DB>, DB: Backend> Touch<'a, M, DB> {
 
 pub(crate) enum TouchId {}
 
-impl<M: Owner<DB>, DB: Backend> QueryId for Touch<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryId for Touch<'_, M, DB> {
     type QueryId = (TouchId, M::Static);
 }
 
-impl<M: Owner<DB>, DB: Backend> QueryFragment<DB> for Touch<'_, M, DB> {
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Touch<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;

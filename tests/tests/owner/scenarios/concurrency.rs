@@ -58,14 +58,19 @@ fn t20_of_eight_that_save_the_same_version_exactly_one_wins() {
                                     won.push(round);
                                 }
                                 Err(Error::Conflict(conflict)) => {
-                                    assert_ne!(conflict.kind(), ConflictKind::Deleted, "{level}: {conflict}");
+                                    assert_ne!(
+                                        conflict.kind(),
+                                        ConflictKind::Deleted,
+                                        "{level}: {conflict}"
+                                    );
                                     assert_eq!(ticket.version, round, "{level}");
                                 }
                                 Err(error) => panic!("{level}: {error:?}"),
                             }
                             barrier.wait();
                             // A round in which all were turned away is made again by hand, so that all go on together.
-                            if writer == 0 && Ticket::find(&7, &mut conn).unwrap().version == round {
+                            if writer == 0 && Ticket::find(&7, &mut conn).unwrap().version == round
+                            {
                                 Ticket::at(7, round).touch(&mut conn).unwrap();
                             }
                             barrier.wait();
@@ -74,7 +79,10 @@ fn t20_of_eight_that_save_the_same_version_exactly_one_wins() {
                     })
                 })
                 .collect();
-            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+            writers
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .collect()
         });
         let mut rounds: Vec<i64> = wins.concat();
         rounds.sort_unstable();
@@ -92,7 +100,12 @@ fn t20_no_increment_is_lost() {
     const THREADS: i64 = 16;
     const INCREMENTS: i64 = 200;
     let db = Db::fresh(TICKETS);
-    Ticket { price: 0, ..Ticket::concert() }.insert(&mut db.connect()).unwrap();
+    Ticket {
+        price: 0,
+        ..Ticket::concert()
+    }
+    .insert(&mut db.connect())
+    .unwrap();
     thread::scope(|scope| {
         for _ in 0..THREADS {
             let mut conn = db.connect();
@@ -108,7 +121,10 @@ fn t20_no_increment_is_lost() {
         }
     });
     let row = Ticket::row(7, &mut db.connect()).unwrap();
-    assert_eq!((row.price, row.version), (THREADS * INCREMENTS, THREADS * INCREMENTS + 1));
+    assert_eq!(
+        (row.price, row.version),
+        (THREADS * INCREMENTS, THREADS * INCREMENTS + 1)
+    );
 }
 
 #[test]
@@ -156,7 +172,10 @@ fn s05_the_loser_at_repeatable_read_gets_a_conflict() {
         Ok::<_, Error>(())
     });
     let conflict = conflict(lost);
-    assert_eq!((conflict.table(), conflict.id()), (Some("tickets"), Some("7")));
+    assert_eq!(
+        (conflict.table(), conflict.id()),
+        (Some("tickets"), Some("7"))
+    );
     assert_eq!(conflict.expected(), Some(Token::Number(1)));
     match backend::NAME {
         "postgres" => {
@@ -208,7 +227,11 @@ fn s05_a_deadlock_is_a_conflict() {
     let db = Db::fresh(TICKETS);
     let mut conn = db.connect();
     let first = Ticket::inserted(&mut conn);
-    let mut second = Ticket { id: 8, title: "play".into(), ..Ticket::concert() };
+    let mut second = Ticket {
+        id: 8,
+        title: "play".into(),
+        ..Ticket::concert()
+    };
     second.insert(&mut conn).unwrap();
     let barrier = Barrier::new(2);
     let run = |mut x: Ticket, mut y: Ticket| {
@@ -234,7 +257,10 @@ fn s05_a_deadlock_is_a_conflict() {
     let conflict = conflict(loser);
     assert_eq!(conflict.kind(), ConflictKind::Serialization);
     assert_eq!(conflict.expected(), Some(Token::Number(1)));
-    let versions: Vec<i64> = tickets::table.select(tickets::version).load(&mut db.connect()).unwrap();
+    let versions: Vec<i64> = tickets::table
+        .select(tickets::version)
+        .load(&mut db.connect())
+        .unwrap();
     assert_eq!(versions, [2, 2]);
 }
 
@@ -245,7 +271,9 @@ fn s05_a_lock_that_is_not_free_in_time_is_a_conflict() {
     let (mut a, mut b) = (ticket.clone(), ticket);
     match backend::NAME {
         "sqlite" => two.batch_execute("PRAGMA busy_timeout = 0").unwrap(),
-        "mysql" => two.batch_execute("SET innodb_lock_wait_timeout = 1").unwrap(),
+        "mysql" => two
+            .batch_execute("SET innodb_lock_wait_timeout = 1")
+            .unwrap(),
         // PostgreSQL's lock_timeout (55P03) is the user's own limit, no statement about another transaction's order.
         _ => return,
     }
@@ -253,7 +281,10 @@ fn s05_a_lock_that_is_not_free_in_time_is_a_conflict() {
         a.save(conn)?;
         let conflict = conflict(b.save(&mut two));
         assert_eq!(conflict.kind(), ConflictKind::Serialization);
-        assert_eq!((conflict.id(), conflict.expected(), conflict.found()), (Some("7"), Some(Token::Number(1)), None));
+        assert_eq!(
+            (conflict.id(), conflict.expected(), conflict.found()),
+            (Some("7"), Some(Token::Number(1)), None)
+        );
         assert_eq!(b.version, 1);
         Ok::<_, Error>(())
     })

@@ -16,23 +16,45 @@ fn database_kind<T: std::fmt::Debug>(result: Result<T, Error>) -> DatabaseErrorK
 fn s05_constraints_pass_through_unchanged() {
     let (_db, mut conn, _) = two_sessions();
     let mut ticket = Ticket::inserted(&mut conn);
-    let mut other = Ticket { id: 8, title: "play".into(), ..Ticket::concert() };
+    let mut other = Ticket {
+        id: 8,
+        title: "play".into(),
+        ..Ticket::concert()
+    };
     other.insert(&mut conn).unwrap();
 
     ticket.price = -1;
     let check = database_kind(ticket.save(&mut conn));
     match backend::NAME {
         // Diesel has no kind for MariaDB's CHECK (4025).
-        "mysql" => assert!(matches!(check, DatabaseErrorKind::Unknown | DatabaseErrorKind::CheckViolation)),
+        "mysql" => assert!(matches!(
+            check,
+            DatabaseErrorKind::Unknown | DatabaseErrorKind::CheckViolation
+        )),
         _ => assert!(matches!(check, DatabaseErrorKind::CheckViolation)),
     }
     ticket.price = 20;
     ticket.title = "play".into();
-    assert!(matches!(database_kind(ticket.save(&mut conn)), DatabaseErrorKind::UniqueViolation));
-    assert!(matches!(database_kind(ticket.insert(&mut conn)), DatabaseErrorKind::UniqueViolation));
-    assert!(matches!(database_kind(ticket.import(&mut conn)), DatabaseErrorKind::UniqueViolation));
+    assert!(matches!(
+        database_kind(ticket.save(&mut conn)),
+        DatabaseErrorKind::UniqueViolation
+    ));
+    assert!(matches!(
+        database_kind(ticket.insert(&mut conn)),
+        DatabaseErrorKind::UniqueViolation
+    ));
+    assert!(matches!(
+        database_kind(ticket.import(&mut conn)),
+        DatabaseErrorKind::UniqueViolation
+    ));
     assert_eq!(ticket.version, 1, "memory did not move");
-    assert_eq!(Ticket::row(7, &mut conn), Some(Ticket { version: 1, ..Ticket::concert() }));
+    assert_eq!(
+        Ticket::row(7, &mut conn),
+        Some(Ticket {
+            version: 1,
+            ..Ticket::concert()
+        })
+    );
     ticket.title = "opera".into();
     ticket.save(&mut conn).unwrap();
 }
@@ -41,7 +63,11 @@ fn s05_constraints_pass_through_unchanged() {
 fn s01_nothing_in_memory_moves_before_the_write_succeeded() {
     let (_db, mut one, mut two) = two_sessions();
     let mut a = Ticket::inserted(&mut one);
-    let mut b = Ticket { price: 77, note: None, ..a.clone() };
+    let mut b = Ticket {
+        price: 77,
+        note: None,
+        ..a.clone()
+    };
     a.save(&mut one).unwrap();
     let before = b.clone();
     assert_stale(b.save(&mut two), 1, 2);
@@ -94,7 +120,10 @@ fn update_with_gives_up_in_the_end() {
 fn update_with_does_not_swallow_a_deleted_row() {
     let (_db, mut one, mut two) = two_sessions();
     let missing = Ticket::update_with(&7, &mut one, |_| panic!("there is nothing to change"));
-    assert!(matches!(&missing, Err(Error::NotFound { table: "tickets", id }) if id == "7"), "{missing:?}");
+    assert!(
+        matches!(&missing, Err(Error::NotFound { table: "tickets", id }) if id == "7"),
+        "{missing:?}"
+    );
 
     Ticket::inserted(&mut one);
     let deleted = Ticket::update_with(&7, &mut one, |_| {
@@ -114,7 +143,10 @@ fn update_with_stops_at_an_error_of_the_callers_own() {
         ticket.price = 0;
         Err(Error::other("sold out"))
     });
-    assert!(matches!(&refused, Err(Error::Other(error)) if error.to_string() == "sold out"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::Other(error)) if error.to_string() == "sold out"),
+        "{refused:?}"
+    );
     assert_eq!(runs, 1);
     assert_eq!(Ticket::row(7, &mut conn).unwrap().price, 20);
 }
@@ -125,7 +157,13 @@ fn a_conflict_reads_well() {
     let mut a = Ticket::inserted(&mut one);
     let mut b = a.clone();
     a.save(&mut one).unwrap();
-    assert_eq!(b.save(&mut two).unwrap_err().to_string(), "tickets 7 is stale: expected version 1, found 2");
+    assert_eq!(
+        b.save(&mut two).unwrap_err().to_string(),
+        "tickets 7 is stale: expected version 1, found 2"
+    );
     a.delete(&mut one).unwrap();
-    assert_eq!(b.save(&mut two).unwrap_err().to_string(), "tickets 7 was deleted: expected version 1");
+    assert_eq!(
+        b.save(&mut two).unwrap_err().to_string(),
+        "tickets 7 was deleted: expected version 1"
+    );
 }

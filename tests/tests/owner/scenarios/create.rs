@@ -52,11 +52,37 @@ fn jobs_db() -> (Db, Conn) {
 fn create_answers_with_what_the_database_made() {
     let (_db, mut conn) = jobs_db();
     let first = Job::create(jobs::name.eq("print"), &mut conn).unwrap();
-    assert_eq!(first, Job { id: 1, name: "print".into(), state: "waiting".into(), version: 1 });
-    let new = NewJob { name: "send", state: None };
+    assert_eq!(
+        first,
+        Job {
+            id: 1,
+            name: "print".into(),
+            state: "waiting".into(),
+            version: 1
+        }
+    );
+    let new = NewJob {
+        name: "send",
+        state: None,
+    };
     let mut second = Job::create(&new, &mut conn).unwrap();
-    assert_eq!(second, Job { id: 2, name: "send".into(), state: "waiting".into(), version: 1 });
-    let third = Job::create(NewJob { name: "file", state: Some("done") }, &mut conn).unwrap();
+    assert_eq!(
+        second,
+        Job {
+            id: 2,
+            name: "send".into(),
+            state: "waiting".into(),
+            version: 1
+        }
+    );
+    let third = Job::create(
+        NewJob {
+            name: "file",
+            state: Some("done"),
+        },
+        &mut conn,
+    )
+    .unwrap();
     assert_eq!((third.id, third.state.as_str()), (3, "done"));
     second.state = "done".into();
     second.save(&mut conn).unwrap();
@@ -91,7 +117,10 @@ fn create_with_a_key_of_ones_own_never_answers_with_another_row() {
     let own_key = Job::create((jobs::id.eq(70), jobs::name.eq("send")), &mut conn);
     let count = jobs::table.count().get_result::<i64>(&mut conn).unwrap();
     if backend::NAME == "mysql" {
-        assert!(matches!(own_key, Err(Error::KeyNotGenerated { table: "jobs" })), "{own_key:?}");
+        assert!(
+            matches!(own_key, Err(Error::KeyNotGenerated { table: "jobs" })),
+            "{own_key:?}"
+        );
         assert_eq!(count, 1, "rolled back");
     } else {
         assert_eq!(own_key.unwrap().id, 70);
@@ -107,7 +136,10 @@ fn create_inside_of_a_transaction_goes_with_it() {
         assert_eq!(job.version, 1);
         Err::<(), _>(Error::other("no"))
     });
-    assert!(matches!(rolled_back, Err(Error::Other(_))), "{rolled_back:?}");
+    assert!(
+        matches!(rolled_back, Err(Error::Other(_))),
+        "{rolled_back:?}"
+    );
     assert_eq!(jobs::table.count().get_result::<i64>(&mut conn).unwrap(), 0);
 }
 
@@ -115,7 +147,10 @@ fn create_inside_of_a_transaction_goes_with_it() {
 fn find_says_what_is_missing() {
     let (_db, mut conn) = jobs_db();
     let missing = Job::find(&9, &mut conn);
-    assert!(matches!(&missing, Err(Error::NotFound { table: "jobs", id }) if id == "9"), "{missing:?}");
+    assert!(
+        matches!(&missing, Err(Error::NotFound { table: "jobs", id }) if id == "9"),
+        "{missing:?}"
+    );
     assert_eq!(Job::find(&9, &mut conn).optional().unwrap(), None);
     let job = Job::create(jobs::name.eq("print"), &mut conn).unwrap();
     assert_eq!(Job::find(&job.id, &mut conn).optional().unwrap(), Some(job));

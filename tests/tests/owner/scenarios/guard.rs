@@ -32,14 +32,29 @@ struct FromZero {
 #[test]
 fn t01_the_initial_version_is_configurable() {
     let (_db, mut conn, _) = two_sessions();
-    let mut ticket = FromZero { id: 7, title: "concert".into(), price: 20, version: 9 };
+    let mut ticket = FromZero {
+        id: 7,
+        title: "concert".into(),
+        price: 20,
+        version: 9,
+    };
     ticket.insert(&mut conn).unwrap();
     assert_eq!(ticket.version, 0);
     ticket.save(&mut conn).unwrap();
     assert_eq!(Ticket::row(7, &mut conn).unwrap().version, 1);
-    let made = FromZero::create((tickets::id.eq(8), tickets::title.eq("play"), tickets::price.eq(1)), &mut conn);
+    let made = FromZero::create(
+        (
+            tickets::id.eq(8),
+            tickets::title.eq("play"),
+            tickets::price.eq(1),
+        ),
+        &mut conn,
+    );
     if backend::NAME == "mysql" {
-        assert!(matches!(made, Err(Error::KeyNotGenerated { table: "tickets" })), "{made:?}");
+        assert!(
+            matches!(made, Err(Error::KeyNotGenerated { table: "tickets" })),
+            "{made:?}"
+        );
     } else {
         assert_eq!(made.unwrap().version, 0);
     }
@@ -48,7 +63,10 @@ fn t01_the_initial_version_is_configurable() {
 #[test]
 fn t01_an_imported_record_keeps_its_version() {
     let (_db, mut conn, _) = two_sessions();
-    let mut ticket = Ticket { version: 42, ..Ticket::concert() };
+    let mut ticket = Ticket {
+        version: 42,
+        ..Ticket::concert()
+    };
     ticket.import(&mut conn).unwrap();
     assert_eq!(Ticket::row(7, &mut conn), Some(ticket.clone()));
     ticket.save(&mut conn).unwrap();
@@ -141,8 +159,16 @@ fn t08_a_deleted_record_is_told_apart_from_a_stale_one() {
     assert_deleted(b.verify(&mut two), 1);
     assert_deleted(b.delete(&mut two), 1);
     assert_deleted(a.save(&mut one), 2);
-    assert!(matches!(b.reload(&mut two), Err(Error::NotFound { table: "tickets", id }) if id == "7"));
-    assert_eq!(b, Ticket { version: 1, ..Ticket::concert() });
+    assert!(
+        matches!(b.reload(&mut two), Err(Error::NotFound { table: "tickets", id }) if id == "7")
+    );
+    assert_eq!(
+        b,
+        Ticket {
+            version: 1,
+            ..Ticket::concert()
+        }
+    );
     assert_eq!(Ticket::row(7, &mut two), None);
 }
 
@@ -174,7 +200,11 @@ fn t12_a_version_set_by_hand_does_not_pass() {
 fn t13_a_model_with_another_key_is_another_record() {
     let (_db, mut conn, _) = two_sessions();
     let mut ticket = Ticket::inserted(&mut conn);
-    let mut other = Ticket { id: 8, title: "play".into(), ..Ticket::concert() };
+    let mut other = Ticket {
+        id: 8,
+        title: "play".into(),
+        ..Ticket::concert()
+    };
     other.insert(&mut conn).unwrap();
     other.save(&mut conn).unwrap();
 
@@ -218,7 +248,11 @@ fn t15_touch_moves_the_version_alone() {
     let change = a.touch(&mut one).unwrap();
     assert_eq!((change.op(), change.version()), (Op::Updated, 2));
     let row = Ticket::row(7, &mut one).unwrap();
-    assert_eq!((row.version, row.price), (2, 20), "the price in memory was not written");
+    assert_eq!(
+        (row.version, row.price),
+        (2, 20),
+        "the price in memory was not written"
+    );
     assert_stale(b.touch(&mut two), 1, 2);
     assert_eq!(b.version, 1);
 }
@@ -261,19 +295,29 @@ fn t16_a_column_that_is_not_updated_is_left_to_others() {
         version: 0,
     };
     ticket.insert(&mut one).unwrap();
-    diesel::update(tickets::table.find(7)).set(tickets::note.eq("theirs")).execute(&mut two).unwrap();
+    diesel::update(tickets::table.find(7))
+        .set(tickets::note.eq("theirs"))
+        .execute(&mut two)
+        .unwrap();
     ticket.price = 21;
     ticket.note = None;
     ticket.save(&mut one).unwrap();
     let row = Ticket::row(7, &mut one).unwrap();
-    assert_eq!((row.price, row.note.as_deref(), row.version), (21, Some("theirs"), 2));
+    assert_eq!(
+        (row.price, row.note.as_deref(), row.version),
+        (21, Some("theirs"), 2)
+    );
 }
 
 #[test]
 fn t17_a_bulk_update_bumps_each_row_and_makes_loaded_copies_stale() {
     let (_db, mut one, mut two) = two_sessions();
     let mut loaded = Ticket::inserted(&mut one);
-    let mut other = Ticket { id: 8, title: "play".into(), ..Ticket::concert() };
+    let mut other = Ticket {
+        id: 8,
+        title: "play".into(),
+        ..Ticket::concert()
+    };
     other.insert(&mut one).unwrap();
     other.save(&mut one).unwrap();
     let count = diesel::update(tickets::table)
@@ -288,7 +332,13 @@ fn t17_a_bulk_update_bumps_each_row_and_makes_loaded_copies_stale() {
         .unwrap();
     assert_eq!(versions, [(5, 2), (5, 3)]);
     assert_stale(loaded.save(&mut one), 1, 2);
-    assert_eq!(diesel::update(tickets::table.find(8)).set(Ticket::bump()).execute(&mut two).unwrap(), 1);
+    assert_eq!(
+        diesel::update(tickets::table.find(8))
+            .set(Ticket::bump())
+            .execute(&mut two)
+            .unwrap(),
+        1
+    );
 }
 
 #[cfg(test)]
@@ -296,10 +346,15 @@ fn t17_a_bulk_update_bumps_each_row_and_makes_loaded_copies_stale() {
 fn t17_a_bump_beside_an_assignment_of_the_version_is_refused() {
     let (_db, mut conn, _) = two_sessions();
     Ticket::inserted(&mut conn);
-    let twice = diesel::update(tickets::table).set((tickets::version.eq(9), Ticket::bump())).execute(&mut conn);
+    let twice = diesel::update(tickets::table)
+        .set((tickets::version.eq(9), Ticket::bump()))
+        .execute(&mut conn);
     match backend::NAME {
         // The server says so.
-        "postgres" => assert!(matches!(twice, Err(diesel::result::Error::DatabaseError(_, _))), "{twice:?}"),
+        "postgres" => assert!(
+            matches!(twice, Err(diesel::result::Error::DatabaseError(_, _))),
+            "{twice:?}"
+        ),
         // These take the last assignment, so that the version moves from what it was, or from what was assigned.
         _ => assert_eq!(twice.unwrap(), 1),
     }

@@ -13,10 +13,22 @@ struct Patch {
 fn an_update_answers_with_the_row_as_it_is() {
     let (_db, mut conn, _) = two_sessions();
     Ticket::inserted(&mut conn);
-    let updated = Ticket::at(7, 1).update(tickets::price.eq(25), &mut conn).unwrap();
-    assert_eq!(updated, Ticket { price: 25, version: 2, ..Ticket::concert() });
+    let updated = Ticket::at(7, 1)
+        .update(tickets::price.eq(25), &mut conn)
+        .unwrap();
+    assert_eq!(
+        updated,
+        Ticket {
+            price: 25,
+            version: 2,
+            ..Ticket::concert()
+        }
+    );
     assert_eq!(Ticket::row(7, &mut conn), Some(updated));
-    let patch = Patch { title: None, price: Some(30) };
+    let patch = Patch {
+        title: None,
+        price: Some(30),
+    };
     let updated = Ticket::at(7, 2).update(patch, &mut conn).unwrap();
     assert_eq!((updated.price, updated.version), (30, 3));
 }
@@ -25,9 +37,18 @@ fn an_update_answers_with_the_row_as_it_is() {
 fn an_empty_update_moves_the_version() {
     let (_db, mut conn, _) = two_sessions();
     Ticket::inserted(&mut conn);
-    let nothing = Patch { title: None, price: None };
+    let nothing = Patch {
+        title: None,
+        price: None,
+    };
     let updated = Ticket::at(7, 1).update(nothing, &mut conn).unwrap();
-    assert_eq!(updated, Ticket { version: 2, ..Ticket::concert() });
+    assert_eq!(
+        updated,
+        Ticket {
+            version: 2,
+            ..Ticket::concert()
+        }
+    );
 }
 
 #[test]
@@ -35,8 +56,18 @@ fn t12_a_version_from_a_client_is_what_is_compared() {
     let (_db, mut conn, _) = two_sessions();
     Ticket::inserted(&mut conn);
     let row = Ticket::at(7, 1).touch(&mut conn).unwrap();
-    assert_eq!(row, Ticket { version: 2, ..Ticket::concert() });
-    assert_stale(Ticket::at(7, 1).update(tickets::price.eq(1), &mut conn), 1, 2);
+    assert_eq!(
+        row,
+        Ticket {
+            version: 2,
+            ..Ticket::concert()
+        }
+    );
+    assert_stale(
+        Ticket::at(7, 1).update(tickets::price.eq(1), &mut conn),
+        1,
+        2,
+    );
     assert_stale(Ticket::at(7, 1).touch(&mut conn), 1, 2);
     assert_stale(Ticket::at(7, 1).delete(&mut conn), 1, 2);
     assert_eq!(Ticket::row(7, &mut conn), Some(row));
@@ -52,7 +83,8 @@ fn t12_a_version_from_a_client_is_what_is_compared() {
 fn t17_the_version_cannot_be_assigned_beside_the_guard() {
     let (_db, mut conn, _) = two_sessions();
     Ticket::inserted(&mut conn);
-    let twice = Ticket::at(7, 1).update((tickets::price.eq(25), tickets::version.eq(99)), &mut conn);
+    let twice =
+        Ticket::at(7, 1).update((tickets::price.eq(25), tickets::version.eq(99)), &mut conn);
     if backend::NAME == "postgres" {
         assert!(matches!(twice, Err(Error::Database(_))), "{twice:?}");
         assert_eq!(Ticket::row(7, &mut conn).unwrap().version, 1);

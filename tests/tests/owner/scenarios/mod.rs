@@ -14,7 +14,7 @@ mod timestamps;
 use diesel::prelude::*;
 use versioned_core::prelude::*;
 use versioned_core::version::Token;
-use versioned_core::{Conflict, ConflictKind, Error};
+use versioned_core::{Conflict, ConflictKind, Error, Retry};
 
 use super::backend::{self, Conn, Db};
 

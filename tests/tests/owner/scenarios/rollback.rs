@@ -19,11 +19,27 @@ fn t05_after_a_rollback_the_next_save_works() {
         assert_eq!(ticket.version, 3);
         no::<()>()
     });
-    assert!(matches!(rolled_back, Err(Error::Other(_))), "{rolled_back:?}");
+    assert!(
+        matches!(rolled_back, Err(Error::Other(_))),
+        "{rolled_back:?}"
+    );
     assert_eq!((ticket.version, ticket.price), (1, 25));
-    assert_eq!(Ticket::row(7, &mut conn), Some(Ticket { version: 1, ..Ticket::concert() }));
+    assert_eq!(
+        Ticket::row(7, &mut conn),
+        Some(Ticket {
+            version: 1,
+            ..Ticket::concert()
+        })
+    );
     ticket.save(&mut conn).unwrap();
-    assert_eq!(Ticket::row(7, &mut conn), Some(Ticket { version: 2, price: 25, ..Ticket::concert() }));
+    assert_eq!(
+        Ticket::row(7, &mut conn),
+        Some(Ticket {
+            version: 2,
+            price: 25,
+            ..Ticket::concert()
+        })
+    );
 }
 
 /// Documented: with Diesel's own `transaction` the model does not hear of the rollback. It is then ahead of the row,
@@ -36,7 +52,10 @@ fn t05_without_our_transaction_the_model_is_refused_and_nothing_is_lost() {
         ticket.save(conn)?;
         no::<()>()
     });
-    assert!(matches!(rolled_back, Err(Error::Other(_))), "{rolled_back:?}");
+    assert!(
+        matches!(rolled_back, Err(Error::Other(_))),
+        "{rolled_back:?}"
+    );
     assert_stale(ticket.save(&mut conn), 2, 1);
     ticket.reload(&mut conn).unwrap();
     ticket.save(&mut conn).unwrap();
@@ -46,13 +65,21 @@ fn t05_without_our_transaction_the_model_is_refused_and_nothing_is_lost() {
 fn t05_a_deletion_and_an_insertion_are_taken_back_too() {
     let (_db, mut conn, _) = two_sessions();
     let mut old = Ticket::inserted(&mut conn);
-    let mut new = Ticket { id: 8, title: "play".into(), version: 0, ..Ticket::concert() };
+    let mut new = Ticket {
+        id: 8,
+        title: "play".into(),
+        version: 0,
+        ..Ticket::concert()
+    };
     let rolled_back = transaction(&mut conn, (&mut old, &mut new), |conn, (old, new)| {
         old.delete(conn)?;
         new.insert(conn)?;
         no::<()>()
     });
-    assert!(matches!(rolled_back, Err(Error::Other(_))), "{rolled_back:?}");
+    assert!(
+        matches!(rolled_back, Err(Error::Other(_))),
+        "{rolled_back:?}"
+    );
     assert_eq!((old.version, new.version), (1, 0));
     old.save(&mut conn).unwrap();
     assert_eq!(Ticket::row(8, &mut conn), None);
@@ -62,7 +89,11 @@ fn t05_a_deletion_and_an_insertion_are_taken_back_too() {
 fn t05_a_conflict_in_the_middle_takes_back_what_was_saved_before_it() {
     let (_db, mut one, mut two) = two_sessions();
     let mut a = Ticket::inserted(&mut one);
-    let mut b = Ticket { id: 8, title: "play".into(), ..Ticket::concert() };
+    let mut b = Ticket {
+        id: 8,
+        title: "play".into(),
+        ..Ticket::concert()
+    };
     b.insert(&mut one).unwrap();
     Ticket::find(&8, &mut two).unwrap().save(&mut two).unwrap();
     let lost = transaction(&mut one, (&mut a, &mut b), |conn, (a, b)| {
@@ -71,7 +102,10 @@ fn t05_a_conflict_in_the_middle_takes_back_what_was_saved_before_it() {
         Ok::<_, Error>(())
     });
     let conflict = conflict(lost);
-    assert_eq!((conflict.kind(), conflict.id()), (ConflictKind::Stale, Some("8")));
+    assert_eq!(
+        (conflict.kind(), conflict.id()),
+        (ConflictKind::Stale, Some("8"))
+    );
     assert_eq!((a.version, b.version), (1, 1));
     assert_eq!(Ticket::row(7, &mut two).unwrap().version, 1);
     a.save(&mut one).unwrap();
@@ -81,7 +115,11 @@ fn t05_a_conflict_in_the_middle_takes_back_what_was_saved_before_it() {
 fn t05_a_slice_of_models_is_taken_back() {
     let (_db, mut conn, _) = two_sessions();
     let mut tickets: Vec<_> = (1..=3)
-        .map(|id| Ticket { id, title: format!("show {id}"), ..Ticket::concert() })
+        .map(|id| Ticket {
+            id,
+            title: format!("show {id}"),
+            ..Ticket::concert()
+        })
         .collect();
     transaction(&mut conn, &mut tickets[..], |conn, tickets| {
         for ticket in tickets {
@@ -96,8 +134,14 @@ fn t05_a_slice_of_models_is_taken_back() {
         }
         no::<()>()
     });
-    assert!(matches!(rolled_back, Err(Error::Other(_))), "{rolled_back:?}");
-    assert!(tickets.iter().all(|ticket| ticket.version == 1), "{tickets:?}");
+    assert!(
+        matches!(rolled_back, Err(Error::Other(_))),
+        "{rolled_back:?}"
+    );
+    assert!(
+        tickets.iter().all(|ticket| ticket.version == 1),
+        "{tickets:?}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
-use diesel::sql_types::{BigInt, SmallInt};
+use diesel::sql_types::BigInt;
 
 use super::*;
 
@@ -24,7 +24,16 @@ mod names {
         }
     }
 
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow, versioned_core::SequentialVersion)]
+    #[derive(
+        Debug,
+        Clone,
+        Copy,
+        PartialEq,
+        Eq,
+        AsExpression,
+        FromSqlRow,
+        versioned_core::SequentialVersion,
+    )]
     #[diesel(sql_type = BigInt)]
     struct Revision(i64);
 
@@ -33,7 +42,10 @@ mod names {
         DB: diesel::backend::Backend,
         i64: diesel::serialize::ToSql<BigInt, DB>,
     {
-        fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, DB>) -> diesel::serialize::Result {
+        fn to_sql<'b>(
+            &'b self,
+            out: &mut diesel::serialize::Output<'b, '_, DB>,
+        ) -> diesel::serialize::Result {
             self.0.to_sql(out)
         }
     }
@@ -68,7 +80,11 @@ mod names {
                 .replace('\'', &quote.to_string()),
         );
         let mut conn = db.connect();
-        let mut order = Order { name: "a,b".into(), r#select: 1, rev: Revision(0) };
+        let mut order = Order {
+            name: "a,b".into(),
+            r#select: 1,
+            rev: Revision(0),
+        };
         order.insert(&mut conn).unwrap();
         let mut copy = order.clone();
         order.r#select = 2;
@@ -77,10 +93,15 @@ mod names {
         assert_eq!(order.rev, Revision(3));
         let stale = conflict(copy.save(&mut conn));
         assert_eq!((stale.table(), stale.id()), (Some("orders"), Some("a,b")));
-        assert_eq!((stale.expected(), stale.found()), (Some(Token::Number(1)), Some(Token::Number(3))));
+        assert_eq!(
+            (stale.expected(), stale.found()),
+            (Some(Token::Number(1)), Some(Token::Number(3)))
+        );
         let key: Cow<'_, str> = "a,b".into();
         assert_eq!(Order::find(&key, &mut conn).unwrap(), order);
-        let updated = Order::at("a,b", Revision(3)).update(orders::r#select.eq(9), &mut conn).unwrap();
+        let updated = Order::at("a,b", Revision(3))
+            .update(orders::r#select.eq(9), &mut conn)
+            .unwrap();
         assert_eq!((updated.r#select, updated.rev), (9, Revision(4)));
         order.reload(&mut conn).unwrap();
         order.delete(&mut conn).unwrap();
@@ -159,7 +180,10 @@ mod parts {
         Seat {
             hall: "main, left".into(),
             number,
-            address: Address { street: "Elm".into(), city: Some("Ghent".into()) },
+            address: Address {
+                street: "Elm".into(),
+                city: Some("Ghent".into()),
+            },
             state: State::Free,
             version: 0,
         }
@@ -177,27 +201,53 @@ mod parts {
         one.state = State::Sold;
         one.address.city = None;
         one.save(&mut conn).unwrap();
-        assert_eq!(Seat::find(&("main, left".into(), 1), &mut conn).unwrap(), one);
-        assert_eq!(Seat::find(&("main, left".into(), 2), &mut conn).unwrap(), two, "the other seat is as it was");
+        assert_eq!(
+            Seat::find(&("main, left".into(), 1), &mut conn).unwrap(),
+            one
+        );
+        assert_eq!(
+            Seat::find(&("main, left".into(), 2), &mut conn).unwrap(),
+            two,
+            "the other seat is as it was"
+        );
         let stale = conflict(copy.save(&mut conn));
         assert_eq!(stale.id(), Some("main\\, left,1"));
-        assert_eq!((stale.expected(), stale.found()), (Some(Token::Number(1)), Some(Token::Number(2))));
-        let updated = Seat::at(("main, left".to_owned(), 2), 1_i16).update(seats::city.eq("Bruges"), &mut conn).unwrap();
+        assert_eq!(
+            (stale.expected(), stale.found()),
+            (Some(Token::Number(1)), Some(Token::Number(2)))
+        );
+        let updated = Seat::at(("main, left".to_owned(), 2), 1_i16)
+            .update(seats::city.eq("Bruges"), &mut conn)
+            .unwrap();
         assert_eq!(updated.address.city.as_deref(), Some("Bruges"));
         two.reload(&mut conn).unwrap();
         two.delete(&mut conn).unwrap();
-        assert_eq!(seats::table.count().get_result::<i64>(&mut conn).unwrap(), 1);
+        assert_eq!(
+            seats::table.count().get_result::<i64>(&mut conn).unwrap(),
+            1
+        );
     }
 
     #[test]
     fn t19_create_with_a_composite_key() {
         let db = Db::fresh(SEATS);
         let mut conn = db.connect();
-        let new = (seats::hall.eq("x"), seats::number.eq(1), seats::street.eq("Elm"), seats::state.eq(1));
+        let new = (
+            seats::hall.eq("x"),
+            seats::number.eq(1),
+            seats::street.eq("Elm"),
+            seats::state.eq(1),
+        );
         let created = Seat::create(new, &mut conn);
         if backend::NAME == "mysql" {
-            assert!(matches!(created, Err(Error::KeyNotGenerated { table: "seats" })), "{created:?}");
-            assert_eq!(seats::table.count().get_result::<i64>(&mut conn).unwrap(), 0);
+            assert!(
+                matches!(created, Err(Error::KeyNotGenerated { table: "seats" })),
+                "{created:?}"
+            );
+            assert_eq!(
+                seats::table.count().get_result::<i64>(&mut conn).unwrap(),
+                0
+            );
         } else {
             let created = created.unwrap();
             assert_eq!((created.state, created.version), (State::Sold, 1));
@@ -225,7 +275,10 @@ mod parts {
         seat.insert(&mut conn).unwrap();
         seat.3 = 1;
         seat.save(&mut conn).unwrap();
-        assert_eq!(Tuple::find(&("x".into(), 1), &mut conn).unwrap(), Tuple("x".into(), 1, "Elm".into(), 1, 2));
+        assert_eq!(
+            Tuple::find(&("x".into(), 1), &mut conn).unwrap(),
+            Tuple("x".into(), 1, "Elm".into(), 1, 2)
+        );
     }
 }
 
@@ -251,9 +304,15 @@ mod generics {
 
     #[test]
     fn t19_a_generic_model() {
-        let db = Db::fresh("CREATE TABLE boxes (id INTEGER PRIMARY KEY, content VARCHAR(50) NOT NULL, version INTEGER NOT NULL)");
+        let db = Db::fresh(
+            "CREATE TABLE boxes (id INTEGER PRIMARY KEY, content VARCHAR(50) NOT NULL, version INTEGER NOT NULL)",
+        );
         let mut conn = db.connect();
-        let mut model = Crate { id: 1, content: "a".to_owned(), version: 0 };
+        let mut model = Crate {
+            id: 1,
+            content: "a".to_owned(),
+            version: 0,
+        };
         model.insert(&mut conn).unwrap();
         model.content = "b".to_owned();
         model.save(&mut conn).unwrap();
@@ -296,16 +355,48 @@ mod schema {
         conn.batch_execute(schema).unwrap();
         conn.batch_execute("CREATE TABLE billing.invoices (id BIGINT PRIMARY KEY, total BIGINT NOT NULL, version BIGINT NOT NULL)")
             .unwrap();
-        let mut invoice = Invoice { id: 1, total: 10, version: 0 };
+        let mut invoice = Invoice {
+            id: 1,
+            total: 10,
+            version: 0,
+        };
         invoice.insert(&mut conn).unwrap();
         let mut copy = invoice.clone();
         invoice.total = 11;
         invoice.save(&mut conn).unwrap();
-        assert_eq!(conflict(copy.touch(&mut conn)).found(), Some(Token::Number(2)));
-        let updated = Invoice::at(1, 2).update(invoices::total.eq(12), &mut conn).unwrap();
-        assert_eq!(updated, Invoice { id: 1, total: 12, version: 3 });
+        assert_eq!(
+            conflict(copy.touch(&mut conn)).found(),
+            Some(Token::Number(2))
+        );
+        let updated = Invoice::at(1, 2)
+            .update(invoices::total.eq(12), &mut conn)
+            .unwrap();
+        assert_eq!(
+            updated,
+            Invoice {
+                id: 1,
+                total: 12,
+                version: 3
+            }
+        );
         invoice.reload(&mut conn).unwrap();
         invoice.delete(&mut conn).unwrap();
+        let created = Invoice::create((invoices::id.eq(5), invoices::total.eq(1)), &mut conn);
+        if backend::NAME == "mysql" {
+            assert!(
+                matches!(created, Err(Error::KeyNotGenerated { table: "invoices" })),
+                "{created:?}"
+            );
+        } else {
+            assert_eq!(
+                created.unwrap(),
+                Invoice {
+                    id: 5,
+                    total: 1,
+                    version: 1
+                }
+            );
+        }
         if backend::NAME == "mysql" {
             conn.batch_execute("DROP DATABASE billing").unwrap();
         }

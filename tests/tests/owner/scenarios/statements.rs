@@ -58,7 +58,8 @@ fn sql(text: &str) -> String {
     }
 }
 
-const COLUMNS: &str = "'tickets'.'id', 'tickets'.'title', 'tickets'.'price', 'tickets'.'note', 'tickets'.'version'";
+const COLUMNS: &str =
+    "'tickets'.'id', 'tickets'.'title', 'tickets'.'price', 'tickets'.'note', 'tickets'.'version'";
 
 /// Runs `operation` twice: it must run exactly `statements`, prepared at the first time only.
 #[track_caller]
@@ -67,12 +68,21 @@ fn assert_runs(log: &Log, statements: &[&str], mut operation: impl FnMut()) {
     log.take();
     operation();
     let first = log.take();
-    let (prepared, run): (Vec<_>, Vec<_>) = first.into_iter().partition(|line| line.starts_with("prepare "));
+    let (prepared, run): (Vec<_>, Vec<_>) = first
+        .into_iter()
+        .partition(|line| line.starts_with("prepare "));
     assert_eq!(run, statements);
-    let guarded: Vec<_> = statements.iter().filter(|text| !is_transaction(text)).collect();
+    let guarded: Vec<_> = statements
+        .iter()
+        .filter(|text| !is_transaction(text))
+        .collect();
     assert!(prepared.len() <= guarded.len(), "{prepared:?}");
     operation();
-    assert_eq!(log.take(), statements, "the second time nothing is prepared");
+    assert_eq!(
+        log.take(),
+        statements,
+        "the second time nothing is prepared"
+    );
 }
 
 fn is_transaction(text: &str) -> bool {
@@ -87,19 +97,32 @@ fn each_operation_is_one_cached_statement() {
     let mut id = 0;
     assert_runs(
         &log,
-        &["INSERT INTO 'tickets' ('id', 'title', 'price', 'note', 'version') VALUES (?, ?, ?, ?, ?)"],
+        &[
+            "INSERT INTO 'tickets' ('id', 'title', 'price', 'note', 'version') VALUES (?, ?, ?, ?, ?)",
+        ],
         || {
             id += 1;
-            let mut ticket = Ticket { id, title: format!("show {id}"), ..Ticket::concert() };
+            let mut ticket = Ticket {
+                id,
+                title: format!("show {id}"),
+                ..Ticket::concert()
+            };
             ticket.insert(&mut conn).unwrap();
         },
     );
     assert_runs(
         &log,
-        &["INSERT INTO 'tickets' ('id', 'title', 'price', 'note', 'version') VALUES (?, ?, ?, ?, ?)"],
+        &[
+            "INSERT INTO 'tickets' ('id', 'title', 'price', 'note', 'version') VALUES (?, ?, ?, ?, ?)",
+        ],
         || {
             id += 1;
-            let ticket = Ticket { id, title: format!("show {id}"), version: 5, ..Ticket::concert() };
+            let ticket = Ticket {
+                id,
+                title: format!("show {id}"),
+                version: 5,
+                ..Ticket::concert()
+            };
             ticket.import(&mut conn).unwrap();
         },
     );
@@ -110,30 +133,52 @@ fn each_operation_is_one_cached_statement() {
     let mut ticket = Ticket::find(&1, &mut conn).unwrap();
     assert_runs(
         &log,
-        &["UPDATE 'tickets' SET 'title' = ?, 'price' = ?, 'note' = ?, 'version' = ? WHERE 'id' = ? AND 'version' = ?"],
+        &[
+            "UPDATE 'tickets' SET 'title' = ?, 'price' = ?, 'note' = ?, 'version' = ? WHERE 'id' = ? AND 'version' = ?",
+        ],
         || {
             ticket.save(&mut conn).unwrap();
         },
     );
-    assert_runs(&log, &["UPDATE 'tickets' SET 'version' = ? WHERE 'id' = ? AND 'version' = ?"], || {
-        ticket.touch(&mut conn).unwrap();
-    });
+    assert_runs(
+        &log,
+        &["UPDATE 'tickets' SET 'version' = ? WHERE 'id' = ? AND 'version' = ?"],
+        || {
+            ticket.touch(&mut conn).unwrap();
+        },
+    );
     let lock = match backend::NAME {
         "postgres" => " FOR SHARE",
         "mysql" => " LOCK IN SHARE MODE",
         _ => "",
     };
-    assert_runs(&log, &[&format!("SELECT 'version' FROM 'tickets' WHERE 'id' = ?{lock}")], || {
-        ticket.verify(&mut conn).unwrap();
-    });
-    let current = if backend::NAME == "mysql" { " FOR UPDATE" } else { "" };
+    assert_runs(
+        &log,
+        &[&format!(
+            "SELECT 'version' FROM 'tickets' WHERE 'id' = ?{lock}"
+        )],
+        || {
+            ticket.verify(&mut conn).unwrap();
+        },
+    );
+    let current = if backend::NAME == "mysql" {
+        " FOR UPDATE"
+    } else {
+        ""
+    };
     assert_runs(&log, &[&format!("{find}{current}")], || {
         ticket.reload(&mut conn).unwrap();
     });
-    let mut rows: Vec<_> = [1, 2].map(|id| Ticket::find(&id, &mut conn).unwrap()).into();
-    assert_runs(&log, &["DELETE FROM 'tickets' WHERE 'id' = ? AND 'version' = ?"], || {
-        rows.pop().unwrap().delete(&mut conn).unwrap();
-    });
+    let mut rows: Vec<_> = [1, 2]
+        .map(|id| Ticket::find(&id, &mut conn).unwrap())
+        .into();
+    assert_runs(
+        &log,
+        &["DELETE FROM 'tickets' WHERE 'id' = ? AND 'version' = ?"],
+        || {
+            rows.pop().unwrap().delete(&mut conn).unwrap();
+        },
+    );
 }
 
 #[test]
@@ -142,7 +187,11 @@ fn a_refused_write_takes_one_look_at_the_row() {
     let mut ticket = Ticket::inserted(&mut conn);
     ticket.version = 9;
     let log = Log::on(&mut conn);
-    let current = if backend::NAME == "mysql" { " FOR UPDATE" } else { "" };
+    let current = if backend::NAME == "mysql" {
+        " FOR UPDATE"
+    } else {
+        ""
+    };
     assert_runs(
         &log,
         &[
@@ -163,17 +212,33 @@ fn a_handle_answers_with_the_row_in_as_few_statements_as_the_backend_can() {
     let read = format!("SELECT {COLUMNS} FROM 'tickets' WHERE 'id' = ? FOR UPDATE");
     let returning = |write: &str| format!("{write} RETURNING {COLUMNS}");
     let expected = |write: &str| match backend::NAME {
-        "mysql" => vec!["BEGIN".to_owned(), write.to_owned(), read.clone(), "COMMIT".to_owned()],
+        "mysql" => vec![
+            "BEGIN".to_owned(),
+            write.to_owned(),
+            read.clone(),
+            "COMMIT".to_owned(),
+        ],
         _ => vec![returning(write)],
     };
     let statements = expected(touch);
-    assert_runs(&log, &statements.iter().map(String::as_str).collect::<Vec<_>>(), || {
-        version = Ticket::at(7, version).touch(&mut conn).unwrap().version;
-    });
+    assert_runs(
+        &log,
+        &statements.iter().map(String::as_str).collect::<Vec<_>>(),
+        || {
+            version = Ticket::at(7, version).touch(&mut conn).unwrap().version;
+        },
+    );
     let statements = expected(update);
-    assert_runs(&log, &statements.iter().map(String::as_str).collect::<Vec<_>>(), || {
-        version = Ticket::at(7, version).update(tickets::price.eq(1), &mut conn).unwrap().version;
-    });
+    assert_runs(
+        &log,
+        &statements.iter().map(String::as_str).collect::<Vec<_>>(),
+        || {
+            version = Ticket::at(7, version)
+                .update(tickets::price.eq(1), &mut conn)
+                .unwrap()
+                .version;
+        },
+    );
 }
 
 #[test]

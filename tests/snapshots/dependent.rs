@@ -1,0 +1,58 @@
+// #[diesel(table_name = ticket_copies)]
+// #[versioned(dependent, entity = "tickets", gap = "park")]
+// struct TicketCopy {
+//     id: i64,
+//     price: i64,
+//     version: i64,
+// }
+
+const _: () = {
+    #[automatically_derived]
+    impl ::versioned_core::model::Versioned for TicketCopy {
+        type Table = ticket_copies::table;
+        type KeyColumns = (ticket_copies::id,);
+        type VersionColumn = ticket_copies::version;
+        type Id = i64;
+        type Version = i64;
+        type Static = Self;
+        const TABLE: &'static ::core::primitive::str = "ticket_copies";
+        const ENTITY: &'static ::core::primitive::str = "tickets";
+        fn id(&self) -> Self::Id {
+            ::core::clone::Clone::clone(&self.id)
+        }
+        fn loaded(&self) -> &Self::Version {
+            &self.version
+        }
+        fn set_version(&mut self, version: Self::Version) {
+            self.version = version;
+        }
+        fn key_text(id: &Self::Id) -> ::std::string::String {
+            ::versioned_core::model::key_text(&[id])
+        }
+    }
+    #[automatically_derived]
+    impl ::versioned_core::model::DependentModel for TicketCopy
+    where
+        i64: ::versioned_core::version::SequentialVersion,
+    {
+        const POLICY: ::versioned_core::model::Policy = ::versioned_core::model::Policy::Sequential;
+        const GUARD: ::versioned_core::model::Guard = ::versioned_core::model::Guard::Position;
+        const GAP: ::versioned_core::model::Gap = ::versioned_core::model::Gap::Park;
+    }
+    #[automatically_derived]
+    impl<__DB> ::versioned_core::model::Columns<__DB> for TicketCopy
+    where
+        __DB: ::versioned_core::model::Backend,
+        i64: ::versioned_core::model::Field<ticket_copies::id, __DB>,
+        i64: ::versioned_core::model::Field<ticket_copies::price, __DB>,
+    {
+        fn columns<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.key(ticket_copies::id, &self.id)?;
+            __walk.column(ticket_copies::price, &self.price)?;
+            ::core::result::Result::Ok(())
+        }
+    }
+};

@@ -1,0 +1,25 @@
+// #[diesel(table_name = tickets)]
+// #[versioned(embedded)]
+// struct Address {
+//     street: String,
+//     city: Option<String>,
+// }
+
+const _: () = {
+    #[automatically_derived]
+    impl<__DB> ::versioned_core::model::Columns<__DB> for Address
+    where
+        __DB: ::versioned_core::model::Backend,
+        String: ::versioned_core::model::Field<tickets::street, __DB>,
+        Option<String>: ::versioned_core::model::Field<tickets::city, __DB>,
+    {
+        fn columns<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.column(tickets::street, &self.street)?;
+            __walk.column(tickets::city, &self.city)?;
+            ::core::result::Result::Ok(())
+        }
+    }
+};

@@ -1,0 +1,56 @@
+// #[diesel(table_name = tickets)]
+// #[versioned(owner)]
+// struct Ticket {
+//     id: i64,
+//     title: String,
+//     price: i64,
+//     version: i64,
+// }
+
+const _: () = {
+    #[automatically_derived]
+    impl ::versioned_core::model::Versioned for Ticket {
+        type Table = tickets::table;
+        type KeyColumns = (tickets::id,);
+        type VersionColumn = tickets::version;
+        type Id = i64;
+        type Version = i64;
+        type Static = Self;
+        const TABLE: &'static ::core::primitive::str = "tickets";
+        const ENTITY: &'static ::core::primitive::str = "tickets";
+        fn id(&self) -> Self::Id {
+            ::core::clone::Clone::clone(&self.id)
+        }
+        fn loaded(&self) -> &Self::Version {
+            &self.version
+        }
+        fn set_version(&mut self, version: Self::Version) {
+            self.version = version;
+        }
+        fn key_text(id: &Self::Id) -> ::std::string::String {
+            ::versioned_core::model::key_text(&[id])
+        }
+    }
+    #[automatically_derived]
+    impl ::versioned_core::model::OwnerModel for Ticket {}
+    #[automatically_derived]
+    impl ::versioned_core::model::PlainOwner for Ticket {}
+    #[automatically_derived]
+    impl<__DB> ::versioned_core::model::Columns<__DB> for Ticket
+    where
+        __DB: ::versioned_core::model::Backend,
+        i64: ::versioned_core::model::Field<tickets::id, __DB>,
+        String: ::versioned_core::model::Field<tickets::title, __DB>,
+        i64: ::versioned_core::model::Field<tickets::price, __DB>,
+    {
+        fn columns<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.key(tickets::id, &self.id)?;
+            __walk.column(tickets::title, &self.title)?;
+            __walk.column(tickets::price, &self.price)?;
+            ::core::result::Result::Ok(())
+        }
+    }
+};

@@ -1,0 +1,65 @@
+// #[versioned(owner)]
+// struct Note(
+//     #[diesel(column_name = id)]
+//     i64,
+//     #[diesel(column_name = changed)]
+//     #[versioned(version, precision = "seconds")]
+//     NaiveDateTime,
+// );
+
+const _: () = {
+    #[automatically_derived]
+    impl ::versioned_core::model::Versioned for Note {
+        type Table = notes::table;
+        type KeyColumns = (notes::id,);
+        type VersionColumn = notes::changed;
+        type Id = i64;
+        type Version = NaiveDateTime;
+        type Static = Self;
+        const TABLE: &'static ::core::primitive::str = "notes";
+        const ENTITY: &'static ::core::primitive::str = "notes";
+        fn id(&self) -> Self::Id {
+            ::core::clone::Clone::clone(&self.0)
+        }
+        fn loaded(&self) -> &Self::Version {
+            &self.1
+        }
+        fn set_version(&mut self, version: Self::Version) {
+            self.1 = version;
+        }
+        fn key_text(id: &Self::Id) -> ::std::string::String {
+            ::versioned_core::model::key_text(&[id])
+        }
+        fn initial_version() -> Self::Version {
+            <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(
+                ::versioned_core::version::Precision::Seconds,
+            )
+        }
+        fn next_version(
+            current: &Self::Version,
+        ) -> ::core::option::Option<Self::Version> {
+            <NaiveDateTime as ::versioned_core::version::TimestampVersion>::after(
+                current,
+                ::versioned_core::version::Precision::Seconds,
+            )
+        }
+    }
+    #[automatically_derived]
+    impl ::versioned_core::model::OwnerModel for Note {}
+    #[automatically_derived]
+    impl ::versioned_core::model::PlainOwner for Note {}
+    #[automatically_derived]
+    impl<__DB> ::versioned_core::model::Columns<__DB> for Note
+    where
+        __DB: ::versioned_core::model::Backend,
+        i64: ::versioned_core::model::Field<notes::id, __DB>,
+    {
+        fn columns<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.key(notes::id, &self.0)?;
+            ::core::result::Result::Ok(())
+        }
+    }
+};

@@ -1,0 +1,151 @@
+// #[diesel(
+//     table_name = schema::orders,
+//     primary_key(shop, number),
+//     check_for_backend(Pg, Sqlite)
+// )]
+// #[versioned(owner, entity = "purchase orders", initial = 0, crate = crate::toolkit)]
+// struct Order<'a, T, const N: usize>
+// where
+//     T: Clone,
+// {
+//     shop: Cow<'a, str>,
+//     #[diesel(skip_update)]
+//     number: i32,
+//     r#type: T,
+//     #[diesel(column_name = "order")]
+//     position: Option<i16>,
+//     checksum: [u8; N],
+//     #[diesel(skip_update)]
+//     made_by: String,
+//     #[diesel(skip_insertion)]
+//     shipped: Option<NaiveDateTime>,
+//     #[diesel(skip_insertion, skip_update)]
+//     row_number: i64,
+//     #[diesel(serialize_as = Text)]
+//     url: Url,
+//     #[diesel(embed)]
+//     address: Address,
+//     #[diesel(select_expression = orders::price*2)]
+//     double: i64,
+//     #[versioned(version)]
+//     revision: Rev,
+// }
+
+const _: () = {
+    #[automatically_derived]
+    impl<'a, T, const N: usize> crate::toolkit::model::Versioned for Order<'a, T, N>
+    where
+        T: Clone,
+        T: ::core::marker::Send + ::core::marker::Sync + 'static,
+    {
+        type Table = schema::orders::table;
+        type KeyColumns = (schema::orders::shop, schema::orders::number);
+        type VersionColumn = schema::orders::revision;
+        type Id = (Cow<'a, str>, i32);
+        type Version = Rev;
+        type Static = Order<'static, T, N>;
+        const TABLE: &'static ::core::primitive::str = "orders";
+        const ENTITY: &'static ::core::primitive::str = "purchase orders";
+        fn id(&self) -> Self::Id {
+            (
+                ::core::clone::Clone::clone(&self.shop),
+                ::core::clone::Clone::clone(&self.number),
+            )
+        }
+        fn loaded(&self) -> &Self::Version {
+            &self.revision
+        }
+        fn set_version(&mut self, version: Self::Version) {
+            self.revision = version;
+        }
+        fn key_text(id: &Self::Id) -> ::std::string::String {
+            crate::toolkit::model::key_text(&[&id.0, &id.1])
+        }
+        fn initial_version() -> Self::Version {
+            <Rev as crate::toolkit::version::SequentialVersion>::starting_at(0)
+        }
+    }
+    #[automatically_derived]
+    impl<'a, T, const N: usize> crate::toolkit::model::OwnerModel for Order<'a, T, N>
+    where
+        T: Clone,
+        T: ::core::marker::Send + ::core::marker::Sync + 'static,
+    {}
+    #[automatically_derived]
+    impl<'a, T, const N: usize> crate::toolkit::model::PlainOwner for Order<'a, T, N>
+    where
+        T: Clone,
+        T: ::core::marker::Send + ::core::marker::Sync + 'static,
+    {}
+    #[automatically_derived]
+    impl<'a, T, const N: usize, __DB> crate::toolkit::model::Columns<__DB>
+    for Order<'a, T, N>
+    where
+        T: Clone,
+        __DB: crate::toolkit::model::Backend,
+        Cow<'a, str>: crate::toolkit::model::Field<schema::orders::shop, __DB>,
+        i32: crate::toolkit::model::Field<schema::orders::number, __DB>,
+        T: crate::toolkit::model::Field<schema::orders::r#type, __DB>,
+        Option<i16>: crate::toolkit::model::Field<schema::orders::order, __DB>,
+        [u8; N]: crate::toolkit::model::Field<schema::orders::checksum, __DB>,
+        String: crate::toolkit::model::Field<schema::orders::made_by, __DB>,
+        Option<
+            NaiveDateTime,
+        >: crate::toolkit::model::Field<schema::orders::shipped, __DB>,
+        Text: crate::toolkit::model::Field<schema::orders::url, __DB>,
+        Text: ::core::marker::Send + 'static,
+        Url: ::core::clone::Clone + ::core::convert::Into<Text>,
+        Address: crate::toolkit::model::Columns<__DB>,
+    {
+        fn columns<'__b>(
+            &'__b self,
+            __walk: &mut crate::toolkit::model::Walk<'_, '__b, __DB>,
+        ) -> crate::toolkit::model::QueryResult<()> {
+            __walk.key(schema::orders::shop, &self.shop)?;
+            __walk.key(schema::orders::number, &self.number)?;
+            __walk.column(schema::orders::r#type, &self.r#type)?;
+            __walk.column(schema::orders::order, &self.position)?;
+            __walk.column(schema::orders::checksum, &self.checksum)?;
+            if __walk.inserts() {
+                __walk.column(schema::orders::made_by, &self.made_by)?;
+            }
+            if !__walk.inserts() {
+                __walk.column(schema::orders::shipped, &self.shipped)?;
+            }
+            let __converted = __walk.convert::<Text, _>(&self.url)?;
+            __walk.column(schema::orders::url, __converted)?;
+            crate::toolkit::model::Columns::columns(&self.address, __walk)?;
+            ::core::result::Result::Ok(())
+        }
+    }
+    fn __check<'a, T, const N: usize>()
+    where
+        T: Clone,
+        Cow<'a, str>: crate::toolkit::model::Field<schema::orders::shop, Pg>,
+        i32: crate::toolkit::model::Field<schema::orders::number, Pg>,
+        T: crate::toolkit::model::Field<schema::orders::r#type, Pg>,
+        Option<i16>: crate::toolkit::model::Field<schema::orders::order, Pg>,
+        [u8; N]: crate::toolkit::model::Field<schema::orders::checksum, Pg>,
+        String: crate::toolkit::model::Field<schema::orders::made_by, Pg>,
+        Option<NaiveDateTime>: crate::toolkit::model::Field<schema::orders::shipped, Pg>,
+        Text: crate::toolkit::model::Field<schema::orders::url, Pg>,
+        Text: ::core::marker::Send + 'static,
+        Url: ::core::clone::Clone + ::core::convert::Into<Text>,
+        Address: crate::toolkit::model::Columns<Pg>,
+        Rev: crate::toolkit::model::Field<schema::orders::revision, Pg>,
+        Cow<'a, str>: crate::toolkit::model::Field<schema::orders::shop, Sqlite>,
+        i32: crate::toolkit::model::Field<schema::orders::number, Sqlite>,
+        T: crate::toolkit::model::Field<schema::orders::r#type, Sqlite>,
+        Option<i16>: crate::toolkit::model::Field<schema::orders::order, Sqlite>,
+        [u8; N]: crate::toolkit::model::Field<schema::orders::checksum, Sqlite>,
+        String: crate::toolkit::model::Field<schema::orders::made_by, Sqlite>,
+        Option<
+            NaiveDateTime,
+        >: crate::toolkit::model::Field<schema::orders::shipped, Sqlite>,
+        Text: crate::toolkit::model::Field<schema::orders::url, Sqlite>,
+        Text: ::core::marker::Send + 'static,
+        Url: ::core::clone::Clone + ::core::convert::Into<Text>,
+        Address: crate::toolkit::model::Columns<Sqlite>,
+        Rev: crate::toolkit::model::Field<schema::orders::revision, Sqlite>,
+    {}
+};

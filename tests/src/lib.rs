@@ -1,0 +1,20 @@
+//! A fresh database for each test, on each backend.
+//!
+//! The modules [`sqlite`], `postgres` and `mysql` have the same items, so that a scenario is written once and compiled
+//! for each: `Conn`, `Backend`, `NAME`, `Db` and `server_pid`. The servers start when a test first asks, once per test process,
+//! and end with it, also when it is killed.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test helper: a broken set-up must fail the test, loudly"
+)]
+
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub mod server;
+pub mod sqlite;

@@ -1,0 +1,192 @@
+//! `MySQL` and `MariaDB`: databases of a server that is started on demand, or that `VERSIONED_TEST_MYSQL_URL` names.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::{BigInt, Text};
+use diesel::{Connection as _, MysqlConnection, QueryableByName, RunQueryDsl as _};
+
+use crate::server::{self, Commands, Kind, Server};
+
+/// A connection.
+pub type Conn = MysqlConnection;
+/// Diesel's name for the backend.
+pub type Backend = diesel::mysql::Mysql;
+/// The name of the backend.
+pub const NAME: &str = "mysql";
+
+const KIND: Kind = Kind {
+    name: "MariaDB or MySQL",
+    variable: "VERSIONED_TEST_MYSQL_URL",
+    account: "mysql",
+    commands,
+    // Not by the socket: the drivers of the sync and of the async front disagree on how a URL names one.
+    url: |port| format!("mysql://root@127.0.0.1:{port}/mysql"),
+    probe: |url| {
+        Conn::establish(url)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    },
+};
+
+/// A database of one test, dropped with the value, whoever is still connected.
+#[derive(Debug)]
+pub struct Db {
+    name: String,
+    url: String,
+}
+
+impl Db {
+    /// A new database, in which these statements have run. The first one of a test process starts the server.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server to start, it does not answer, or a statement fails.
+    pub fn fresh(ddl: &str) -> Self {
+        let name = server::unique_name();
+        admin()
+            .and_then(|mut conn| {
+                Ok(conn.batch_execute(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"))?)
+            })
+            .unwrap_or_else(|error| panic!("{NAME}: no new database: {error}"));
+        let db = Self {
+            url: server().url(&name),
+            name,
+        };
+        // An empty batch is an error here.
+        if !ddl.trim().is_empty() {
+            db.connect()
+                .batch_execute(ddl)
+                .unwrap_or_else(|error| panic!("{NAME}: the DDL failed: {error}"));
+        }
+        db
+    }
+
+    /// One more connection.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn connect(&self) -> Conn {
+        Conn::establish(&self.url)
+            .unwrap_or_else(|error| panic!("{NAME}: no connection to {}: {error}", self.name))
+    }
+
+    /// What other connections to this database, pools for example, are opened with.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn remove(&self) -> Result<(), Box<dyn std::error::Error>> {
+        #[derive(QueryableByName)]
+        struct Session {
+            #[diesel(sql_type = BigInt)]
+            id: i64,
+        }
+        let mut conn = admin()?;
+        // An open transaction would hold up DROP DATABASE, for a day by default.
+        let sessions: Vec<Session> = diesel::sql_query(
+            "SELECT CAST(id AS SIGNED) AS id FROM information_schema.processlist WHERE db = ?",
+        )
+        .bind::<Text, _>(&self.name)
+        .load(&mut conn)?;
+        for Session { id } in sessions {
+            // It may have gone by itself by now.
+            conn.batch_execute(&format!("KILL {id}")).ok();
+        }
+        Ok(conn.batch_execute(&format!("DROP DATABASE IF EXISTS {}", self.name))?)
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        let result = self.remove();
+        // A second panic would abort the process, and hide what the test had to say.
+        if !thread::panicking() {
+            result.unwrap_or_else(|error| {
+                panic!("{NAME}: {} could not be dropped: {error}", self.name)
+            });
+        }
+    }
+}
+
+/// The main process of the server, which is started if need be; none if the environment names a running one.
+///
+/// # Panics
+///
+/// When the server cannot be started.
+pub fn server_pid() -> Option<u32> {
+    server().pid()
+}
+
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+    Server::get(&SERVER, &KIND)
+}
+
+fn admin() -> Result<Conn, Box<dyn std::error::Error>> {
+    Ok(Conn::establish(server().admin_url())?)
+}
+
+fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
+    let not_installed = || server::not_installed(&KIND, "mariadb-server");
+    let sbin = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from);
+    let server = server::find(&["mariadbd", "mysqld"], &sbin).ok_or_else(not_installed)?;
+    let shared = [
+        // Must be the first one.
+        "--no-defaults".to_owned(),
+        format!("--datadir={}", dir.join("data").display()),
+        "--innodb-buffer-pool-size=64M".to_owned(),
+        // `loose`, because MySQL is giving the option up.
+        "--loose-innodb-log-file-size=64M".to_owned(),
+    ];
+
+    let mut init = Vec::new();
+    if is_mariadb(&server)? {
+        let install = server::find(&["mariadb-install-db", "mysql_install_db"], &[])
+            .ok_or_else(not_installed)?;
+        init.push(install.display().to_string());
+        init.extend(shared.clone());
+        // Root without a password, for any user of the system.
+        init.extend(
+            ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
+        );
+    } else {
+        init.push(server.display().to_string());
+        init.extend(shared.clone());
+        init.push("--initialize-insecure".to_owned());
+    }
+
+    let mut serve = vec![server.display().to_string()];
+    serve.extend(shared);
+    serve.extend([
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--port={port}"),
+        format!("--socket={}", dir.join("socket").display()),
+        format!("--pid-file={}", dir.join("mysqld.pid").display()),
+    ]);
+    let settings = [
+        "--max-connections=200",
+        "--default-time-zone=+00:00",
+        // A second port, which only MySQL has, and which a second server could not have too.
+        "--loose-mysqlx=OFF",
+        // Nothing of this outlives the process.
+        "--skip-log-bin",
+        "--sync-binlog=0",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-doublewrite=OFF",
+    ];
+    serve.extend(settings.map(str::to_owned));
+    Ok(Commands { init, serve })
+}
+
+fn is_mariadb(server: &Path) -> Result<bool, String> {
+    let output = Command::new(server)
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("{} cannot be run: {error}", server.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).contains("MariaDB"))
+}

@@ -1,0 +1,167 @@
+//! `PostgreSQL`: databases of a server that is started on demand, or that `VERSIONED_TEST_POSTGRES_URL` names.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::{fs, thread};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection};
+
+use crate::server::{self, Commands, Kind, Server};
+
+/// A connection.
+pub type Conn = PgConnection;
+/// Diesel's name for the backend.
+pub type Backend = diesel::pg::Pg;
+/// The name of the backend.
+pub const NAME: &str = "postgres";
+
+const KIND: Kind = Kind {
+    name: "PostgreSQL",
+    variable: "VERSIONED_TEST_POSTGRES_URL",
+    account: "postgres",
+    commands,
+    url: |port| format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+    probe: |url| {
+        Conn::establish(url)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    },
+};
+
+/// A database of one test, dropped with the value, whoever is still connected.
+#[derive(Debug)]
+pub struct Db {
+    name: String,
+    url: String,
+}
+
+impl Db {
+    /// A new database, in which these statements have run. The first one of a test process starts the server.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server to start, it does not answer, or a statement fails.
+    pub fn fresh(ddl: &str) -> Self {
+        let name = server::unique_name();
+        admin(&format!("CREATE DATABASE {name} TEMPLATE template0"))
+            .unwrap_or_else(|error| panic!("{NAME}: no new database: {error}"));
+        let db = Self {
+            url: server().url(&name),
+            name,
+        };
+        // To Diesel an empty batch is an error here.
+        if !ddl.trim().is_empty() {
+            db.connect()
+                .batch_execute(ddl)
+                .unwrap_or_else(|error| panic!("{NAME}: the DDL failed: {error}"));
+        }
+        db
+    }
+
+    /// One more connection.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn connect(&self) -> Conn {
+        Conn::establish(&self.url)
+            .unwrap_or_else(|error| panic!("{NAME}: no connection to {}: {error}", self.name))
+    }
+
+    /// What other connections to this database, pools for example, are opened with.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        let result = admin(&format!(
+            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+            self.name
+        ));
+        // A second panic would abort the process, and hide what the test had to say.
+        if !thread::panicking() {
+            result.unwrap_or_else(|error| {
+                panic!("{NAME}: {} could not be dropped: {error}", self.name)
+            });
+        }
+    }
+}
+
+/// The main process of the server, which is started if need be; none if the environment names a running one.
+///
+/// # Panics
+///
+/// When the server cannot be started.
+pub fn server_pid() -> Option<u32> {
+    server().pid()
+}
+
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+    Server::get(&SERVER, &KIND)
+}
+
+fn admin(sql: &str) -> Result<(), String> {
+    let mut conn = Conn::establish(server().admin_url()).map_err(|error| error.to_string())?;
+    conn.batch_execute(sql).map_err(|error| error.to_string())
+}
+
+fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
+    let initdb = server::find(&["initdb"], &debian_dirs())
+        .ok_or_else(|| server::not_installed(&KIND, "postgresql"))?;
+    let postgres = initdb.with_file_name("postgres");
+    let data = dir.join("data").display().to_string();
+    let init = [
+        &initdb.display().to_string(),
+        "-D",
+        &data,
+        // UTF-8 sorted by bytes, with messages in English, is the same on every machine.
+        "--encoding=UTF8",
+        "--locale=C",
+        "--username=postgres",
+        "--auth=trust",
+        "--no-sync",
+    ];
+    let mut serve = vec![
+        postgres.display().to_string(),
+        "-D".to_owned(),
+        data.clone(),
+    ];
+    for setting in [
+        "listen_addresses=127.0.0.1",
+        &format!("port={port}"),
+        &format!("unix_socket_directories={}", dir.display()),
+        "max_connections=200",
+        "shared_buffers=64MB",
+        // The directory may be in memory.
+        "max_wal_size=256MB",
+        "timezone=UTC",
+        // Nothing of this outlives the process.
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+    ] {
+        serve.extend(["-c".to_owned(), setting.to_owned()]);
+    }
+    Ok(Commands {
+        init: init.map(str::to_owned).to_vec(),
+        serve,
+    })
+}
+
+/// Debian keeps the servers out of the `PATH`, one directory for each version; the newest comes first.
+fn debian_dirs() -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    dirs.sort_by_key(|dir| {
+        dir.file_name()
+            .and_then(|name| name.to_str()?.parse::<u32>().ok())
+    });
+    dirs.iter().rev().map(|dir| dir.join("bin")).collect()
+}

@@ -1,0 +1,274 @@
+//! What the derive writes, as snapshots that read as documentation: `tests/snapshots`.
+//!
+//! `UPDATE_SNAPSHOTS=1 cargo test --test expansion` writes them anew.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml exempts what is inside a test, and not its helpers"
+)]
+
+// A test cannot call a proc-macro crate, but its modules know nothing of `proc_macro`.
+#[path = "../../versioned-derive/src/attr.rs"]
+mod attr;
+#[path = "../../versioned-derive/src/check.rs"]
+mod check;
+#[path = "../../versioned-derive/src/choice.rs"]
+mod choice;
+#[path = "../../versioned-derive/src/diesel.rs"]
+mod diesel;
+#[path = "../../versioned-derive/src/errors.rs"]
+mod errors;
+#[path = "../../versioned-derive/src/expand/mod.rs"]
+mod expand;
+#[path = "../../versioned-derive/src/model.rs"]
+mod model;
+
+use std::path::Path;
+use std::{env, fs};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{File, Item, Stmt};
+
+/// The modules of the derive would be dead code without a macro that calls them; the names are those of the macros.
+fn derive_versioned(input: TokenStream) -> File {
+    parse(expand::versioned(input))
+}
+
+fn parse(tokens: TokenStream) -> File {
+    let text = tokens.to_string();
+    syn::parse2(tokens).unwrap_or_else(|error| panic!("not Rust: {error}\n{text}"))
+}
+
+/// Compares an expansion with `tests/snapshots/<name>.rs`.
+fn snapshot(name: &str, input: &TokenStream, expansion: &File) {
+    let input = prettyplease::unparse(&parse(input.clone()));
+    let commented: String = input.lines().map(|line| format!("// {line}\n")).collect();
+    let text = format!("{commented}\n{}", prettyplease::unparse(expansion));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("snapshots/{name}.rs"));
+    if env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&path, text).expect("the snapshot is written");
+        return;
+    }
+    let expected = fs::read_to_string(&path).expect("a snapshot; UPDATE_SNAPSHOTS=1 writes it");
+    assert!(
+        text == expected,
+        "the expansion differs from {}; if it should, run this with UPDATE_SNAPSHOTS=1\n{text}",
+        path.display()
+    );
+}
+
+fn plain_owner() -> TokenStream {
+    quote! {
+        #[diesel(table_name = tickets)]
+        #[versioned(owner)]
+        struct Ticket {
+            id: i64,
+            title: String,
+            price: i64,
+            version: i64,
+        }
+    }
+}
+
+fn full_owner() -> TokenStream {
+    quote! {
+        #[diesel(table_name = schema::orders, primary_key(shop, number), check_for_backend(Pg, Sqlite))]
+        #[versioned(owner, entity = "purchase orders", initial = 0, crate = crate::toolkit)]
+        struct Order<'a, T, const N: usize>
+        where
+            T: Clone,
+        {
+            shop: Cow<'a, str>,
+            #[diesel(skip_update)]
+            number: i32,
+            r#type: T,
+            #[diesel(column_name = "order")]
+            position: Option<i16>,
+            checksum: [u8; N],
+            #[diesel(skip_update)]
+            made_by: String,
+            #[diesel(skip_insertion)]
+            shipped: Option<NaiveDateTime>,
+            #[diesel(skip_insertion, skip_update)]
+            row_number: i64,
+            #[diesel(serialize_as = Text)]
+            url: Url,
+            #[diesel(embed)]
+            address: Address,
+            #[diesel(select_expression = orders::price * 2)]
+            double: i64,
+            #[versioned(version)]
+            revision: Rev,
+        }
+    }
+}
+
+fn timestamped_owner() -> TokenStream {
+    quote! {
+        #[versioned(owner)]
+        struct Note(
+            #[diesel(column_name = id)] i64,
+            #[diesel(column_name = changed)]
+            #[versioned(version, precision = "seconds")]
+            NaiveDateTime,
+        );
+    }
+}
+
+fn dependent() -> TokenStream {
+    quote! {
+        #[diesel(table_name = ticket_copies)]
+        #[versioned(dependent, entity = "tickets", gap = "park")]
+        struct TicketCopy {
+            id: i64,
+            price: i64,
+            version: i64,
+        }
+    }
+}
+
+fn embedded() -> TokenStream {
+    quote! {
+        #[diesel(table_name = tickets)]
+        #[versioned(embedded)]
+        struct Address {
+            street: String,
+            city: Option<String>,
+        }
+    }
+}
+
+fn broken() -> TokenStream {
+    quote! {
+        #[versioned(owner, entety = "tickets")]
+        struct Ticket {
+            id: i64,
+            version: Option<i64>,
+        }
+    }
+}
+
+#[test]
+fn owner() {
+    snapshot("owner", &plain_owner(), &derive_versioned(plain_owner()));
+}
+
+#[test]
+fn owner_with_everything() {
+    snapshot(
+        "owner_with_everything",
+        &full_owner(),
+        &derive_versioned(full_owner()),
+    );
+}
+
+#[test]
+fn owner_with_a_timestamp() {
+    let input = timestamped_owner();
+    snapshot(
+        "owner_with_a_timestamp",
+        &input,
+        &derive_versioned(input.clone()),
+    );
+}
+
+#[test]
+fn dependent_of_an_owner() {
+    snapshot("dependent", &dependent(), &derive_versioned(dependent()));
+}
+
+#[test]
+fn embedded_in_a_model() {
+    snapshot("embedded", &embedded(), &derive_versioned(embedded()));
+}
+
+#[test]
+fn errors_with_their_fallback() {
+    snapshot("fallback", &broken(), &derive_versioned(broken()));
+}
+
+#[test]
+fn sequential_version() {
+    let input = quote!(
+        struct Rev(i64);
+    );
+    snapshot(
+        "sequential_version",
+        &input,
+        &parse(expand::sequential_version(input.clone())),
+    );
+}
+
+#[test]
+fn version_field() {
+    let input = quote! {
+        #[derive(Queryable, Selectable, Versioned)]
+        #[versioned(owner)]
+        struct Ticket {
+            id: i64,
+        }
+    };
+    let expansion = parse(expand::version_field(TokenStream::new(), input.clone()));
+    snapshot("version_field", &input, &expansion);
+}
+
+/// The output is thin: what a model of four columns costs is about fifty lines, and no statement.
+#[test]
+fn an_owner_of_four_columns_takes_less_than_sixty_lines() {
+    let mut expansion = derive_versioned(plain_owner());
+    for item in impls(&mut expansion) {
+        item.generics.where_clause = None;
+    }
+    let lines = prettyplease::unparse(&expansion).lines().count();
+    assert!(lines < 60, "{lines} lines");
+}
+
+/// Nothing of it can be named from outside, or clash with the user's names: impls and one unused function.
+#[test]
+fn nothing_public_is_written() {
+    for input in [
+        plain_owner(),
+        full_owner(),
+        timestamped_owner(),
+        dependent(),
+        embedded(),
+        broken(),
+    ] {
+        let mut expansion = derive_versioned(input);
+        let text = prettyplease::unparse(&expansion);
+        assert!(
+            !text.split_whitespace().any(|word| word.starts_with("pub")),
+            "{text}"
+        );
+        assert_eq!(expansion.items.len(), 1, "one anonymous const\n{text}");
+        for item in impls(&mut expansion) {
+            assert!(item.trait_.is_some(), "{text}");
+            let automatic = |attr: &syn::Attribute| attr.path().is_ident("automatically_derived");
+            assert!(item.attrs.iter().any(automatic), "{text}");
+        }
+    }
+}
+
+/// The impls of an expansion, which are all that it has besides `__check` and errors.
+fn impls(expansion: &mut File) -> Vec<&mut syn::ItemImpl> {
+    let Some(Item::Const(constant)) = expansion.items.first_mut() else {
+        panic!("not a const");
+    };
+    let syn::Expr::Block(body) = &mut *constant.expr else {
+        panic!("not a block");
+    };
+    let statements = body
+        .block
+        .stmts
+        .iter_mut()
+        .filter_map(|statement| match statement {
+            Stmt::Item(Item::Impl(item)) => Some(item),
+            Stmt::Item(Item::Fn(item)) if item.sig.ident == "__check" => None,
+            Stmt::Item(Item::Macro(item)) if item.mac.path.segments.len() == 2 => None,
+            Stmt::Macro(_) => None,
+            other => panic!("not an impl: {}", quote!(#other)),
+        });
+    statements.collect()
+}

@@ -1,0 +1,12 @@
+//! What compiles, and runs on an `SQLite` database in memory: `ui/pass`. What does not, and what rustc then says:
+//! `ui/fail/<topic>`, one mistake per file.
+//!
+//! `TRYBUILD=overwrite cargo test --test ui` writes the messages anew: read what it wrote. They are those of one
+//! version of rustc, and of a build without the features `postgres` and `mysql`.
+
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/pass/*.rs");
+    cases.compile_fail("ui/fail/*/*.rs");
+}

@@ -1,0 +1,187 @@
+//! The envelope in which a change travels to the services that keep copies.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::change::{Change, Op};
+use crate::model::Versioned;
+use crate::version::SequentialVersion;
+
+/// A change of a record: what happened, at which version, and the record as it is after it.
+///
+/// ```
+/// # use versioned_core::Event;
+/// # #[derive(serde::Deserialize)] struct TicketCopy { id: i64, price: i64 }
+/// let event: Event<TicketCopy> = serde_json::from_str(r#"{
+///     "entity": "tickets", "key": "7", "version": 2, "op": "updated",
+///     "at": "2026-11-23T05:10:00Z",
+///     "data": { "id": 7, "title": "concert", "price": 25, "version": 2 }
+/// }"#)?;
+/// assert_eq!(event.id(), "tickets/7/2");
+/// assert_eq!(event.data.unwrap().price, 25);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// Fields that this type does not have are ignored, in the envelope and in the data, so that an owner may add some; a
+/// missing one that the replica needs is an error of serde that names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event<T> {
+    /// The record's kind: the owner's table, or what `#[versioned(entity = "..")]` says.
+    pub entity: Cow<'static, str>,
+    /// The record's primary key as text; the parts of a composite key are separated by commas, and a comma or a
+    /// backslash inside of a part stands behind a backslash.
+    pub key: String,
+    /// The version that the change gave the record.
+    pub version: i64,
+    /// What happened.
+    pub op: Op,
+    /// The owner's clock when the event was made, in RFC 3339; for people and figures, never compared.
+    #[serde(default)]
+    pub at: String,
+    /// The record after the change; none after a deletion.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub data: Option<T>,
+    /// The W3C `traceparent` of what caused the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+impl<T> Event<T> {
+    /// `entity/key/version`: the same however often the event is sent, for a broker that drops duplicates.
+    pub fn id(&self) -> String {
+        format!("{}/{}/{}", self.entity, self.key, self.version)
+    }
+
+    /// This event as a CloudEvents 1.0 structure from `source` (a URI, such as `/tickets-service`).
+    ///
+    /// # Errors
+    ///
+    /// When the data cannot be written as JSON.
+    pub fn cloudevent(&self, source: &str) -> serde_json::Result<serde_json::Value>
+    where
+        T: Serialize,
+    {
+        let mut envelope = serde_json::json!({
+            "specversion": "1.0",
+            "id": self.id(),
+            "source": source,
+            "type": format!("{}.{}", self.entity, self.op),
+            "subject": self.key,
+            "time": self.at,
+            // Integers of CloudEvents have 32 bits, and sequences sort as text.
+            "version": self.version.to_string(),
+            "sequence": format!("{:019}", self.version),
+        });
+        if let Some(fields) = envelope.as_object_mut() {
+            if let Some(data) = &self.data {
+                fields.insert("datacontenttype".into(), "application/json".into());
+                fields.insert("data".into(), serde_json::to_value(data)?);
+            }
+            if let Some(trace) = &self.trace {
+                fields.insert("traceparent".into(), trace.as_str().into());
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
+    /// The change as an event of its own, which may leave the transaction and outlive the model.
+    pub fn to_event(&self) -> Event<T>
+    where
+        T: Clone,
+    {
+        Event {
+            entity: Cow::Borrowed(T::ENTITY),
+            key: T::key_text(&self.id()),
+            version: self.version().number(),
+            op: self.op(),
+            at: now(),
+            data: self.data().cloned(),
+            trace: None,
+        }
+    }
+
+    /// The model, unless it was deleted.
+    fn data(&self) -> Option<&T> {
+        (self.op() != Op::Deleted).then_some(&**self)
+    }
+}
+
+/// A change is written as its event.
+impl<T> Serialize for Change<'_, T>
+where
+    T: Versioned<Version: SequentialVersion> + Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data = self.data();
+        let mut event = serializer.serialize_struct("Event", 5 + usize::from(data.is_some()))?;
+        event.serialize_field("entity", T::ENTITY)?;
+        event.serialize_field("key", &T::key_text(&self.id()))?;
+        event.serialize_field("version", &self.version().number())?;
+        event.serialize_field("op", &self.op())?;
+        event.serialize_field("at", &now())?;
+        if let Some(data) = data {
+            event.serialize_field("data", data)?;
+        }
+        event.end()
+    }
+}
+
+/// The clock's time, as an envelope carries it.
+pub(crate) fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}
+
+/// Why an event is not one that this replica can apply. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventError {
+    /// The event is about records of another kind.
+    Entity {
+        /// What the replica is a copy of.
+        expected: &'static str,
+        /// What the event says.
+        received: String,
+    },
+    /// The version is below the first one that the owner gives (`initial`), or does not fit the version field.
+    Version {
+        /// The event's version.
+        received: i64,
+    },
+    /// The key cannot be read as the replica's primary key, or it is not that of the event's data.
+    Key {
+        /// The event's key.
+        received: String,
+    },
+    /// The event carries no data, though the record was not deleted.
+    NoData,
+    /// The event is a deletion, and the replica's guard is its own row, which a deletion takes away.
+    Deletion,
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entity { expected, received } => {
+                write!(f, "the event is about `{received}`, this is a replica of `{expected}`")
+            }
+            Self::Version { received } => {
+                write!(f, "{received} is no version that this replica's record can have")
+            }
+            Self::Key { received } => {
+                write!(f, "`{received}` is not the key of the event's record")
+            }
+            Self::NoData => f.write_str("the event has no data, and is not a deletion"),
+            Self::Deletion => f.write_str(
+                "the event is a deletion, which a replica with `guard = \"row\"` cannot remember: use `guard = \"position\"`",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EventError {}

@@ -1,0 +1,232 @@
+//! The rules that need two things at once. Each is headed by why it exists and what it refuses.
+
+use syn::{Ident, Type};
+
+use crate::attr::{Mode, StructAttrs};
+use crate::choice::{Gap, Policy};
+use crate::errors::Errors;
+use crate::model::{Marked, Source, Written};
+
+/// A key that a mode has no use for would be ignored, and its reader misled.
+///
+/// ```text
+/// #[versioned(owner, policy = "latest")]
+/// #[versioned(embedded, entity = "tickets")]
+/// #[versioned(dependent, policy = "latest", gap = "park")]
+/// ```
+pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], errors: &mut Errors) {
+    let of_events = [
+        attrs.policy.as_ref().map(|policy| &policy.key),
+        attrs.guard.as_ref().map(|guard| &guard.key),
+        attrs.gap.as_ref().map(|gap| &gap.key),
+    ];
+    let of_records = [
+        attrs.entity.as_ref().map(|entity| &entity.key),
+        attrs.initial.as_ref().map(|initial| &initial.key),
+    ];
+    match attrs.mode.as_ref().map(|mode| mode.value) {
+        Some(Mode::Owner) => {
+            for key in of_events.into_iter().flatten() {
+                errors.at(key, format!("`{key}` is for `dependent` only, remove it"));
+            }
+        }
+        Some(Mode::Dependent) => {
+            let latest = attrs
+                .policy
+                .as_ref()
+                .filter(|policy| policy.value == Policy::Latest);
+            let park = attrs.gap.as_ref().filter(|gap| gap.value == Gap::Park);
+            if let (Some(_), Some(park)) = (latest, park) {
+                errors.at(
+                    &park.key,
+                    "`policy = \"latest\"` has no gaps to park, remove `gap = \"park\"`",
+                );
+            }
+        }
+        Some(Mode::Embedded) => {
+            let of_fields = sources.iter().flat_map(|field| {
+                let versioned = &field.versioned;
+                [
+                    versioned.version.as_ref().map(|version| &version.key),
+                    versioned.precision.as_ref().map(|precision| &precision.key),
+                ]
+            });
+            let all = of_records.into_iter().chain(of_events).chain(of_fields);
+            for key in all.flatten() {
+                errors.at(
+                    key,
+                    format!("`{key}` is for the model that embeds this struct, remove it here"),
+                );
+            }
+        }
+        None => {}
+    }
+}
+
+/// An INSERT or UPDATE that names a column twice is refused by the database, at run time.
+///
+/// ```text
+/// title: String,
+/// #[diesel(column_name = title)] subject: String,
+/// ```
+pub(crate) fn columns_are_written_once(sources: &[Source<'_>], errors: &mut Errors) {
+    let mut seen: Vec<(&Ident, Written)> = Vec::new();
+    for field in sources.iter().filter(|field| field.diesel.embed.is_none()) {
+        let (Some(column), Some(written)) = (&field.column, field.written()) else {
+            continue;
+        };
+        let meets = |other| written == other || [written, other].contains(&Written::Always);
+        if seen
+            .iter()
+            .any(|(name, other)| *name == &column.name && meets(*other))
+        {
+            errors.at(
+                &column.name,
+                format!(
+                    "the column `{}` is written by another field too",
+                    column.name
+                ),
+            );
+        }
+        seen.push((&column.name, written));
+    }
+}
+
+/// Key and version are compared with the row, so they must be its own columns, as they are in memory.
+pub(crate) fn record(
+    mode: Mode,
+    attrs: &StructAttrs,
+    sources: &[Source<'_>],
+    marked: &Marked<'_, '_>,
+    errors: &mut Errors,
+) {
+    for part in &marked.key {
+        is_a_plain_column("key", part, errors);
+        is_never_null("key", part, errors);
+    }
+    if let Some(version) = marked.version {
+        is_a_plain_column("version", version, errors);
+        is_never_null("version", version, errors);
+        is_not_in_the_key(version, marked, errors);
+        counts_one_way(mode, attrs, version, errors);
+    }
+    precision_is_of_the_version(sources, marked, errors);
+}
+
+/// A value that is converted on its way out, or not written at all, can't be compared with the row.
+///
+/// ```text
+/// #[diesel(serialize_as = String)] id: Url,
+/// ```
+fn is_a_plain_column(what: &str, field: &Source<'_>, errors: &mut Errors) {
+    let diesel = &field.diesel;
+    if let Some(other) = &diesel.serialize_as {
+        errors.at(
+            other,
+            format!(
+                "the {what} can't have `serialize_as`, implement `ToSql` for its own type instead"
+            ),
+        );
+    }
+    if let Some(embed) = &diesel.embed {
+        errors.at(
+            embed,
+            format!("the {what} can't be embedded, make it a field of the model"),
+        );
+    }
+    if let Some(select) = &diesel.select_expression {
+        errors.at(
+            select,
+            format!("the {what} can't be computed, it must be a column of the table"),
+        );
+    }
+}
+
+/// `version = NULL` is true of no row: a guard with it would refuse every write, or be left out and guard nothing.
+///
+/// ```text
+/// version: Option<i64>,
+/// ```
+fn is_never_null(what: &str, field: &Source<'_>, errors: &mut Errors) {
+    if is_option(&field.node.ty) {
+        errors.at(
+            &field.node.ty,
+            format!("the {what} can't be NULL, make the column NOT NULL and remove the `Option`"),
+        );
+    }
+}
+
+fn is_option(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => is_option(&group.elem),
+        Type::Paren(paren) => is_option(&paren.elem),
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "Option"),
+        _ => false,
+    }
+}
+
+/// The version moves with each save, and a key that moves is another record's.
+///
+/// ```text
+/// #[diesel(primary_key(id, version))]
+/// ```
+fn is_not_in_the_key(version: &Source<'_>, marked: &Marked<'_, '_>, errors: &mut Errors) {
+    if marked.key.iter().any(|part| part.member == version.member) {
+        errors.at(
+            version.place(),
+            "the version can't be part of the key, remove it from `primary_key`",
+        );
+    }
+}
+
+/// A version is a number or a time: `initial` says where numbers begin, `precision` what becomes of times. Only
+/// numbers tell a dependent the next event from a gap.
+///
+/// ```text
+/// #[versioned(version, precision = "seconds")] version: i64,  // under `initial = 0`, or in a dependent
+/// ```
+fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Source<'_>, errors: &mut Errors) {
+    let Some(precision) = &version.versioned.precision else {
+        return;
+    };
+    if mode == Mode::Dependent {
+        errors.at(
+            &precision.key,
+            "`precision` is for timestamps, and a dependent's version counts: remove it",
+        );
+    } else if attrs.initial.is_some() {
+        errors.at(
+            &precision.key,
+            "`precision` is for timestamps and `initial` for counters, remove one of them",
+        );
+    }
+}
+
+/// On any other field it would be ignored.
+///
+/// ```text
+/// #[versioned(precision = "seconds")] updated_at: NaiveDateTime,
+/// version: i64,
+/// ```
+fn precision_is_of_the_version(
+    sources: &[Source<'_>],
+    marked: &Marked<'_, '_>,
+    errors: &mut Errors,
+) {
+    let version = marked.version.map(|version| &version.member);
+    for field in sources
+        .iter()
+        .filter(|field| Some(&field.member) != version)
+    {
+        if let Some(precision) = &field.versioned.precision {
+            errors.at(
+                &precision.key,
+                "`precision` is for the version field, remove it or mark this one: `#[versioned(version, ..)]`",
+            );
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The syntax of `#[diesel(..)]`, read the way Diesel reads it.
+//!
+//! What is not for us is passed over. A key of ours that is malformed is refused in Diesel's own words, so that rustc,
+//! which shows equal errors once, does not show it twice; and so that it is refused at all where no derive of Diesel's
+//! stands beside this one.
+
+use proc_macro2::{Span, TokenTree};
+use syn::ext::IdentExt as _;
+use syn::parse::discouraged::Speculative as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Error, Expr, Ident, LitStr, Meta, Path, Result, Token, Type, TypePath, parenthesized,
+};
+
+use crate::errors::Errors;
+
+/// What `#[diesel(..)]` says on a struct.
+#[derive(Default)]
+pub(crate) struct StructAttrs {
+    pub(crate) table_name: Option<Path>,
+    pub(crate) primary_key: Option<Vec<Ident>>,
+    pub(crate) check_for_backend: Vec<TypePath>,
+}
+
+/// What `#[diesel(..)]` says on a field.
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    pub(crate) column_name: Option<ColumnName>,
+    pub(crate) embed: Option<Ident>,
+    pub(crate) skip_insertion: bool,
+    pub(crate) skip_update: bool,
+    pub(crate) serialize_as: Option<TypePath>,
+    pub(crate) select_expression: Option<Ident>,
+}
+
+impl StructAttrs {
+    pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut read = Self::default();
+        each_key(attrs, errors, |key, input| {
+            match key.to_string().as_str() {
+                "table_name" => {
+                    let table = equals(input, "table_name = foo")?;
+                    // Diesel's `Insertable` takes several tables; all the others take the first.
+                    read.table_name.get_or_insert(table);
+                }
+                "primary_key" => {
+                    let keys = parens(input, "key1, key2", |input| {
+                        input.parse_terminated(Ident::parse, Token![,])
+                    })?;
+                    read.primary_key = Some(keys.into_iter().collect());
+                }
+                "check_for_backend" => {
+                    let backends = parens(input, "diesel::pg::Pg", |input| {
+                        if input.peek(Ident) && input.peek2(Token![=]) {
+                            // `disable = true`
+                            return Ok(Punctuated::new());
+                        }
+                        input.parse_terminated(TypePath::parse, Token![,])
+                    })?;
+                    read.check_for_backend = backends.into_iter().collect();
+                }
+                _ => {}
+            }
+            Ok(())
+        });
+        read
+    }
+}
+
+impl FieldAttrs {
+    pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut read = Self::default();
+        each_key(attrs, errors, |key, input| {
+            match key.to_string().as_str() {
+                "embed" => read.embed = Some(key),
+                "skip_insertion" => read.skip_insertion = true,
+                "skip_update" => read.skip_update = true,
+                "column_name" => read.column_name = Some(equals(input, "column_name = foo")?),
+                "serialize_as" => read.serialize_as = Some(equals(input, "serialize_as = Foo")?),
+                "select_expression" => read.select_expression = Some(key),
+                _ => {}
+            }
+            Ok(())
+        });
+        read
+    }
+}
+
+/// Shows each key of each `#[diesel(..)]` to `read`, which takes of its value what it wants.
+fn each_key(
+    attrs: &[Attribute],
+    errors: &mut Errors,
+    mut read: impl FnMut(Ident, ParseStream<'_>) -> Result<()>,
+) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("diesel")) {
+        let Meta::List(list) = &attr.meta else {
+            continue;
+        };
+        let all = list.parse_args_with(|input: ParseStream<'_>| {
+            while !input.is_empty() {
+                if input.peek(Ident::peek_any) {
+                    let key = input.call(Ident::parse_any)?;
+                    errors.ok(read(key, input));
+                }
+                pass_over(input)?;
+            }
+            Ok(())
+        });
+        errors.ok(all);
+    }
+}
+
+/// Consumes the rest of a key and the comma behind it. A comma between angle brackets does not end a key:
+/// `select_expression_type = dsl::Eq<posts::id, i64>`.
+fn pass_over(input: ParseStream<'_>) -> Result<()> {
+    if input.peek(Token![=]) {
+        pass_over_value::<Type>(input)
+            .or_else(|_| pass_over_value::<Expr>(input))
+            .ok();
+    }
+    while !input.is_empty() {
+        if input.parse::<Option<Token![,]>>()?.is_some() {
+            return Ok(());
+        }
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+fn pass_over_value<T: Parse>(input: ParseStream<'_>) -> Result<()> {
+    let ahead = input.fork();
+    ahead.parse::<Token![=]>()?;
+    ahead.parse::<T>()?;
+    if !ahead.is_empty() && !ahead.peek(Token![,]) {
+        return Err(ahead.error("expected `,`"));
+    }
+    input.advance_to(&ahead);
+    Ok(())
+}
+
+/// `= foo`
+fn equals<T: Parse>(input: ParseStream<'_>, form: &str) -> Result<T> {
+    if input.is_empty() {
+        return Err(end_of_input(input, "`=`", form));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+/// `(foo, bar)`
+fn parens<T>(
+    input: ParseStream<'_>,
+    form: &str,
+    read: impl FnOnce(ParseStream<'_>) -> Result<T>,
+) -> Result<T> {
+    if input.is_empty() {
+        return Err(end_of_input(input, "parentheses", form));
+    }
+    let content;
+    parenthesized!(content in input);
+    let value = read(&content);
+    while !content.is_empty() {
+        content.parse::<TokenTree>()?;
+    }
+    value
+}
+
+fn end_of_input(input: ParseStream<'_>, expected: &str, form: &str) -> Error {
+    let message = format!(
+        "unexpected end of input, expected {expected}\nhelp: the correct format looks like `#[diesel({form})]`"
+    );
+    Error::new(input.span(), message)
+}
+
+/// The name of a column as it stands in `column_name = title`, `= r#type` or `= "title"`.
+pub(crate) struct ColumnName {
+    name: String,
+    span: Span,
+}
+
+impl From<&Ident> for ColumnName {
+    fn from(field: &Ident) -> Self {
+        Self {
+            name: field.unraw().to_string(),
+            span: field.span(),
+        }
+    }
+}
+
+impl Parse for ColumnName {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(Ident) {
+            return input.parse::<Ident>().map(|ident| Self::from(&ident));
+        }
+        let name: LitStr = input.parse()?;
+        Ok(Self {
+            name: name.value(),
+            span: name.span(),
+        })
+    }
+}
+
+impl ColumnName {
+    /// The column's type in the table's module: `title`, `r#type`.
+    pub(crate) fn ident(&self) -> Result<Ident> {
+        let plain = syn::parse_str::<Ident>(&self.name);
+        let ident = plain.or_else(|_| syn::parse_str::<Ident>(&format!("r#{}", self.name)));
+        match ident {
+            Ok(mut ident) => {
+                // Located where the name was written, but not the user's own code to the lints.
+                ident.set_span(Span::mixed_site().located_at(self.span));
+                Ok(ident)
+            }
+            Err(_) => Err(Error::new(self.span, self.refusal())),
+        }
+    }
+
+    fn refusal(&self) -> String {
+        let name = &self.name;
+        if name.contains(' ') {
+            format!(
+                "expected valid identifier, found `{name}`. Diesel does not support column names with whitespaces yet"
+            )
+        } else {
+            format!(
+                "expected valid identifier, found `{name}`. Diesel automatically renames invalid identifiers, \
+                 perhaps you meant to write `{name}_`?"
+            )
+        }
+    }
+}

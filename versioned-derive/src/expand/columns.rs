@@ -1,0 +1,193 @@
+//! The walk over the columns.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{GenericParam, TypeParam, TypePath};
+
+use super::generics;
+use crate::model::{Column, Model, Role, Step, Written};
+
+/// ```text
+/// impl<__DB> ::versioned_core::model::Columns<__DB> for Ticket
+/// where
+///     __DB: ::versioned_core::model::Backend,
+///     i64: ::versioned_core::model::Field<tickets::id, __DB>,
+///     String: ::versioned_core::model::Field<tickets::title, __DB>,
+/// {
+///     fn columns<'__b>(
+///         &'__b self,
+///         __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+///     ) -> ::versioned_core::model::QueryResult<()> {
+///         __walk.key(tickets::id, &self.id)?;
+///         __walk.column(tickets::title, &self.title)?;
+///         ::core::result::Result::Ok(())
+///     }
+/// }
+/// ```
+pub(super) fn columns(model: &Model<'_>) -> TokenStream {
+    let Model { root, input, .. } = model;
+    let ident = &input.ident;
+    let (_, ty_generics, _) = input.generics.split_for_impl();
+    let backend = quote!(__DB);
+    let mut with_backend = input.generics.clone();
+    with_backend
+        .params
+        .push(GenericParam::Type(TypeParam::from(format_ident!("__DB"))));
+    let (impl_generics, _, _) = with_backend.split_for_impl();
+
+    let mut bounds = vec![quote!(#backend: #root::model::Backend)];
+    bounds.extend(
+        model
+            .walk
+            .iter()
+            .flat_map(|step| fits(model, step, &backend)),
+    );
+    let clause = generics::clause(&input.generics, &bounds);
+    let steps = model.walk.iter().map(|step| show(model, step));
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #root::model::Columns<__DB> for #ident #ty_generics #clause {
+            fn columns<'__b>(
+                &'__b self,
+                __walk: &mut #root::model::Walk<'_, '__b, __DB>,
+            ) -> #root::model::QueryResult<()> {
+                #(#steps)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    }
+}
+
+/// What the walk needs of a field.
+///
+/// ```text
+/// i64: ::versioned_core::model::Field<tickets::id, __DB>
+/// Address: ::versioned_core::model::Columns<__DB>                     // `embed`
+/// Text: ::versioned_core::model::Field<tickets::url, __DB>            // `serialize_as`
+/// Url: ::core::clone::Clone + ::core::convert::Into<Text>
+/// ```
+fn fits(model: &Model<'_>, step: &Step<'_>, backend: &TokenStream) -> Vec<TokenStream> {
+    match step {
+        Step::Key(column) | Step::Plain(column, _) => {
+            vec![fits_column(model, column, column.ty, backend)]
+        }
+        Step::Embedded(_, ty, _) => vec![generics::at(ty, |span| {
+            let root = model.root.at(span);
+            quote_spanned!(span=> #root::model::Columns<#backend>)
+        })],
+        Step::Converted(column, other, _) => vec![
+            fits_column(model, column, other, backend),
+            generics::at(
+                other,
+                |span| quote_spanned!(span=> ::core::marker::Send + 'static),
+            ),
+            generics::at(
+                column.ty,
+                |span| quote_spanned!(span=> ::core::clone::Clone + ::core::convert::Into<#other>),
+            ),
+        ],
+    }
+}
+
+fn fits_column(
+    model: &Model<'_>,
+    column: &Column<'_>,
+    ty: &impl ToTokens,
+    backend: &TokenStream,
+) -> TokenStream {
+    let Model { root, table, .. } = model;
+    let name = &column.name;
+    generics::at(ty, |span| {
+        let root = root.at(span);
+        quote_spanned!(span=> #root::model::Field<#table::#name, #backend>)
+    })
+}
+
+/// One step of the walk.
+///
+/// ```text
+/// __walk.key(tickets::id, &self.id)?;
+/// __walk.column(tickets::title, &self.title)?;
+/// if __walk.inserts() {                                               // `skip_update`
+///     __walk.column(tickets::made_at, &self.made_at)?;
+/// }
+/// let __converted = __walk.convert::<Text, _>(&self.url)?;            // `serialize_as`
+/// __walk.column(tickets::url, __converted)?;
+/// ::versioned_core::model::Columns::columns(&self.address, __walk)?;  // `embed`
+/// ```
+fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
+    let Model { root, table, .. } = model;
+    let (shown, written) = match step {
+        Step::Key(Column { member, name, .. }) => (
+            quote!(__walk.key(#table::#name, &self.#member)?;),
+            Written::Always,
+        ),
+        Step::Plain(Column { member, name, .. }, written) => (
+            quote!(__walk.column(#table::#name, &self.#member)?;),
+            *written,
+        ),
+        Step::Converted(Column { member, name, .. }, other, written) => {
+            let shown = quote! {
+                let __converted = __walk.convert::<#other, _>(&self.#member)?;
+                __walk.column(#table::#name, __converted)?;
+            };
+            (shown, *written)
+        }
+        Step::Embedded(member, _, written) => {
+            let shown = quote!(#root::model::Columns::columns(&self.#member, __walk)?;);
+            (shown, *written)
+        }
+    };
+    match written {
+        Written::Always => shown,
+        Written::ByInsert => quote!(if __walk.inserts() { #shown }),
+        Written::ByUpdate => quote!(if !__walk.inserts() { #shown }),
+    }
+}
+
+/// `#[diesel(check_for_backend(Pg))]`: a function that is never called, for rustc to find the fields that do not fit.
+///
+/// ```text
+/// fn __check()
+/// where
+///     i64: ::versioned_core::model::Field<tickets::id, Pg>,
+///     String: ::versioned_core::model::Field<tickets::title, Pg>,
+///     i64: ::versioned_core::model::Field<tickets::version, Pg>,
+/// {
+/// }
+/// ```
+pub(super) fn checks(model: &Model<'_>) -> TokenStream {
+    if model.backends.is_empty() {
+        return TokenStream::new();
+    }
+    let bounds: Vec<_> = model
+        .backends
+        .iter()
+        .flat_map(|backend| check(model, backend))
+        .collect();
+    let (impl_generics, _, _) = model.input.generics.split_for_impl();
+    let clause = generics::clause(&model.input.generics, &bounds);
+    let name = quote_spanned!(Span::mixed_site()=> __check);
+    quote!(fn #name #impl_generics () #clause {})
+}
+
+fn check(model: &Model<'_>, backend: &TypePath) -> Vec<TokenStream> {
+    let backend = backend.to_token_stream();
+    let mut bounds: Vec<_> = model
+        .walk
+        .iter()
+        .flat_map(|step| fits(model, step, &backend))
+        .collect();
+    match &model.role {
+        Role::Owner(record) | Role::Dependent(record, _) => {
+            bounds.push(fits_column(
+                model,
+                &record.version,
+                record.version.ty,
+                &backend,
+            ));
+        }
+        Role::Embedded => {}
+    }
+    bounds
+}

@@ -1,0 +1,150 @@
+//! What owners and dependents have in common: names, key and version.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Index;
+use syn::spanned::Spanned as _;
+
+use super::generics;
+use crate::model::{Column, Count, Model, Record, table_name};
+
+/// ```text
+/// impl ::versioned_core::model::Versioned for Ticket {
+///     type Table = tickets::table;
+///     type KeyColumns = (tickets::id,);
+///     type VersionColumn = tickets::version;
+///     type Id = i64;
+///     type Version = i64;
+///     type Static = Self;
+///     const TABLE: &'static ::core::primitive::str = "tickets";
+///     const ENTITY: &'static ::core::primitive::str = "tickets";
+///
+///     fn id(&self) -> Self::Id { .. }
+///     fn loaded(&self) -> &Self::Version { &self.version }
+///     fn set_version(&mut self, version: Self::Version) { self.version = version; }
+///     fn key_text(id: &Self::Id) -> ::std::string::String { .. }
+/// }
+/// ```
+pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
+    let Model {
+        root, table, input, ..
+    } = model;
+    let ident = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let clause = generics::clause(&input.generics, &generics::of_record(model, record));
+    let static_self = generics::static_self(ident, &input.generics);
+
+    let key_columns = record.key.iter().map(|part| &part.name);
+    let Column {
+        member: version,
+        ty: version_type,
+        name: version_column,
+    } = &record.version;
+    let table_name = table_name(table);
+    let entity = &record.entity;
+    let (id_type, id) = id(&record.key);
+    let key_text = key_text(&record.key);
+    let count = count(model, record);
+
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #root::model::Versioned for #ident #ty_generics #clause {
+            type Table = #table::table;
+            type KeyColumns = (#(#table::#key_columns,)*);
+            type VersionColumn = #table::#version_column;
+            type Id = #id_type;
+            type Version = #version_type;
+            type Static = #static_self;
+            const TABLE: &'static ::core::primitive::str = #table_name;
+            const ENTITY: &'static ::core::primitive::str = #entity;
+
+            fn id(&self) -> Self::Id {
+                #id
+            }
+
+            fn loaded(&self) -> &Self::Version {
+                &self.#version
+            }
+
+            fn set_version(&mut self, version: Self::Version) {
+                self.#version = version;
+            }
+
+            fn key_text(id: &Self::Id) -> ::std::string::String {
+                #root::model::key_text(&[#key_text])
+            }
+
+            #count
+        }
+    }
+}
+
+/// `i64` and `::core::clone::Clone::clone(&self.id)`; for a composite key tuples of these.
+fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
+    let types = key.iter().map(|part| part.ty);
+    let values = key.iter().map(|part| {
+        let member = &part.member;
+        let span = Span::call_site().located_at(part.ty.span());
+        quote_spanned!(span=> ::core::clone::Clone::clone(&self.#member))
+    });
+    if key.len() == 1 {
+        (quote!(#(#types)*), quote!(#(#values)*))
+    } else {
+        (quote!((#(#types),*)), quote!((#(#values),*)))
+    }
+}
+
+/// `id`; for a composite key `&id.0, &id.1`.
+fn key_text(key: &[Column<'_>]) -> TokenStream {
+    let parts = (0..).zip(key).map(|(index, part)| {
+        let span = Span::call_site().located_at(part.ty.span());
+        if key.len() == 1 {
+            return quote_spanned!(span=> id);
+        }
+        let index = Index { index, span };
+        quote_spanned!(span=> &id.#index)
+    });
+    quote!(#(#parts),*)
+}
+
+/// `#[versioned(initial = 0)]`
+///
+/// ```text
+/// fn initial_version() -> Self::Version {
+///     <i64 as ::versioned_core::version::SequentialVersion>::starting_at(0)
+/// }
+/// ```
+///
+/// `#[versioned(version, precision = "seconds")]`
+///
+/// ```text
+/// fn initial_version() -> Self::Version {
+///     <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(::versioned_core::version::Precision::Seconds)
+/// }
+///
+/// fn next_version(current: &Self::Version) -> ::core::option::Option<Self::Version> { .. }
+/// ```
+fn count(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
+    let ty = record.version.ty;
+    let root = model.root.at(Span::mixed_site().located_at(ty.span()));
+    match record.count {
+        Count::AsTheTypeDoes => TokenStream::new(),
+        Count::From(first) => {
+            let first = proc_macro2::Literal::i16_unsuffixed(first);
+            quote! {
+                fn initial_version() -> Self::Version {
+                    <#ty as #root::version::SequentialVersion>::starting_at(#first)
+                }
+            }
+        }
+        Count::Ticks(precision) => quote! {
+            fn initial_version() -> Self::Version {
+                <#ty as #root::version::TimestampVersion>::first(#root::version::#precision)
+            }
+
+            fn next_version(current: &Self::Version) -> ::core::option::Option<Self::Version> {
+                <#ty as #root::version::TimestampVersion>::after(current, #root::version::#precision)
+            }
+        },
+    }
+}

@@ -1,0 +1,61 @@
+//! The tokens. Nothing can be wrong any more: what could be is found before.
+
+mod columns;
+mod dependent;
+mod fallback;
+mod generics;
+mod metadata;
+mod owner;
+mod sequential;
+mod version_field;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::DeriveInput;
+
+pub(crate) use self::sequential::sequential_version;
+pub(crate) use self::version_field::version_field;
+use crate::model::{Model, Role};
+
+/// `#[derive(Versioned)]`
+///
+/// ```text
+/// const _: () = {
+///     impl ::versioned_core::model::Versioned for Ticket { .. }
+///     impl ::versioned_core::model::OwnerModel for Ticket {}
+///     impl ::versioned_core::model::PlainOwner for Ticket {}
+///     impl<__DB> ::versioned_core::model::Columns<__DB> for Ticket { .. }
+/// };
+/// ```
+pub(crate) fn versioned(input: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let items = match Model::read(&input) {
+        Ok(model) => {
+            let columns = columns::columns(&model);
+            let checks = columns::checks(&model);
+            let rest = match &model.role {
+                Role::Owner(record) => {
+                    let metadata = metadata::metadata(&model, record);
+                    let role = owner::owner(&model, record);
+                    quote!(#metadata #role)
+                }
+                Role::Dependent(record, delivery) => {
+                    let metadata = metadata::metadata(&model, record);
+                    let role = dependent::dependent(&model, record, delivery);
+                    quote!(#metadata #role)
+                }
+                Role::Embedded => TokenStream::new(),
+            };
+            quote!(#rest #columns #checks)
+        }
+        Err(broken) => fallback::versioned(&input, broken),
+    };
+    quote! {
+        const _: () = {
+            #items
+        };
+    }
+}

@@ -1,0 +1,76 @@
+//! `#[version_field]`
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::parse::Parser as _;
+use syn::{Data, DeriveInput, Error, Field, Fields, Ident, Result, Type};
+
+use crate::attr;
+use crate::errors::Errors;
+
+/// ```text
+/// struct Ticket {
+///     id: i64,
+///     /// The version of the record: it moves by one with each write.
+///     pub version: ::core::primitive::i64,
+/// }
+/// ```
+///
+/// With errors: the struct as it was, behind them.
+pub(crate) fn version_field(args: TokenStream, item: TokenStream) -> TokenStream {
+    add(args, item.clone()).unwrap_or_else(|error| {
+        let mut both = error.into_compile_error();
+        both.extend(item);
+        both
+    })
+}
+
+fn add(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let ty = if args.is_empty() {
+        quote!(::core::primitive::i64)
+    } else {
+        syn::parse2::<Type>(args)
+            .map_err(|error| {
+                Error::new(
+                    error.span(),
+                    "expected a type, as in `#[version_field(i32)]`",
+                )
+            })?
+            .into_token_stream()
+    };
+    let mut input: DeriveInput =
+        syn::parse2(item).map_err(|_| Error::new(Span::call_site(), EXPECTED))?;
+    let fields = match &mut input.data {
+        Data::Struct(data) => match &mut data.fields {
+            Fields::Named(fields) => fields,
+            Fields::Unnamed(_) | Fields::Unit => return Err(refused(&input.ident)),
+        },
+        Data::Enum(_) | Data::Union(_) => return Err(refused(&input.ident)),
+    };
+    if let Some(version) = fields.named.iter().find(|field| is_version(field)) {
+        return Err(Error::new_spanned(
+            &version.ident,
+            "the struct has a version field, remove it or `#[version_field]`",
+        ));
+    }
+    let version = quote! {
+        #[doc = " The version of the record: it moves by one with each write."]
+        pub version: #ty
+    };
+    fields.named.push(Field::parse_named.parse2(version)?);
+    Ok(input.into_token_stream())
+}
+
+const EXPECTED: &str = "expected a struct with named fields, to which `version` can be added";
+
+fn refused(ident: &Ident) -> Error {
+    Error::new(ident.span(), EXPECTED)
+}
+
+fn is_version(field: &Field) -> bool {
+    // What is wrong with the attributes is the derive's to report.
+    let marked = attr::FieldAttrs::read(&field.attrs, &mut Errors::default())
+        .version
+        .is_some();
+    marked || field.ident.as_ref().is_some_and(|name| name == "version")
+}
