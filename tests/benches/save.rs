@@ -9,7 +9,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::missing_docs_in_private_items,
+    clippy::indexing_slicing,
+    missing_docs,
     reason = "a program of our own"
 )]
 
@@ -36,6 +37,10 @@ diesel::table! {
 const TICKETS: &str = "CREATE TABLE tickets (
     id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, price BIGINT NOT NULL, version BIGINT NOT NULL
 )";
+
+/// What the raw drivers run.
+const SAVE: &str =
+    "UPDATE tickets SET title = ?, price = ?, version = ? WHERE id = ? AND version = ?";
 
 #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
 #[diesel(table_name = tickets)]
@@ -131,14 +136,12 @@ fn sqlite(name: &'static str, path: &str) {
     raw.execute_batch(create).unwrap();
     raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)", ())
         .unwrap();
-    let mut save = raw
-        .prepare("UPDATE tickets SET title = ?1, price = ?2, version = ?3 WHERE id = ?4 AND version = ?5")
-        .unwrap();
     let mut ticket = Ticket::new(3);
     let raw: Candidate<'_> = (
-        "rusqlite, prepared",
+        "rusqlite, cached",
         Box::new(move || {
             ticket.price += 1;
+            let mut save = raw.prepare_cached(SAVE).unwrap();
             let count = save
                 .execute((
                     &ticket.title,
@@ -192,12 +195,13 @@ fn mysql() {
 
     let db = versioned_tests::mysql::Db::fresh(TICKETS);
     let (mut one, mut two) = (db.connect(), db.connect());
-    let mut raw = mysql::Conn::new(db.url()).unwrap();
+    // Diesel's connection goes through TCP, and so does this one.
+    let opts = mysql::OptsBuilder::from_opts(mysql::Opts::from_url(db.url()).unwrap())
+        .prefer_socket(false);
+    let mut raw = mysql::Conn::new(opts).unwrap();
     raw.query_drop("INSERT INTO tickets VALUES (3, 'concert', 20, 1)")
         .unwrap();
-    let save = raw
-        .prep("UPDATE tickets SET title = ?, price = ?, version = ? WHERE id = ? AND version = ?")
-        .unwrap();
+    let save = raw.prep(SAVE).unwrap();
     let mut ticket = Ticket::new(3);
     let raw: Candidate<'_> = (
         "mysql, prepared",

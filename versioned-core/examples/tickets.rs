@@ -2,7 +2,7 @@
 //!
 //! Everything happens in a temporary `SQLite` file: nothing to install, nothing left behind.
 
-#![allow(clippy::print_stdout, reason = "an example that talks")]
+#![allow(missing_docs, clippy::print_stdout, reason = "an example that talks")]
 
 use std::error::Error;
 

@@ -1,4 +1,58 @@
-//! Optimistic concurrency for Diesel models.
+//! Optimistic concurrency for Diesel models: two writers never overwrite each other without noticing.
+//!
+//! ```
+//! # use diesel::connection::SimpleConnection;
+//! use diesel::prelude::*;
+//! use versioned_core::prelude::*;
+//!
+//! diesel::table! {
+//!     tickets { id -> BigInt, title -> Text, price -> BigInt, version -> BigInt, }
+//! }
+//!
+//! #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
+//! #[diesel(table_name = tickets)]
+//! #[versioned(owner)]
+//! struct Ticket { id: i64, title: String, price: i64, version: i64 }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let conn = &mut SqliteConnection::establish(":memory:")?;
+//! # conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT, price BIGINT, version BIGINT NOT NULL)")?;
+//! let mut ticket = Ticket { id: 7, title: "concert".into(), price: 20, version: 0 };
+//! ticket.insert(conn)?; // row and model are at version 1
+//!
+//! let mut theirs = Ticket::find(&7, conn)?; // somebody else loads it, too
+//! theirs.price = 30;
+//! theirs.save(conn)?; // UPDATE .. SET .., version = 2 WHERE id = 7 AND version = 1
+//!
+//! ticket.price = 25;
+//! let error = ticket.save(conn).unwrap_err();
+//! assert_eq!(error.to_string(), "tickets 7 is stale: expected version 1, found 2");
+//!
+//! let saved = Ticket::update_with(&7, conn, |ticket| {
+//!     ticket.price += 5;
+//!     Ok(())
+//! })?;
+//! assert_eq!((saved.price, saved.version), (35, 3));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The methods are those of [`prelude::OwnerDsl`]; what can go wrong is [`Error`]. The [derive](derive@Versioned) writes
+//! metadata and a walk over the columns; every statement is built in this crate, from that walk, and depends on the
+//! model's type alone, so that Diesel prepares it once per connection.
+//!
+//! # Isolation levels
+//!
+//! The guard is in the `UPDATE` or `DELETE` itself, and that is enough at each level: PostgreSQL at READ COMMITTED looks
+//! at the row again after waiting for its lock, InnoDB writes to the row as it is and not as the snapshot shows it,
+//! `SQLite` has one writer at a time. At REPEATABLE READ and SERIALIZABLE PostgreSQL refuses what comes too late by a
+//! serialization failure instead; that is a [`Conflict`] of kind [`Serialization`](ConflictKind::Serialization), after
+//! which the transaction must be run again.
+//!
+//! # Features
+//!
+//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `chrono`, `time` and `uuid` for versions that are
+//! timestamps or UUIDs.
 
 mod blocking;
 mod change;
@@ -34,3 +88,8 @@ pub mod prelude {
     #[cfg(feature = "derive")]
     pub use versioned_derive::{Versioned, version_field};
 }
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

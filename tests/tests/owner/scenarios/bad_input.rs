@@ -38,7 +38,7 @@ fn assert_unreadable<T: std::fmt::Debug>(result: Result<T, Error>) {
 }
 
 #[test]
-fn t10_a_null_version_is_an_error_and_never_an_unguarded_write() {
+fn t10_s10_a_null_version_is_an_error_and_never_an_unguarded_write() {
     let db = Db::fresh(LOOSE);
     let mut conn = db.connect();
     conn.batch_execute("INSERT INTO counters VALUES (1, 5, NULL)")
@@ -112,7 +112,7 @@ fn a_version_out_of_range_is_never_taken_for_another() {
 }
 
 #[test]
-fn t11_at_the_maximum_the_error_comes_before_any_sql() {
+fn t11_s03_at_the_maximum_the_error_comes_before_any_sql() {
     let db = Db::fresh(
         "CREATE TABLE counters (id BIGINT PRIMARY KEY, hits BIGINT NOT NULL, version INTEGER NOT NULL)",
     );

@@ -137,7 +137,7 @@ fn t07_a_stale_delete_leaves_the_row() {
 }
 
 #[test]
-fn t07_a_deletion_has_a_version_of_its_own() {
+fn t07_s06_a_deletion_has_a_version_of_its_own() {
     let (_db, mut conn, _) = two_sessions();
     let mut ticket = Ticket::inserted(&mut conn);
     ticket.save(&mut conn).unwrap();
@@ -258,7 +258,7 @@ fn t15_touch_moves_the_version_alone() {
 }
 
 #[test]
-fn t15_touch_and_save_move_the_version_once_each() {
+fn t15_s08_touch_and_save_move_the_version_once_each() {
     let (_db, mut conn, _) = two_sessions();
     let mut ticket = Ticket::inserted(&mut conn);
     conn.transaction(|conn| {
@@ -285,7 +285,7 @@ struct Immutable {
 
 /// A column that this model does not update belongs to others: their writes are not guarded, and not overwritten.
 #[test]
-fn t16_a_column_that_is_not_updated_is_left_to_others() {
+fn t16_s09_a_column_that_is_not_updated_is_left_to_others() {
     let (_db, mut one, mut two) = two_sessions();
     let mut ticket = Immutable {
         id: 7,

@@ -90,7 +90,7 @@ fn is_transaction(text: &str) -> bool {
 }
 
 #[test]
-fn each_operation_is_one_cached_statement() {
+fn s02_each_operation_is_one_cached_statement() {
     let (_db, mut conn, _) = two_sessions();
     let log = Log::on(&mut conn);
 
