@@ -18,3 +18,5 @@ pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub mod server;
 pub mod sqlite;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod supervisor;

@@ -1,4 +1,4 @@
-//! `MySQL` and `MariaDB`: databases of a server that is started on demand, or that `VERSIONED_TEST_MYSQL_URL` names.
+//! MySQL and MariaDB: databases of a server that is started on demand, or that `VERSIONED_TEST_MYSQL_URL` names.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -135,17 +135,19 @@ fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
     let not_installed = || server::not_installed(&KIND, "mariadb-server");
     let sbin = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from);
     let server = server::find(&["mariadbd", "mysqld"], &sbin).ok_or_else(not_installed)?;
-    let shared = [
+    let (program, mariadb) = (server.display().to_string(), is_mariadb(&server)?);
+    let mut shared = vec![
         // Must be the first one.
         "--no-defaults".to_owned(),
         format!("--datadir={}", dir.join("data").display()),
         "--innodb-buffer-pool-size=64M".to_owned(),
-        // `loose`, because MySQL is giving the option up.
-        "--loose-innodb-log-file-size=64M".to_owned(),
     ];
+    if mariadb {
+        shared.push("--innodb-log-file-size=64M".to_owned());
+    }
 
     let mut init = Vec::new();
-    if is_mariadb(&server)? {
+    if mariadb {
         let install = server::find(&["mariadb-install-db", "mysql_install_db"], &[])
             .ok_or_else(not_installed)?;
         init.push(install.display().to_string());
@@ -155,12 +157,12 @@ fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
             ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
         );
     } else {
-        init.push(server.display().to_string());
+        init.push(program.clone());
         init.extend(shared.clone());
         init.push("--initialize-insecure".to_owned());
     }
 
-    let mut serve = vec![server.display().to_string()];
+    let mut serve = vec![program];
     serve.extend(shared);
     serve.extend([
         "--bind-address=127.0.0.1".to_owned(),
@@ -171,8 +173,6 @@ fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
     let settings = [
         "--max-connections=200",
         "--default-time-zone=+00:00",
-        // A second port, which only MySQL has, and which a second server could not have too.
-        "--loose-mysqlx=OFF",
         // Nothing of this outlives the process.
         "--skip-log-bin",
         "--sync-binlog=0",
@@ -180,6 +180,15 @@ fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
         "--innodb-doublewrite=OFF",
     ];
     serve.extend(settings.map(str::to_owned));
+    if !mariadb {
+        // A second port and a directory of the system's, which two servers could not share; and what MariaDB leaves off.
+        let settings = [
+            "--mysqlx=OFF",
+            "--secure-file-priv=NULL",
+            "--performance-schema=OFF",
+        ];
+        serve.extend(settings.map(str::to_owned));
+    }
     Ok(Commands { init, serve })
 }
 

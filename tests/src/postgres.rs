@@ -1,4 +1,4 @@
-//! `PostgreSQL`: databases of a server that is started on demand, or that `VERSIONED_TEST_POSTGRES_URL` names.
+//! PostgreSQL: databases of a server that is started on demand, or that `VERSIONED_TEST_POSTGRES_URL` names.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

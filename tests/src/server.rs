@@ -2,17 +2,17 @@
 
 use std::env;
 use std::fmt::Display;
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
+use std::process::{self, Child};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::supervisor;
 
 const DEADLINE_SECONDS: u64 = 60;
 /// How often a start is tried again because another process took the port first.
@@ -116,19 +116,25 @@ impl Server {
     }
 
     fn start(kind: &Kind) -> Result<Self, String> {
-        let failed = |what: &dyn Display| format!("{} could not be started: {what}", kind.name);
+        let failed = |what: &dyn Display| {
+            let Kind { name, variable, .. } = kind;
+            format!(
+                "{name} could not be started (let {variable} name one that runs, or see why): {what}"
+            )
+        };
         let port = free_port().map_err(|error| failed(&error))?;
-        let dir = parent_directory().join(unique_name());
+        let dir = supervisor::parent_directory().join(unique_name());
         let commands = (kind.commands)(&dir, port)?;
-        let mut supervisor = supervise(kind, &dir, &commands).map_err(|error| {
-            // Said for root, who would not expect to be refused.
-            let what = format!(
-                "in {}, as the user `{}` if this is root",
-                dir.display(),
-                kind.account
-            );
-            failed(&format!("{error} ({what})"))
-        })?;
+        let mut supervisor =
+            supervisor::start(kind.account, &dir, &commands, CPU.get()).map_err(|error| {
+                // Said for root, who would not expect to be refused.
+                let what = format!(
+                    "in {}, as the user `{}` if this is root",
+                    dir.display(),
+                    kind.account
+                );
+                failed(&format!("{error} ({what})"))
+            })?;
 
         let url = (kind.url)(port);
         let end = Instant::now() + Duration::from_secs(DEADLINE_SECONDS);
@@ -208,93 +214,10 @@ fn with_database(url: &str, database: &str) -> String {
     format!("{}/{database}{query}", &rest[..end])
 }
 
-/// A new database is hundreds of files to PostgreSQL, which take ten times longer on a disk than in memory. But not where
-/// memory is short (a container has 64 MB of it by default), nor against an explicit wish.
-fn parent_directory() -> PathBuf {
-    const MEMORY: &str = "/dev/shm";
-    const ENOUGH_KIB: u64 = 2 * 1024 * 1024;
-    let free_kib = || -> Option<u64> {
-        let output = Command::new("df").args(["-Pk", MEMORY]).output().ok()?;
-        let text = String::from_utf8(output.stdout).ok()?;
-        text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
-    };
-    if env::var_os("TMPDIR").is_none() && free_kib() >= Some(ENOUGH_KIB) {
-        PathBuf::from(MEMORY)
-    } else {
-        env::temp_dir()
-    }
-}
-
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())
-}
-
-fn supervise(kind: &Kind, dir: &Path, commands: &Commands) -> io::Result<Child> {
-    let account = account(kind)?;
-    let mut command = match CPU.get() {
-        None => Command::new("sh"),
-        Some(cpu) => {
-            let mut command = Command::new("taskset");
-            command.args(["-c", &cpu.to_string(), "sh"]);
-            command
-        }
-    };
-    command
-        .args(["-c", include_str!("supervise.sh"), "supervise"])
-        .arg(dir)
-        .args([quoted(&commands.init), quoted(&commands.serve)])
-        .current_dir(dir)
-        .env("HOME", dir)
-        // `Address already in use` has to be found in the log.
-        .env("LC_ALL", "C")
-        .process_group(0)
-        .stdin(Stdio::piped());
-    if let Some((user, group)) = account {
-        command.uid(user).gid(group);
-    }
-
-    // The supervisor removes it; until there is one, a kill would leave it behind.
-    DirBuilder::new().mode(0o700).create(dir)?;
-    let mut spawn = || {
-        if let Some((user, group)) = account {
-            chown(dir, Some(user), Some(group))?;
-        }
-        let log = File::create(dir.join("log"))?;
-        command.stdout(log.try_clone()?).stderr(log).spawn()
-    };
-    spawn().inspect_err(|_| drop(fs::remove_dir_all(dir)))
-}
-
-/// The user and the group to change to: those of the server's own account, but only when we are root.
-fn account(kind: &Kind) -> io::Result<Option<(u32, u32)>> {
-    let id = |args: &[&str]| -> Option<u32> {
-        let output = Command::new("id").args(args).output().ok()?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-    };
-    if id(&["-u"]) != Some(0) {
-        return Ok(None);
-    }
-    [kind.account, "nobody"]
-        .iter()
-        .find_map(|name| Some((id(&["-u", name])?, id(&["-g", name])?)))
-        .map(Some)
-        .ok_or_else(|| {
-            io::Error::other(format!(
-                "it does not run as root, and there is no user `{}`",
-                kind.account
-            ))
-        })
-}
-
-/// One command line for a shell.
-fn quoted(words: &[String]) -> String {
-    let words: Vec<_> = words
-        .iter()
-        .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
-        .collect();
-    words.join(" ")
 }
 
 fn tail(log: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! `SQLite`: a file in a directory of its own.
+//! SQLite: a file in a directory of its own.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
