@@ -2,6 +2,7 @@
 
 mod at;
 mod connection;
+mod dependent;
 mod owner;
 
 use std::pin::pin;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 pub use self::at::At;
 pub(crate) use self::connection::Blocking;
+pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;
 
 /// Runs an operation whose every step is ready at once, as they are on a blocking connection.

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Versioned;
 
 /// What a write did to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Op {
     /// The record was inserted.
@@ -15,6 +18,8 @@ pub enum Op {
     Updated,
     /// The record was deleted.
     Deleted,
+    /// Nothing: this is how the record stands, for a replica that joins late.
+    Snapshot,
 }
 
 impl fmt::Display for Op {
@@ -23,6 +28,7 @@ impl fmt::Display for Op {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
+            Self::Snapshot => "snapshot",
         })
     }
 }

@@ -4,9 +4,15 @@ use std::any::Any;
 use std::cell::Cell;
 
 use diesel::backend::Backend;
-use diesel::connection::Connection;
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize::FromSql;
+use diesel::expression::QueryMetadata;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Text};
+
+use crate::fetch::first;
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +52,64 @@ pub trait Flavor<DB: Backend> {
 
     /// The dialect of this backend value.
     fn dialect(backend: &DB) -> Option<Dialect>;
+
+    /// Binds text.
+    #[doc(hidden)]
+    fn push_text<'b>(out: &mut AstPass<'_, 'b, DB>, text: &'b str) -> QueryResult<()>;
+
+    /// Binds a number.
+    #[doc(hidden)]
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "a bind is borrowed for as long as the statement"
+    )]
+    fn push_number<'b>(out: &mut AstPass<'_, 'b, DB>, number: &'b i64) -> QueryResult<()>;
+
+    /// Runs a statement that returns one number, of at most one row.
+    #[doc(hidden)]
+    fn fetch_number<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<i64>>
+    where
+        C: LoadConnection<Backend = DB>,
+        S: QueryFragment<DB> + QueryId;
+
+    /// Runs a statement that returns one text, of at most one row.
+    #[doc(hidden)]
+    fn fetch_text<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<String>>
+    where
+        C: LoadConnection<Backend = DB>,
+        S: QueryFragment<DB> + QueryId;
+}
+
+/// The bodies that are the same for each backend, but not in generic code.
+macro_rules! binds_and_rows {
+    ($backend:ty) => {
+        fn push_text<'b>(out: &mut AstPass<'_, 'b, $backend>, text: &'b str) -> QueryResult<()> {
+            out.push_bind_param::<Text, str>(text)
+        }
+
+        fn push_number<'b>(
+            out: &mut AstPass<'_, 'b, $backend>,
+            number: &'b i64,
+        ) -> QueryResult<()> {
+            out.push_bind_param::<BigInt, i64>(number)
+        }
+
+        fn fetch_number<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<i64>>
+        where
+            C: LoadConnection<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId,
+        {
+            first::<i64, BigInt, _, _>(statement, conn)
+        }
+
+        fn fetch_text<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<String>>
+        where
+            C: LoadConnection<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId,
+        {
+            first::<String, Text, _, _>(statement, conn)
+        }
+    };
 }
 
 macro_rules! backends {
@@ -57,6 +121,8 @@ macro_rules! backends {
             fn dialect(_: &$backend) -> Option<Dialect> {
                 Some(Dialect::$dialect)
             }
+
+            binds_and_rows!($backend);
         }
 
         #[cfg(feature = $feature)]
@@ -79,7 +145,14 @@ backends! {
 /// wrapped so, a probe learns which one that is.
 impl<DB> Flavor<DB> for dyn Any
 where
-    DB: Backend<MetadataLookup = dyn Any>,
+    DB: Backend<MetadataLookup = dyn Any>
+        + HasSqlType<Text>
+        + HasSqlType<BigInt>
+        + QueryMetadata<Text>
+        + QueryMetadata<BigInt>,
+    str: ToSql<Text, DB>,
+    i64: ToSql<BigInt, DB> + FromSql<BigInt, DB>,
+    String: FromSql<Text, DB>,
     for<'p> diesel::dsl::exists<Probe<'p>>: QueryFragment<DB>,
 {
     const KNOWN: Option<Dialect> = None;
@@ -91,6 +164,8 @@ where
         probe.is_safe_to_cache_prepared(backend).ok()?;
         seen.get()
     }
+
+    binds_and_rows!(DB);
 }
 
 /// A fragment without SQL that notes the dialect which it is walked for.

@@ -9,6 +9,7 @@ use std::fmt;
 pub(crate) use self::classify::is_serialization_failure;
 pub(crate) use self::conflict::Target;
 pub use self::conflict::{Conflict, ConflictKind};
+use crate::event::EventError;
 use crate::version::Token;
 
 /// The result of this crate's operations.
@@ -22,6 +23,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
 /// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
+/// | [`Event`](Error::Event) | the event is not for this replica, or broken | do not acknowledge it as applied: set it aside |
 /// | [`Database`](Error::Database) | what Diesel or the database says | as with Diesel alone |
 /// | [`Other`](Error::Other) | an error of your own, out of a closure | yours |
 #[derive(Debug)]
@@ -54,6 +56,9 @@ pub enum Error {
         /// The table.
         table: &'static str,
     },
+
+    /// The event is not one that this replica can apply, whatever it holds. Nothing was written.
+    Event(EventError),
 
     /// What Diesel or the database says; a violated CHECK, UNIQUE or FOREIGN KEY constraint, for one, comes through
     /// as it is.
@@ -97,6 +102,7 @@ impl fmt::Display for Error {
                 "the database did not generate the key of the new row in {table}, which `create` needs on MySQL and \
                  MariaDB: use an AUTO_INCREMENT key, or `insert` with a key of your own"
             ),
+            Self::Event(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
             Self::Other(error) => error.fmt(f),
         }
@@ -107,6 +113,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Conflict(conflict) => StdError::source(conflict),
+            Self::Event(error) => error.source(),
             Self::Database(error) => error.source(),
             Self::Other(error) => error.source(),
             Self::NotFound { .. }
@@ -125,6 +132,12 @@ impl From<diesel::result::Error> for Error {
         } else {
             Self::Database(error)
         }
+    }
+}
+
+impl From<EventError> for Error {
+    fn from(error: EventError) -> Self {
+        Self::Event(error)
     }
 }
 

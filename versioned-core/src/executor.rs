@@ -40,6 +40,24 @@ pub(crate) trait Executor: Send {
         M: Fetch<Self::Backend>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
+    /// Runs a statement that returns one number, of at most one row.
+    fn number<M, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send;
+
+    /// Runs a statement that returns one text, of at most one row.
+    fn text<M, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<String>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send;
+
     /// Opens a transaction, a savepoint inside of one.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 

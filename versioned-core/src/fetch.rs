@@ -123,7 +123,7 @@ where
 }
 
 /// Reads the first row and runs the statement to its end: an error may come with the last step.
-fn first<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Option<T>>
+pub(crate) fn first<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Option<T>>
 where
     C: LoadConnection,
     C::Backend: QueryMetadata<ST>,

@@ -56,12 +56,16 @@
 
 mod blocking;
 mod change;
+mod dependent;
 mod dialect;
 mod error;
+mod event;
 mod executor;
 mod fetch;
+mod migrations;
 pub mod model;
 mod operation;
+mod outcome;
 mod owner;
 mod retry;
 mod statement;
@@ -70,18 +74,55 @@ pub mod version;
 
 pub use self::blocking::At;
 pub use self::change::{Change, Op};
+pub use self::dependent::Dependent;
 pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result};
+pub use self::event::{Event, EventError};
+pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;
+pub use self::outcome::Outcome;
 pub use self::owner::Owner;
 pub use self::retry::Retry;
 pub use self::statement::{Bump, Changes, NewRow};
 pub use self::transaction::{Models, transaction};
+/// A newtype as a version that counts:
+///
+/// ```
+/// #[derive(Debug, Clone, Copy, PartialEq, versioned_core::SequentialVersion)]
+/// struct Rev(i64);
+/// ```
+///
 #[cfg(feature = "derive")]
-pub use versioned_derive::{SequentialVersion, Versioned, version_field};
+pub use versioned_derive::SequentialVersion;
+/// A Diesel model as the owner of its record:
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, title -> Text, version -> BigInt, } }
+/// #[derive(Queryable, Selectable, Versioned)]
+/// #[diesel(table_name = tickets)]
+/// #[versioned(owner)]
+/// struct Ticket { id: i64, title: String, version: i64 }
+/// ```
+///
+#[cfg(feature = "derive")]
+pub use versioned_derive::Versioned;
+/// A struct with a version field:
+///
+/// ```
+/// #[versioned_core::version_field]
+/// #[derive(Debug)]
+/// struct Ticket { id: i64 }
+/// assert_eq!(Ticket { id: 7, version: 1 }.version, 1);
+/// ```
+///
+#[cfg(feature = "derive")]
+pub use versioned_derive::version_field;
 
 /// The methods for Diesel's own, blocking connections.
 pub mod prelude {
-    pub use crate::blocking::OwnerDsl;
+    pub use crate::blocking::{DependentDsl, OwnerDsl};
+    pub use crate::dependent::Dependent;
     pub use crate::owner::Owner;
     pub use crate::transaction::transaction;
     pub use diesel::connection::LoadConnection;

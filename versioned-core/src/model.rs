@@ -13,14 +13,17 @@ use diesel::query_source::{Column, Table};
 pub use diesel::backend::Backend;
 #[doc(hidden)]
 pub use diesel::result::QueryResult;
+#[doc(hidden)]
+pub use serde_json::Result as JsonResult;
 
 pub use self::columns::{Columns, Field};
 pub(crate) use self::conversions::Conversions;
-#[doc(hidden)]
-pub use self::key::key_text;
 pub use self::key::{Key, KeyColumns};
+#[doc(hidden)]
+pub use self::key::{key_part, key_parts, key_text};
 pub(crate) use self::walk::Clause;
 pub use self::walk::Walk;
+use crate::event::Event;
 use crate::version::{SequentialVersion, Version};
 
 /// A model whose record has a version. `#[derive(Versioned)]` implements it.
@@ -122,6 +125,34 @@ pub trait DependentModel: Versioned<Version: SequentialVersion> {
 
     /// What becomes of an event that came too early.
     const GAP: Gap;
+
+    /// The key with this text.
+    #[doc(hidden)]
+    fn parse_key(text: &str) -> Option<Self::Id>;
+
+    /// An event as it is parked; written by the derive with `gap = "park"`.
+    #[doc(hidden)]
+    fn park(_event: &Event<Self>) -> JsonResult<String> {
+        Err(serde::ser::Error::custom("this model parks no events"))
+    }
+
+    /// An event that was parked; written by the derive with `gap = "park"`.
+    #[doc(hidden)]
+    fn unpark(_text: &str) -> JsonResult<Event<Self>> {
+        Err(serde::de::Error::custom("this model parks no events"))
+    }
+}
+
+/// The JSON of an event.
+#[doc(hidden)]
+pub fn event_to_json<T: serde::Serialize>(event: &Event<T>) -> JsonResult<String> {
+    serde_json::to_string(event)
+}
+
+/// The event with this JSON.
+#[doc(hidden)]
+pub fn event_from_json<T: serde::de::DeserializeOwned>(text: &str) -> JsonResult<Event<T>> {
+    serde_json::from_str(text)
 }
 
 /// Which event may follow which: `#[versioned(policy = "..")]`.

@@ -1,20 +1,24 @@
 //! One body for each operation, written once over [`Executor`]: it decides, the fronts only execute.
 
+mod apply;
 mod create;
 mod delete;
 mod find;
+mod incoming;
 mod insert;
 mod outcome;
 mod revise;
+mod row;
 mod save;
 mod settle;
 mod touch;
 mod update_with;
 mod verify;
 
+pub(crate) use self::apply::{apply, apply_all};
 pub(crate) use self::create::create;
 pub(crate) use self::delete::{delete, delete_at};
-pub(crate) use self::find::{find, reload};
+pub(crate) use self::find::{find, find_before, reload};
 pub(crate) use self::insert::{import, insert};
 pub(crate) use self::revise::revise_at;
 pub(crate) use self::save::save;

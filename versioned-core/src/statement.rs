@@ -9,6 +9,8 @@ mod delete;
 mod guard;
 mod insert;
 mod pair;
+mod position;
+mod replica;
 mod revise;
 mod save;
 mod select;
@@ -28,6 +30,10 @@ pub(crate) use self::create::{Create, Created, ForgetKey};
 pub(crate) use self::delete::Delete;
 pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
+pub(crate) use self::position::{
+    Advance, Drop, Enter, IsParked, Lock, Look, OnPosition, Park, Position, Text, Unpark, Upsert,
+};
+pub(crate) use self::replica::{Anything, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;
 pub(crate) use self::revise::Revise;
 pub(crate) use self::save::Save;

@@ -47,6 +47,12 @@ pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
 pub trait SequentialVersion: Version {
     /// The version with this number: the first one of a record under `#[versioned(initial = ..)]`.
     fn starting_at(first: i16) -> Self;
+
+    /// The number of this version, as an event carries it.
+    fn number(&self) -> i64;
+
+    /// The version with this number; `None` if the type cannot hold it.
+    fn from_number(number: i64) -> Option<Self>;
 }
 
 macro_rules! counters {
@@ -68,6 +74,14 @@ macro_rules! counters {
         impl SequentialVersion for $integer {
             fn starting_at(first: i16) -> Self {
                 first.into()
+            }
+
+            fn number(&self) -> i64 {
+                (*self).into()
+            }
+
+            fn from_number(number: i64) -> Option<Self> {
+                number.try_into().ok()
             }
         }
     )*};

@@ -3,6 +3,7 @@
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
+use syn::token::Paren;
 use syn::{Attribute, Error, Ident, LitInt, LitStr, Path, Result, Token};
 
 use crate::choice::{self, Choice, Gap, Guard, Policy, Precision};
@@ -61,31 +62,33 @@ pub(crate) struct FieldAttrs {
 impl StructAttrs {
     pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut read = Self::default();
-        each_key(attrs, errors, |key, input| match key.to_string().as_str() {
-            "owner" => read.mode(key, input, Mode::Owner),
-            "dependent" => read.mode(key, input, Mode::Dependent),
-            "embedded" => read.mode(key, input, Mode::Embedded),
-            "entity" => set(&mut read.entity, key, || entity(key, input)),
-            "initial" => set(&mut read.initial, key, || initial(key, input)),
-            "policy" => set(&mut read.policy, key, || word(key, input)),
-            "guard" => set(&mut read.guard, key, || word(key, input)),
-            "gap" => set(&mut read.gap, key, || word(key, input)),
-            "crate" => set(&mut read.root, key, || root(key, input)),
-            "version" | "precision" => Err(Error::new(
-                key.span(),
-                format!("`{key}` goes on the version field, not on the struct"),
-            )),
-            found => {
-                read.meant = read.meant.or(match choice::nearest(found, &ON_STRUCTS) {
-                    Some("owner") => Some(Mode::Owner),
-                    Some("dependent") => Some(Mode::Dependent),
-                    Some("embedded") => Some(Mode::Embedded),
-                    _ => None,
-                });
-                Err(Error::new(
+        each_key(attrs, &ON_STRUCTS, errors, |key, input| {
+            match key.to_string().as_str() {
+                "owner" => read.mode(key, input, Mode::Owner),
+                "dependent" => read.mode(key, input, Mode::Dependent),
+                "embedded" => read.mode(key, input, Mode::Embedded),
+                "entity" => set(&mut read.entity, key, || entity(key, input)),
+                "initial" => set(&mut read.initial, key, || initial(key, input)),
+                "policy" => set(&mut read.policy, key, || word(key, input)),
+                "guard" => set(&mut read.guard, key, || word(key, input)),
+                "gap" => set(&mut read.gap, key, || word(key, input)),
+                "crate" => set(&mut read.root, key, || root(key, input)),
+                "version" | "precision" => Err(Error::new(
                     key.span(),
-                    choice::unknown("key", found, &ON_STRUCTS),
-                ))
+                    format!("`{key}` goes on the version field, not on the struct"),
+                )),
+                found => {
+                    read.meant = read.meant.or(match choice::nearest(found, &ON_STRUCTS) {
+                        Some("owner") => Some(Mode::Owner),
+                        Some("dependent") => Some(Mode::Dependent),
+                        Some("embedded") => Some(Mode::Embedded),
+                        _ => None,
+                    });
+                    Err(Error::new(
+                        key.span(),
+                        choice::unknown("key", found, &ON_STRUCTS),
+                    ))
+                }
             }
         });
         read
@@ -119,17 +122,19 @@ impl StructAttrs {
 impl FieldAttrs {
     pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut read = Self::default();
-        let all_right = each_key(attrs, errors, |key, input| match key.to_string().as_str() {
-            "version" => set(&mut read.version, key, || flag(key, input)),
-            "precision" => set(&mut read.precision, key, || word(key, input)),
-            found if ON_STRUCTS.contains(&found) => Err(Error::new(
-                key.span(),
-                format!("`{found}` goes on the struct, not on a field"),
-            )),
-            found => Err(Error::new(
-                key.span(),
-                choice::unknown("key", found, &ON_FIELDS),
-            )),
+        let all_right = each_key(attrs, &ON_FIELDS, errors, |key, input| {
+            match key.to_string().as_str() {
+                "version" => set(&mut read.version, key, || flag(key, input)),
+                "precision" => set(&mut read.precision, key, || word(key, input)),
+                found if ON_STRUCTS.contains(&found) => Err(Error::new(
+                    key.span(),
+                    format!("`{found}` goes on the struct, not on a field"),
+                )),
+                found => Err(Error::new(
+                    key.span(),
+                    choice::unknown("key", found, &ON_FIELDS),
+                )),
+            }
         });
         read.broken = !all_right;
         read
@@ -139,20 +144,23 @@ impl FieldAttrs {
 /// What `#[versioned(crate = ::path)]` says on a newtype that derives `SequentialVersion`.
 pub(crate) fn newtype_root(attrs: &[Attribute], errors: &mut Errors) -> Option<Path> {
     let mut read = None;
-    each_key(attrs, errors, |key, input| match key.to_string().as_str() {
-        "crate" => set(&mut read, key, || root(key, input)),
-        found => Err(Error::new(
-            key.span(),
-            choice::unknown("key", found, &ON_NEWTYPES),
-        )),
+    each_key(attrs, &ON_NEWTYPES, errors, |key, input| {
+        match key.to_string().as_str() {
+            "crate" => set(&mut read, key, || root(key, input)),
+            found => Err(Error::new(
+                key.span(),
+                choice::unknown("key", found, &ON_NEWTYPES),
+            )),
+        }
     });
     read.map(|root| root.value)
 }
 
-/// Reads each key of each `#[versioned(..)]`; after a key that is wrong it goes on with the next one. Says whether all
-/// were right.
+/// Reads each key of each `#[versioned(..)]`; after one that is wrong it goes on with the next. Says whether all were
+/// right.
 fn each_key(
     attrs: &[Attribute],
+    valid: &[&str],
     errors: &mut Errors,
     mut read: impl FnMut(&Ident, ParseStream<'_>) -> Result<()>,
 ) -> bool {
@@ -161,20 +169,35 @@ fn each_key(
         .iter()
         .filter(|attr| attr.path().is_ident("versioned"))
     {
-        let attr = attr.parse_nested_meta(|meta| {
-            let key = meta.path.require_ident();
-            if let Err(error) = key.and_then(|key| read(key, meta.input)) {
-                errors.push(error);
-                all_right = false;
-                while !meta.input.is_empty() && !meta.input.peek(Token![,]) {
-                    meta.input.parse::<TokenTree>()?;
+        let read_all = attr.parse_args_with(|input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let read = key(input, valid)
+                    .and_then(|key| read(&key, input))
+                    .and_then(|()| end(input));
+                all_right &= errors.ok(read).is_some();
+                while !input.is_empty() && input.parse::<Option<Token![,]>>()?.is_none() {
+                    input.parse::<TokenTree>()?;
                 }
             }
             Ok(())
         });
-        all_right &= errors.ok(attr).is_some();
+        all_right &= errors.ok(read_all).is_some();
     }
     all_right
+}
+
+fn key(input: ParseStream<'_>, valid: &[&str]) -> Result<Ident> {
+    input
+        .call(Ident::parse_any)
+        .map_err(|error| Error::new(error.span(), format!("expected {}", choice::list(valid))))
+}
+
+fn end(input: ParseStream<'_>) -> Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(())
+    } else {
+        Err(input.error("expected `,`"))
+    }
 }
 
 fn set<T>(
@@ -197,11 +220,10 @@ fn set<T>(
 
 /// `owner`
 fn flag(key: &Ident, input: ParseStream<'_>) -> Result<()> {
-    if input.is_empty() || input.peek(Token![,]) {
-        Ok(())
-    } else {
-        Err(input.error(format!("`{key}` takes no value")))
+    if input.peek(Token![=]) || input.peek(Paren) {
+        return Err(input.error(format!("`{key}` takes no value")));
     }
+    Ok(())
 }
 
 /// `key = value`

@@ -1,9 +1,10 @@
 //! The rules that need two things at once. Each is headed by why it exists and what it refuses.
 
-use syn::{Ident, Type};
+use syn::spanned::Spanned as _;
+use syn::{Error, Ident, Type};
 
 use crate::attr::{Mode, StructAttrs};
-use crate::choice::{Gap, Policy};
+use crate::choice::{Gap, Guard, Policy};
 use crate::errors::Errors;
 use crate::model::{Marked, Source, Written};
 
@@ -40,6 +41,16 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
                 errors.at(
                     &park.key,
                     "`policy = \"latest\"` has no gaps to park, remove `gap = \"park\"`",
+                );
+            }
+            let row = attrs
+                .guard
+                .as_ref()
+                .filter(|guard| guard.value == Guard::Row);
+            if let (Some(_), Some(park)) = (row, park) {
+                errors.at(
+                    &park.key,
+                    "parking needs a position to lock, remove `guard = \"row\"` or `gap = \"park\"`",
                 );
             }
         }
@@ -80,13 +91,15 @@ pub(crate) fn columns_are_written_once(sources: &[Source<'_>], errors: &mut Erro
             .iter()
             .any(|(name, other)| *name == &column.name && meets(*other))
         {
-            errors.at(
-                &column.name,
-                format!(
-                    "the column `{}` is written by another field too",
-                    column.name
-                ),
+            let span = match &field.diesel.column_name {
+                Some(name) => name.span,
+                None => field.place().span(),
+            };
+            let message = format!(
+                "the column `{}` is written by another field too, remove one of them",
+                column.name
             );
+            errors.push(Error::new(span, message));
         }
         seen.push((&column.name, written));
     }

@@ -56,7 +56,7 @@ pub(crate) fn unknown(what: &str, found: &str, valid: &[&str]) -> String {
 pub(crate) fn nearest<'w>(found: &str, words: &[&'w str]) -> Option<&'w str> {
     let distances = words.iter().map(|word| (distance(found, word), *word));
     let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= word.len().max(3) / 3).then_some(word)
+    (distance <= word.len().div_ceil(3)).then_some(word)
 }
 
 /// `` `a`, `b` or `c` ``
@@ -113,8 +113,8 @@ mod tests {
     fn a_near_miss_is_named_and_anything_else_is_not() {
         let words = ["owner", "gap"];
         assert_eq!(
-            unknown("key", "ower", &words),
-            "unknown key `ower`, did you mean `owner`?\nexpected `owner` or `gap`"
+            unknown("key", "onwer", &words),
+            "unknown key `onwer`, did you mean `owner`?\nexpected `owner` or `gap`"
         );
         assert_eq!(
             unknown("key", "outbox", &words),

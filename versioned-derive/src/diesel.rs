@@ -45,10 +45,16 @@ impl StructAttrs {
                     read.table_name.get_or_insert(table);
                 }
                 "primary_key" => {
+                    // Also when it is wrong: a missing `id` is no second mistake.
+                    let columns = read.primary_key.insert(Vec::new());
                     let keys = parens(input, "key1, key2", |input| {
                         input.parse_terminated(Ident::parse, Token![,])
                     })?;
-                    read.primary_key = Some(keys.into_iter().collect());
+                    columns.extend(keys);
+                    if columns.is_empty() {
+                        let expected = "expected the key's columns, as in `primary_key(id)`";
+                        return Err(Error::new(key.span(), expected));
+                    }
                 }
                 "check_for_backend" => {
                     let backends = parens(input, "diesel::pg::Pg", |input| {
@@ -176,7 +182,7 @@ fn end_of_input(input: ParseStream<'_>, expected: &str, form: &str) -> Error {
 /// The name of a column as it stands in `column_name = title`, `= r#type` or `= "title"`.
 pub(crate) struct ColumnName {
     name: String,
-    span: Span,
+    pub(crate) span: Span,
 }
 
 impl From<&Ident> for ColumnName {

@@ -12,16 +12,6 @@ use proc_macro::TokenStream;
 
 /// Gives a Diesel model a version: `versioned_core::Versioned`, and what its mode needs.
 ///
-/// ```
-/// # use diesel::prelude::*;
-/// # use versioned_core::prelude::*;
-/// # diesel::table! { tickets { id -> BigInt, title -> Text, version -> BigInt, } }
-/// #[derive(Queryable, Selectable, Versioned)]
-/// #[diesel(table_name = tickets)]
-/// #[versioned(owner)]
-/// struct Ticket { id: i64, title: String, version: i64 }
-/// ```
-///
 /// | on the struct | |
 /// | --- | --- |
 /// | `owner` | the model of the service that the record belongs to |
@@ -49,11 +39,6 @@ pub fn versioned(input: TokenStream) -> TokenStream {
 
 /// Makes a newtype of a counter a version that counts: `versioned_core::version::SequentialVersion`.
 ///
-/// ```
-/// #[derive(Debug, Clone, Copy, PartialEq, versioned_core::SequentialVersion)]
-/// struct Rev(i64);
-/// ```
-///
 /// `#[versioned(crate = ::path)]` says where `versioned_core` is found.
 #[proc_macro_derive(SequentialVersion, attributes(versioned))]
 pub fn sequential_version(input: TokenStream) -> TokenStream {
@@ -62,13 +47,6 @@ pub fn sequential_version(input: TokenStream) -> TokenStream {
 
 /// Adds `pub version: i64` as the last field of a struct; `#[version_field(i32)]` for another type. Stands above the
 /// derives, which must see the field.
-///
-/// ```
-/// #[versioned_core::version_field]
-/// #[derive(Debug)]
-/// struct Ticket { id: i64 }
-/// assert_eq!(Ticket { id: 7, version: 1 }.version, 1);
-/// ```
 #[proc_macro_attribute]
 pub fn version_field(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::version_field(args.into(), item.into()).into()

@@ -48,6 +48,8 @@ pub(crate) struct Delivery {
     pub(crate) policy: Policy,
     pub(crate) guard: Guard,
     pub(crate) gap: Gap,
+    /// Where `gap` was written: `park` asks more of the model.
+    pub(crate) gap_span: Span,
 }
 
 /// A field with a column of its own.
@@ -437,6 +439,10 @@ fn delivery(attrs: &attr::StructAttrs) -> Delivery {
             .as_ref()
             .map_or(Guard::Position, |guard| guard.value),
         gap: attrs.gap.as_ref().map_or(Gap::Nack, |gap| gap.value),
+        gap_span: attrs
+            .gap
+            .as_ref()
+            .map_or_else(Span::call_site, |gap| gap.key.span()),
     }
 }
 

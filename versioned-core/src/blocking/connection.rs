@@ -53,6 +53,28 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
         ready(M::fetch_version(statement, self.0))
     }
 
+    fn number<M, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        ready(M::On::fetch_number(statement, self.0))
+    }
+
+    fn text<M, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<String>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        ready(M::On::fetch_text(statement, self.0))
+    }
+
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
         ready(C::TransactionManager::begin_transaction(self.0))
     }

@@ -1,6 +1,7 @@
 //! Primary keys: their columns, their parts, their text.
 
 use std::fmt;
+use std::str::FromStr;
 
 use diesel::backend::Backend;
 use diesel::query_source::Column;
@@ -83,6 +84,30 @@ pub fn key_text(parts: &[&dyn fmt::Display]) -> String {
     }
 }
 
+/// The parts that [`key_text`] made `text` of, if there are `N`.
+#[doc(hidden)]
+pub fn key_parts<const N: usize>(text: &str) -> Option<[String; N]> {
+    if N == 1 {
+        return vec![text.to_owned()].try_into().ok();
+    }
+    let mut parts = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => parts.push(String::new()),
+            '\\' => parts.last_mut()?.push(characters.next()?),
+            other => parts.last_mut()?.push(other),
+        }
+    }
+    parts.try_into().ok()
+}
+
+/// A part of a key, read from its text.
+#[doc(hidden)]
+pub fn key_part<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +118,25 @@ mod tests {
         assert_eq!(key_text(&[&7, &"a,b"]), "7,a\\,b");
         assert_ne!(key_text(&[&"a,", &"b"]), key_text(&[&"a", &",b"]));
         assert_ne!(key_text(&[&"a\\", &"b"]), key_text(&[&"a", &"\\b"]));
+    }
+
+    #[test]
+    fn the_text_of_a_key_can_be_read_back() {
+        assert_eq!(key_parts::<1>("a,b\\"), Some(["a,b\\".to_owned()]));
+        for parts in [["a", "b"], ["a,b", "c\\"], ["", ","], ["\\,", ""]] {
+            let text = key_text(&[&parts[0], &parts[1]]);
+            assert_eq!(
+                key_parts::<2>(&text),
+                Some(parts.map(str::to_owned)),
+                "{text}"
+            );
+        }
+        assert_eq!(key_parts::<2>("a"), None);
+        assert_eq!(key_parts::<2>("a,b,c"), None);
+        assert_eq!(
+            key_parts::<2>("a,b\\"),
+            None,
+            "nothing stands behind the backslash"
+        );
     }
 }

@@ -20,6 +20,12 @@ pub(crate) enum Clause {
     Assignments,
     /// `"id" = $1 AND ..`: the key.
     Condition,
+    /// `"id"`: the key's columns.
+    KeyNames,
+    /// `"title" = excluded."title"`: what an upsert sets; as `Assignments`.
+    Excluded,
+    /// `"version" < $1`: the version alone.
+    Older,
 }
 
 /// Passes over the columns of a model and writes one clause of a statement.
@@ -53,8 +59,10 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     /// When the value cannot be written as the column's type.
     pub fn key<C: Column, F: Field<C, DB>>(&mut self, column: C, field: &'b F) -> QueryResult<()> {
         match self.clause {
-            Clause::Assignments => Ok(()),
-            Clause::Names | Clause::Values | Clause::Condition => self.write(column, field),
+            Clause::Assignments | Clause::Excluded | Clause::Older => Ok(()),
+            Clause::Names | Clause::Values | Clause::Condition | Clause::KeyNames => {
+                self.write(column, field)
+            }
         }
     }
 
@@ -69,8 +77,10 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         field: &'b F,
     ) -> QueryResult<()> {
         match self.clause {
-            Clause::Condition => Ok(()),
-            Clause::Names | Clause::Values | Clause::Assignments => self.write(column, field),
+            Clause::Condition | Clause::KeyNames | Clause::Older => Ok(()),
+            Clause::Names | Clause::Values | Clause::Assignments | Clause::Excluded => {
+                self.write(column, field)
+            }
         }
     }
 
@@ -98,7 +108,10 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         column: C,
         version: &'b F,
     ) -> QueryResult<()> {
-        self.write(column, version)
+        match self.clause {
+            Clause::KeyNames => Ok(()),
+            _ => self.write(column, version),
+        }
     }
 
     fn write<C: Column, F: Field<C, DB>>(&mut self, _column: C, field: &'b F) -> QueryResult<()> {
@@ -106,16 +119,26 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             self.first = false;
         } else {
             self.out.push_sql(match self.clause {
-                Clause::Names | Clause::Values | Clause::Assignments => ", ",
                 Clause::Condition => " AND ",
+                _ => ", ",
             });
         }
         match self.clause {
-            Clause::Names => self.out.push_identifier(C::NAME),
+            Clause::Names | Clause::KeyNames => self.out.push_identifier(C::NAME),
             Clause::Values => field.bind(&mut self.out),
             Clause::Assignments | Clause::Condition => {
                 self.out.push_identifier(C::NAME)?;
                 self.out.push_sql(" = ");
+                field.bind(&mut self.out)
+            }
+            Clause::Excluded => {
+                self.out.push_identifier(C::NAME)?;
+                self.out.push_sql(" = excluded.");
+                self.out.push_identifier(C::NAME)
+            }
+            Clause::Older => {
+                self.out.push_identifier(C::NAME)?;
+                self.out.push_sql(" < ");
                 field.bind(&mut self.out)
             }
         }

@@ -1,14 +1,18 @@
 use super::outcome::failed;
+use crate::dependent::Dependent;
 use crate::error::{Error, Result};
+use crate::event::{Event, EventError};
 use crate::executor::Executor;
-use crate::owner::Owner;
+use crate::fetch::Stored;
+use crate::model::Versioned;
 use crate::statement::{AsSnapshot, Current, Find, Record};
+use crate::version::SequentialVersion;
 
 /// Loads the row with this key.
 pub(crate) async fn find<M, X>(id: &M::Id, x: &mut X) -> Result<M>
 where
     X: Executor,
-    M: Owner<X::Backend>,
+    M: Stored<X::Backend>,
 {
     let record = Record::At(id);
     let answer = x.row(Find::<AsSnapshot, M, _>::new(record)).await;
@@ -19,7 +23,7 @@ where
 pub(super) async fn find_current<M, X>(record: Record<'_, M>, x: &mut X) -> Result<M>
 where
     X: Executor,
-    M: Owner<X::Backend>,
+    M: Stored<X::Backend>,
 {
     let answer = x.row(Find::<Current, M, _>::new(record)).await;
     found(record, answer)
@@ -29,16 +33,13 @@ where
 pub(crate) async fn reload<M, X>(model: &mut M, x: &mut X) -> Result<()>
 where
     X: Executor,
-    M: Owner<X::Backend>,
+    M: Stored<X::Backend>,
 {
     *model = find_current(Record::Of(&*model), x).await?;
     Ok(())
 }
 
-fn found<M: crate::model::Versioned>(
-    record: Record<'_, M>,
-    answer: diesel::QueryResult<Option<M>>,
-) -> Result<M> {
+fn found<M: Versioned>(record: Record<'_, M>, answer: diesel::QueryResult<Option<M>>) -> Result<M> {
     match answer {
         Ok(Some(model)) => Ok(model),
         Ok(None) => Err(Error::NotFound {
@@ -46,5 +47,25 @@ fn found<M: crate::model::Versioned>(
             id: record.key_text(),
         }),
         Err(error) => Err(failed(record, None, error)),
+    }
+}
+
+/// Loads the row that `event` goes onto: the one with its key, at the version before it.
+pub(crate) async fn find_before<M, X>(event: &Event<M>, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let id = M::parse_key(&event.key).ok_or_else(|| EventError::Key {
+        received: event.key.clone(),
+    })?;
+    let row: M = find(&id, x).await?;
+    if row.loaded().number() == event.version - 1 {
+        Ok(row)
+    } else {
+        Err(Error::NotFound {
+            table: M::TABLE,
+            id: event.key.clone(),
+        })
     }
 }

@@ -25,6 +25,23 @@ impl<'a, M: Stored<DB>, DB: Backend> Insert<'a, M, DB> {
     }
 }
 
+impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
+    pub(super) fn source(&self) -> &M::Source {
+        &self.source
+    }
+
+    /// All columns of the model, the version last.
+    pub(super) fn clause<'b>(
+        &'b self,
+        clause: Clause,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
+        let mut walk = Walk::new(out, &self.conversions, clause);
+        self.model.columns(&mut walk)?;
+        M::version_column(self.version, &mut walk)
+    }
+}
+
 pub(crate) enum InsertId {}
 
 impl<M: Stored<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
@@ -37,9 +54,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
         self.source.walk_ast(out.reborrow())?;
         for (before, clause) in [(" (", Clause::Names), (") VALUES (", Clause::Values)] {
             out.push_sql(before);
-            let mut walk = Walk::new(out.reborrow(), &self.conversions, clause);
-            self.model.columns(&mut walk)?;
-            M::version_column(self.version, &mut walk)?;
+            self.clause(clause, out.reborrow())?;
         }
         out.push_sql(")");
         Ok(())

@@ -4,7 +4,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::Guard;
+use super::{Guard, Record};
 use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
 
@@ -17,12 +17,21 @@ pub(crate) struct Save<'a, M: Stored<DB>, DB: Backend> {
 }
 
 impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
+    /// Onto the version that the model was loaded at.
     pub(crate) fn new(model: &'a M, next: &'a M::Version) -> Self {
+        Self::onto(model, next, model.loaded())
+    }
+
+    /// Onto the version `before`.
+    pub(crate) fn onto(model: &'a M, next: &'a M::Version, before: &'a M::Version) -> Self {
         Self {
             source: M::source(),
             model,
             next,
-            guard: Guard::of(model),
+            guard: Guard {
+                record: Record::Of(model),
+                loaded: before,
+            },
             conversions: Conversions::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{GenericParam, TypeParam, TypePath};
+use syn::{GenericParam, TypeParam};
 
 use super::generics;
 use crate::model::{Column, Model, Role, Step, Written};
@@ -13,6 +13,7 @@ use crate::model::{Column, Model, Role, Step, Written};
 ///     __DB: ::versioned_core::model::Backend,
 ///     i64: ::versioned_core::model::Field<tickets::id, __DB>,
 ///     String: ::versioned_core::model::Field<tickets::title, __DB>,
+///     i64: ::versioned_core::model::Field<tickets::version, __DB>,
 /// {
 ///     fn columns<'__b>(
 ///         &'__b self,
@@ -36,12 +37,7 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
     let (impl_generics, _, _) = with_backend.split_for_impl();
 
     let mut bounds = vec![quote!(#backend: #root::model::Backend)];
-    bounds.extend(
-        model
-            .walk
-            .iter()
-            .flat_map(|step| fits(model, step, &backend)),
-    );
+    bounds.extend(fits(model, &backend));
     let clause = generics::clause(&input.generics, &bounds);
     let steps = model.walk.iter().map(|step| show(model, step));
     quote! {
@@ -58,7 +54,7 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// What the walk needs of a field.
+/// What the columns need of the fields.
 ///
 /// ```text
 /// i64: ::versioned_core::model::Field<tickets::id, __DB>
@@ -66,7 +62,29 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
 /// Text: ::versioned_core::model::Field<tickets::url, __DB>            // `serialize_as`
 /// Url: ::core::clone::Clone + ::core::convert::Into<Text>
 /// ```
-fn fits(model: &Model<'_>, step: &Step<'_>, backend: &TokenStream) -> Vec<TokenStream> {
+///
+/// The walk does not show the version, but whoever reads that it does not fit should see the field.
+fn fits(model: &Model<'_>, backend: &TokenStream) -> Vec<TokenStream> {
+    let mut bounds: Vec<_> = model
+        .walk
+        .iter()
+        .flat_map(|step| fits_step(model, step, backend))
+        .collect();
+    match &model.role {
+        Role::Owner(record) | Role::Dependent(record, _) => {
+            bounds.push(fits_column(
+                model,
+                &record.version,
+                record.version.ty,
+                backend,
+            ));
+        }
+        Role::Embedded => {}
+    }
+    bounds
+}
+
+fn fits_step(model: &Model<'_>, step: &Step<'_>, backend: &TokenStream) -> Vec<TokenStream> {
     match step {
         Step::Key(column) | Step::Plain(column, _) => {
             vec![fits_column(model, column, column.ty, backend)]
@@ -108,13 +126,15 @@ fn fits_column(
 /// ```text
 /// __walk.key(tickets::id, &self.id)?;
 /// __walk.column(tickets::title, &self.title)?;
-/// if __walk.inserts() {                                               // `skip_update`
+/// if ::versioned_core::model::Walk::inserts(__walk) {                 // `skip_update`
 ///     __walk.column(tickets::made_at, &self.made_at)?;
 /// }
 /// let __converted = __walk.convert::<Text, _>(&self.url)?;            // `serialize_as`
 /// __walk.column(tickets::url, __converted)?;
 /// ::versioned_core::model::Columns::columns(&self.address, __walk)?;  // `embed`
 /// ```
+///
+/// `inserts` takes `&self`: called as a method, it would come after any trait's method of that name for `&mut _`.
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let Model { root, table, .. } = model;
     let (shown, written) = match step {
@@ -140,8 +160,8 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     };
     match written {
         Written::Always => shown,
-        Written::ByInsert => quote!(if __walk.inserts() { #shown }),
-        Written::ByUpdate => quote!(if !__walk.inserts() { #shown }),
+        Written::ByInsert => quote!(if #root::model::Walk::inserts(__walk) { #shown }),
+        Written::ByUpdate => quote!(if !#root::model::Walk::inserts(__walk) { #shown }),
     }
 }
 
@@ -160,34 +180,12 @@ pub(super) fn checks(model: &Model<'_>) -> TokenStream {
     if model.backends.is_empty() {
         return TokenStream::new();
     }
-    let bounds: Vec<_> = model
-        .backends
-        .iter()
-        .flat_map(|backend| check(model, backend))
+    let backends = model.backends.iter();
+    let bounds: Vec<_> = backends
+        .flat_map(|backend| fits(model, &backend.to_token_stream()))
         .collect();
     let (impl_generics, _, _) = model.input.generics.split_for_impl();
     let clause = generics::clause(&model.input.generics, &bounds);
     let name = quote_spanned!(Span::mixed_site()=> __check);
     quote!(fn #name #impl_generics () #clause {})
-}
-
-fn check(model: &Model<'_>, backend: &TypePath) -> Vec<TokenStream> {
-    let backend = backend.to_token_stream();
-    let mut bounds: Vec<_> = model
-        .walk
-        .iter()
-        .flat_map(|step| fits(model, step, &backend))
-        .collect();
-    match &model.role {
-        Role::Owner(record) | Role::Dependent(record, _) => {
-            bounds.push(fits_column(
-                model,
-                &record.version,
-                record.version.ty,
-                &backend,
-            ));
-        }
-        Role::Embedded => {}
-    }
-    bounds
 }

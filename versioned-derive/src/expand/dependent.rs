@@ -1,10 +1,12 @@
 //! `#[versioned(dependent)]`
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{Delivery, Model, Record};
+use crate::choice::Gap;
+use crate::model::{Column, Delivery, Model, Record, Root};
 
 /// ```text
 /// impl ::versioned_core::model::DependentModel for TicketCopy
@@ -14,6 +16,8 @@ use crate::model::{Delivery, Model, Record};
 ///     const POLICY: ::versioned_core::model::Policy = ::versioned_core::model::Policy::Sequential;
 ///     const GUARD: ::versioned_core::model::Guard = ::versioned_core::model::Guard::Position;
 ///     const GAP: ::versioned_core::model::Gap = ::versioned_core::model::Gap::Nack;
+///
+///     fn parse_key(__text: &::core::primitive::str) -> ::core::option::Option<Self::Id> { .. }
 /// }
 /// ```
 ///
@@ -24,7 +28,9 @@ pub(super) fn dependent(
     delivery: &Delivery,
 ) -> TokenStream {
     let Model { root, input, .. } = model;
-    let Delivery { policy, guard, gap } = delivery;
+    let Delivery {
+        policy, guard, gap, ..
+    } = delivery;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let mut bounds = generics::of_record(model, record);
@@ -32,13 +38,84 @@ pub(super) fn dependent(
         let root = root.at(span);
         quote_spanned!(span=> #root::version::SequentialVersion)
     }));
+    let generic = record
+        .key
+        .iter()
+        .filter(|part| generics::mentions(part.ty, &input.generics));
+    bounds.extend(generic.map(|part| {
+        let ty = part.ty;
+        quote!(#ty: ::core::str::FromStr)
+    }));
     let clause = generics::clause(&input.generics, &bounds);
+    let parse_key = parse_key(root, &record.key);
+    let parking = match gap {
+        Gap::Nack => TokenStream::new(),
+        Gap::Park => parking(root, delivery),
+    };
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::model::DependentModel for #ident #ty_generics #clause {
             const POLICY: #root::model::Policy = #root::model::#policy;
             const GUARD: #root::model::Guard = #root::model::#guard;
             const GAP: #root::model::Gap = #root::model::#gap;
+
+            #parse_key
+
+            #parking
+        }
+    }
+}
+
+/// ```text
+/// fn parse_key(__text: &::core::primitive::str) -> ::core::option::Option<Self::Id> {
+///     let [__0] = ::versioned_core::model::key_parts(__text)?;
+///     ::core::option::Option::Some(::versioned_core::model::key_part(&__0)?)
+/// }
+/// ```
+fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
+    let parts: Vec<_> = (0..key.len())
+        .map(|index| format_ident!("__{index}"))
+        .collect();
+    let values = key.iter().zip(&parts).map(|(column, part)| {
+        let span = Span::mixed_site().located_at(column.ty.span());
+        let root = root.at(span);
+        let ty = column.ty;
+        quote_spanned!(span=> #root::model::key_part::<#ty>(&#part)?)
+    });
+    let id = if key.len() == 1 {
+        quote!(#(#values)*)
+    } else {
+        quote!((#(#values),*))
+    };
+    quote! {
+        fn parse_key(__text: &::core::primitive::str) -> ::core::option::Option<Self::Id> {
+            let [#(#parts),*] = #root::model::key_parts(__text)?;
+            ::core::option::Option::Some(#id)
+        }
+    }
+}
+
+/// `gap = "park"`: the events must be written and read. It is shown there if they can't be.
+///
+/// ```text
+/// fn park(__event: &::versioned_core::Event<Self>) -> ::versioned_core::model::JsonResult<::std::string::String> {
+///     ::versioned_core::model::event_to_json(__event)
+/// }
+///
+/// fn unpark(__text: &::core::primitive::str) -> ::versioned_core::model::JsonResult<::versioned_core::Event<Self>> {
+///     ::versioned_core::model::event_from_json(__text)
+/// }
+/// ```
+fn parking(root: &Root, delivery: &Delivery) -> TokenStream {
+    let span = Span::call_site().located_at(delivery.gap_span);
+    let root = root.at(span);
+    quote_spanned! {span=>
+        fn park(__event: &#root::Event<Self>) -> #root::model::JsonResult<::std::string::String> {
+            #root::model::event_to_json(__event)
+        }
+
+        fn unpark(__text: &::core::primitive::str) -> #root::model::JsonResult<#root::Event<Self>> {
+            #root::model::event_from_json(__text)
         }
     }
 }

@@ -77,6 +77,10 @@ pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
                 const POLICY: #root::model::Policy = #root::model::Policy::Sequential;
                 const GUARD: #root::model::Guard = #root::model::Guard::Position;
                 const GAP: #root::model::Gap = #root::model::Gap::Nack;
+
+                fn parse_key(_: &::core::primitive::str) -> ::core::option::Option<Self::Id> {
+                    ::core::option::Option::None
+                }
             }
         },
         Mode::Embedded => TokenStream::new(),

@@ -70,7 +70,7 @@ pub(super) fn of_record(model: &Model<'_>, record: &Record<'_>) -> Vec<TokenStre
 }
 
 /// Whether a type is made of type parameters.
-fn mentions(ty: &Type, generics: &Generics) -> bool {
+pub(super) fn mentions(ty: &Type, generics: &Generics) -> bool {
     struct Search<'g> {
         generics: &'g Generics,
         found: bool,

@@ -8,6 +8,8 @@ use syn::spanned::Spanned as _;
 use super::generics;
 use crate::model::{Column, Count, Model, Record, table_name};
 
+/// Whatever it binds is named `__..`: after `use tickets::dsl::*` a parameter `id` would be a pattern for the column.
+///
 /// ```text
 /// impl ::versioned_core::model::Versioned for Ticket {
 ///     type Table = tickets::table;
@@ -21,8 +23,8 @@ use crate::model::{Column, Count, Model, Record, table_name};
 ///
 ///     fn id(&self) -> Self::Id { .. }
 ///     fn loaded(&self) -> &Self::Version { &self.version }
-///     fn set_version(&mut self, version: Self::Version) { self.version = version; }
-///     fn key_text(id: &Self::Id) -> ::std::string::String { .. }
+///     fn set_version(&mut self, __version: Self::Version) { self.version = __version; }
+///     fn key_text(__id: &Self::Id) -> ::std::string::String { .. }
 /// }
 /// ```
 pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
@@ -66,11 +68,11 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
                 &self.#version
             }
 
-            fn set_version(&mut self, version: Self::Version) {
-                self.#version = version;
+            fn set_version(&mut self, __version: Self::Version) {
+                self.#version = __version;
             }
 
-            fn key_text(id: &Self::Id) -> ::std::string::String {
+            fn key_text(__id: &Self::Id) -> ::std::string::String {
                 #root::model::key_text(&[#key_text])
             }
 
@@ -94,15 +96,15 @@ fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
     }
 }
 
-/// `id`; for a composite key `&id.0, &id.1`.
+/// `__id`; for a composite key `&__id.0, &__id.1`.
 fn key_text(key: &[Column<'_>]) -> TokenStream {
     let parts = (0..).zip(key).map(|(index, part)| {
         let span = Span::call_site().located_at(part.ty.span());
         if key.len() == 1 {
-            return quote_spanned!(span=> id);
+            return quote_spanned!(span=> __id);
         }
         let index = Index { index, span };
-        quote_spanned!(span=> &id.#index)
+        quote_spanned!(span=> &__id.#index)
     });
     quote!(#(#parts),*)
 }
@@ -122,7 +124,7 @@ fn key_text(key: &[Column<'_>]) -> TokenStream {
 ///     <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(::versioned_core::version::Precision::Seconds)
 /// }
 ///
-/// fn next_version(current: &Self::Version) -> ::core::option::Option<Self::Version> { .. }
+/// fn next_version(__current: &Self::Version) -> ::core::option::Option<Self::Version> { .. }
 /// ```
 fn count(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let ty = record.version.ty;
@@ -142,8 +144,8 @@ fn count(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
                 <#ty as #root::version::TimestampVersion>::first(#root::version::#precision)
             }
 
-            fn next_version(current: &Self::Version) -> ::core::option::Option<Self::Version> {
-                <#ty as #root::version::TimestampVersion>::after(current, #root::version::#precision)
+            fn next_version(__current: &Self::Version) -> ::core::option::Option<Self::Version> {
+                <#ty as #root::version::TimestampVersion>::after(__current, #root::version::#precision)
             }
         },
     }

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Field, Fields, Member, Result};
 
+use super::generics;
 use crate::attr;
 use crate::errors::Errors;
 use crate::model::Root;
@@ -81,9 +82,12 @@ fn newtype(input: &DeriveInput) -> Result<Newtype<'_>> {
 /// }
 ///
 /// impl ::versioned_core::version::SequentialVersion for Rev {
-///     fn starting_at(first: ::core::primitive::i16) -> Self {
-///         Self(<i64 as ::versioned_core::version::SequentialVersion>::starting_at(first))
+///     fn starting_at(__first: ::core::primitive::i16) -> Self {
+///         Self(<i64 as ::versioned_core::version::SequentialVersion>::starting_at(__first))
 ///     }
+///
+///     fn number(&self) -> ::core::primitive::i64 { .. }
+///     fn from_number(__number: ::core::primitive::i64) -> ::core::option::Option<Self> { .. }
 /// }
 /// ```
 fn counter(input: &DeriveInput, root: &Root, newtype: &Newtype<'_>) -> TokenStream {
@@ -99,11 +103,11 @@ fn counter(input: &DeriveInput, root: &Root, newtype: &Newtype<'_>) -> TokenStre
         Member::Unnamed(_) => quote!(Self(#value)),
     };
     let make = match member {
-        Member::Named(name) => quote!(|#name| Self { #name }),
+        Member::Named(name) => quote!(|__counter| Self { #name: __counter }),
         Member::Unnamed(_) => quote!(Self),
     };
     let initial = new(quote!(#version::initial()));
-    let starting_at = new(quote!(#sequential::starting_at(first)));
+    let starting_at = new(quote!(#sequential::starting_at(__first)));
     quote! {
         #[automatically_derived]
         impl #root::version::Version for #ident {
@@ -122,18 +126,44 @@ fn counter(input: &DeriveInput, root: &Root, newtype: &Newtype<'_>) -> TokenStre
 
         #[automatically_derived]
         impl #root::version::SequentialVersion for #ident {
-            fn starting_at(first: ::core::primitive::i16) -> Self {
+            fn starting_at(__first: ::core::primitive::i16) -> Self {
                 #starting_at
+            }
+
+            fn number(&self) -> ::core::primitive::i64 {
+                #sequential::number(&self.#member)
+            }
+
+            fn from_number(__number: ::core::primitive::i64) -> ::core::option::Option<Self> {
+                ::core::option::Option::map(#sequential::from_number(__number), #make)
             }
         }
     }
 }
 
 /// The errors, and impls that are never called.
+///
+/// ```text
+/// impl ::versioned_core::version::Version for Rev
+/// where
+///     for<'__a> Self: ::core::clone::Clone + ::core::cmp::PartialEq + ..,
+/// {
+///     ..
+/// }
+/// ```
+///
+/// The lifetime keeps rustc from looking whether the predicate holds: it would be one error more if not.
 fn fallback(input: &DeriveInput, root: &Root, error: &Error) -> TokenStream {
     let errors = error.to_compile_error();
     let ident = &input.ident;
-    let (impl_generics, ty_generics, clause) = input.generics.split_for_impl();
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let clause = generics::clause(
+        &input.generics,
+        &[quote! {
+            for<'__a> Self: ::core::clone::Clone + ::core::cmp::PartialEq + ::core::fmt::Debug
+                + ::core::marker::Send + ::core::marker::Sync
+        }],
+    );
     quote! {
         #errors
 
@@ -156,6 +186,14 @@ fn fallback(input: &DeriveInput, root: &Root, error: &Error) -> TokenStream {
         impl #impl_generics #root::version::SequentialVersion for #ident #ty_generics #clause {
             fn starting_at(_: ::core::primitive::i16) -> Self {
                 ::core::unreachable!()
+            }
+
+            fn number(&self) -> ::core::primitive::i64 {
+                0
+            }
+
+            fn from_number(_: ::core::primitive::i64) -> ::core::option::Option<Self> {
+                ::core::option::Option::None
             }
         }
     }

@@ -40,6 +40,9 @@ fn add(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     };
     let mut input: DeriveInput =
         syn::parse2(item).map_err(|_| Error::new(Span::call_site(), EXPECTED))?;
+    if is_below_its_derive(&input) {
+        return Ok(input.into_token_stream());
+    }
     let fields = match &mut input.data {
         Data::Struct(data) => match &mut data.fields {
             Fields::Named(fields) => fields,
@@ -65,6 +68,16 @@ const EXPECTED: &str = "expected a struct with named fields, to which `version` 
 
 fn refused(ident: &Ident) -> Error {
     Error::new(ident.span(), EXPECTED)
+}
+
+/// A derive that reads `#[versioned(..)]` stood above, saw no version, and has said so; the others there would only add
+/// that a field is missing.
+fn is_below_its_derive(input: &DeriveInput) -> bool {
+    let is = |names: &[&str]| {
+        let mut paths = input.attrs.iter().map(syn::Attribute::path);
+        paths.any(|path| names.iter().any(|name| path.is_ident(name)))
+    };
+    is(&["versioned"]) && !is(&["derive", "cfg_attr"])
 }
 
 fn is_version(field: &Field) -> bool {

@@ -1,0 +1,341 @@
+//! Every order of deliveries, exhaustively, over the real code on an in-memory `SQLite`.
+//!
+//! For each history that an owner can have, every event is delivered several times (a duplicate, a redelivery after a
+//! crash before the acknowledgement, a late replay: to the replica they are the same), in every order; what is answered
+//! with a gap comes back. `SQLite` has one writer at a time and `apply` is one transaction, so that two consumers can do
+//! nothing that is not one of these orders.
+//!
+//! After each step: a live row is a state that the owner had at that version, and the version never goes back. At the
+//! end: the replica is as the owner, and nothing is parked. Orders that lead to the same content of all tables with the
+//! same deliveries left go on in the same way, and are walked once; all of them are counted.
+
+use std::collections::HashMap;
+
+use diesel::connection::{
+    AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager as _,
+};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use versioned_core::prelude::DependentDsl;
+use versioned_core::{Event, Op};
+
+use super::scenarios::{
+    COPIES, LatestPosition, LatestRow, Replica, SequentialPark, SequentialPosition, SequentialRow,
+    event, migrate,
+};
+
+/// What an owner did to a record, in order.
+type History = Vec<Op>;
+
+/// All histories of up to `length` operations: created, then updated or deleted, and created again after a deletion.
+fn histories(length: usize, deletions: bool) -> Vec<History> {
+    let mut all: Vec<History> = vec![vec![Op::Created]];
+    let mut longest = all.clone();
+    for _ in 1..length {
+        longest = longest
+            .iter()
+            .flat_map(|history| {
+                let next: &[Op] = match history.last() {
+                    Some(Op::Deleted) => &[Op::Created],
+                    _ if deletions => &[Op::Updated, Op::Deleted],
+                    _ => &[Op::Updated],
+                };
+                next.iter().map(|op| [&history[..], &[*op]].concat())
+            })
+            .collect();
+        all.extend(longest.clone());
+    }
+    all
+}
+
+/// The owner's state of a record at each version: its price, or gone.
+fn price(history: &History, id: i64, version: i64) -> Option<i64> {
+    let op = history.get(usize::try_from(version - 1).ok()?)?;
+    (*op != Op::Deleted).then_some(id * 1_000 + version)
+}
+
+/// The content of the tables.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Content {
+    rows: Vec<(i64, i64, i64)>,
+    positions: Vec<(String, i64)>,
+    parked: Vec<(String, i64)>,
+}
+
+#[derive(QueryableByName)]
+struct RowOf {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    price: i64,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+#[derive(QueryableByName)]
+struct KeyOf {
+    #[diesel(sql_type = Text)]
+    key: String,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+impl Content {
+    fn of(conn: &mut SqliteConnection) -> Self {
+        let keys = |table: &str, conn: &mut SqliteConnection| -> Vec<(String, i64)> {
+            diesel::sql_query(format!(
+                "SELECT \"key\", version FROM {table} ORDER BY 1, 2"
+            ))
+            .load::<KeyOf>(conn)
+            .unwrap()
+            .into_iter()
+            .map(|row| (row.key, row.version))
+            .collect()
+        };
+        let rows: Vec<RowOf> =
+            diesel::sql_query("SELECT id, price, version FROM copies ORDER BY 1")
+                .load(conn)
+                .unwrap();
+        Self {
+            rows: rows
+                .into_iter()
+                .map(|row| (row.id, row.price, row.version))
+                .collect(),
+            positions: keys("versioned_positions", conn),
+            parked: keys("versioned_parked", conn),
+        }
+    }
+
+    fn version_of(&self, id: i64) -> i64 {
+        let row = self
+            .rows
+            .iter()
+            .find(|row| row.0 == id)
+            .map_or(0, |row| row.2);
+        let position = self
+            .positions
+            .iter()
+            .find(|position| position.0 == id.to_string());
+        row.max(position.map_or(0, |position| position.1))
+    }
+}
+
+/// A promise that was broken, with the deliveries that led there.
+#[derive(Debug)]
+struct Fault {
+    what: String,
+    #[allow(dead_code, reason = "printed")]
+    deliveries: Vec<String>,
+}
+
+struct Explorer<'h, M> {
+    conn: SqliteConnection,
+    histories: &'h [History],
+    events: Vec<Event<M>>,
+    deliveries: Vec<String>,
+    seen: HashMap<(Content, Vec<u8>), u64>,
+    /// Forgets deletions after each step, to show that this is found.
+    forgetful: bool,
+}
+
+impl<'h, M: Replica> Explorer<'h, M> {
+    fn new(histories: &'h [History], forgetful: bool) -> Self {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute(COPIES).unwrap();
+        migrate(&mut conn);
+        let mut events = Vec::new();
+        for (id, history) in (1..).zip(histories) {
+            for (version, op) in (1..).zip(history) {
+                events.push(event(
+                    *op,
+                    id,
+                    version,
+                    price(history, id, version).unwrap_or(0),
+                ));
+            }
+        }
+        Self {
+            conn,
+            histories,
+            events,
+            deliveries: Vec::new(),
+            seen: HashMap::new(),
+            forgetful,
+        }
+    }
+
+    /// Explores all orders in which each event is delivered `times` times; answers with their number.
+    fn explore(&mut self, times: u8) -> Result<u64, Fault> {
+        let left = vec![times; self.events.len()];
+        let empty = Content::of(&mut self.conn);
+        self.from(&empty, left)
+    }
+
+    fn from(&mut self, content: &Content, mut left: Vec<u8>) -> Result<u64, Fault> {
+        if let Some(runs) = self.seen.get(&(content.clone(), left.clone())) {
+            return Ok(*runs);
+        }
+        let mut runs = 0;
+        for place in 0..left.len() {
+            if left[place] == 0 {
+                continue;
+            }
+            self.deliveries.push(self.events[place].id());
+            Transactions::begin_transaction(&mut self.conn).unwrap();
+            let outcome = M::apply(&self.events[place], &mut self.conn).unwrap();
+            if self.forgetful {
+                self.conn
+                    .batch_execute("DELETE FROM versioned_positions WHERE CAST(\"key\" AS INTEGER) NOT IN (SELECT id FROM copies)")
+                    .unwrap();
+            }
+            let after = Content::of(&mut self.conn);
+            self.check_step(content, &after)?;
+            if outcome.should_ack() {
+                left[place] -= 1;
+                runs += self.from(&after, left.clone())?;
+                left[place] += 1;
+            } else if after != *content {
+                return Err(self.fault(&format!("{outcome:?} wrote something")));
+            }
+            Transactions::rollback_transaction(&mut self.conn).unwrap();
+            self.deliveries.pop();
+        }
+        if left.iter().all(|times| *times == 0) {
+            self.check_end(content)?;
+            runs = 1;
+        } else if runs == 0 {
+            return Err(self.fault("none of the events that are left can be applied"));
+        }
+        self.seen.insert((content.clone(), left), runs);
+        Ok(runs)
+    }
+
+    fn check_step(&self, before: &Content, after: &Content) -> Result<(), Fault> {
+        for (id, history) in (1..).zip(self.histories) {
+            if after.version_of(id) < before.version_of(id) {
+                return Err(self.fault(&format!("record {id} went back")));
+            }
+            let row = after.rows.iter().find(|row| row.0 == id);
+            if let Some((_, held, version)) = row {
+                if price(history, id, *version) != Some(*held) {
+                    return Err(self.fault(&format!(
+                        "record {id} is in a state that its owner never had"
+                    )));
+                }
+            } else if price(history, id, after.version_of(id)).is_some() {
+                return Err(self.fault(&format!("record {id} is not there")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, content: &Content) -> Result<(), Fault> {
+        let owner: Vec<_> = (1..)
+            .zip(self.histories)
+            .filter_map(|(id, history)| {
+                let version = i64::try_from(history.len()).unwrap();
+                price(history, id, version).map(|price| (id, price, version))
+            })
+            .collect();
+        if content.rows != owner {
+            return Err(self.fault(&format!(
+                "the owner has {owner:?}, the replica {:?}",
+                content.rows
+            )));
+        }
+        if !content.parked.is_empty() {
+            return Err(self.fault("events are left parked"));
+        }
+        Ok(())
+    }
+
+    fn fault(&self, what: &str) -> Fault {
+        Fault {
+            what: what.to_owned(),
+            deliveries: self.deliveries.clone(),
+        }
+    }
+}
+
+/// One record with histories of up to five operations, each event delivered three times; two records with up to three
+/// operations each, each event delivered twice.
+fn explore<M: Replica>(name: &str, deletions: bool) {
+    let mut runs = 0;
+    let mut states = 0;
+    for history in histories(5, deletions) {
+        let histories = [history];
+        let mut explorer = Explorer::<M>::new(&histories, false);
+        runs += explorer
+            .explore(3)
+            .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
+        states += explorer.seen.len();
+    }
+    for one in histories(3, deletions) {
+        for two in histories(3, deletions) {
+            let histories = [one.clone(), two];
+            let mut explorer = Explorer::<M>::new(&histories, false);
+            runs += explorer
+                .explore(2)
+                .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
+            states += explorer.seen.len();
+        }
+    }
+    println!("{name}: {runs} runs, through {states} different states");
+    assert!(runs >= 100_000, "{name}: only {runs} runs");
+}
+
+#[test]
+fn sequential_with_positions() {
+    explore::<SequentialPosition>("sequential, position, nack", true);
+}
+
+#[test]
+fn sequential_with_parking() {
+    explore::<SequentialPark>("sequential, position, park", true);
+}
+
+#[test]
+fn latest_with_positions() {
+    explore::<LatestPosition>("latest, position", true);
+}
+
+#[test]
+fn sequential_on_the_row() {
+    explore::<SequentialRow>("sequential, row", false);
+}
+
+#[test]
+fn latest_on_the_row() {
+    explore::<LatestRow>("latest, row", false);
+}
+
+/// The explorer is worth something: it finds what goes wrong when a deletion is not remembered.
+#[test]
+fn a_replica_that_forgets_deletions_is_found_out() {
+    let history = [vec![Op::Created, Op::Deleted]];
+    let fault = Explorer::<LatestPosition>::new(&history, true)
+        .explore(2)
+        .unwrap_err();
+    assert!(
+        fault.what.contains("went back") || fault.what.contains("the replica"),
+        "{fault:#?}"
+    );
+    let fault = Explorer::<SequentialPosition>::new(&history, true)
+        .explore(2)
+        .unwrap_err();
+    assert!(
+        fault.what.contains("went back") || fault.what.contains("the replica"),
+        "{fault:#?}"
+    );
+}
+
+#[test]
+fn the_histories_are_all_there() {
+    let number = |length| {
+        histories(length, true)
+            .iter()
+            .filter(|history| history.len() == length)
+            .count()
+    };
+    assert_eq!([1, 2, 3, 4, 5].map(number), [1, 2, 3, 5, 8]);
+}

@@ -1,0 +1,166 @@
+//! Many consumers at once, with crashes, at each isolation level.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use diesel::connection::SimpleConnection;
+
+use super::*;
+
+diesel::table! {
+    applied {
+        id -> BigInt,
+        version -> BigInt,
+    }
+}
+
+const RECORDS: i64 = 500;
+const VERSIONS: i64 = 7;
+const CONSUMERS: usize = 8;
+
+/// A generator of its own for each seed, so that a run can be made again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Created, updated, and every third record deleted and made again.
+fn history<M: Replica>(id: i64) -> Vec<Event<M>> {
+    (1..=VERSIONS)
+        .map(|version| {
+            let op = match version {
+                1 => Op::Created,
+                5 if id % 3 == 0 && M::GUARD == Guard::Position => Op::Deleted,
+                6 if id % 3 == 0 && M::GUARD == Guard::Position => Op::Created,
+                7 if id % 6 == 0 && M::GUARD == Guard::Position => Op::Deleted,
+                _ => Op::Updated,
+            };
+            event(op, id, version, id * 100 + version)
+        })
+        .collect()
+}
+
+fn isolation(level: &str) -> Option<String> {
+    match backend::NAME {
+        "sqlite" => None,
+        "postgres" => Some(format!(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}"
+        )),
+        _ => Some(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}")),
+    }
+}
+
+fn levels() -> &'static [&'static str] {
+    match backend::NAME {
+        "sqlite" => &["SERIALIZABLE"],
+        "postgres" => &["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"],
+        _ => &["REPEATABLE READ", "READ COMMITTED"],
+    }
+}
+
+fn consumers_at_once<M: Replica>() {
+    for level in levels() {
+        stress::<M>(level);
+    }
+}
+for_each_replica!(consumers_at_once);
+
+/// 8 consumers, 1 to 3 copies of each event, shuffled, 15 % crash before their ack: every event is applied once, and
+/// the replica ends as the owner. The effect of each event is counted by `apply_with`.
+fn stress<M: Replica>(level: &str) {
+    let (db, mut conn) = replica();
+    conn.batch_execute("CREATE TABLE applied (id BIGINT NOT NULL, version BIGINT NOT NULL)")
+        .unwrap();
+    let records = if backend::NAME == "sqlite" {
+        RECORDS / 5
+    } else {
+        RECORDS
+    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut queue: Vec<Event<M>> = Vec::new();
+    for event in (1..=records).flat_map(history::<M>) {
+        for _ in 0..=random.below(3) {
+            queue.push(event.clone());
+        }
+    }
+    for place in (1..queue.len()).rev() {
+        let other = usize::try_from(random.below(place as u64 + 1)).unwrap();
+        queue.swap(place, other);
+    }
+    let pending = AtomicUsize::new(queue.len());
+    let queue = Mutex::new(queue);
+    thread::scope(|scope| {
+        for consumer in 0..CONSUMERS {
+            let mut conn = db.connect();
+            let (queue, pending) = (&queue, &pending);
+            scope.spawn(move || {
+                if let Some(set) = isolation(level) {
+                    conn.batch_execute(&set).unwrap();
+                }
+                let mut random = Random(consumer as u64 + 1);
+                while pending.load(Ordering::SeqCst) > 0 {
+                    let Some(event) = queue.lock().unwrap().pop() else {
+                        thread::yield_now();
+                        continue;
+                    };
+                    let outcome = M::apply_with(&event, &mut conn, |conn, event| {
+                        let id: i64 = event.key.parse().unwrap();
+                        diesel::insert_into(applied::table)
+                            .values((applied::id.eq(id), applied::version.eq(event.version)))
+                            .execute(conn)?;
+                        Ok(())
+                    })
+                    .unwrap_or_else(|error| panic!("{level}: {error:?}"));
+                    if outcome.should_ack() && random.below(100) >= 15 {
+                        pending.fetch_sub(1, Ordering::SeqCst);
+                    } else {
+                        // To the back of the queue, which is where a broker's redelivery goes.
+                        queue.lock().unwrap().insert(0, event);
+                    }
+                }
+            });
+        }
+    });
+
+    let rows: Vec<(i64, i64, i64)> = copies::table
+        .select((copies::id, copies::price, copies::version))
+        .order(copies::id)
+        .load(&mut conn)
+        .unwrap();
+    let owner: Vec<(i64, i64, i64)> = (1..=records)
+        .filter_map(|id| {
+            history::<M>(id)
+                .pop()
+                .unwrap()
+                .data
+                .map(|data| data.facts())
+        })
+        .collect();
+    assert_eq!(rows, owner, "{level}");
+    let mut effects: Vec<(i64, i64)> = applied::table
+        .select((applied::id, applied::version))
+        .order((applied::id, applied::version))
+        .load(&mut conn)
+        .unwrap();
+    let number = effects.len();
+    effects.dedup();
+    assert_eq!(effects.len(), number, "{level}: an event was applied twice");
+    if M::POLICY == Policy::Sequential {
+        let all: Vec<_> = (1..=records)
+            .flat_map(|id| (1..=VERSIONS).map(move |version| (id, version)))
+            .collect();
+        assert_eq!(effects, all, "{level}: an event was skipped");
+    }
+    let parked: i64 =
+        diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT count(*) FROM versioned_parked")
+            .get_result(&mut conn)
+            .unwrap();
+    assert_eq!(parked, 0, "{level}");
+}

@@ -1,0 +1,112 @@
+//! `TicketCopy::apply(&event, conn)`: the methods of a dependent.
+
+use diesel::connection::LoadConnection;
+
+use super::{Blocking, now};
+use crate::dependent::Dependent;
+use crate::error::Result;
+use crate::event::Event;
+use crate::model::DependentModel;
+use crate::operation;
+use crate::outcome::Outcome;
+
+/// What a replica can do on a Diesel connection: apply events, and be read.
+///
+/// Implemented for every model with `#[versioned(dependent)]`. With `guard = "position"` (the default) it needs the
+/// tables of [`MIGRATIONS`](crate::MIGRATIONS).
+pub trait DependentDsl: DependentModel {
+    /// Applies an event, if it is the one that the replica waits for: event N goes only onto version N−1
+    /// (`policy = "latest"`: onto any older version). Acknowledge it to the broker after this has returned, and only if
+    /// [`should_ack`](Outcome::should_ack).
+    ///
+    /// In a transaction (a savepoint inside of one):
+    ///
+    /// ```sql
+    /// UPDATE versioned_positions SET version = 2 WHERE entity = 'tickets' AND key = '7' AND version = 1
+    /// INSERT INTO ticket_copies (id, price, version) VALUES (7, 25, 2)
+    ///     ON CONFLICT (id) DO UPDATE SET price = excluded.price, version = excluded.version
+    /// ```
+    ///
+    /// A deletion takes the row away and leaves its position, so that a late event does not bring the row back. With
+    /// `guard = "row"` the second statement alone is run, with the version in its WHERE.
+    ///
+    /// Deadlocks and serialization failures are tried again, unless a transaction of the caller's is open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Event`](crate::Error::Event), if it is not an event that this replica can apply;
+    /// [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization`, if the retries did not help. Nothing was
+    /// written then.
+    fn apply<C>(event: &Event<Self>, conn: &mut C) -> Result<Outcome>
+    where
+        C: LoadConnection,
+        Self: Dependent<C::Backend>,
+    {
+        let nothing = async |_: &mut Blocking<'_, C>, _: &Event<Self>| Ok(());
+        now(operation::apply(event, true, &mut Blocking(conn), nothing))
+    }
+
+    /// As [`apply`](DependentDsl::apply), with writes of the caller's own in the same transaction: they happen once for
+    /// each event, however often it is delivered. With `gap = "park"`, `then` runs also for the parked events that have
+    /// their turn now. After a deadlock everything is run again, `then` too.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](DependentDsl::apply), and what `then` returns; the event is not applied then.
+    fn apply_with<C, F>(event: &Event<Self>, conn: &mut C, mut then: F) -> Result<Outcome>
+    where
+        C: LoadConnection,
+        Self: Dependent<C::Backend>,
+        F: FnMut(&mut C, &Event<Self>) -> Result<()>,
+    {
+        let then = async |x: &mut Blocking<'_, C>, event: &Event<Self>| then(x.0, event);
+        now(operation::apply(event, false, &mut Blocking(conn), then))
+    }
+
+    /// Applies events in one transaction, by key and version, whatever their order; answers with an outcome for each,
+    /// in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](DependentDsl::apply); none of them is applied then.
+    fn apply_all<C>(events: &[Event<Self>], conn: &mut C) -> Result<Vec<Outcome>>
+    where
+        C: LoadConnection,
+        Self: Dependent<C::Backend>,
+    {
+        now(operation::apply_all(events, &mut Blocking(conn)))
+    }
+
+    /// Loads the replica with this key.
+    ///
+    /// ```sql
+    /// SELECT id, price, version FROM ticket_copies WHERE id = $1
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is none;
+    /// [`optional`](crate::OptionalExt::optional) turns that into `None`.
+    fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
+    where
+        C: LoadConnection,
+        Self: Dependent<C::Backend>,
+    {
+        now(operation::find(id, &mut Blocking(conn)))
+    }
+
+    /// Loads the replica that this event goes onto: the one with its key, at the version before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is none at that version.
+    fn find_by_event<C>(event: &Event<Self>, conn: &mut C) -> Result<Self>
+    where
+        C: LoadConnection,
+        Self: Dependent<C::Backend>,
+    {
+        now(operation::find_before(event, &mut Blocking(conn)))
+    }
+}
+
+impl<M: DependentModel> DependentDsl for M {}

@@ -1,0 +1,20 @@
+//! The one bound for everything that a dependent can do.
+
+use diesel::backend::Backend;
+
+use crate::fetch::Stored;
+use crate::model::DependentModel;
+
+/// A model in dependent mode whose columns and rows fit the backend `DB`: the one bound that generic code needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a replica that can be stored on `{DB}`",
+    note = "a replica is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`, `Queryable` and `Selectable`"
+)]
+pub trait Dependent<DB: Backend>: DependentModel + Stored<DB> {}
+
+impl<M, DB> Dependent<DB> for M
+where
+    DB: Backend,
+    M: DependentModel + Stored<DB>,
+{
+}

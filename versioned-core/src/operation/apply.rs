@@ -1,0 +1,311 @@
+//! One event, onto the replica: guard, write, the caller's own writes, commit.
+//!
+//! The rules and the order of the statements were model-checked; what looks like a shortcut here (a single statement
+//! for guard and deletion, "is there a tombstone?", a look before the guard) loses events.
+
+use super::incoming::{Incoming, Write, failed_event};
+use super::row::replace_row;
+use super::settle::settle;
+use crate::dependent::Dependent;
+use crate::dialect::Dialect;
+use crate::error::{ConflictKind, Error, Result};
+use crate::event::Event;
+use crate::executor::Executor;
+use crate::fetch::Fetch;
+use crate::model::{Gap, Guard};
+use crate::outcome::Outcome;
+use crate::retry::Retry;
+use crate::statement::{
+    Advance, Anything, Drop, Enter, Insert, IsParked, Lock, Look, Merge, OnPosition, Overwrite,
+    Park, Position, Remove, Text, Unpark, Upsert,
+};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// How often a deadlock or a serialization failure is tried again, where no transaction of the caller's is open.
+const RETRIES: u32 = 20;
+
+/// Applies an event; `then` runs in the same transaction for each event that was applied, the parked ones that followed
+/// it included. `alone` says that it does nothing.
+pub(crate) async fn apply<M, X, F>(
+    event: &Event<M>,
+    alone: bool,
+    x: &mut X,
+    mut then: F,
+) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
+{
+    let incoming = Incoming::check(event)?;
+    let mut retries = Retry::times(RETRIES).attempts();
+    loop {
+        // A guard that is the row itself is one statement, and needs no transaction around it.
+        let done = if M::GUARD == Guard::Row && alone {
+            apply_one(&incoming, x, &mut then).await
+        } else {
+            x.begin().await?;
+            let done = apply_one(&incoming, x, &mut then).await;
+            settle(done, x).await
+        };
+        match done {
+            Err(lost) if may_retry(&lost, x) => match retries.next() {
+                Some(pause) => x.sleep(pause).await,
+                None => return Err(lost),
+            },
+            done => return done,
+        }
+    }
+}
+
+/// Applies events in one transaction, ordered by key and version, so that two who do so never wait for each other in a
+/// circle; the outcomes are in the order of `events`.
+pub(crate) async fn apply_all<M, X>(events: &[Event<M>], x: &mut X) -> Result<Vec<Outcome>>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let mut incoming = Vec::with_capacity(events.len());
+    for (place, event) in events.iter().enumerate() {
+        incoming.push((place, Incoming::check(event)?));
+    }
+    incoming.sort_by(|(_, one), (_, two)| {
+        (&one.event.key, one.event.version).cmp(&(&two.event.key, two.event.version))
+    });
+    let mut retries = Retry::times(RETRIES).attempts();
+    loop {
+        x.begin().await?;
+        let done = apply_each(&incoming, x).await;
+        match settle(done, x).await {
+            Err(lost) if may_retry(&lost, x) => match retries.next() {
+                Some(pause) => x.sleep(pause).await,
+                None => return Err(lost),
+            },
+            done => return done,
+        }
+    }
+}
+
+async fn apply_each<M, X>(incoming: &[(usize, Incoming<'_, M>)], x: &mut X) -> Result<Vec<Outcome>>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let mut outcomes = Vec::with_capacity(incoming.len());
+    for (place, incoming) in incoming {
+        let outcome = apply_one(incoming, x, &mut async |_: &mut X, _: &Event<M>| Ok(())).await?;
+        outcomes.push((*place, outcome));
+    }
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it
+/// again.
+fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
+    error
+        .conflict()
+        .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
+        && !x.in_transaction()
+}
+
+async fn apply_one<M, X, F>(incoming: &Incoming<'_, M>, x: &mut X, then: &mut F) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
+{
+    let dialect = x.dialect::<M>().await?;
+    if M::GUARD == Guard::Row {
+        let outcome = replace_row(incoming, dialect, x).await?;
+        if outcome == Outcome::Applied {
+            then(x, incoming.event).await?;
+        }
+        return Ok(outcome);
+    }
+    if !advance(incoming, dialect, x).await? {
+        let outcome = look(incoming, x).await?;
+        if M::GAP == Gap::Nack || !matches!(outcome, Outcome::Gap { .. }) {
+            return Ok(outcome);
+        }
+        // The position is locked before the event is parked: otherwise the one that it waits for could commit in
+        // between, and nobody would ever come for it.
+        lock(incoming, dialect, x).await?;
+        if !advance(incoming, dialect, x).await? {
+            return match look(incoming, x).await? {
+                Outcome::Gap { .. } => park(incoming, x).await,
+                outcome => Ok(outcome),
+            };
+        }
+    }
+    write(incoming, dialect, x).await?;
+    then(x, incoming.event).await?;
+    if M::GAP == Gap::Park {
+        drain(incoming, dialect, x, then).await?;
+    }
+    Ok(Outcome::Applied)
+}
+
+/// The guard: moves the position onto the event's version, if it is at one that the event may follow.
+async fn advance<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<bool>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let position = incoming.position();
+    if !incoming.may_be_first() {
+        return Ok(run::<Advance, M, X>(position, x).await? > 0);
+    }
+    match dialect {
+        Dialect::Postgres | Dialect::Sqlite => Ok(run::<Upsert, M, X>(position, x).await? > 0),
+        // The UPDATE first, because most positions are there; the second one, because somebody may have made the
+        // position between the two.
+        Dialect::Mysql => Ok(run::<Advance, M, X>(position, x).await? > 0
+            || enter::<Enter, M, X>(position, x).await?
+            || run::<Advance, M, X>(position, x).await? > 0),
+    }
+}
+
+/// Why the guard did not move: the replica is there already, or events are missing.
+async fn look<M, X>(incoming: &Incoming<'_, M>, x: &mut X) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let looked = x
+        .number::<M, _>(on::<Look, M, X>(incoming.position()))
+        .await;
+    let current = looked.map_err(|error| incoming.failed(error))?;
+    Ok(incoming.refused(current))
+}
+
+/// The replica's row, under the guard.
+async fn write<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let version = &incoming.version;
+    let written = match (&incoming.write, dialect) {
+        (Write::Remove(id), _) => x.execute(Remove::<M, _>::new(id)).await,
+        (Write::Put(model), Dialect::Postgres | Dialect::Sqlite) => {
+            x.execute(Merge::<Anything, M, _>::new(model, version))
+                .await
+        }
+        (Write::Put(model), Dialect::Mysql) => match x
+            .execute(Overwrite::<Anything, M, _>::new(model, version))
+            .await
+        {
+            Ok(0) => x.execute(Insert::new(*model, version)).await,
+            answer => answer,
+        },
+    };
+    written.map(drop).map_err(|error| incoming.failed(error))
+}
+
+/// Locks the position; makes one that stands for "no record yet" where there is none.
+async fn lock<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let nothing = Position {
+        version: incoming.nothing,
+        // It may move from no version at all: one that is there is locked, and stays.
+        oldest: 1,
+        newest: 0,
+        deleted_at: 0,
+        ..incoming.position()
+    };
+    match dialect {
+        Dialect::Postgres | Dialect::Sqlite => run::<Upsert, M, X>(nothing, x).await?,
+        Dialect::Mysql => usize::from(enter::<Enter, M, X>(nothing, x).await?),
+    };
+    run::<Lock, M, X>(nothing, x).await?;
+    Ok(())
+}
+
+/// Keeps the event until the one before it has come. The position is locked.
+async fn park<M, X>(incoming: &Incoming<'_, M>, x: &mut X) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let position = incoming.position();
+    let parked = x.number::<M, _>(on::<IsParked, M, X>(position)).await;
+    if parked.map_err(|error| incoming.failed(error))?.is_none() {
+        let event = M::park(incoming.event).map_err(Error::other)?;
+        run::<Park, M, X>(
+            Position {
+                event: &event,
+                ..position
+            },
+            x,
+        )
+        .await?;
+    }
+    Ok(Outcome::Parked)
+}
+
+/// Applies the parked events that have their turn now, and drops those that are superseded.
+async fn drain<M, X, F>(
+    applied: &Incoming<'_, M>,
+    dialect: Dialect,
+    x: &mut X,
+    then: &mut F,
+) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
+{
+    let mut position = applied.position();
+    loop {
+        run::<Drop, M, X>(position, x).await?;
+        position.version += 1;
+        let found = x.text::<M, _>(on::<Unpark, M, X>(position)).await;
+        let Some(text) = found.map_err(|error| applied.failed(error))? else {
+            return Ok(());
+        };
+        let event = M::unpark(&text).map_err(Error::other)?;
+        let next = Incoming::check(&event)?;
+        if !advance(&next, dialect, x).await? {
+            return Ok(());
+        }
+        write(&next, dialect, x).await?;
+        then(x, &event).await?;
+    }
+}
+
+fn on<T, M, X>(position: Position<'_>) -> OnPosition<'_, T, <M as Fetch<X::Backend>>::On>
+where
+    T: Text,
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    OnPosition::new(position)
+}
+
+async fn run<T, M, X>(position: Position<'_>, x: &mut X) -> Result<usize>
+where
+    T: Text,
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let answer = x.execute(on::<T, M, X>(position)).await;
+    answer.map_err(|error| failed_event::<M>(position.key, error))
+}
+
+/// Inserts; false where the row is there already. A refused INSERT ends no transaction on MySQL and MariaDB.
+async fn enter<T, M, X>(position: Position<'_>, x: &mut X) -> Result<bool>
+where
+    T: Text,
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    match x.execute(on::<T, M, X>(position)).await {
+        Ok(_) => Ok(true),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(failed_event::<M>(position.key, error)),
+    }
+}

@@ -1,0 +1,123 @@
+//! An event, checked: all that can be wrong with it is found before any SQL.
+
+use crate::change::Op;
+use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
+use crate::event::{Event, EventError};
+use crate::model::{DependentModel, Guard, Policy};
+use crate::outcome::Outcome;
+use crate::statement::Position;
+use crate::version::SequentialVersion;
+
+/// What an event asks of the replica.
+pub(super) struct Incoming<'e, M: DependentModel> {
+    pub(super) event: &'e Event<M>,
+    pub(super) version: M::Version,
+    pub(super) write: Write<'e, M>,
+    /// The version that stands for "no record yet": the one before the first.
+    pub(super) nothing: i64,
+}
+
+/// What becomes of the replica's row.
+pub(super) enum Write<'e, M: DependentModel> {
+    /// It is as this model.
+    Put(&'e M),
+    /// It is gone.
+    Remove(M::Id),
+}
+
+impl<'e, M: DependentModel> Incoming<'e, M> {
+    pub(super) fn check(event: &'e Event<M>) -> Result<Self> {
+        if event.entity != M::ENTITY {
+            return Err(EventError::Entity {
+                expected: M::ENTITY,
+                received: event.entity.clone().into_owned(),
+            }
+            .into());
+        }
+        let bad_version = || EventError::Version {
+            received: event.version,
+        };
+        let first = M::initial_version().number();
+        if event.version < first {
+            return Err(bad_version().into());
+        }
+        let version = M::Version::from_number(event.version).ok_or_else(bad_version)?;
+        let bad_key = || EventError::Key {
+            received: event.key.clone(),
+        };
+        let write = match (event.op, &event.data) {
+            (Op::Deleted, _) if M::GUARD == Guard::Row => {
+                return Err(EventError::Deletion.into());
+            }
+            (Op::Deleted, _) => Write::Remove(M::parse_key(&event.key).ok_or_else(bad_key)?),
+            (_, Some(data)) if M::key_text(&data.id()) == event.key => Write::Put(data),
+            (_, Some(_)) => return Err(bad_key().into()),
+            (_, None) => return Err(EventError::NoData.into()),
+        };
+        Ok(Self {
+            event,
+            version,
+            write,
+            nothing: first - 1,
+        })
+    }
+
+    /// Whether the event may go onto any older version. A snapshot is the whole record, whatever the policy.
+    pub(super) fn replaces_any_older(&self) -> bool {
+        M::POLICY == Policy::Latest || self.event.op == Op::Snapshot
+    }
+
+    /// Whether the event may be the first that the replica hears of the record.
+    pub(super) fn may_be_first(&self) -> bool {
+        self.replaces_any_older() || self.event.version - 1 == self.nothing
+    }
+
+    /// What the version that is there, if any, makes of an event that the guard refused.
+    pub(super) fn refused(&self, current: Option<i64>) -> Outcome {
+        let (current, received) = (current.unwrap_or(self.nothing), self.event.version);
+        if current >= received {
+            Outcome::Duplicate { current }
+        } else {
+            Outcome::Gap { current, received }
+        }
+    }
+
+    /// What the database said.
+    pub(super) fn failed(&self, error: diesel::result::Error) -> Error {
+        failed_event::<M>(&self.event.key, error)
+    }
+
+    /// The position that the event moves, and the versions that it may move from.
+    pub(super) fn position(&self) -> Position<'e> {
+        let before = self.event.version - 1;
+        Position {
+            entity: M::ENTITY,
+            key: &self.event.key,
+            version: self.event.version,
+            oldest: if self.replaces_any_older() {
+                i64::MIN
+            } else {
+                before
+            },
+            newest: before,
+            deleted_at: match self.write {
+                Write::Put(_) => 0,
+                Write::Remove(_) => crate::event::micros_now(),
+            },
+            event: "",
+        }
+    }
+}
+
+/// What the database said of a statement about the replica with this key.
+pub(super) fn failed_event<M: DependentModel>(key: &str, error: diesel::result::Error) -> Error {
+    if !is_serialization_failure(&error) {
+        return Error::Database(error);
+    }
+    let target = Target {
+        table: M::TABLE,
+        id: key.to_owned(),
+        expected: None,
+    };
+    Conflict::serialization(Some(target), error).into()
+}

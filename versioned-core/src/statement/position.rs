@@ -1,0 +1,179 @@
+//! The position of a record at a dependent, and the events that wait for it.
+//!
+//! `versioned_positions (entity, key, version, deleted_at)` is the one row that every operation of a record locks. It
+//! remembers the version that was applied last, also when the replica's row is gone: a position without a row is a
+//! tombstone. `versioned_parked (entity, key, version, event)` keeps events that came too early.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::{Dialect, Flavor};
+
+/// What a statement about a position can bind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position<'a> {
+    pub(crate) entity: &'static str,
+    pub(crate) key: &'a str,
+    /// The version that the position moves to.
+    pub(crate) version: i64,
+    /// The versions that it may move from.
+    pub(crate) oldest: i64,
+    pub(crate) newest: i64,
+    /// Microseconds since 1970 if the record is deleted, else 0.
+    pub(crate) deleted_at: i64,
+    /// The event that is parked.
+    pub(crate) event: &'a str,
+}
+
+/// A piece of a statement about a position.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Piece {
+    Sql(&'static str),
+    /// The column `key`, which is a reserved word to some.
+    KeyColumn,
+    Entity,
+    Key,
+    Version,
+    Oldest,
+    Newest,
+    DeletedAt,
+    Event,
+    /// `InnoDB` sees the row as it is only if it locks it.
+    ShareLock,
+}
+
+use Piece::{DeletedAt, Entity, Event, Key, KeyColumn, Newest, Oldest, ShareLock, Sql, Version};
+
+/// A statement about a position.
+pub(crate) trait Text: 'static {
+    const PIECES: &'static [Piece];
+}
+
+macro_rules! texts {
+    ($($(#[$docs:meta])* $name:ident = [$($piece:expr),* $(,)?];)*) => {$(
+        $(#[$docs])*
+        pub(crate) enum $name {}
+
+        impl Text for $name {
+            const PIECES: &'static [Piece] = &[$($piece),*];
+        }
+    )*};
+}
+
+texts! {
+    /// Moves a position that is there.
+    Advance = [
+        Sql("UPDATE versioned_positions SET version = "), Version,
+        Sql(", deleted_at = NULLIF("), DeletedAt,
+        Sql(", 0) WHERE entity = "), Entity, Sql(" AND "), KeyColumn, Sql(" = "), Key,
+        Sql(" AND version BETWEEN "), Oldest, Sql(" AND "), Newest,
+    ];
+
+    /// Moves a position, or makes it. Locks it either way, also where it may not move. PostgreSQL and `SQLite`.
+    Upsert = [
+        Sql("INSERT INTO versioned_positions (entity, "), KeyColumn,
+        Sql(", version, deleted_at) VALUES ("), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql(", NULLIF("), DeletedAt,
+        Sql(", 0)) ON CONFLICT (entity, "), KeyColumn,
+        Sql(") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
+            WHERE versioned_positions.version BETWEEN "), Oldest, Sql(" AND "), Newest,
+    ];
+
+    /// Makes a position; a unique violation if it is there.
+    Enter = [
+        Sql("INSERT INTO versioned_positions (entity, "), KeyColumn,
+        Sql(", version, deleted_at) VALUES ("), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql(", NULLIF("), DeletedAt, Sql(", 0))"),
+    ];
+
+    /// Locks a position. A SELECT FOR UPDATE would not be enough at REPEATABLE READ on PostgreSQL.
+    Lock = [
+        Sql("UPDATE versioned_positions SET version = version WHERE entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key,
+    ];
+
+    /// The version of a position.
+    Look = [
+        Sql("SELECT version FROM versioned_positions WHERE entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, ShareLock,
+    ];
+
+    /// Keeps an event; a unique violation if it is kept already.
+    Park = [
+        Sql("INSERT INTO versioned_parked (entity, "), KeyColumn,
+        Sql(", version, event) VALUES ("), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql(", "), Event, Sql(")"),
+    ];
+
+    /// Whether an event of this version is kept.
+    IsParked = [
+        Sql("SELECT version FROM versioned_parked WHERE entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version, ShareLock,
+    ];
+
+    /// The event of this version that is kept.
+    Unpark = [
+        Sql("SELECT event FROM versioned_parked WHERE entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version, ShareLock,
+    ];
+
+    /// Drops the events up to this version.
+    Drop = [
+        Sql("DELETE FROM versioned_parked WHERE entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version <= "), Version,
+    ];
+}
+
+/// The statement `T` about a position; `F` knows the backend.
+pub(crate) struct OnPosition<'a, T, F: ?Sized> {
+    position: Position<'a>,
+    text: PhantomData<fn() -> T>,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, T: Text, F: ?Sized> OnPosition<'a, T, F> {
+    pub(crate) fn new(position: Position<'a>) -> Self {
+        Self {
+            position,
+            text: PhantomData,
+            flavor: PhantomData,
+        }
+    }
+}
+
+impl<T: Text, F: ?Sized> QueryId for OnPosition<'_, T, F> {
+    type QueryId = T;
+}
+
+impl<T, F, DB> QueryFragment<DB> for OnPosition<'_, T, F>
+where
+    T: Text,
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let position = &self.position;
+        for piece in T::PIECES {
+            match piece {
+                Sql(sql) => out.push_sql(sql),
+                KeyColumn => out.push_identifier("key")?,
+                Entity => F::push_text(&mut out, position.entity)?,
+                Key => F::push_text(&mut out, position.key)?,
+                Version => F::push_number(&mut out, &position.version)?,
+                Oldest => F::push_number(&mut out, &position.oldest)?,
+                Newest => F::push_number(&mut out, &position.newest)?,
+                DeletedAt => F::push_number(&mut out, &position.deleted_at)?,
+                Event => F::push_text(&mut out, position.event)?,
+                ShareLock => {
+                    if F::dialect(out.backend()) == Some(Dialect::Mysql) {
+                        out.push_sql(" LOCK IN SHARE MODE");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! The replica's row: written whole from an event, or taken away.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_source::Column;
+use diesel::result::QueryResult;
+
+use super::{Insert, Record};
+use crate::fetch::Stored;
+use crate::model::{Clause, Conversions, Walk};
+
+/// What an event's row may replace.
+pub(crate) trait Replacing: 'static {
+    /// Whether the row that is there must be older.
+    const OLDER: bool;
+}
+
+/// Whatever row is there: something else is the guard.
+pub(crate) enum Anything {}
+
+impl Replacing for Anything {
+    const OLDER: bool = false;
+}
+
+/// An older row: the row is the guard.
+pub(crate) enum Older {}
+
+impl Replacing for Older {
+    const OLDER: bool = true;
+}
+
+/// `INSERT INTO "tickets" (..) VALUES (..) ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
+///
+/// Columns that the replica has for itself are not among the model's, and stay. PostgreSQL and `SQLite`.
+pub(crate) struct Merge<'a, R, M: Stored<DB>, DB: Backend> {
+    insert: Insert<'a, M, DB>,
+    replacing: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Replacing, M: Stored<DB>, DB: Backend> Merge<'a, R, M, DB> {
+    pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
+        Self {
+            insert: Insert::new(model, version),
+            replacing: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum MergeId {}
+
+impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Merge<'_, R, M, DB> {
+    type QueryId = (MergeId, R, M::Static);
+}
+
+impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.insert.walk_ast(out.reborrow())?;
+        out.push_sql(" ON CONFLICT (");
+        self.insert.clause(Clause::KeyNames, out.reborrow())?;
+        out.push_sql(") DO UPDATE SET ");
+        self.insert.clause(Clause::Excluded, out.reborrow())?;
+        if R::OLDER {
+            let version = <M::VersionColumn as Column>::NAME;
+            out.push_sql(" WHERE ");
+            self.insert.source().walk_ast(out.reborrow())?;
+            out.push_sql(".");
+            out.push_identifier(version)?;
+            out.push_sql(" < excluded.");
+            out.push_identifier(version)?;
+        }
+        Ok(())
+    }
+}
+
+/// `UPDATE "tickets" SET "title" = ?, "version" = ? WHERE "id" = ?`, for MySQL and MariaDB: their upsert looks at every
+/// unique key of the table, and would write the event of one record into the row of another.
+pub(crate) struct Overwrite<'a, R, M: Stored<DB>, DB: Backend> {
+    source: M::Source,
+    model: &'a M,
+    record: Record<'a, M>,
+    version: &'a M::Version,
+    conversions: Conversions,
+    replacing: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Replacing, M: Stored<DB>, DB: Backend> Overwrite<'a, R, M, DB> {
+    pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
+        Self {
+            source: M::source(),
+            model,
+            record: Record::Of(model),
+            version,
+            conversions: Conversions::default(),
+            replacing: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum OverwriteId {}
+
+impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Overwrite<'_, R, M, DB> {
+    type QueryId = (OverwriteId, R, M::Static);
+}
+
+impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'_, R, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" SET ");
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::Assignments);
+        self.model.columns(&mut walk)?;
+        M::version_column(self.version, &mut walk)?;
+        self.record.condition(&self.conversions, out.reborrow())?;
+        if R::OLDER {
+            out.push_sql(" AND ");
+            let mut walk = Walk::new(out, &self.conversions, Clause::Older);
+            M::version_column(self.version, &mut walk)?;
+        }
+        Ok(())
+    }
+}
+
+/// `DELETE FROM "tickets" WHERE "id" = $1`
+pub(crate) struct Remove<'a, M: Stored<DB>, DB: Backend> {
+    source: M::Source,
+    record: Record<'a, M>,
+    conversions: Conversions,
+}
+
+impl<'a, M: Stored<DB>, DB: Backend> Remove<'a, M, DB> {
+    pub(crate) fn new(id: &'a M::Id) -> Self {
+        Self {
+            source: M::source(),
+            record: Record::At(id),
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+pub(crate) enum RemoveId {}
+
+impl<M: Stored<DB>, DB: Backend> QueryId for Remove<'_, M, DB> {
+    type QueryId = (RemoveId, M::Static);
+}
+
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Remove<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        self.record.condition(&self.conversions, out)
+    }
+}
