@@ -12,7 +12,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
-use crate::fetch::first;
+use crate::fetch::{all, first};
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,13 @@ pub trait Flavor<DB: Backend> {
     where
         C: LoadConnection<Backend = DB>,
         S: QueryFragment<DB> + QueryId;
+
+    /// Runs a statement that returns texts with a number each.
+    #[doc(hidden)]
+    fn fetch_pairs<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<(String, i64)>>
+    where
+        C: LoadConnection<Backend = DB>,
+        S: QueryFragment<DB> + QueryId;
 }
 
 /// The bodies that are the same for each backend, but not in generic code.
@@ -108,6 +115,14 @@ macro_rules! binds_and_rows {
             S: QueryFragment<$backend> + QueryId,
         {
             first::<String, Text, _, _>(statement, conn)
+        }
+
+        fn fetch_pairs<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<(String, i64)>>
+        where
+            C: LoadConnection<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId,
+        {
+            all::<(String, i64), (Text, BigInt), _, _>(statement, conn)
         }
     };
 }
@@ -149,7 +164,8 @@ where
         + HasSqlType<Text>
         + HasSqlType<BigInt>
         + QueryMetadata<Text>
-        + QueryMetadata<BigInt>,
+        + QueryMetadata<BigInt>
+        + QueryMetadata<(Text, BigInt)>,
     str: ToSql<Text, DB>,
     i64: ToSql<BigInt, DB> + FromSql<BigInt, DB>,
     String: FromSql<Text, DB>,

@@ -58,6 +58,15 @@ pub(crate) trait Executor: Send {
         M: Fetch<Self::Backend>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
+    /// Runs a statement that returns texts with a number each.
+    fn pairs<M, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send;
+
     /// Opens a transaction, a savepoint inside of one.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 

@@ -10,7 +10,7 @@ use diesel::expression::{QueryMetadata, Selectable};
 use diesel::internal::table_macro::{Identifier, StaticQueryFragment};
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_source::QuerySource;
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 
 use crate::dialect::Flavor;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
@@ -134,12 +134,23 @@ where
     for row in conn.load(Rows::<S, ST>::new(statement))? {
         let row = row?;
         if first.is_none() {
-            let value =
-                T::build_from_row(&row).map_err(diesel::result::Error::DeserializationError)?;
-            first = Some(value);
+            first = Some(T::build_from_row(&row).map_err(Error::DeserializationError)?);
         }
     }
     Ok(first)
+}
+
+/// Reads all rows.
+pub(crate) fn all<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<T>>
+where
+    C: LoadConnection,
+    C::Backend: QueryMetadata<ST>,
+    T: FromSqlRow<ST, C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId,
+{
+    conn.load(Rows::<S, ST>::new(statement))?
+        .map(|row| T::build_from_row(&row?).map_err(Error::DeserializationError))
+        .collect()
 }
 
 /// A model that can be written to `DB` and read from it, whatever its mode: what a statement needs.

@@ -1,6 +1,7 @@
 //! One body for each operation, written once over [`Executor`]: it decides, the fronts only execute.
 
 mod apply;
+mod apply_all;
 mod create;
 mod delete;
 mod find;
@@ -15,7 +16,8 @@ mod touch;
 mod update_with;
 mod verify;
 
-pub(crate) use self::apply::{apply, apply_all};
+pub(crate) use self::apply::apply;
+pub(crate) use self::apply_all::apply_all;
 pub(crate) use self::create::create;
 pub(crate) use self::delete::{delete, delete_at};
 pub(crate) use self::find::{find, find_before, reload};

@@ -3,6 +3,7 @@
 //! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
 //! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
 
+mod bulk;
 mod bump;
 mod create;
 mod delete;
@@ -24,6 +25,7 @@ use diesel::result::QueryResult;
 
 use crate::fetch::Fetch;
 
+pub(crate) use self::bulk::{LookAll, MergeAll, RemoveAll, UpsertAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, Created, ForgetKey};

@@ -75,6 +75,17 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
         ready(M::On::fetch_text(statement, self.0))
     }
 
+    fn pairs<M, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        ready(M::On::fetch_pairs(statement, self.0))
+    }
+
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
         ready(C::TransactionManager::begin_transaction(self.0))
     }

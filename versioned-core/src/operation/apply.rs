@@ -22,7 +22,7 @@ use crate::statement::{
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// How often a deadlock or a serialization failure is tried again, where no transaction of the caller's is open.
-const RETRIES: u32 = 20;
+pub(super) const RETRIES: u32 = 20;
 
 /// Applies an event; `then` runs in the same transaction for each event that was applied, the parked ones that followed
 /// it included. `alone` says that it does nothing.
@@ -58,58 +58,20 @@ where
     }
 }
 
-/// Applies events in one transaction, ordered by key and version, so that two who do so never wait for each other in a
-/// circle; the outcomes are in the order of `events`.
-pub(crate) async fn apply_all<M, X>(events: &[Event<M>], x: &mut X) -> Result<Vec<Outcome>>
-where
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    let mut incoming = Vec::with_capacity(events.len());
-    for (place, event) in events.iter().enumerate() {
-        incoming.push((place, Incoming::check(event)?));
-    }
-    incoming.sort_by(|(_, one), (_, two)| {
-        (&one.event.key, one.event.version).cmp(&(&two.event.key, two.event.version))
-    });
-    let mut retries = Retry::times(RETRIES).attempts();
-    loop {
-        x.begin().await?;
-        let done = apply_each(&incoming, x).await;
-        match settle(done, x).await {
-            Err(lost) if may_retry(&lost, x) => match retries.next() {
-                Some(pause) => x.sleep(pause).await,
-                None => return Err(lost),
-            },
-            done => return done,
-        }
-    }
-}
-
-async fn apply_each<M, X>(incoming: &[(usize, Incoming<'_, M>)], x: &mut X) -> Result<Vec<Outcome>>
-where
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    let mut outcomes = Vec::with_capacity(incoming.len());
-    for (place, incoming) in incoming {
-        let outcome = apply_one(incoming, x, &mut async |_: &mut X, _: &Event<M>| Ok(())).await?;
-        outcomes.push((*place, outcome));
-    }
-    outcomes.sort_by_key(|(place, _)| *place);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
-}
-
 /// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it
 /// again.
-fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
+pub(super) fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
     error
         .conflict()
         .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
         && !x.in_transaction()
 }
 
-async fn apply_one<M, X, F>(incoming: &Incoming<'_, M>, x: &mut X, then: &mut F) -> Result<Outcome>
+pub(super) async fn apply_one<M, X, F>(
+    incoming: &Incoming<'_, M>,
+    x: &mut X,
+    then: &mut F,
+) -> Result<Outcome>
 where
     X: Executor,
     M: Dependent<X::Backend>,

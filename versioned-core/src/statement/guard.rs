@@ -31,7 +31,8 @@ impl<M: Versioned> Record<'_, M> {
         }
     }
 
-    fn walk<'b, DB>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
+    /// Shows the key's columns to `walk`; a model shows its others too, which a condition leaves out.
+    pub(super) fn walk<'b, DB>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
         M: Stored<DB>,

@@ -30,6 +30,14 @@ impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
         &self.source
     }
 
+    /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
+    pub(super) fn on_conflict<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(" ON CONFLICT (");
+        self.clause(Clause::KeyNames, out.reborrow())?;
+        out.push_sql(") DO UPDATE SET ");
+        self.clause(Clause::Excluded, out)
+    }
+
     /// All columns of the model, the version last.
     pub(super) fn clause<'b>(
         &'b self,

@@ -57,10 +57,7 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Merge<'_, R, M, DB> {
 impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.insert.walk_ast(out.reborrow())?;
-        out.push_sql(" ON CONFLICT (");
-        self.insert.clause(Clause::KeyNames, out.reborrow())?;
-        out.push_sql(") DO UPDATE SET ");
-        self.insert.clause(Clause::Excluded, out.reborrow())?;
+        self.insert.on_conflict(out.reborrow())?;
         if R::OLDER {
             let version = <M::VersionColumn as Column>::NAME;
             out.push_sql(" WHERE ");

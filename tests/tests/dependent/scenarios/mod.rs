@@ -4,6 +4,7 @@ mod apply;
 mod bad_events;
 mod end_to_end;
 mod migrations;
+mod statements;
 mod stress;
 
 use diesel::prelude::*;
