@@ -3,6 +3,7 @@
 mod apply;
 mod bad_events;
 mod end_to_end;
+mod fuzz;
 mod migrations;
 mod statements;
 mod stress;
