@@ -14,7 +14,7 @@ pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;
 
 /// Runs an operation whose every step is ready at once, as they are on a blocking connection.
-fn now<F: Future>(operation: F) -> F::Output {
+pub(crate) fn now<F: Future>(operation: F) -> F::Output {
     match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => unreachable!("a blocking connection never leaves a step for later"),

@@ -31,6 +31,12 @@ pub(crate) trait Executor: Send {
         M: Fetch<Self::Backend>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
+    /// Runs a statement that returns rows of `M`.
+    fn rows<M, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send;
+
     /// Runs a statement that returns the version of at most one row of `M`.
     fn version<M, S>(
         &mut self,

@@ -57,6 +57,12 @@ pub trait Fetch<DB: Backend>: Versioned {
         C: LoadConnection<Backend = DB>,
         S: QueryFragment<DB> + QueryId;
 
+    /// Runs a statement that returns rows of this model.
+    fn fetch_rows<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<Self>>
+    where
+        C: LoadConnection<Backend = DB>,
+        S: QueryFragment<DB> + QueryId;
+
     /// Runs a statement that returns the version of a row.
     fn fetch_version<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<Self::Version>>
     where
@@ -111,6 +117,14 @@ where
         S: QueryFragment<DB> + QueryId,
     {
         first::<Self, SqlTypeOf<M::SelectExpression>, _, _>(statement, conn)
+    }
+
+    fn fetch_rows<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<Self>>
+    where
+        C: LoadConnection<Backend = DB>,
+        S: QueryFragment<DB> + QueryId,
+    {
+        all::<Self, SqlTypeOf<M::SelectExpression>, _, _>(statement, conn)
     }
 
     fn fetch_version<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<Self::Version>>

@@ -67,6 +67,7 @@ pub mod model;
 mod operation;
 mod outcome;
 mod owner;
+pub mod positions;
 mod retry;
 mod statement;
 mod transaction;

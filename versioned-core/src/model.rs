@@ -99,7 +99,22 @@ pub trait Versioned: Sized + Send + Sync {
     note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`",
     note = "a `#[versioned(dependent)]` model changes only through `apply`"
 )]
-pub trait OwnerModel: Versioned {}
+pub trait OwnerModel: Versioned {
+    /// Whether deletions are remembered in `versioned_positions`: `#[versioned(tombstones)]`.
+    const TOMBSTONES: bool = false;
+
+    /// The number of a version; written by the derive with `tombstones`.
+    #[doc(hidden)]
+    fn number(_version: &Self::Version) -> i64 {
+        0
+    }
+
+    /// The version with this number; written by the derive with `tombstones`.
+    #[doc(hidden)]
+    fn numbered(_number: i64) -> Option<Self::Version> {
+        None
+    }
+}
 
 /// An owner whose writes need not become events: one without `outbox`.
 #[diagnostic::on_unimplemented(

@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod guard;
 mod insert;
+mod page;
 mod pair;
 mod position;
 mod replica;
@@ -32,10 +33,12 @@ pub(crate) use self::create::{Create, Created, ForgetKey};
 pub(crate) use self::delete::Delete;
 pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
+pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, Enter, IsParked, Lock, Look, OnPosition, Park, Position, Text, Unpark, Upsert,
+    Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, OnPosition, Park, Position, Purge,
+    Text, Tombstones, Unpark, Upsert,
 };
-pub(crate) use self::replica::{Anything, Merge, Older, Overwrite, Remove};
+pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;
 pub(crate) use self::revise::Revise;
 pub(crate) use self::save::Save;

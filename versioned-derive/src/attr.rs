@@ -9,7 +9,7 @@ use syn::{Attribute, Error, Ident, LitInt, LitStr, Path, Result, Token};
 use crate::choice::{self, Choice, Gap, Guard, Policy, Precision};
 use crate::errors::Errors;
 
-const ON_STRUCTS: [&str; 9] = [
+const ON_STRUCTS: [&str; 10] = [
     "owner",
     "dependent",
     "embedded",
@@ -18,6 +18,7 @@ const ON_STRUCTS: [&str; 9] = [
     "policy",
     "guard",
     "gap",
+    "tombstones",
     "crate",
 ];
 const ON_FIELDS: [&str; 2] = ["version", "precision"];
@@ -45,6 +46,7 @@ pub(crate) struct StructAttrs {
     pub(crate) policy: Option<Keyed<Policy>>,
     pub(crate) guard: Option<Keyed<Guard>>,
     pub(crate) gap: Option<Keyed<Gap>>,
+    pub(crate) tombstones: Option<Keyed<()>>,
     pub(crate) root: Option<Keyed<Path>>,
     /// The mode that was meant by an unknown key.
     meant: Option<Mode>,
@@ -72,6 +74,7 @@ impl StructAttrs {
                 "policy" => set(&mut read.policy, key, || word(key, input)),
                 "guard" => set(&mut read.guard, key, || word(key, input)),
                 "gap" => set(&mut read.gap, key, || word(key, input)),
+                "tombstones" => set(&mut read.tombstones, key, || flag(key, input)),
                 "crate" => set(&mut read.root, key, || root(key, input)),
                 "version" | "precision" => Err(Error::new(
                     key.span(),

@@ -21,6 +21,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
         attrs.guard.as_ref().map(|guard| &guard.key),
         attrs.gap.as_ref().map(|gap| &gap.key),
     ];
+    let of_owners = [attrs.tombstones.as_ref().map(|tombstones| &tombstones.key)];
     let of_records = [
         attrs.entity.as_ref().map(|entity| &entity.key),
         attrs.initial.as_ref().map(|initial| &initial.key),
@@ -32,6 +33,9 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
             }
         }
         Some(Mode::Dependent) => {
+            for key in of_owners.into_iter().flatten() {
+                errors.at(key, format!("`{key}` is for `owner` only, remove it"));
+            }
             let latest = attrs
                 .policy
                 .as_ref()
@@ -62,7 +66,11 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
                     versioned.precision.as_ref().map(|precision| &precision.key),
                 ]
             });
-            let all = of_records.into_iter().chain(of_events).chain(of_fields);
+            let all = of_records
+                .into_iter()
+                .chain(of_owners)
+                .chain(of_events)
+                .chain(of_fields);
             for key in all.flatten() {
                 errors.at(
                     key,

@@ -23,7 +23,7 @@ pub(crate) struct Model<'a> {
 }
 
 pub(crate) enum Role<'a> {
-    Owner(Record<'a>),
+    Owner(Record<'a>, Deletions),
     Dependent(Record<'a>, Delivery),
     Embedded,
 }
@@ -41,6 +41,13 @@ pub(crate) enum Count {
     AsTheTypeDoes,
     From(i16),
     Ticks(Precision),
+}
+
+/// What an owner keeps of a deletion.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletions {
+    Forgotten,
+    Remembered,
 }
 
 /// How a dependent takes events.
@@ -178,7 +185,7 @@ impl<'a> Model<'a> {
                 let record = record(&table, attrs, &marked)?;
                 match mode {
                     Mode::Dependent => Role::Dependent(record, delivery(attrs)),
-                    Mode::Owner | Mode::Embedded => Role::Owner(record),
+                    Mode::Owner | Mode::Embedded => Role::Owner(record, deletions(attrs)),
                 }
             }
         };
@@ -426,6 +433,13 @@ pub(crate) fn table_name(table: &Path) -> LitStr {
         .last()
         .map(|last| last.ident.unraw().to_string());
     LitStr::new(&name.unwrap_or_default(), Span::call_site())
+}
+
+fn deletions(attrs: &attr::StructAttrs) -> Deletions {
+    match attrs.tombstones {
+        Some(_) => Deletions::Remembered,
+        None => Deletions::Forgotten,
+    }
 }
 
 fn delivery(attrs: &attr::StructAttrs) -> Delivery {

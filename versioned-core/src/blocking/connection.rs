@@ -42,6 +42,14 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
         ready(M::fetch_row(statement, self.0))
     }
 
+    fn rows<M, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
+    where
+        M: Fetch<Self::Backend>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        ready(M::fetch_rows(statement, self.0))
+    }
+
     fn version<M, S>(
         &mut self,
         statement: S,

@@ -5,11 +5,13 @@ use diesel::connection::LoadConnection;
 use super::{At, Blocking, now};
 use crate::change::Change;
 use crate::error::Result;
-use crate::model::{OwnerModel, PlainOwner};
+use crate::event::Event;
+use crate::model::{OwnerModel, PlainOwner, Versioned};
 use crate::operation;
 use crate::owner::Owner;
 use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
+use crate::version::SequentialVersion;
 
 /// What an owner can do on a Diesel connection: guarded writes, and the reads that they start from.
 ///
@@ -23,6 +25,9 @@ pub trait OwnerDsl: OwnerModel {
     /// ```sql
     /// INSERT INTO tickets (id, title, version) VALUES ($1, $2, 1)
     /// ```
+    ///
+    /// With `#[versioned(tombstones)]` a record that was deleted goes on from the version of its deletion, in a
+    /// transaction that holds its position.
     ///
     /// # Errors
     ///
@@ -252,6 +257,32 @@ pub trait OwnerDsl: OwnerModel {
             retry,
             change,
         ))
+    }
+
+    /// A page of the records as they stand, as events of `op` [`Snapshot`](crate::Op::Snapshot), for replicas that join
+    /// late: at most `limit` after the event `after`, the last one of the page before. An empty page is the end.
+    ///
+    /// A replica applies them in any order, and live events in between: they carry versions. With
+    /// `#[versioned(tombstones)]` the deleted records follow the live ones, as snapshots without data; without them a
+    /// replica that joins late waits for ever for the rest of a record of which it has heard only the deletion.
+    ///
+    /// ```sql
+    /// SELECT id, title, version FROM tickets WHERE (id) > ($1) ORDER BY id LIMIT $2
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    fn snapshot<C>(
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend> + Versioned<Version: SequentialVersion>,
+    {
+        now(operation::snapshot(after, limit, &mut Blocking(conn)))
     }
 
     /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use diesel::backend::Backend;
+use diesel::query_builder::AstPass;
 use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
@@ -13,10 +14,26 @@ use super::{Field, Walk};
 pub trait KeyColumns {
     /// The name of the column, where there is only one: a key that the database can make.
     const SINGLE: Option<&'static str>;
+
+    /// The names of the columns.
+    const NAMES: &'static [&'static str];
+
+    /// Writes the columns, separated by commas.
+    #[doc(hidden)]
+    fn write_names<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        for (place, name) in Self::NAMES.iter().enumerate() {
+            if place > 0 {
+                out.push_sql(", ");
+            }
+            out.push_identifier(name)?;
+        }
+        Ok(())
+    }
 }
 
 impl<C: Column> KeyColumns for (C,) {
     const SINGLE: Option<&'static str> = Some(C::NAME);
+    const NAMES: &'static [&'static str] = &[C::NAME];
 }
 
 /// A primary key that can be compared with the columns `C` on `DB`.
@@ -47,6 +64,7 @@ macro_rules! composite_keys {
     ($($part:ident: $column:ident),+) => {
         impl<$($column: Column),+> KeyColumns for ($($column,)+) {
             const SINGLE: Option<&'static str> = None;
+            const NAMES: &'static [&'static str] = &[$($column::NAME),+];
         }
 
         impl<DB, $($part, $column),+> Key<($($column,)+), DB> for ($($part,)+)

@@ -20,8 +20,8 @@ pub(crate) enum Clause {
     Assignments,
     /// `"id" = $1 AND ..`: the key.
     Condition,
-    /// `"id"`: the key's columns.
-    KeyNames,
+    /// `$1`: the key's values.
+    KeyValues,
     /// `"title" = excluded."title"`: what an upsert sets; as `Assignments`.
     Excluded,
     /// `"version" < $1`: the version alone.
@@ -60,7 +60,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     pub fn key<C: Column, F: Field<C, DB>>(&mut self, column: C, field: &'b F) -> QueryResult<()> {
         match self.clause {
             Clause::Assignments | Clause::Excluded | Clause::Older => Ok(()),
-            Clause::Names | Clause::Values | Clause::Condition | Clause::KeyNames => {
+            Clause::Names | Clause::Values | Clause::Condition | Clause::KeyValues => {
                 self.write(column, field)
             }
         }
@@ -77,7 +77,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         field: &'b F,
     ) -> QueryResult<()> {
         match self.clause {
-            Clause::Condition | Clause::KeyNames | Clause::Older => Ok(()),
+            Clause::Condition | Clause::KeyValues | Clause::Older => Ok(()),
             Clause::Names | Clause::Values | Clause::Assignments | Clause::Excluded => {
                 self.write(column, field)
             }
@@ -109,7 +109,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         version: &'b F,
     ) -> QueryResult<()> {
         match self.clause {
-            Clause::KeyNames => Ok(()),
+            Clause::KeyValues => Ok(()),
             _ => self.write(column, version),
         }
     }
@@ -124,8 +124,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             });
         }
         match self.clause {
-            Clause::Names | Clause::KeyNames => self.out.push_identifier(C::NAME),
-            Clause::Values => field.bind(&mut self.out),
+            Clause::Names => self.out.push_identifier(C::NAME),
+            Clause::Values | Clause::KeyValues => field.bind(&mut self.out),
             Clause::Assignments | Clause::Condition => {
                 self.out.push_identifier(C::NAME)?;
                 self.out.push_sql(" = ");

@@ -3,7 +3,8 @@
 //! The rules and the order of the statements were model-checked; what looks like a shortcut here (a single statement
 //! for guard and deletion, "is there a tombstone?", a look before the guard) loses events.
 
-use super::incoming::{Incoming, Write, failed_event};
+use super::incoming::{Incoming, Write};
+use super::positions::{self, on, run};
 use super::row::replace_row;
 use super::settle::settle;
 use crate::dependent::Dependent;
@@ -11,15 +12,12 @@ use crate::dialect::Dialect;
 use crate::error::{ConflictKind, Error, Result};
 use crate::event::Event;
 use crate::executor::Executor;
-use crate::fetch::Fetch;
 use crate::model::{Gap, Guard};
 use crate::outcome::Outcome;
 use crate::retry::Retry;
 use crate::statement::{
-    Advance, Anything, Drop, Enter, Insert, IsParked, Lock, Look, Merge, OnPosition, Overwrite,
-    Park, Position, Remove, Text, Unpark, Upsert,
+    Anything, Drop, Insert, IsParked, Merge, Overwrite, Park, Position, Remove, Unpark,
 };
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// How often a deadlock or a serialization failure is tried again, where no transaction of the caller's is open.
 pub(super) const RETRIES: u32 = 20;
@@ -92,7 +90,9 @@ where
         }
         // The position is locked before the event is parked: otherwise the one that it waits for could commit in
         // between, and nobody would ever come for it.
-        lock(incoming, dialect, x).await?;
+        let locked =
+            positions::lock::<M, X>(incoming.position(), incoming.nothing, dialect, x).await;
+        locked.map_err(|error| incoming.failed(error))?;
         if !advance(incoming, dialect, x).await? {
             return match look(incoming, x).await? {
                 Outcome::Gap { .. } => park(incoming, x).await,
@@ -114,18 +114,9 @@ where
     X: Executor,
     M: Dependent<X::Backend>,
 {
-    let position = incoming.position();
-    if !incoming.may_be_first() {
-        return Ok(run::<Advance, M, X>(position, x).await? > 0);
-    }
-    match dialect {
-        Dialect::Postgres | Dialect::Sqlite => Ok(run::<Upsert, M, X>(position, x).await? > 0),
-        // The UPDATE first, because most positions are there; the second one, because somebody may have made the
-        // position between the two.
-        Dialect::Mysql => Ok(run::<Advance, M, X>(position, x).await? > 0
-            || enter::<Enter, M, X>(position, x).await?
-            || run::<Advance, M, X>(position, x).await? > 0),
-    }
+    let moved =
+        positions::advance::<M, X>(incoming.position(), incoming.may_be_first(), dialect, x);
+    moved.await.map_err(|error| incoming.failed(error))
 }
 
 /// Why the guard did not move: the replica is there already, or events are missing.
@@ -134,11 +125,8 @@ where
     X: Executor,
     M: Dependent<X::Backend>,
 {
-    let looked = x
-        .number::<M, _>(on::<Look, M, X>(incoming.position()))
-        .await;
-    let current = looked.map_err(|error| incoming.failed(error))?;
-    Ok(incoming.refused(current))
+    let current = positions::look::<M, X>(incoming.position(), x).await;
+    Ok(incoming.refused(current.map_err(|error| incoming.failed(error))?))
 }
 
 /// The replica's row, under the guard.
@@ -165,28 +153,6 @@ where
     written.map(drop).map_err(|error| incoming.failed(error))
 }
 
-/// Locks the position; makes one that stands for "no record yet" where there is none.
-async fn lock<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<()>
-where
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    let nothing = Position {
-        version: incoming.nothing,
-        // It may move from no version at all: one that is there is locked, and stays.
-        oldest: 1,
-        newest: 0,
-        deleted_at: 0,
-        ..incoming.position()
-    };
-    match dialect {
-        Dialect::Postgres | Dialect::Sqlite => run::<Upsert, M, X>(nothing, x).await?,
-        Dialect::Mysql => usize::from(enter::<Enter, M, X>(nothing, x).await?),
-    };
-    run::<Lock, M, X>(nothing, x).await?;
-    Ok(())
-}
-
 /// Keeps the event until the one before it has come. The position is locked.
 async fn park<M, X>(incoming: &Incoming<'_, M>, x: &mut X) -> Result<Outcome>
 where
@@ -197,14 +163,12 @@ where
     let parked = x.number::<M, _>(on::<IsParked, M, X>(position)).await;
     if parked.map_err(|error| incoming.failed(error))?.is_none() {
         let event = M::park(incoming.event).map_err(Error::other)?;
-        run::<Park, M, X>(
-            Position {
-                event: &event,
-                ..position
-            },
-            x,
-        )
-        .await?;
+        let position = Position {
+            event: &event,
+            ..position
+        };
+        let kept = run::<Park, M, X>(position, x).await;
+        kept.map_err(|error| incoming.failed(error))?;
     }
     Ok(Outcome::Parked)
 }
@@ -223,7 +187,8 @@ where
 {
     let mut position = applied.position();
     loop {
-        run::<Drop, M, X>(position, x).await?;
+        let dropped = run::<Drop, M, X>(position, x).await;
+        dropped.map_err(|error| applied.failed(error))?;
         position.version += 1;
         let found = x.text::<M, _>(on::<Unpark, M, X>(position)).await;
         let Some(text) = found.map_err(|error| applied.failed(error))? else {
@@ -236,38 +201,5 @@ where
         }
         write(&next, dialect, x).await?;
         then(x, &event).await?;
-    }
-}
-
-fn on<T, M, X>(position: Position<'_>) -> OnPosition<'_, T, <M as Fetch<X::Backend>>::On>
-where
-    T: Text,
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    OnPosition::new(position)
-}
-
-async fn run<T, M, X>(position: Position<'_>, x: &mut X) -> Result<usize>
-where
-    T: Text,
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    let answer = x.execute(on::<T, M, X>(position)).await;
-    answer.map_err(|error| failed_event::<M>(position.key, error))
-}
-
-/// Inserts; false where the row is there already. A refused INSERT ends no transaction on MySQL and MariaDB.
-async fn enter<T, M, X>(position: Position<'_>, x: &mut X) -> Result<bool>
-where
-    T: Text,
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    match x.execute(on::<T, M, X>(position)).await {
-        Ok(_) => Ok(true),
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
-        Err(error) => Err(failed_event::<M>(position.key, error)),
     }
 }

@@ -1,4 +1,6 @@
 use super::outcome::{guarded, next_version};
+use super::settle::settle;
+use super::tombstone::{hold_position, remember};
 use crate::change::{Change, Op};
 use crate::error::Result;
 use crate::executor::Executor;
@@ -23,7 +25,32 @@ where
     M: Owner<X::Backend>,
 {
     let next = next_version(guard)?;
-    let answer = x.execute(Delete::new(guard)).await;
-    guarded(guard, answer, x).await?;
+    if M::TOMBSTONES {
+        x.begin().await?;
+        let done = delete_and_remember(guard, &next, x).await;
+        settle(done, x).await?;
+    } else {
+        delete_row(guard, x).await?;
+    }
     Ok(next)
+}
+
+/// The position is locked before the row, as `insert` does: in another order they would wait for each other.
+async fn delete_and_remember<M, X>(guard: Guard<'_, M>, next: &M::Version, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    hold_position(guard.record, x).await?;
+    delete_row(guard, x).await?;
+    remember(guard, next, x).await
+}
+
+async fn delete_row<M, X>(guard: Guard<'_, M>, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let answer = x.execute(Delete::new(guard)).await;
+    guarded(guard, answer, x).await
 }

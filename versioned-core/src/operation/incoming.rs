@@ -46,10 +46,13 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             received: event.key.clone(),
         };
         let write = match (event.op, &event.data) {
-            (Op::Deleted, _) if M::GUARD == Guard::Row => {
+            // A snapshot without data is that of a record that was deleted.
+            (Op::Deleted, _) | (Op::Snapshot, None) if M::GUARD == Guard::Row => {
                 return Err(EventError::Deletion.into());
             }
-            (Op::Deleted, _) => Write::Remove(M::parse_key(&event.key).ok_or_else(bad_key)?),
+            (Op::Deleted, _) | (Op::Snapshot, None) => {
+                Write::Remove(M::parse_key(&event.key).ok_or_else(bad_key)?)
+            }
             (_, Some(data)) if M::key_text(&data.id()) == event.key => Write::Put(data),
             (_, Some(_)) => return Err(bad_key().into()),
             (_, None) => return Err(EventError::NoData.into()),

@@ -1,4 +1,6 @@
 use super::outcome::failed;
+use super::settle::settle;
+use super::tombstone::first_version;
 use crate::change::{Change, Op};
 use crate::error::Result;
 use crate::executor::Executor;
@@ -11,10 +13,27 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let first = M::initial_version();
-    insert_at(model, &first, x).await?;
+    let first = if M::TOMBSTONES {
+        x.begin().await?;
+        let done = insert_after_deletion(model, x).await;
+        settle(done, x).await?
+    } else {
+        let first = M::initial_version();
+        insert_at(model, &first, x).await?;
+        first
+    };
     model.set_version(first);
     Ok(Change::new(Op::Created, model))
+}
+
+async fn insert_after_deletion<M, X>(model: &M, x: &mut X) -> Result<M::Version>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let first = first_version(model, x).await?;
+    insert_at(model, &first, x).await?;
+    Ok(first)
 }
 
 /// Inserts the model at the version that it carries.

@@ -60,9 +60,16 @@ where
         return Ok(updated);
     }
     match x.execute(Insert::new(model, version)).await {
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            x.execute(Overwrite::<Older, M, _>::new(model, version))
-                .await
+        Err(taken @ DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            let updated = x
+                .execute(Overwrite::<Older, M, _>::new(model, version))
+                .await?;
+            let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
+            // No such row: then it is another unique key that is taken, and no business of versions.
+            if updated == 0 && x.version::<M, _>(look).await?.is_none() {
+                return Err(taken);
+            }
+            Ok(updated)
         }
         inserted => inserted,
     }

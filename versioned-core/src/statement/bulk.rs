@@ -11,7 +11,7 @@ use diesel::result::QueryResult;
 use super::{Insert, Position, Record};
 use crate::dialect::Flavor;
 use crate::fetch::Stored;
-use crate::model::{Clause, Conversions, Walk};
+use crate::model::{Clause, Conversions, KeyColumns, Walk};
 
 /// Moves the positions that are older, makes those that are missing, and answers with those that moved. The rows must be
 /// ordered by key, so that two that do this never wait for each other in a circle.
@@ -155,24 +155,17 @@ impl<'a, M: Stored<DB>, DB: Backend> RemoveAll<'a, M, DB> {
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for RemoveAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        let Some(first) = self.records.first() else {
-            return Ok(());
-        };
         out.push_sql("DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE (");
-        first.walk(&mut Walk::new(
-            out.reborrow(),
-            &self.conversions,
-            Clause::KeyNames,
-        ))?;
+        M::KeyColumns::write_names(&mut out)?;
         out.push_sql(") IN (VALUES ");
         for (place, record) in self.records.iter().enumerate() {
             out.push_sql(if place == 0 { "(" } else { ", (" });
             record.walk(&mut Walk::new(
                 out.reborrow(),
                 &self.conversions,
-                Clause::Values,
+                Clause::KeyValues,
             ))?;
             out.push_sql(")");
         }

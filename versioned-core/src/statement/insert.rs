@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::fetch::Stored;
-use crate::model::{Clause, Conversions, Walk};
+use crate::model::{Clause, Conversions, KeyColumns, Walk};
 
 pub(crate) struct Insert<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
@@ -33,7 +33,7 @@ impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
     /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
     pub(super) fn on_conflict<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(" ON CONFLICT (");
-        self.clause(Clause::KeyNames, out.reborrow())?;
+        M::KeyColumns::write_names(&mut out)?;
         out.push_sql(") DO UPDATE SET ");
         self.clause(Clause::Excluded, out)
     }

@@ -28,6 +28,21 @@ pub(crate) struct Position<'a> {
     pub(crate) event: &'a str,
 }
 
+impl Position<'_> {
+    /// No record in particular.
+    pub(crate) fn of_entity(entity: &'static str) -> Self {
+        Self {
+            entity,
+            key: "",
+            version: 0,
+            oldest: 0,
+            newest: 0,
+            deleted_at: 0,
+            event: "",
+        }
+    }
+}
+
 /// A piece of a statement about a position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Piece {
@@ -93,6 +108,25 @@ texts! {
     Lock = [
         Sql("UPDATE versioned_positions SET version = version WHERE entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key,
+    ];
+
+    /// Forgets the deletions before a time.
+    Purge = [
+        Sql("DELETE FROM versioned_positions WHERE entity = "), Entity,
+        Sql(" AND deleted_at < "), DeletedAt,
+    ];
+
+    /// Forgets all positions of an entity.
+    Forget = [Sql("DELETE FROM versioned_positions WHERE entity = "), Entity];
+
+    /// Drops all parked events of an entity.
+    DropAll = [Sql("DELETE FROM versioned_parked WHERE entity = "), Entity];
+
+    /// The deleted records after a key, as many as `newest` says.
+    Tombstones = [
+        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE entity = "), Entity,
+        Sql(" AND deleted_at IS NOT NULL AND "), KeyColumn, Sql(" > "), Key,
+        Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
 
     /// The version of a position.

@@ -149,3 +149,29 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Remove<'_, M, DB> {
         self.record.condition(&self.conversions, out)
     }
 }
+
+/// `DELETE FROM "tickets"`
+pub(crate) struct Clear<M: Stored<DB>, DB: Backend> {
+    source: M::Source,
+}
+
+impl<M: Stored<DB>, DB: Backend> Clear<M, DB> {
+    pub(crate) fn new() -> Self {
+        Self {
+            source: M::source(),
+        }
+    }
+}
+
+pub(crate) enum ClearId {}
+
+impl<M: Stored<DB>, DB: Backend> QueryId for Clear<M, DB> {
+    type QueryId = (ClearId, M::Static);
+}
+
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Clear<M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM ");
+        self.source.walk_ast(out)
+    }
+}

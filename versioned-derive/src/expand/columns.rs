@@ -71,7 +71,7 @@ fn fits(model: &Model<'_>, backend: &TokenStream) -> Vec<TokenStream> {
         .flat_map(|step| fits_step(model, step, backend))
         .collect();
     match &model.role {
-        Role::Owner(record) | Role::Dependent(record, _) => {
+        Role::Owner(record, _) | Role::Dependent(record, _) => {
             bounds.push(fits_column(
                 model,
                 &record.version,

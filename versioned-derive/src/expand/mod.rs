@@ -37,9 +37,9 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
             let columns = columns::columns(&model);
             let checks = columns::checks(&model);
             let rest = match &model.role {
-                Role::Owner(record) => {
+                Role::Owner(record, deletions) => {
                     let metadata = metadata::metadata(&model, record);
-                    let role = owner::owner(&model, record);
+                    let role = owner::owner(&model, record, *deletions);
                     quote!(#metadata #role)
                 }
                 Role::Dependent(record, delivery) => {

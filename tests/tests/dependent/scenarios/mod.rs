@@ -2,6 +2,7 @@
 
 mod apply;
 mod bad_events;
+mod bootstrap;
 mod end_to_end;
 mod fuzz;
 mod migrations;

@@ -1,0 +1,154 @@
+//! The position of a record: moved, locked, looked at, forgotten.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use super::settle::settle;
+use crate::dependent::Dependent;
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::fetch::{Fetch, Stored};
+use crate::statement::{
+    Advance, Clear, DropAll, Enter, Forget, Lock, Look, OnPosition, Position, Purge, Text, Upsert,
+};
+
+/// Moves a position, if it is at a version that it may move from; where it may be the first that is heard of the record,
+/// makes one that is missing.
+pub(super) async fn advance<M, X>(
+    position: Position<'_>,
+    may_be_first: bool,
+    dialect: Dialect,
+    x: &mut X,
+) -> QueryResult<bool>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    if !may_be_first {
+        return Ok(run::<Advance, M, X>(position, x).await? > 0);
+    }
+    match dialect {
+        Dialect::Postgres | Dialect::Sqlite => Ok(run::<Upsert, M, X>(position, x).await? > 0),
+        // The UPDATE first, because most positions are there; the second one, because somebody may have made the
+        // position between the two.
+        Dialect::Mysql => Ok(run::<Advance, M, X>(position, x).await? > 0
+            || enter::<M, X>(position, x).await?
+            || run::<Advance, M, X>(position, x).await? > 0),
+    }
+}
+
+/// The version of a position, if there is one.
+pub(super) async fn look<M, X>(position: Position<'_>, x: &mut X) -> QueryResult<Option<i64>>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    x.number::<M, _>(on::<Look, M, X>(position)).await
+}
+
+/// Locks a position; makes one at the version `nothing` where there is none.
+pub(super) async fn lock<M, X>(
+    position: Position<'_>,
+    nothing: i64,
+    dialect: Dialect,
+    x: &mut X,
+) -> QueryResult<()>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    let nothing = Position {
+        version: nothing,
+        // It may move from no version at all: one that is there is locked, and stays.
+        oldest: 1,
+        newest: 0,
+        deleted_at: 0,
+        ..position
+    };
+    match dialect {
+        Dialect::Postgres | Dialect::Sqlite => {
+            run::<Upsert, M, X>(nothing, x).await?;
+            run::<Lock, M, X>(nothing, x).await?;
+        }
+        // A refused INSERT takes a shared lock, and two who have it wait for each other: so the UPDATE comes first.
+        Dialect::Mysql => {
+            let locked = run::<Lock, M, X>(nothing, x).await? > 0;
+            if !locked && !enter::<M, X>(nothing, x).await? {
+                run::<Lock, M, X>(nothing, x).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the deletions that are older than `age`.
+pub(crate) async fn purge_tombstones<M, X>(age: Duration, x: &mut X) -> Result<usize>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    let before = crate::event::micros_now().saturating_sub(age);
+    let of_entity = Position::of_entity(M::ENTITY);
+    let purge = Position {
+        deleted_at: before,
+        ..of_entity
+    };
+    Ok(run::<Purge, M, X>(purge, x).await?)
+}
+
+/// Forgets a replica as a whole: its rows, its positions, its parked events.
+pub(crate) async fn rebuild<M, X>(x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    x.begin().await?;
+    let done = forget_all::<M, X>(x).await.map_err(Into::into);
+    settle(done, x).await
+}
+
+async fn forget_all<M, X>(x: &mut X) -> QueryResult<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let entity = Position::of_entity(M::ENTITY);
+    run::<Forget, M, X>(entity, x).await?;
+    run::<DropAll, M, X>(entity, x).await?;
+    x.execute(Clear::<M, X::Backend>::new()).await.map(drop)
+}
+
+pub(super) fn on<T, M, X>(position: Position<'_>) -> OnPosition<'_, T, <M as Fetch<X::Backend>>::On>
+where
+    T: Text,
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    OnPosition::new(position)
+}
+
+pub(super) async fn run<T, M, X>(position: Position<'_>, x: &mut X) -> QueryResult<usize>
+where
+    T: Text,
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    x.execute(on::<T, M, X>(position)).await
+}
+
+/// Makes a position; false where there is one already. A refused INSERT ends no transaction on MySQL and MariaDB.
+async fn enter<M, X>(position: Position<'_>, x: &mut X) -> QueryResult<bool>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    match run::<Enter, M, X>(position, x).await {
+        Ok(_) => Ok(true),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,94 @@
+//! The records as they stand, for replicas that join late.
+
+use super::outcome::failed;
+use super::positions::on;
+use crate::change::Op;
+use crate::error::Result;
+use crate::event::{self, Event};
+use crate::executor::Executor;
+use crate::owner::Owner;
+use crate::statement::{Page, Position, Record, Tombstones};
+use crate::version::SequentialVersion;
+
+/// The page after the event `after`: the rows in the order of their keys, then, where the owner remembers them, the
+/// deletions in the order of their keys' text.
+pub(crate) async fn snapshot<M, X>(
+    after: Option<&Event<M>>,
+    limit: usize,
+    x: &mut X,
+) -> Result<Vec<Event<M>>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    M::Version: SequentialVersion,
+{
+    let at = event::now();
+    let mut page = Vec::new();
+    let tombstones_after = match after {
+        Some(Event {
+            data: None, key, ..
+        }) => key.as_str(),
+        Some(Event {
+            data: Some(row), ..
+        }) => {
+            rows(Some(row), limit, &at, &mut page, x).await?;
+            ""
+        }
+        None => {
+            rows(None, limit, &at, &mut page, x).await?;
+            ""
+        }
+    };
+    let room = limit.saturating_sub(page.len());
+    if M::TOMBSTONES && room > 0 {
+        let position = Position {
+            key: tombstones_after,
+            newest: i64::try_from(room).unwrap_or(i64::MAX),
+            ..Position::of_entity(M::ENTITY)
+        };
+        for (key, version) in x.pairs::<M, _>(on::<Tombstones, M, X>(position)).await? {
+            page.push(Event {
+                entity: M::ENTITY.into(),
+                key,
+                version,
+                op: Op::Snapshot,
+                at: at.clone(),
+                data: None,
+                trace: None,
+            });
+        }
+    }
+    Ok(page)
+}
+
+async fn rows<M, X>(
+    after: Option<&M>,
+    limit: usize,
+    at: &str,
+    page: &mut Vec<Event<M>>,
+    x: &mut X,
+) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    M::Version: SequentialVersion,
+{
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = x
+        .rows::<M, _>(Page::<M, X::Backend>::new(after.map(Record::Of), limit))
+        .await;
+    let rows = found.map_err(|error| match after {
+        Some(after) => failed(Record::Of(after), None, error),
+        None => error.into(),
+    })?;
+    page.extend(rows.into_iter().map(|row| Event {
+        entity: M::ENTITY.into(),
+        key: M::key_text(&row.id()),
+        version: row.loaded().number(),
+        op: Op::Snapshot,
+        at: at.to_owned(),
+        data: Some(row),
+        trace: None,
+    }));
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Owners that remember deletions: `#[versioned(tombstones)]`.
+
+use super::outcome::failed;
+use super::positions;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::owner::Owner;
+use crate::statement::{Guard, Position, Record};
+
+/// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between; the
+/// version of its last deletion, if there was one.
+pub(super) async fn hold_position<M, X>(record: Record<'_, M>, x: &mut X) -> Result<Option<i64>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let first = M::number(&M::initial_version());
+    let key = record.key_text();
+    let position = position::<M>(&key, first);
+    let dialect = x.dialect::<M>().await?;
+    let failed = |error| failed(record, None, error);
+    positions::lock::<M, X>(position, first - 1, dialect, x)
+        .await
+        .map_err(failed)?;
+    let last = positions::look::<M, X>(position, x).await.map_err(failed)?;
+    Ok(last.filter(|last| *last >= first))
+}
+
+/// The version that a record with this key starts at: the first one, or the one after its deletion.
+pub(super) async fn first_version<M, X>(model: &M, x: &mut X) -> Result<M::Version>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let record = Record::Of(model);
+    match hold_position(record, x).await? {
+        None => Ok(M::initial_version()),
+        Some(last) => M::numbered(last)
+            .and_then(|last| M::next_version(&last))
+            .ok_or_else(|| Error::VersionExhausted {
+                table: M::TABLE,
+                id: record.key_text(),
+                version: last.into(),
+            }),
+    }
+}
+
+/// Remembers that the record was deleted, at the version `deleted`.
+pub(super) async fn remember<M, X>(
+    guard: Guard<'_, M>,
+    deleted: &M::Version,
+    x: &mut X,
+) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let key = guard.record.key_text();
+    let position = Position {
+        deleted_at: crate::event::micros_now(),
+        ..position::<M>(&key, M::number(deleted))
+    };
+    let dialect = x.dialect::<M>().await?;
+    let moved = positions::advance::<M, X>(position, true, dialect, x).await;
+    moved
+        .map(drop)
+        .map_err(|error| failed(guard.record, Some(guard.loaded), error))
+}
+
+/// The position that may move from any older version to this one.
+fn position<M: crate::model::Versioned>(key: &str, version: i64) -> Position<'_> {
+    Position {
+        key,
+        version,
+        oldest: i64::MIN,
+        newest: version - 1,
+        ..Position::of_entity(M::ENTITY)
+    }
+}

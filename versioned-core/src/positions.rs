@@ -1,0 +1,63 @@
+//! The positions of records, as a whole: what was deleted is forgotten, a replica is made anew.
+//!
+//! # After the owner was restored from a backup
+//!
+//! Its versions have gone back, and its replicas take the new history for the old one: without a word they ignore it.
+//! The repair needs no field, only room in the numbers. Stop the writers and
+//!
+//! 1. at the owner: `UPDATE tickets SET version = version + 4294967296`, and the same for `version` in
+//!    `versioned_positions` if the model has `tombstones`;
+//! 2. send a [snapshot](crate::prelude::OwnerDsl::snapshot) to the replicas: each of its events is newer than anything
+//!    that was ever announced;
+//! 3. at each replica, once it has applied the snapshot, delete the rows that it left behind
+//!    (`DELETE FROM ticket_copies WHERE version < 4294967296`): the backup does not have them any more.
+//!
+//! The next restore adds another 4294967296.
+
+use std::time::Duration;
+
+use diesel::connection::LoadConnection;
+
+use crate::blocking::{Blocking, now};
+use crate::dependent::Dependent;
+use crate::error::Result;
+use crate::fetch::Stored;
+use crate::operation;
+
+/// Forgets the deletions of `M`'s records that are older than `age`; answers with their number.
+///
+/// Only safe once no event from before the deletion can come any more: choose more than the broker's retention, the
+/// outbox's lag and whatever is kept for replay together. A late event of a record whose deletion is forgotten brings
+/// the record back.
+///
+/// ```sql
+/// DELETE FROM versioned_positions WHERE entity = 'tickets' AND deleted_at < $1
+/// ```
+///
+/// # Errors
+///
+/// What the database says.
+pub fn purge_tombstones<M, C>(age: Duration, conn: &mut C) -> Result<usize>
+where
+    C: LoadConnection,
+    M: Stored<C::Backend>,
+{
+    now(operation::purge_tombstones::<M, _>(
+        age,
+        &mut Blocking(conn),
+    ))
+}
+
+/// Empties a replica, its positions and its parked events, in one transaction: to be filled again by a
+/// [snapshot](crate::prelude::OwnerDsl::snapshot) and the events since.
+///
+/// # Errors
+///
+/// What the database says; nothing is emptied then.
+pub fn rebuild<M, C>(conn: &mut C) -> Result<()>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend>,
+{
+    now(operation::rebuild::<M, _>(&mut Blocking(conn)))
+}
