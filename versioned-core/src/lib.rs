@@ -1,4 +1,7 @@
-//! Optimistic concurrency for Diesel models: two writers never overwrite each other without noticing.
+//! Versions for the records of Diesel models: two writers never overwrite each other without noticing, and the replicas
+//! that other services keep are never wrong.
+//!
+//! # Owner
 //!
 //! ```
 //! # use diesel::connection::SimpleConnection;
@@ -41,9 +44,49 @@
 //! metadata and a walk over the columns; every statement is built in this crate, from that walk, and depends on the
 //! model's type alone, so that Diesel prepares it once per connection.
 //!
+//! # Dependent
+//!
+//! ```
+//! # use diesel::connection::SimpleConnection;
+//! use diesel::prelude::*;
+//! use versioned_core::prelude::*;
+//! use versioned_core::{Event, Outcome};
+//!
+//! diesel::table! {
+//!     ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, }
+//! }
+//!
+//! #[derive(Debug, Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+//! #[diesel(table_name = ticket_copies)]
+//! #[versioned(dependent, entity = "tickets")]
+//! struct TicketCopy { id: i64, price: i64, version: i64 }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! # use diesel_migrations::MigrationHarness;
+//! # let conn = &mut SqliteConnection::establish(":memory:")?;
+//! # conn.batch_execute("CREATE TABLE ticket_copies (id BIGINT PRIMARY KEY, price BIGINT, version BIGINT NOT NULL)")?;
+//! conn.run_pending_migrations(versioned_core::MIGRATIONS)?;
+//!
+//! let created: Event<TicketCopy> = serde_json::from_str(r#"{ "entity": "tickets", "key": "7", "version": 1,
+//!     "op": "created", "data": { "id": 7, "title": "concert", "price": 20, "version": 1 } }"#)?;
+//! let updated: Event<TicketCopy> = serde_json::from_str(r#"{ "entity": "tickets", "key": "7", "version": 2,
+//!     "op": "updated", "data": { "id": 7, "title": "concert", "price": 25, "version": 2 } }"#)?;
+//!
+//! assert_eq!(TicketCopy::apply(&updated, conn)?, Outcome::Gap { current: 0, received: 2 }); // do not acknowledge
+//! assert_eq!(TicketCopy::apply(&created, conn)?, Outcome::Applied);
+//! assert_eq!(TicketCopy::apply(&updated, conn)?, Outcome::Applied); // it was delivered again
+//! assert_eq!(TicketCopy::apply(&created, conn)?, Outcome::Duplicate { current: 2 });
+//! assert_eq!(TicketCopy::find(&7, conn)?.price, 25);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The methods are those of [`prelude::DependentDsl`]. The guard of a replica is one row that every operation of a record
+//! locks, its position; it outlives the record. It holds at READ COMMITTED and above.
+//!
 //! # Isolation levels
 //!
-//! The guard is in the `UPDATE` or `DELETE` itself, and that is enough at each level: PostgreSQL at READ COMMITTED looks
+//! The owner's guard is in the `UPDATE` or `DELETE` itself, and that is enough at each level: PostgreSQL at READ COMMITTED looks
 //! at the row again after waiting for its lock, InnoDB writes to the row as it is and not as the snapshot shows it,
 //! `SQLite` has one writer at a time. At REPEATABLE READ and SERIALIZABLE PostgreSQL refuses what comes too late by a
 //! serialization failure instead; that is a [`Conflict`] of kind [`Serialization`](ConflictKind::Serialization), after
