@@ -13,3 +13,6 @@ mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
+
+#[cfg(all(feature = "mysql", feature = "postgres"))]
+mod multi;
