@@ -67,7 +67,7 @@ impl Ticket {
 type Candidate<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 /// This toolkit.
-fn ours<'a, C>(conn: &'a mut C) -> Candidate<'a>
+fn ours<C>(conn: &mut C) -> Candidate<'_>
 where
     C: LoadConnection,
     Ticket: Owner<C::Backend>,

@@ -259,6 +259,7 @@ impl<'h, M: Replica> Explorer<'h, M> {
 
 /// One record with histories of up to five operations, each event delivered three times; two records with up to three
 /// operations each, each event delivered twice.
+#[allow(clippy::print_stdout, reason = "the number of runs is of interest")]
 fn explore<M: Replica>(name: &str, deletions: bool) {
     let mut runs = 0;
     let mut states = 0;

@@ -5,7 +5,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::items_after_statements,
+    clippy::too_many_lines,
     reason = "tests"
+)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the scenarios are compiled for each backend"
 )]
 
 #[cfg(feature = "mysql")]

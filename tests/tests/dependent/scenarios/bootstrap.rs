@@ -244,7 +244,7 @@ fn purged_tombstones_are_forgotten() {
     type M = SequentialPosition;
     apply_each::<M>(&mut conn, &[created(20), deleted(2)]);
     assert_eq!(
-        positions::purge_tombstones::<M, _>(Duration::from_secs(3_600), &mut conn).unwrap(),
+        positions::purge_tombstones::<M, _>(Duration::from_hours(1), &mut conn).unwrap(),
         0
     );
     assert_eq!(

@@ -123,7 +123,7 @@ fn fuzzed_events<M: Replica + serde::de::DeserializeOwned>() {
         let after = content(conn);
         match outcome {
             Ok(Outcome::Applied) => {}
-            Ok(Outcome::Parked) => prop_assert_eq!(before.0, after.0.clone()),
+            Ok(Outcome::Parked) => prop_assert_eq!(&before.0, &after.0),
             Ok(_) => prop_assert_eq!(&before, &after),
             Err(error) => {
                 prop_assert!(

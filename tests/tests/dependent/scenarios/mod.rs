@@ -160,6 +160,7 @@ fn row(conn: &mut Conn) -> Option<Row> {
     copies::table.find(7).first(conn).optional().unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is compared with `row`")]
 fn at(price: i64, version: i64) -> Option<Row> {
     Some((7, price, version, None))
 }

@@ -93,11 +93,11 @@ fn an_event_is_guard_and_write_in_a_transaction() {
         ]
     );
     let lock = if mysql { " LOCK IN SHARE MODE" } else { "" };
-    let look =
+    let asked =
         format!("SELECT version FROM versioned_positions WHERE entity = ? AND 'key' = ?{lock}");
     assert_eq!(
         runs::<M>(&updated(2, 25), &mut conn, &log),
-        ["BEGIN", ADVANCE, &look, "COMMIT"]
+        ["BEGIN", ADVANCE, &asked, "COMMIT"]
     );
     assert_eq!(
         runs::<M>(&deleted(3), &mut conn, &log),

@@ -27,6 +27,7 @@ struct Counter {
 }
 
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "it reads well")]
 fn assert_unreadable<T: std::fmt::Debug>(result: Result<T, Error>) {
     assert!(
         matches!(

@@ -109,7 +109,7 @@ fn create_passes_a_constraint_on_and_leaves_nothing() {
     assert_eq!(jobs::table.count().get_result::<i64>(&mut conn).unwrap(), 2);
 }
 
-/// MySQL's LAST_INSERT_ID is that of an earlier row, if the new one brought its key along: that would be another row.
+/// MySQL's `LAST_INSERT_ID` is that of an earlier row, if the new one brought its key along: that would be another row.
 #[test]
 fn create_with_a_key_of_ones_own_never_answers_with_another_row() {
     let (_db, mut conn) = jobs_db();

@@ -1,7 +1,7 @@
 //! Each scenario asserts the variant, its facts, the model in memory and the row afterwards.
 
 mod bad_input;
-mod concurrency;
+pub(crate) mod concurrency;
 mod conflict;
 mod create;
 mod guard;
@@ -28,7 +28,7 @@ diesel::table! {
     }
 }
 
-const TICKETS: &str = "CREATE TABLE tickets (
+pub(crate) const TICKETS: &str = "CREATE TABLE tickets (
     id BIGINT PRIMARY KEY,
     title VARCHAR(100) NOT NULL UNIQUE,
     price BIGINT NOT NULL CHECK (price >= 0),
@@ -39,16 +39,16 @@ const TICKETS: &str = "CREATE TABLE tickets (
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
 #[diesel(table_name = tickets)]
 #[versioned(owner)]
-struct Ticket {
-    id: i64,
-    title: String,
-    price: i64,
-    note: Option<String>,
-    version: i64,
+pub(crate) struct Ticket {
+    pub(crate) id: i64,
+    pub(crate) title: String,
+    pub(crate) price: i64,
+    pub(crate) note: Option<String>,
+    pub(crate) version: i64,
 }
 
 impl Ticket {
-    fn concert() -> Self {
+    pub(crate) fn concert() -> Self {
         Self {
             id: 7,
             title: "concert".into(),
@@ -59,14 +59,14 @@ impl Ticket {
     }
 
     /// A ticket that was inserted, at version 1.
-    fn inserted(conn: &mut Conn) -> Self {
+    pub(crate) fn inserted(conn: &mut Conn) -> Self {
         let mut ticket = Self::concert();
         ticket.insert(conn).unwrap();
         ticket
     }
 
     /// The row, read by Diesel alone.
-    fn row(id: i64, conn: &mut Conn) -> Option<Self> {
+    pub(crate) fn row(id: i64, conn: &mut Conn) -> Option<Self> {
         tickets::table
             .find(id)
             .select(Self::as_select())
@@ -77,7 +77,7 @@ impl Ticket {
 }
 
 /// A fresh database with the table of tickets, and two connections to it.
-fn two_sessions() -> (Db, Conn, Conn) {
+pub(crate) fn two_sessions() -> (Db, Conn, Conn) {
     let db = Db::fresh(TICKETS);
     let (one, two) = (db.connect(), db.connect());
     (db, one, two)
@@ -85,7 +85,7 @@ fn two_sessions() -> (Db, Conn, Conn) {
 
 /// The conflict that an operation must have ended in.
 #[track_caller]
-fn conflict<T>(result: Result<T, Error>) -> Conflict {
+pub(crate) fn conflict<T>(result: Result<T, Error>) -> Conflict {
     match result {
         Err(Error::Conflict(conflict)) => conflict,
         Err(error) => panic!("expected a conflict, got {error:?}"),
@@ -95,7 +95,7 @@ fn conflict<T>(result: Result<T, Error>) -> Conflict {
 
 /// A stale write of ticket 7.
 #[track_caller]
-fn assert_stale<T>(result: Result<T, Error>, expected: i64, found: i64) {
+pub(crate) fn assert_stale<T>(result: Result<T, Error>, expected: i64, found: i64) {
     let conflict = conflict(result);
     assert_eq!(conflict.kind(), ConflictKind::Stale);
     assert_eq!(conflict.table(), Some("tickets"));

@@ -151,9 +151,7 @@ fn t05_a_panic_takes_the_version_back() {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         transaction(&mut conn, &mut ticket, |conn, ticket| {
             ticket.save(conn)?;
-            if ticket.version == 2 {
-                panic!("in the middle");
-            }
+            assert_ne!(ticket.version, 2, "a panic in the middle");
             Ok::<_, Error>(())
         })
     }));
