@@ -1,37 +1,15 @@
 //! A write that happened.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
+use crate::event::{self, Event, Op};
 use crate::model::Versioned;
-
-/// What a write did to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Op {
-    /// The record was inserted.
-    Created,
-    /// The record was saved or touched.
-    Updated,
-    /// The record was deleted.
-    Deleted,
-    /// Nothing: this is how the record stands, for a replica that joins late.
-    Snapshot,
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::Deleted => "deleted",
-            Self::Snapshot => "snapshot",
-        })
-    }
-}
+use crate::version::SequentialVersion;
 
 /// A write that happened, with the model as it was written.
 ///
@@ -76,5 +54,48 @@ impl<T: fmt::Debug> fmt::Debug for Change<'_, T> {
             .field("op", &self.op)
             .field("model", &self.model)
             .finish()
+    }
+}
+
+impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
+    /// The change as an event of its own, which may leave the transaction and outlive the model.
+    pub fn to_event(&self) -> Event<T>
+    where
+        T: Clone,
+    {
+        Event {
+            entity: Cow::Borrowed(T::ENTITY),
+            key: T::key_text(&self.id()),
+            version: self.version().number(),
+            op: self.op(),
+            at: event::now(),
+            data: self.data().cloned(),
+            trace: None,
+        }
+    }
+
+    /// The model, unless it was deleted.
+    fn data(&self) -> Option<&T> {
+        (self.op() != Op::Deleted).then_some(&**self)
+    }
+}
+
+/// A change is written as its event.
+impl<T> Serialize for Change<'_, T>
+where
+    T: Versioned<Version: SequentialVersion> + Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data = self.data();
+        let mut event = serializer.serialize_struct("Event", 5 + usize::from(data.is_some()))?;
+        event.serialize_field("entity", T::ENTITY)?;
+        event.serialize_field("key", &T::key_text(&self.id()))?;
+        event.serialize_field("version", &self.version().number())?;
+        event.serialize_field("op", &self.op())?;
+        event.serialize_field("at", &event::now())?;
+        if let Some(data) = data {
+            event.serialize_field("data", data)?;
+        }
+        event.end()
     }
 }

@@ -12,7 +12,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
-use crate::fetch::{all, first};
+use crate::rows::{all, first};
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

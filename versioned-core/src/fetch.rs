@@ -10,11 +10,11 @@ use diesel::expression::{QueryMetadata, Selectable};
 use diesel::internal::table_macro::{Identifier, StaticQueryFragment};
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_source::QuerySource;
-use diesel::result::{Error, QueryResult};
+use diesel::result::QueryResult;
 
 use crate::dialect::Flavor;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
-use crate::statement::Rows;
+use crate::rows::{all, first};
 
 /// A model that can be read from `DB`: implemented for every versioned model that is `Queryable` and `Selectable`.
 ///
@@ -134,37 +134,6 @@ where
     {
         first::<Self::Version, SqlTypeOf<M::VersionColumn>, _, _>(statement, conn)
     }
-}
-
-/// Reads the first row and runs the statement to its end: an error may come with the last step.
-pub(crate) fn first<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Option<T>>
-where
-    C: LoadConnection,
-    C::Backend: QueryMetadata<ST>,
-    T: FromSqlRow<ST, C::Backend>,
-    S: QueryFragment<C::Backend> + QueryId,
-{
-    let mut first = None;
-    for row in conn.load(Rows::<S, ST>::new(statement))? {
-        let row = row?;
-        if first.is_none() {
-            first = Some(T::build_from_row(&row).map_err(Error::DeserializationError)?);
-        }
-    }
-    Ok(first)
-}
-
-/// Reads all rows.
-pub(crate) fn all<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<T>>
-where
-    C: LoadConnection,
-    C::Backend: QueryMetadata<ST>,
-    T: FromSqlRow<ST, C::Backend>,
-    S: QueryFragment<C::Backend> + QueryId,
-{
-    conn.load(Rows::<S, ST>::new(statement))?
-        .map(|row| T::build_from_row(&row?).map_err(Error::DeserializationError))
-        .collect()
 }
 
 /// A model that can be written to `DB` and read from it, whatever its mode: what a statement needs.

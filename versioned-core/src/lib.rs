@@ -112,15 +112,16 @@ mod outcome;
 mod owner;
 pub mod positions;
 mod retry;
+mod rows;
 mod statement;
 mod transaction;
 pub mod version;
 
 pub use self::blocking::At;
-pub use self::change::{Change, Op};
+pub use self::change::Change;
 pub use self::dependent::Dependent;
 pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result};
-pub use self::event::{Event, EventError};
+pub use self::event::{Event, EventError, Op};
 pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;
 pub use self::outcome::Outcome;

@@ -18,15 +18,13 @@ mod save;
 mod select;
 mod touch;
 
-use std::marker::PhantomData;
-
 use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::fetch::Fetch;
 
-pub(crate) use self::bulk::{LookAll, MergeAll, RemoveAll, UpsertAll};
+pub(crate) use self::bulk::{MergeAll, RemoveAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, Created, ForgetKey};
@@ -35,8 +33,8 @@ pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, OnPosition, Park, Position, Purge,
-    Text, Tombstones, Unpark, Upsert,
+    Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, LookAll, OnPosition, OnPositions,
+    Park, Position, Purge, Text, Tombstones, Unpark, Upsert, UpsertAll,
 };
 pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;
@@ -44,40 +42,6 @@ pub(crate) use self::revise::Revise;
 pub(crate) use self::save::Save;
 pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
 pub(crate) use self::touch::Touch;
-
-/// A statement whose rows have the SQL type `ST`.
-pub(crate) struct Rows<S, ST> {
-    statement: S,
-    sql_type: PhantomData<ST>,
-}
-
-impl<S, ST> Rows<S, ST> {
-    pub(crate) fn new(statement: S) -> Self {
-        Self {
-            statement,
-            sql_type: PhantomData,
-        }
-    }
-}
-
-impl<S, ST> Query for Rows<S, ST> {
-    type SqlType = ST;
-}
-
-impl<S: QueryId, ST> QueryId for Rows<S, ST> {
-    type QueryId = S::QueryId;
-    const HAS_STATIC_QUERY_ID: bool = S::HAS_STATIC_QUERY_ID;
-}
-
-impl<S, ST, DB> QueryFragment<DB> for Rows<S, ST>
-where
-    DB: Backend,
-    S: QueryFragment<DB>,
-{
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.statement.walk_ast(out)
-    }
-}
 
 /// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
 pub(crate) struct Returning<S, M: Fetch<DB>, DB: Backend> {

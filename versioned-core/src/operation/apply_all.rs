@@ -14,7 +14,7 @@ use crate::fetch::Fetch;
 use crate::model::{Guard, Policy};
 use crate::outcome::Outcome;
 use crate::retry::Retry;
-use crate::statement::{LookAll, MergeAll, Position, RemoveAll, UpsertAll};
+use crate::statement::{LookAll, MergeAll, OnPositions, Position, RemoveAll, UpsertAll};
 
 /// How many records one statement is about: with Diesel's largest tables, of 128 columns, 32,000 binds; `SQLite` allows
 /// 32,766 and PostgreSQL 65,535.
@@ -107,7 +107,7 @@ where
         .iter()
         .map(|(_, incoming)| incoming.position())
         .collect();
-    let moved = UpsertAll::<<M as Fetch<X::Backend>>::On>::new(&positions);
+    let moved = OnPositions::<UpsertAll, <M as Fetch<X::Backend>>::On>::new(&positions);
     let moved: HashMap<String, i64> = x
         .pairs::<M, _>(moved)
         .await
@@ -148,7 +148,7 @@ where
         .collect();
     let mut found = HashMap::new();
     if !behind.is_empty() {
-        let look = LookAll::<<M as Fetch<X::Backend>>::On>::new(&behind);
+        let look = OnPositions::<LookAll, <M as Fetch<X::Backend>>::On>::new(&behind);
         found.extend(x.pairs::<M, _>(look).await.map_err(failed)?);
     }
     for (place, incoming) in chunk {

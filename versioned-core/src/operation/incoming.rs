@@ -1,7 +1,7 @@
 //! An event, checked: all that can be wrong with it is found before any SQL.
 
-use crate::change::Op;
 use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
+use crate::event::Op;
 use crate::event::{Event, EventError};
 use crate::model::{DependentModel, Guard, Policy};
 use crate::outcome::Outcome;

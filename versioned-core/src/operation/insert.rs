@@ -1,8 +1,9 @@
 use super::outcome::failed;
 use super::settle::settle;
 use super::tombstone::first_version;
-use crate::change::{Change, Op};
+use crate::change::Change;
 use crate::error::Result;
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
 use crate::statement::{Insert, Record};

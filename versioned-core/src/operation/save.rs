@@ -1,6 +1,7 @@
 use super::outcome::{guarded, next_version};
-use crate::change::{Change, Op};
+use crate::change::Change;
 use crate::error::Result;
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
 use crate::statement::{Guard, Save};

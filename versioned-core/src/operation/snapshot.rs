@@ -2,8 +2,8 @@
 
 use super::outcome::failed;
 use super::positions::on;
-use crate::change::Op;
 use crate::error::Result;
+use crate::event::Op;
 use crate::event::{self, Event};
 use crate::executor::Executor;
 use crate::owner::Owner;

@@ -1,7 +1,8 @@
 use super::outcome::{guarded, next_version};
 use super::settle::written_row;
-use crate::change::{Change, Op};
+use crate::change::Change;
 use crate::error::Result;
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
 use crate::statement::{Guard, Touch};

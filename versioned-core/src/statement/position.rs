@@ -189,25 +189,137 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let position = &self.position;
-        for piece in T::PIECES {
-            match piece {
-                Sql(sql) => out.push_sql(sql),
-                KeyColumn => out.push_identifier("key")?,
-                Entity => F::push_text(&mut out, position.entity)?,
-                Key => F::push_text(&mut out, position.key)?,
-                Version => F::push_number(&mut out, &position.version)?,
-                Oldest => F::push_number(&mut out, &position.oldest)?,
-                Newest => F::push_number(&mut out, &position.newest)?,
-                DeletedAt => F::push_number(&mut out, &position.deleted_at)?,
-                Event => F::push_text(&mut out, position.event)?,
-                ShareLock => {
-                    if F::dialect(out.backend()) == Some(Dialect::Mysql) {
-                        out.push_sql(" LOCK IN SHARE MODE");
-                    }
+        write::<F, DB>(T::PIECES, &self.position, &mut out)
+    }
+}
+
+/// A statement about many positions, for PostgreSQL and `SQLite`. Its text depends on their number, so that Diesel does
+/// not keep it prepared.
+pub(crate) trait ManyText: 'static {
+    /// What stands before the rows; it binds nothing of theirs.
+    const HEAD: &'static [Piece];
+    /// What is written of each position, between parentheses.
+    const ROW: &'static [Piece];
+    /// What stands after the rows.
+    const TAIL: &'static [Piece];
+}
+
+/// Moves the positions that are older, makes those that are missing, and answers with those that moved. The rows must be
+/// ordered by key, so that two that do this never wait for each other in a circle.
+pub(crate) enum UpsertAll {}
+
+impl ManyText for UpsertAll {
+    const HEAD: &'static [Piece] = &[
+        Sql("INSERT INTO versioned_positions (entity, "),
+        KeyColumn,
+        Sql(", version, deleted_at) VALUES "),
+    ];
+    const ROW: &'static [Piece] = &[
+        Entity,
+        Sql(", "),
+        Key,
+        Sql(", "),
+        Version,
+        Sql(", NULLIF("),
+        DeletedAt,
+        Sql(", 0)"),
+    ];
+    const TAIL: &'static [Piece] = &[
+        Sql(" ON CONFLICT (entity, "),
+        KeyColumn,
+        Sql(
+            ") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
+            WHERE versioned_positions.version < excluded.version RETURNING ",
+        ),
+        KeyColumn,
+        Sql(", version"),
+    ];
+}
+
+/// The versions of positions.
+pub(crate) enum LookAll {}
+
+impl ManyText for LookAll {
+    const HEAD: &'static [Piece] = &[
+        Sql("SELECT "),
+        KeyColumn,
+        Sql(", version FROM versioned_positions WHERE (entity, "),
+        KeyColumn,
+        Sql(") IN (VALUES "),
+    ];
+    const ROW: &'static [Piece] = &[Entity, Sql(", "), Key];
+    const TAIL: &'static [Piece] = &[Sql(")")];
+}
+
+/// The statement `T` about some positions; `F` knows the backend.
+pub(crate) struct OnPositions<'a, T, F: ?Sized> {
+    positions: &'a [Position<'a>],
+    text: PhantomData<fn() -> T>,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, T: ManyText, F: ?Sized> OnPositions<'a, T, F> {
+    pub(crate) fn new(positions: &'a [Position<'a>]) -> Self {
+        Self {
+            positions,
+            text: PhantomData,
+            flavor: PhantomData,
+        }
+    }
+}
+
+impl<T, F: ?Sized> QueryId for OnPositions<'_, T, F> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<T, F, DB> QueryFragment<DB> for OnPositions<'_, T, F>
+where
+    T: ManyText,
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        let Some(first) = self.positions.first() else {
+            return Ok(());
+        };
+        write::<F, DB>(T::HEAD, first, &mut out)?;
+        for (place, position) in self.positions.iter().enumerate() {
+            out.push_sql(if place == 0 { "(" } else { ", (" });
+            write::<F, DB>(T::ROW, position, &mut out)?;
+            out.push_sql(")");
+        }
+        write::<F, DB>(T::TAIL, first, &mut out)
+    }
+}
+
+fn write<'b, F, DB>(
+    pieces: &[Piece],
+    position: &'b Position<'_>,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    for piece in pieces {
+        match piece {
+            Sql(sql) => out.push_sql(sql),
+            KeyColumn => out.push_identifier("key")?,
+            Entity => F::push_text(out, position.entity)?,
+            Key => F::push_text(out, position.key)?,
+            Version => F::push_number(out, &position.version)?,
+            Oldest => F::push_number(out, &position.oldest)?,
+            Newest => F::push_number(out, &position.newest)?,
+            DeletedAt => F::push_number(out, &position.deleted_at)?,
+            Event => F::push_text(out, position.event)?,
+            ShareLock => {
+                if F::dialect(out.backend()) == Some(Dialect::Mysql) {
+                    out.push_sql(" LOCK IN SHARE MODE");
                 }
             }
         }
-        Ok(())
     }
+    Ok(())
 }
