@@ -23,11 +23,11 @@ const _: () = {
         fn loaded(&self) -> &Self::Version {
             &self.version
         }
-        fn set_version(&mut self, version: Self::Version) {
-            self.version = version;
+        fn set_version(&mut self, __version: Self::Version) {
+            self.version = __version;
         }
-        fn key_text(id: &Self::Id) -> ::std::string::String {
-            ::versioned_core::model::key_text(&[id])
+        fn key_text(__id: &Self::Id) -> ::std::string::String {
+            ::versioned_core::model::key_text(&[__id])
         }
     }
     #[automatically_derived]
@@ -38,6 +38,22 @@ const _: () = {
         const POLICY: ::versioned_core::model::Policy = ::versioned_core::model::Policy::Sequential;
         const GUARD: ::versioned_core::model::Guard = ::versioned_core::model::Guard::Position;
         const GAP: ::versioned_core::model::Gap = ::versioned_core::model::Gap::Park;
+        fn parse_key(
+            __text: &::core::primitive::str,
+        ) -> ::core::option::Option<Self::Id> {
+            let [__0] = ::versioned_core::model::key_parts(__text)?;
+            ::core::option::Option::Some(::versioned_core::model::key_part::<i64>(&__0)?)
+        }
+        fn park(
+            __event: &::versioned_core::Event<Self>,
+        ) -> ::versioned_core::model::JsonResult<::std::string::String> {
+            ::versioned_core::model::event_to_json(__event)
+        }
+        fn unpark(
+            __text: &::core::primitive::str,
+        ) -> ::versioned_core::model::JsonResult<::versioned_core::Event<Self>> {
+            ::versioned_core::model::event_from_json(__text)
+        }
     }
     #[automatically_derived]
     impl<__DB> ::versioned_core::model::Columns<__DB> for TicketCopy
@@ -45,6 +61,7 @@ const _: () = {
         __DB: ::versioned_core::model::Backend,
         i64: ::versioned_core::model::Field<ticket_copies::id, __DB>,
         i64: ::versioned_core::model::Field<ticket_copies::price, __DB>,
+        i64: ::versioned_core::model::Field<ticket_copies::version, __DB>,
     {
         fn columns<'__b>(
             &'__b self,

@@ -6,7 +6,7 @@
 
 const _: () = {
     ::core::compile_error! {
-        "unknown key `entety`, did you mean `entity`?\nexpected `owner`, `dependent`, `embedded`, `entity`, `initial`, `policy`, `guard`, `gap` or `crate`"
+        "unknown key `entety`, did you mean `entity`?\nexpected `owner`, `dependent`, `embedded`, `entity`, `initial`, `policy`, `guard`, `gap`, `tombstones` or `crate`"
     }
     ::core::compile_error! {
         "the version can't be NULL, make the column NOT NULL and remove the `Option`"

@@ -24,11 +24,11 @@ const _: () = {
         fn loaded(&self) -> &Self::Version {
             &self.version
         }
-        fn set_version(&mut self, version: Self::Version) {
-            self.version = version;
+        fn set_version(&mut self, __version: Self::Version) {
+            self.version = __version;
         }
-        fn key_text(id: &Self::Id) -> ::std::string::String {
-            ::versioned_core::model::key_text(&[id])
+        fn key_text(__id: &Self::Id) -> ::std::string::String {
+            ::versioned_core::model::key_text(&[__id])
         }
     }
     #[automatically_derived]
@@ -42,6 +42,7 @@ const _: () = {
         i64: ::versioned_core::model::Field<tickets::id, __DB>,
         String: ::versioned_core::model::Field<tickets::title, __DB>,
         i64: ::versioned_core::model::Field<tickets::price, __DB>,
+        i64: ::versioned_core::model::Field<tickets::version, __DB>,
     {
         fn columns<'__b>(
             &'__b self,

@@ -24,11 +24,11 @@ const _: () = {
         fn loaded(&self) -> &Self::Version {
             &self.1
         }
-        fn set_version(&mut self, version: Self::Version) {
-            self.1 = version;
+        fn set_version(&mut self, __version: Self::Version) {
+            self.1 = __version;
         }
-        fn key_text(id: &Self::Id) -> ::std::string::String {
-            ::versioned_core::model::key_text(&[id])
+        fn key_text(__id: &Self::Id) -> ::std::string::String {
+            ::versioned_core::model::key_text(&[__id])
         }
         fn initial_version() -> Self::Version {
             <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(
@@ -36,10 +36,10 @@ const _: () = {
             )
         }
         fn next_version(
-            current: &Self::Version,
+            __current: &Self::Version,
         ) -> ::core::option::Option<Self::Version> {
             <NaiveDateTime as ::versioned_core::version::TimestampVersion>::after(
-                current,
+                __current,
                 ::versioned_core::version::Precision::Seconds,
             )
         }
@@ -53,6 +53,7 @@ const _: () = {
     where
         __DB: ::versioned_core::model::Backend,
         i64: ::versioned_core::model::Field<notes::id, __DB>,
+        NaiveDateTime: ::versioned_core::model::Field<notes::changed, __DB>,
     {
         fn columns<'__b>(
             &'__b self,

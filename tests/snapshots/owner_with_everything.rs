@@ -3,7 +3,13 @@
 //     primary_key(shop, number),
 //     check_for_backend(Pg, Sqlite)
 // )]
-// #[versioned(owner, entity = "purchase orders", initial = 0, crate = crate::toolkit)]
+// #[versioned(
+//     owner,
+//     entity = "purchase orders",
+//     initial = 0,
+//     tombstones,
+//     crate = crate::toolkit
+// )]
 // struct Order<'a, T, const N: usize>
 // where
 //     T: Clone,
@@ -25,7 +31,7 @@
 //     url: Url,
 //     #[diesel(embed)]
 //     address: Address,
-//     #[diesel(select_expression = orders::price*2)]
+//     #[diesel(select_expression = orders::price*2_i64)]
 //     double: i64,
 //     #[versioned(version)]
 //     revision: Rev,
@@ -55,11 +61,11 @@ const _: () = {
         fn loaded(&self) -> &Self::Version {
             &self.revision
         }
-        fn set_version(&mut self, version: Self::Version) {
-            self.revision = version;
+        fn set_version(&mut self, __version: Self::Version) {
+            self.revision = __version;
         }
-        fn key_text(id: &Self::Id) -> ::std::string::String {
-            crate::toolkit::model::key_text(&[&id.0, &id.1])
+        fn key_text(__id: &Self::Id) -> ::std::string::String {
+            crate::toolkit::model::key_text(&[&__id.0, &__id.1])
         }
         fn initial_version() -> Self::Version {
             <Rev as crate::toolkit::version::SequentialVersion>::starting_at(0)
@@ -70,7 +76,17 @@ const _: () = {
     where
         T: Clone,
         T: ::core::marker::Send + ::core::marker::Sync + 'static,
-    {}
+    {
+        const TOMBSTONES: ::core::primitive::bool = true;
+        fn number(__version: &Self::Version) -> ::core::primitive::i64 {
+            <Rev as crate::toolkit::version::SequentialVersion>::number(__version)
+        }
+        fn numbered(
+            __number: ::core::primitive::i64,
+        ) -> ::core::option::Option<Self::Version> {
+            <Rev as crate::toolkit::version::SequentialVersion>::from_number(__number)
+        }
+    }
     #[automatically_derived]
     impl<'a, T, const N: usize> crate::toolkit::model::PlainOwner for Order<'a, T, N>
     where
@@ -96,6 +112,7 @@ const _: () = {
         Text: ::core::marker::Send + 'static,
         Url: ::core::clone::Clone + ::core::convert::Into<Text>,
         Address: crate::toolkit::model::Columns<__DB>,
+        Rev: crate::toolkit::model::Field<schema::orders::revision, __DB>,
     {
         fn columns<'__b>(
             &'__b self,
@@ -106,10 +123,10 @@ const _: () = {
             __walk.column(schema::orders::r#type, &self.r#type)?;
             __walk.column(schema::orders::order, &self.position)?;
             __walk.column(schema::orders::checksum, &self.checksum)?;
-            if __walk.inserts() {
+            if crate::toolkit::model::Walk::inserts(__walk) {
                 __walk.column(schema::orders::made_by, &self.made_by)?;
             }
-            if !__walk.inserts() {
+            if !crate::toolkit::model::Walk::inserts(__walk) {
                 __walk.column(schema::orders::shipped, &self.shipped)?;
             }
             let __converted = __walk.convert::<Text, _>(&self.url)?;

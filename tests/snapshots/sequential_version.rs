@@ -18,9 +18,24 @@ const _: () = {
     }
     #[automatically_derived]
     impl ::versioned_core::version::SequentialVersion for Rev {
-        fn starting_at(first: ::core::primitive::i16) -> Self {
+        fn starting_at(__first: ::core::primitive::i16) -> Self {
             Self(
-                <i64 as ::versioned_core::version::SequentialVersion>::starting_at(first),
+                <i64 as ::versioned_core::version::SequentialVersion>::starting_at(
+                    __first,
+                ),
+            )
+        }
+        fn number(&self) -> ::core::primitive::i64 {
+            <i64 as ::versioned_core::version::SequentialVersion>::number(&self.0)
+        }
+        fn from_number(
+            __number: ::core::primitive::i64,
+        ) -> ::core::option::Option<Self> {
+            ::core::option::Option::map(
+                <i64 as ::versioned_core::version::SequentialVersion>::from_number(
+                    __number,
+                ),
+                Self,
             )
         }
     }

@@ -23,6 +23,10 @@ mod errors;
 mod expand;
 #[path = "../../versioned-derive/src/model.rs"]
 mod model;
+#[path = "../../versioned-derive/src/read.rs"]
+mod read;
+#[path = "../../versioned-derive/src/source.rs"]
+mod source;
 
 use std::path::Path;
 use std::{env, fs};
@@ -44,8 +48,12 @@ fn parse(tokens: TokenStream) -> File {
 /// Compares an expansion with `tests/snapshots/<name>.rs`.
 fn snapshot(name: &str, input: &TokenStream, expansion: &File) {
     let input = prettyplease::unparse(&parse(input.clone()));
-    let commented: String = input.lines().map(|line| format!("// {line}\n")).collect();
-    let text = format!("{commented}\n{}", prettyplease::unparse(expansion));
+    let commented: Vec<_> = input.lines().map(|line| format!("// {line}")).collect();
+    let text = format!(
+        "{}\n\n{}",
+        commented.join("\n"),
+        prettyplease::unparse(expansion)
+    );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("snapshots/{name}.rs"));
     if env::var_os("UPDATE_SNAPSHOTS").is_some() {
         fs::write(&path, text).expect("the snapshot is written");
@@ -75,7 +83,7 @@ fn plain_owner() -> TokenStream {
 fn full_owner() -> TokenStream {
     quote! {
         #[diesel(table_name = schema::orders, primary_key(shop, number), check_for_backend(Pg, Sqlite))]
-        #[versioned(owner, entity = "purchase orders", initial = 0, crate = crate::toolkit)]
+        #[versioned(owner, entity = "purchase orders", initial = 0, tombstones, crate = crate::toolkit)]
         struct Order<'a, T, const N: usize>
         where
             T: Clone,
@@ -97,7 +105,7 @@ fn full_owner() -> TokenStream {
             url: Url,
             #[diesel(embed)]
             address: Address,
-            #[diesel(select_expression = orders::price * 2)]
+            #[diesel(select_expression = orders::price * 2_i64)]
             double: i64,
             #[versioned(version)]
             revision: Rev,

@@ -6,7 +6,9 @@ use syn::{Error, Ident, Type};
 use crate::attr::{Mode, StructAttrs};
 use crate::choice::{Gap, Guard, Policy};
 use crate::errors::Errors;
-use crate::model::{Marked, Source, Written};
+use crate::model::Written;
+use crate::read::Marked;
+use crate::source::Source;
 
 /// A key that a mode has no use for would be ignored, and its reader misled.
 ///

@@ -7,6 +7,8 @@ mod diesel;
 mod errors;
 mod expand;
 mod model;
+mod read;
+mod source;
 
 use proc_macro::TokenStream;
 

@@ -19,7 +19,7 @@ struct Together {
     version: i64,
 }
 
-#[derive(Versioned)]
+#[derive(serde::Serialize, serde::Deserialize, Versioned)]
 #[versioned(entity = "tickets")]
 #[diesel(primary_key(number))]
 #[versioned(gap = "park")]

@@ -13,7 +13,7 @@ diesel::table! {
     }
 }
 
-#[derive(Queryable, Selectable, Versioned)]
+#[derive(Debug, Queryable, Selectable, Versioned)]
 #[diesel(table_name = tickets, primary_key(shop, nr))]
 #[diesel(primary_key(shop, number))]
 #[versioned(owner)]

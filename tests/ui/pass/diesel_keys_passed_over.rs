@@ -19,6 +19,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    archive {
+        id -> BigInt,
+        version -> BigInt,
+    }
+}
+
 diesel::joinable!(tickets -> owners (owner_id));
 diesel::allow_tables_to_appear_in_same_query!(owners, tickets);
 
@@ -51,10 +58,26 @@ struct Computed {
     version: i64,
 }
 
+// Diesel's `Insertable` takes several tables. The model is of the first.
+#[derive(Insertable, Versioned)]
+#[diesel(table_name = tickets)]
+#[diesel(table_name = archive)]
+#[versioned(owner)]
+struct Archived {
+    id: i64,
+    version: i64,
+}
+
 fn main() {
+    assert_eq!(<Archived as versioned_core::Versioned>::TABLE, "tickets");
+    let archived = Archived { id: 7, version: 3 };
+    assert_eq!((archived.id, archived.version), (7, 3));
     let ticket = Ticket { id: 7, owner_id: 1, title: None, version: 3 };
     assert_eq!(*Identifiable::id(&ticket), 7);
     assert_eq!(versioned_core::Versioned::version(&ticket), 3);
-    let _ = |holder: Holder| (holder.id, Ticket::belonging_to(&holder).count());
+    let _ = |holder: Holder| {
+        let _ = Ticket::belonging_to(&holder).count();
+        holder.id
+    };
     let _ = |computed: Computed| (computed.id, computed.is_mine, computed.version);
 }

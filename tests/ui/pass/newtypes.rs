@@ -61,7 +61,7 @@ impl FromSql<BigInt, Sqlite> for TicketId {
     }
 }
 
-#[derive(Queryable, Selectable, Versioned)]
+#[derive(Debug, Queryable, Selectable, Versioned)]
 #[diesel(table_name = tickets)]
 #[versioned(owner, initial = 0)]
 struct Ticket {

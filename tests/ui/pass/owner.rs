@@ -13,7 +13,7 @@ diesel::table! {
 }
 
 // Without `table_name`: Diesel infers `tickets`, and so does the derive.
-#[derive(Queryable, Selectable, Versioned)]
+#[derive(Debug, Queryable, Selectable, Versioned)]
 #[versioned(owner)]
 struct Ticket {
     id: i64,
@@ -35,7 +35,7 @@ fn main() -> versioned_core::Result<()> {
     assert_eq!(Ticket::find(&7, conn)?.title, "opera");
 
     let error = stale.save(conn).unwrap_err();
-    assert_eq!(error.conflict().unwrap().table(), "tickets");
+    assert_eq!(error.conflict().unwrap().table(), Some("tickets"));
     assert_eq!(error.conflict().unwrap().id(), Some("7"));
     assert_eq!(<Ticket as versioned_core::Versioned>::ENTITY, "tickets");
     Ok(())

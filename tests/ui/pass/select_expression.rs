@@ -18,7 +18,7 @@ diesel::table! {
 struct Ticket {
     id: i64,
     price: i64,
-    #[diesel(select_expression = tickets::price * 2)]
+    #[diesel(select_expression = tickets::price * 2_i64)]
     double: i64,
     version: i64,
 }

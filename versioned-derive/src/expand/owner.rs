@@ -15,7 +15,12 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, deletions: Deletions
     let Model { root, input, .. } = model;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
-    let clause = generics::clause(&input.generics, &generics::of_record(model, record));
+    let mut bounds = generics::of_record(model, record);
+    let version = record.version.ty;
+    if deletions == Deletions::Remembered && generics::mentions(version, &input.generics) {
+        bounds.push(quote!(#version: #root::version::SequentialVersion));
+    }
+    let clause = generics::clause(&input.generics, &bounds);
     let tombstones = match deletions {
         Deletions::Forgotten => TokenStream::new(),
         Deletions::Remembered => tombstones(root, record),

@@ -1,0 +1,23 @@
+//! Diesel reports it, and so does the derive, in the same words: rustc shows it once.
+
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = "tickets")]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn main() {}

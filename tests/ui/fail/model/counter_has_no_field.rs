@@ -1,0 +1,11 @@
+use versioned_core::SequentialVersion;
+
+#[derive(Debug, Clone, PartialEq, SequentialVersion)]
+struct Rev;
+
+// Nothing is said about this: the mistake is above.
+fn check(rev: &Rev) {
+    let _ = versioned_core::version::Version::token(rev);
+}
+
+fn main() {}

@@ -1,0 +1,36 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tickets)]
+struct Inner {
+    version: i64,
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    #[versioned(version)]
+    #[diesel(embed)]
+    counter: Inner,
+}
+
+// Nothing is said about this: the mistake is above.
+fn save(ticket: &mut Ticket, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+    ticket.title.push('!');
+    ticket.save(conn)?;
+    ticket.reload(conn)
+}
+
+fn main() {}

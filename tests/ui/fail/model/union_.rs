@@ -1,0 +1,19 @@
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+union Ticket {
+    id: i64,
+    version: i64,
+}
+
+fn main() {}

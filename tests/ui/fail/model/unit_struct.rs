@@ -1,0 +1,16 @@
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use versioned_core::prelude::*;
+
+#[version_field]
+fn ticket() {}
+
+fn main() {}

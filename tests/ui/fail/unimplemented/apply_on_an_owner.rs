@@ -1,0 +1,25 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn find(event: &versioned_core::Event<Ticket>, conn: &mut SqliteConnection) {
+    let _ = Ticket::apply(event, conn);
+}
+
+fn main() {}

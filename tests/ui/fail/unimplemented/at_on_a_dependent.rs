@@ -1,0 +1,25 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(dependent)]
+struct TicketCopy {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn at(conn: &mut SqliteConnection) -> versioned_core::Result<i64> {
+    TicketCopy::at(7, 1).delete(conn)
+}
+
+fn main() {}

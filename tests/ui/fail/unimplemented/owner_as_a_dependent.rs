@@ -1,0 +1,28 @@
+use diesel::prelude::*;
+use versioned_core::model::DependentModel;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn is_dependent<M: DependentModel>() {}
+
+fn check() {
+    is_dependent::<Ticket>();
+}
+
+fn main() {}

@@ -1,0 +1,25 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tickets)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn save(ticket: &mut Ticket, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+    ticket.save(conn)?;
+    Ok(())
+}
+
+fn main() {}

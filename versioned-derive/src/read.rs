@@ -1,0 +1,260 @@
+//! From the fields to the model: which of them are key and version, and what the walk shows.
+
+use proc_macro2::Span;
+use quote::format_ident;
+use syn::ext::IdentExt as _;
+use syn::{DeriveInput, Ident, Member, Path};
+
+use crate::attr::{self, Mode};
+use crate::check;
+use crate::choice::{Gap, Guard, Policy};
+use crate::diesel;
+use crate::errors::Errors;
+use crate::model::{
+    Broken, Count, Deletions, Delivery, Model, Record, Role, Root, Step, table_name,
+};
+use crate::source::{Source, sources};
+
+/// The fields of a record that are more than a column.
+#[derive(Default)]
+pub(crate) struct Marked<'s, 'a> {
+    pub(crate) key: Vec<&'s Source<'a>>,
+    pub(crate) version: Option<&'s Source<'a>>,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn read(input: &'a DeriveInput) -> Result<Self, Broken> {
+        let mut errors = Errors::default();
+        let attrs = attr::StructAttrs::read(&input.attrs, &mut errors);
+        if attrs.mode.is_none() && errors.none() {
+            errors.at(
+                &input.ident,
+                "missing mode, add `#[versioned(owner)]` or `#[versioned(dependent)]`\n\
+                 (`#[versioned(embedded)]` to a struct that a model embeds)",
+            );
+        }
+        let root = Root::new(attrs.root.as_ref().map(|root| root.value.clone()));
+        let made = Self::build(input, root.clone(), &attrs, &mut errors);
+        errors.finish(made).map_err(|error| Broken {
+            error,
+            root,
+            mode: attrs.likely_mode(),
+        })
+    }
+
+    fn build(
+        input: &'a DeriveInput,
+        root: Root,
+        attrs: &attr::StructAttrs,
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        let diesel = diesel::StructAttrs::read(&input.attrs, errors);
+        let sources = sources(input, errors)?;
+        check::keys_fit_the_mode(attrs, &sources, errors);
+        check::columns_are_written_once(&sources, errors);
+
+        let table = diesel
+            .table_name
+            .unwrap_or_else(|| infer_table(&input.ident));
+        let mut marked = Marked::default();
+        let role = match attrs.mode.as_ref()?.value {
+            Mode::Embedded => Role::Embedded,
+            mode @ (Mode::Owner | Mode::Dependent) => {
+                marked.key = find_key(input, diesel.primary_key.as_deref(), &sources, errors);
+                marked.version = find_version(input, &sources, errors);
+                check::record(mode, attrs, &sources, &marked, errors);
+                let record = record(&table, attrs, &marked)?;
+                match mode {
+                    Mode::Dependent => Role::Dependent(record, delivery(attrs)),
+                    Mode::Owner | Mode::Embedded => Role::Owner(record, deletions(attrs)),
+                }
+            }
+        };
+        Some(Self {
+            input,
+            root,
+            table,
+            backends: diesel.check_for_backend,
+            walk: sources
+                .iter()
+                .filter_map(|field| step(field, &marked))
+                .collect(),
+            role,
+        })
+    }
+}
+
+/// The table that Diesel infers: `struct TicketCopy` is a row of `ticket_copys`.
+fn infer_table(ident: &Ident) -> Path {
+    let mut name = String::new();
+    for character in ident.unraw().to_string().chars() {
+        if character.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(character.to_lowercase());
+    }
+    format_ident!("{name}s", span = ident.span()).into()
+}
+
+/// The fields of the primary key's columns, in the order of `primary_key(..)`.
+fn find_key<'s, 'a>(
+    input: &DeriveInput,
+    named: Option<&[Ident]>,
+    sources: &'s [Source<'a>],
+    errors: &mut Errors,
+) -> Vec<&'s Source<'a>> {
+    let find = |column: &str| sources.iter().find(|field| field.is_of(column));
+    // Otherwise the missing field may be one that was complained about already.
+    let all_known = sources
+        .iter()
+        .all(|field| field.column.is_some() || !field.has_column());
+    let Some(named) = named else {
+        let id = find("id");
+        if id.is_none() && all_known {
+            errors.at(
+                &input.ident,
+                "missing key, add a field `id` or name the key's columns: `#[diesel(primary_key(..))]`",
+            );
+        }
+        return id.into_iter().collect();
+    };
+    let mut key: Vec<&Source<'_>> = Vec::new();
+    for column in named {
+        match find(&column.unraw().to_string()) {
+            Some(field) if key.iter().any(|part| part.member == field.member) => {
+                errors.at(
+                    column,
+                    format!("duplicate key column `{column}`, remove one of them"),
+                );
+            }
+            Some(field) => key.push(field),
+            None if all_known => errors.at(
+                column,
+                format!(
+                    "no field has the column `{column}`: add one, or remove it from `primary_key`"
+                ),
+            ),
+            None => {}
+        }
+    }
+    if let Some(seventh) = named.get(6) {
+        errors.at(seventh, "expected at most six key columns");
+    }
+    key
+}
+
+/// The field with `#[versioned(version)]`, or else the one named `version`.
+fn find_version<'s, 'a>(
+    input: &DeriveInput,
+    sources: &'s [Source<'a>],
+    errors: &mut Errors,
+) -> Option<&'s Source<'a>> {
+    let mut marked = sources
+        .iter()
+        .filter(|field| field.versioned.version.is_some());
+    if let Some(version) = marked.next() {
+        for other in marked.filter_map(|field| field.versioned.version.as_ref()) {
+            errors.at(&other.key, "a second version field, remove one of them");
+        }
+        return Some(version);
+    }
+    let named = sources.iter().find(|field| match &field.member {
+        Member::Named(name) => name == "version",
+        Member::Unnamed(_) => field.is_of("version"),
+    });
+    // Otherwise the missing field may be one that was complained about already.
+    let all_known = sources
+        .iter()
+        .all(|field| !field.versioned.broken && (field.column.is_some() || !field.has_column()));
+    if named.is_none() && all_known {
+        match input.attrs.iter().find(|attr| is_version_field(attr)) {
+            Some(attr) => errors.at(
+                attr,
+                "too late here, put `#[version_field]` above the derives",
+            ),
+            None => errors.at(
+                &input.ident,
+                "missing version, add a field `version: i64` or mark one: `#[versioned(version)]`",
+            ),
+        }
+    }
+    named
+}
+
+fn is_version_field(attr: &syn::Attribute) -> bool {
+    attr.path()
+        .segments
+        .last()
+        .is_some_and(|last| last.ident == "version_field")
+}
+
+fn record<'a>(
+    table: &Path,
+    attrs: &attr::StructAttrs,
+    marked: &Marked<'_, 'a>,
+) -> Option<Record<'a>> {
+    let version = marked.version?;
+    let columns = marked.key.iter().map(|field| field.column.clone());
+    Some(Record {
+        entity: match &attrs.entity {
+            Some(entity) => entity.value.clone(),
+            None => table_name(table),
+        },
+        key: columns.collect::<Option<_>>()?,
+        version: version.column.clone()?,
+        count: match (&attrs.initial, &version.versioned.precision) {
+            (Some(initial), _) => Count::From(initial.value),
+            (None, Some(precision)) => Count::Ticks(precision.value),
+            (None, None) => Count::AsTheTypeDoes,
+        },
+    })
+}
+
+fn deletions(attrs: &attr::StructAttrs) -> Deletions {
+    match attrs.tombstones {
+        Some(_) => Deletions::Remembered,
+        None => Deletions::Forgotten,
+    }
+}
+
+fn delivery(attrs: &attr::StructAttrs) -> Delivery {
+    Delivery {
+        policy: attrs
+            .policy
+            .as_ref()
+            .map_or(Policy::Sequential, |policy| policy.value),
+        guard: attrs
+            .guard
+            .as_ref()
+            .map_or(Guard::Position, |guard| guard.value),
+        gap: attrs.gap.as_ref().map_or(Gap::Nack, |gap| gap.value),
+        gap_span: attrs
+            .gap
+            .as_ref()
+            .map_or_else(Span::call_site, |gap| gap.key.span()),
+    }
+}
+
+/// What the walk shows of a field.
+fn step<'a>(field: &Source<'a>, marked: &Marked<'_, 'a>) -> Option<Step<'a>> {
+    let is_field = |other: &&Source<'_>| other.member == field.member;
+    if marked.version.is_some_and(|version| is_field(&version)) {
+        return None;
+    }
+    if marked.key.iter().any(is_field) {
+        return field.column.clone().map(Step::Key);
+    }
+    let written = field.written()?;
+    if field.diesel.embed.is_some() {
+        return Some(Step::Embedded(
+            field.member.clone(),
+            &field.node.ty,
+            written,
+        ));
+    }
+    let column = field.column.clone()?;
+    Some(match &field.diesel.serialize_as {
+        Some(other) => Step::Converted(column, other.clone(), written),
+        None => Step::Plain(column, written),
+    })
+}

@@ -1,0 +1,118 @@
+//! The fields as they were written, each with what its attributes say.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::{Data, DeriveInput, Fields, Index, Member};
+
+use crate::attr;
+use crate::diesel;
+use crate::errors::Errors;
+use crate::model::{Column, Written};
+
+/// A field as it was written.
+pub(crate) struct Source<'a> {
+    pub(crate) node: &'a syn::Field,
+    pub(crate) member: Member,
+    pub(crate) versioned: attr::FieldAttrs,
+    pub(crate) diesel: diesel::FieldAttrs,
+    /// None where there is no column of its own, or where that is an error which was reported.
+    pub(crate) column: Option<Column<'a>>,
+}
+
+impl Source<'_> {
+    /// Where an error about the field as a whole is shown.
+    pub(crate) fn place(&self) -> TokenStream {
+        match &self.node.ident {
+            Some(name) => name.to_token_stream(),
+            None => self.node.ty.to_token_stream(),
+        }
+    }
+
+    /// Whether this is the field of this column.
+    pub(crate) fn is_of(&self, column: &str) -> bool {
+        self.column
+            .as_ref()
+            .is_some_and(|own| own.name.unraw() == column)
+    }
+
+    /// Whether it must have a column of its own.
+    pub(crate) fn has_column(&self) -> bool {
+        self.diesel.embed.is_none() && self.diesel.select_expression.is_none()
+    }
+
+    /// The statements that write it, if it is neither key nor version.
+    pub(crate) fn written(&self) -> Option<Written> {
+        if self.diesel.select_expression.is_some() {
+            return None;
+        }
+        match (self.diesel.skip_insertion, self.diesel.skip_update) {
+            (false, false) => Some(Written::Always),
+            (false, true) => Some(Written::ByInsert),
+            (true, false) => Some(Written::ByUpdate),
+            (true, true) => None,
+        }
+    }
+}
+
+/// The fields of a struct; an error for anything else.
+pub(crate) fn sources<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<Source<'a>>> {
+    const EXPECTED: &str = "expected a struct with fields: its fields are the columns of a row";
+
+    let data = match &input.data {
+        Data::Struct(data) => data,
+        Data::Enum(data) => {
+            errors.at(data.enum_token, EXPECTED);
+            return None;
+        }
+        Data::Union(data) => {
+            errors.at(data.union_token, EXPECTED);
+            return None;
+        }
+    };
+    if matches!(data.fields, Fields::Unit) {
+        errors.at(&input.ident, EXPECTED);
+        return None;
+    }
+    let fields = (0..)
+        .zip(&data.fields)
+        .map(|(index, node)| source(index, node, errors));
+    Some(fields.collect())
+}
+
+fn source<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Source<'a> {
+    let versioned = attr::FieldAttrs::read(&node.attrs, errors);
+    let diesel = diesel::FieldAttrs::read(&node.attrs, errors);
+    let member = node.ident.clone().map_or_else(
+        || {
+            let span = Span::mixed_site();
+            Member::Unnamed(Index { index, span })
+        },
+        Member::Named,
+    );
+    let name = match (&diesel.column_name, &node.ident) {
+        (Some(name), _) => name.ident(),
+        (None, Some(field)) => diesel::ColumnName::from(field).ident(),
+        (None, None) => Err(syn::Error::new_spanned(
+            &node.ty,
+            "all fields of tuple structs must be annotated with `#[diesel(column_name)]`",
+        )),
+    };
+    let name = if diesel.embed.is_none() && diesel.select_expression.is_none() {
+        errors.ok(name)
+    } else {
+        name.ok()
+    };
+    let column = name.map(|name| Column {
+        member: member.clone(),
+        ty: &node.ty,
+        name,
+    });
+    Source {
+        node,
+        member,
+        versioned,
+        diesel,
+        column,
+    }
+}
