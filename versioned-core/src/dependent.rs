@@ -8,7 +8,8 @@ use crate::model::DependentModel;
 /// A model in dependent mode whose columns and rows fit the backend `DB`: the one bound that generic code needs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a replica that can be stored on `{DB}`",
-    note = "a replica is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`, `Queryable` and `Selectable`"
+    note = "a replica is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`, `Queryable` and `Selectable`",
+    note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not"
 )]
 pub trait Dependent<DB: Backend>: DependentModel + Stored<DB> {}
 

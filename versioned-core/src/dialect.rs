@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 
 use diesel::backend::Backend;
-use diesel::connection::{Connection, LoadConnection};
+use diesel::connection::Connection;
 use diesel::deserialize::FromSql;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -12,7 +12,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
-use crate::rows::{all, first};
+use crate::executor::Executor;
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,24 +67,33 @@ pub trait Flavor<DB: Backend> {
 
     /// Runs a statement that returns one number, of at most one row.
     #[doc(hidden)]
-    fn fetch_number<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<i64>>
+    fn number<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId;
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns one text, of at most one row.
     #[doc(hidden)]
-    fn fetch_text<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<String>>
+    fn text<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<String>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId;
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns texts with a number each.
     #[doc(hidden)]
-    fn fetch_pairs<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<(String, i64)>>
+    fn pairs<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId;
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
 }
 
 /// The bodies that are the same for each backend, but not in generic code.
@@ -101,28 +110,37 @@ macro_rules! binds_and_rows {
             out.push_bind_param::<BigInt, i64>(number)
         }
 
-        fn fetch_number<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<i64>>
+        fn number<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
         where
-            C: LoadConnection<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId,
+            X: Executor<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
         {
-            first::<i64, BigInt, _, _>(statement, conn)
+            x.first::<i64, BigInt, _>(statement)
         }
 
-        fn fetch_text<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<String>>
+        fn text<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<String>>> + Send
         where
-            C: LoadConnection<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId,
+            X: Executor<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
         {
-            first::<String, Text, _, _>(statement, conn)
+            x.first::<String, Text, _>(statement)
         }
 
-        fn fetch_pairs<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<(String, i64)>>
+        fn pairs<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
         where
-            C: LoadConnection<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId,
+            X: Executor<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
         {
-            all::<(String, i64), (Text, BigInt), _, _>(statement, conn)
+            x.all::<(String, i64), (Text, BigInt), _>(statement)
         }
     };
 }

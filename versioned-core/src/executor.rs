@@ -3,74 +3,45 @@
 use std::time::Duration;
 
 use diesel::backend::Backend;
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::dialect::Dialect;
-use crate::fetch::Fetch;
+use crate::dialect::{Dialect, Flavor};
 
 /// Runs statements. Operations are written over it once; each front implements it for its connections.
 ///
 /// No lifetime stands on the methods' generics: with one, a caller could not prove the futures `Send`.
-pub(crate) trait Executor: Send {
+pub trait Executor: Send {
+    /// The backend of the connection.
     type Backend: Backend;
 
     /// The dialect; asks the connection under `MultiConnection`, and sends nothing.
-    fn dialect<M>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
+    fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
     where
-        M: Fetch<Self::Backend>;
+        F: Flavor<Self::Backend> + ?Sized;
 
     /// Runs a statement and counts the rows that it touched.
     fn execute<S>(&mut self, statement: S) -> impl Future<Output = QueryResult<usize>> + Send
     where
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
-    /// Runs a statement that returns at most one row of `M`.
-    fn row<M, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send;
-
-    /// Runs a statement that returns rows of `M`.
-    fn rows<M, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send;
-
-    /// Runs a statement that returns the version of at most one row of `M`.
-    fn version<M, S>(
+    /// Runs a statement to its end and reads its first row, of the SQL type `ST`.
+    fn first<T, ST, S>(
         &mut self,
         statement: S,
-    ) -> impl Future<Output = QueryResult<Option<M::Version>>> + Send
+    ) -> impl Future<Output = QueryResult<Option<T>>> + Send
     where
-        M: Fetch<Self::Backend>,
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
-    /// Runs a statement that returns one number, of at most one row.
-    fn number<M, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
+    /// Runs a statement and reads its rows, of the SQL type `ST`.
+    fn all<T, ST, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<T>>> + Send
     where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send;
-
-    /// Runs a statement that returns one text, of at most one row.
-    fn text<M, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Option<String>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send;
-
-    /// Runs a statement that returns texts with a number each.
-    fn pairs<M, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
-    where
-        M: Fetch<Self::Backend>,
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
     /// Opens a transaction, a savepoint inside of one.

@@ -3,7 +3,6 @@
 use std::any::TypeId;
 
 use diesel::backend::Backend;
-use diesel::connection::LoadConnection;
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::SqlTypeOf;
 use diesel::expression::{QueryMetadata, Selectable};
@@ -13,8 +12,8 @@ use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
 use crate::dialect::Flavor;
+use crate::executor::Executor;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
-use crate::rows::{all, first};
 
 /// A model that can be read from `DB`: implemented for every versioned model that is `Queryable` and `Selectable`.
 ///
@@ -51,25 +50,29 @@ pub trait Fetch<DB: Backend>: Versioned {
         walk: &mut Walk<'_, 'b, DB>,
     ) -> QueryResult<()>;
 
-    /// Runs a statement that returns rows of this model.
-    fn fetch_row<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<Self>>
+    /// Runs a statement that returns rows of this model, for at most one of them.
+    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<Self>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId;
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns rows of this model.
-    fn fetch_rows<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<Self>>
+    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId;
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns the version of a row.
-    fn fetch_version<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<Self::Version>>
+    /// Runs a statement that returns the version of at most one row.
+    fn row_version<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<Self::Version>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId;
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, DB> Fetch<DB> for M
 where
     DB: Backend
@@ -111,28 +114,31 @@ where
         walk.version(M::VersionColumn::default(), version)
     }
 
-    fn fetch_row<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<Self>>
+    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<Self>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId,
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send,
     {
-        first::<Self, SqlTypeOf<M::SelectExpression>, _, _>(statement, conn)
+        x.first::<Self, SqlTypeOf<M::SelectExpression>, _>(statement)
     }
 
-    fn fetch_rows<C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<Self>>
+    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId,
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send,
     {
-        all::<Self, SqlTypeOf<M::SelectExpression>, _, _>(statement, conn)
+        x.all::<Self, SqlTypeOf<M::SelectExpression>, _>(statement)
     }
 
-    fn fetch_version<C, S>(statement: S, conn: &mut C) -> QueryResult<Option<Self::Version>>
+    fn row_version<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<Self::Version>>> + Send
     where
-        C: LoadConnection<Backend = DB>,
-        S: QueryFragment<DB> + QueryId,
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send,
     {
-        first::<Self::Version, SqlTypeOf<M::VersionColumn>, _, _>(statement, conn)
+        x.first::<Self::Version, SqlTypeOf<M::VersionColumn>, _>(statement)
     }
 }
 

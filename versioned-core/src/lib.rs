@@ -112,7 +112,6 @@ mod outcome;
 mod owner;
 pub mod positions;
 mod retry;
-mod rows;
 mod statement;
 mod transaction;
 pub mod version;

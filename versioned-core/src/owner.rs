@@ -29,7 +29,8 @@ use crate::model::OwnerModel;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an owner that can be stored on `{DB}`",
-    note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`, `Queryable` and `Selectable`"
+    note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`, `Queryable` and `Selectable`",
+    note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not"
 )]
 pub trait Owner<DB: Backend>: OwnerModel + Stored<DB> {}
 

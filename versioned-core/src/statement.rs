@@ -14,6 +14,7 @@ mod pair;
 mod position;
 mod replica;
 mod revise;
+mod rows;
 mod save;
 mod select;
 mod touch;
@@ -39,6 +40,7 @@ pub(crate) use self::position::{
 pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;
 pub(crate) use self::revise::Revise;
+pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
 pub(crate) use self::touch::Touch;

@@ -4,12 +4,14 @@ use std::future::ready;
 use std::time::Duration;
 
 use diesel::connection::{LoadConnection, TransactionManager};
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 
 use crate::dialect::{self, Dialect, Flavor};
 use crate::executor::Executor;
-use crate::fetch::Fetch;
+use crate::statement::Rows;
 
 /// A Diesel connection as an [`Executor`].
 pub(crate) struct Blocking<'c, C>(pub(crate) &'c mut C);
@@ -17,13 +19,13 @@ pub(crate) struct Blocking<'c, C>(pub(crate) &'c mut C);
 impl<C: LoadConnection> Executor for Blocking<'_, C> {
     type Backend = C::Backend;
 
-    fn dialect<M>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
+    fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
     where
-        M: Fetch<Self::Backend>,
+        F: Flavor<Self::Backend> + ?Sized,
     {
-        ready(match M::On::KNOWN {
+        ready(match F::KNOWN {
             Some(dialect) => Ok(dialect),
-            None => dialect::ask::<C, M::On>(self.0),
+            None => dialect::ask::<C, F>(self.0),
         })
     }
 
@@ -34,64 +36,25 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
         ready(self.0.execute_returning_count(&statement))
     }
 
-    fn row<M, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send,
-    {
-        ready(M::fetch_row(statement, self.0))
-    }
-
-    fn rows<M, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send,
-    {
-        ready(M::fetch_rows(statement, self.0))
-    }
-
-    fn version<M, S>(
+    fn first<T, ST, S>(
         &mut self,
         statement: S,
-    ) -> impl Future<Output = QueryResult<Option<M::Version>>> + Send
+    ) -> impl Future<Output = QueryResult<Option<T>>> + Send
     where
-        M: Fetch<Self::Backend>,
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        ready(M::fetch_version(statement, self.0))
+        ready(first(statement, self.0))
     }
 
-    fn number<M, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
+    fn all<T, ST, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<T>>> + Send
     where
-        M: Fetch<Self::Backend>,
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        ready(M::On::fetch_number(statement, self.0))
-    }
-
-    fn text<M, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Option<String>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send,
-    {
-        ready(M::On::fetch_text(statement, self.0))
-    }
-
-    fn pairs<M, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
-    where
-        M: Fetch<Self::Backend>,
-        S: QueryFragment<Self::Backend> + QueryId + Send,
-    {
-        ready(M::On::fetch_pairs(statement, self.0))
+        ready(all(statement, self.0))
     }
 
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
@@ -117,4 +80,34 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
         }
         ready(())
     }
+}
+
+/// Reads the first row, and runs the statement to its end: an error may come with the last step.
+fn first<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Option<T>>
+where
+    C: LoadConnection,
+    C::Backend: QueryMetadata<ST>,
+    T: FromSqlRow<ST, C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId,
+{
+    let mut first = None;
+    for row in conn.load(Rows::<S, ST>::new(statement))? {
+        let row = row?;
+        if first.is_none() {
+            first = Some(T::build_from_row(&row).map_err(Error::DeserializationError)?);
+        }
+    }
+    Ok(first)
+}
+
+fn all<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<T>>
+where
+    C: LoadConnection,
+    C::Backend: QueryMetadata<ST>,
+    T: FromSqlRow<ST, C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId,
+{
+    conn.load(Rows::<S, ST>::new(statement))?
+        .map(|row| T::build_from_row(&row?).map_err(Error::DeserializationError))
+        .collect()
 }

@@ -39,6 +39,7 @@ pub trait Field<C, DB: Backend> {
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, C, DB> Field<C, DB> for T
 where
     C: Expression,

@@ -49,6 +49,7 @@ pub trait Key<C, DB: Backend> {
     fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, C, DB> Key<(C,), DB> for A
 where
     A: Field<C, DB>,
@@ -67,6 +68,7 @@ macro_rules! composite_keys {
             const NAMES: &'static [&'static str] = &[$($column::NAME),+];
         }
 
+        #[diagnostic::do_not_recommend]
         impl<DB, $($part, $column),+> Key<($($column,)+), DB> for ($($part,)+)
         where
             DB: Backend,

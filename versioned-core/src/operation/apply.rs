@@ -9,6 +9,7 @@ use super::row::replace_row;
 use super::settle::settle;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
+use crate::dialect::Flavor as _;
 use crate::error::{ConflictKind, Error, Result};
 use crate::event::Event;
 use crate::executor::Executor;
@@ -75,7 +76,7 @@ where
     M: Dependent<X::Backend>,
     F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
 {
-    let dialect = x.dialect::<M>().await?;
+    let dialect = x.dialect::<M::On>().await?;
     if M::GUARD == Guard::Row {
         let outcome = replace_row(incoming, dialect, x).await?;
         if outcome == Outcome::Applied {
@@ -160,7 +161,7 @@ where
     M: Dependent<X::Backend>,
 {
     let position = incoming.position();
-    let parked = x.number::<M, _>(on::<IsParked, M, X>(position)).await;
+    let parked = M::On::number(x, on::<IsParked, M, X>(position)).await;
     if parked.map_err(|error| incoming.failed(error))?.is_none() {
         let event = M::park(incoming.event).map_err(Error::other)?;
         let position = Position {
@@ -190,7 +191,7 @@ where
         let dropped = run::<Drop, M, X>(position, x).await;
         dropped.map_err(|error| applied.failed(error))?;
         position.version += 1;
-        let found = x.text::<M, _>(on::<Unpark, M, X>(position)).await;
+        let found = M::On::text(x, on::<Unpark, M, X>(position)).await;
         let Some(text) = found.map_err(|error| applied.failed(error))? else {
             return Ok(());
         };

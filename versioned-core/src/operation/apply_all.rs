@@ -7,6 +7,7 @@ use super::incoming::{Incoming, Write};
 use super::settle::settle;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
+use crate::dialect::Flavor as _;
 use crate::error::Result;
 use crate::event::Event;
 use crate::executor::Executor;
@@ -58,7 +59,7 @@ where
     let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(incoming.len());
     let together = M::POLICY == Policy::Latest
         && M::GUARD == Guard::Position
-        && x.dialect::<M>().await? != Dialect::Mysql;
+        && x.dialect::<M::On>().await? != Dialect::Mysql;
     if together {
         // Of each record only the newest event counts: it has the whole record.
         let newest: Vec<&Placed<'_, M>> = incoming
@@ -108,8 +109,7 @@ where
         .map(|(_, incoming)| incoming.position())
         .collect();
     let moved = OnPositions::<UpsertAll, <M as Fetch<X::Backend>>::On>::new(&positions);
-    let moved: HashMap<String, i64> = x
-        .pairs::<M, _>(moved)
+    let moved: HashMap<String, i64> = M::On::pairs(x, moved)
         .await
         .map_err(failed)?
         .into_iter()
@@ -149,7 +149,7 @@ where
     let mut found = HashMap::new();
     if !behind.is_empty() {
         let look = OnPositions::<LookAll, <M as Fetch<X::Backend>>::On>::new(&behind);
-        found.extend(x.pairs::<M, _>(look).await.map_err(failed)?);
+        found.extend(M::On::pairs(x, look).await.map_err(failed)?);
     }
     for (place, incoming) in chunk {
         let key = incoming.event.key.as_str();

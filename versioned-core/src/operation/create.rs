@@ -14,9 +14,9 @@ where
     N: NewRow<M, X::Backend>,
 {
     let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()));
-    let dialect = x.dialect::<M>().await?;
+    let dialect = x.dialect::<M::On>().await?;
     if dialect.returns_rows(M::in_schema()) {
-        let row = x.row(Returning::<_, M, X::Backend>::new(insert)).await?;
+        let row = M::row(x, Returning::<_, M, X::Backend>::new(insert)).await?;
         // Only a trigger or a rule that swallows the row gets here.
         return row.ok_or(Error::Database(diesel::result::Error::NotFound));
     }
@@ -42,7 +42,7 @@ where
         x.execute(ForgetKey).await?;
     }
     x.execute(insert).await?;
-    x.row(Created::<M, _>::new())
+    M::row(x, Created::<M, X::Backend>::new())
         .await?
         .ok_or(Error::KeyNotGenerated { table: M::TABLE })
 }

@@ -15,7 +15,7 @@ where
     M: Stored<X::Backend>,
 {
     let record = Record::At(id);
-    let answer = x.row(Find::<AsSnapshot, M, _>::new(record)).await;
+    let answer = M::row(x, Find::<AsSnapshot, M, X::Backend>::new(record)).await;
     found(record, answer)
 }
 
@@ -25,7 +25,7 @@ where
     X: Executor,
     M: Stored<X::Backend>,
 {
-    let answer = x.row(Find::<Current, M, _>::new(record)).await;
+    let answer = M::row(x, Find::<Current, M, X::Backend>::new(record)).await;
     found(record, answer)
 }
 

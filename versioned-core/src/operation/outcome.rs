@@ -40,7 +40,7 @@ where
     M: Owner<X::Backend>,
 {
     let look = FindVersion::<Current, M, X::Backend>::new(guard.record);
-    match x.version::<M, _>(look).await {
+    match M::row_version(x, look).await {
         Ok(found) => stale_or_deleted(guard, found.as_ref()),
         Err(error) => failed(guard.record, Some(guard.loaded), error),
     }

@@ -8,6 +8,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use super::settle::settle;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
+use crate::dialect::Flavor as _;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::fetch::{Fetch, Stored};
@@ -46,7 +47,7 @@ where
     X: Executor,
     M: Stored<X::Backend>,
 {
-    x.number::<M, _>(on::<Look, M, X>(position)).await
+    M::On::number(x, on::<Look, M, X>(position)).await
 }
 
 /// Locks a position; makes one at the version `nothing` where there is none.

@@ -39,8 +39,7 @@ where
         return Ok(Outcome::Applied);
     }
     let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-    let found = x
-        .version::<M, _>(look)
+    let found = M::row_version(x, look)
         .await
         .map_err(|error| incoming.failed(error))?;
     Ok(incoming.refused(found.map(|version| version.number())))
@@ -66,7 +65,7 @@ where
                 .await?;
             let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
             // No such row: then it is another unique key that is taken, and no business of versions.
-            if updated == 0 && x.version::<M, _>(look).await?.is_none() {
+            if updated == 0 && M::row_version(x, look).await?.is_none() {
                 return Err(taken);
             }
             Ok(updated)

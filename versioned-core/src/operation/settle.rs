@@ -31,8 +31,8 @@ where
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
-    if x.dialect::<M>().await?.returns_rows(M::in_schema()) {
-        match x.row(Returning::<_, M, X::Backend>::new(write)).await {
+    if x.dialect::<M::On>().await?.returns_rows(M::in_schema()) {
+        match M::row(x, Returning::<_, M, X::Backend>::new(write)).await {
             Ok(Some(row)) => Ok(row),
             Ok(None) => Err(refused(guard, x).await),
             Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
@@ -52,7 +52,7 @@ where
 {
     let answer = x.execute(write).await;
     guarded(guard, answer, x).await?;
-    match x.row(Find::<Current, M, _>::new(guard.record)).await {
+    match M::row(x, Find::<Current, M, X::Backend>::new(guard.record)).await {
         Ok(Some(row)) => Ok(row),
         // A trigger took it away.
         Ok(None) => Err(Error::NotFound {

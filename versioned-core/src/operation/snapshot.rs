@@ -2,6 +2,7 @@
 
 use super::outcome::failed;
 use super::positions::on;
+use crate::dialect::Flavor as _;
 use crate::error::Result;
 use crate::event::Op;
 use crate::event::{self, Event};
@@ -46,7 +47,7 @@ where
             newest: i64::try_from(room).unwrap_or(i64::MAX),
             ..Position::of_entity(M::ENTITY)
         };
-        for (key, version) in x.pairs::<M, _>(on::<Tombstones, M, X>(position)).await? {
+        for (key, version) in M::On::pairs(x, on::<Tombstones, M, X>(position)).await? {
             page.push(Event {
                 entity: M::ENTITY.into(),
                 key,
@@ -74,9 +75,7 @@ where
     M::Version: SequentialVersion,
 {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = x
-        .rows::<M, _>(Page::<M, X::Backend>::new(after.map(Record::Of), limit))
-        .await;
+    let found = M::rows(x, Page::<M, X::Backend>::new(after.map(Record::Of), limit)).await;
     let rows = found.map_err(|error| match after {
         Some(after) => failed(Record::Of(after), None, error),
         None => error.into(),

@@ -17,7 +17,7 @@ where
     let first = M::number(&M::initial_version());
     let key = record.key_text();
     let position = position::<M>(&key, first);
-    let dialect = x.dialect::<M>().await?;
+    let dialect = x.dialect::<M::On>().await?;
     let failed = |error| failed(record, None, error);
     positions::lock::<M, X>(position, first - 1, dialect, x)
         .await
@@ -60,7 +60,7 @@ where
         deleted_at: crate::event::micros_now(),
         ..position::<M>(&key, M::number(deleted))
     };
-    let dialect = x.dialect::<M>().await?;
+    let dialect = x.dialect::<M::On>().await?;
     let moved = positions::advance::<M, X>(position, true, dialect, x).await;
     moved
         .map(drop)

@@ -12,7 +12,7 @@ where
 {
     let guard = Guard::of(model);
     let look = FindVersion::<Held, M, X::Backend>::new(guard.record);
-    match x.version::<M, _>(look).await {
+    match M::row_version(x, look).await {
         Ok(Some(found)) if found == *guard.loaded => Ok(()),
         Ok(found) => Err(stale_or_deleted(guard, found.as_ref())),
         Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
