@@ -204,6 +204,10 @@ where
 
 /// A fragment without SQL that notes the dialect which it is walked for.
 #[derive(Debug)]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "there is no backend to walk it for")
+)]
 pub struct Probe<'a>(&'a Cell<Option<Dialect>>);
 
 impl diesel::Expression for Probe<'_> {
