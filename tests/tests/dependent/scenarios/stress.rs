@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 
@@ -95,39 +96,55 @@ fn stress<M: Replica>(level: &str) {
         queue.swap(place, other);
     }
     let pending = AtomicUsize::new(queue.len());
+    let deliveries = AtomicUsize::new(0);
+    let most = queue.len() * 200;
+    let failures = Mutex::new(Vec::new());
     let queue = Mutex::new(queue);
+    let next = || {
+        let go_on = pending.load(Ordering::SeqCst) > 0
+            && failures.lock().unwrap().is_empty()
+            && deliveries.fetch_add(1, Ordering::SeqCst) < most;
+        go_on.then(|| queue.lock().unwrap().pop())
+    };
     thread::scope(|scope| {
         for consumer in 0..CONSUMERS {
             let mut conn = db.connect();
-            let (queue, pending) = (&queue, &pending);
+            let (queue, pending, failures, next) = (&queue, &pending, &failures, &next);
             scope.spawn(move || {
                 if let Some(set) = isolation(level) {
                     conn.batch_execute(&set).unwrap();
                 }
                 let mut random = Random(consumer as u64 + 1);
-                while pending.load(Ordering::SeqCst) > 0 {
-                    let Some(event) = queue.lock().unwrap().pop() else {
-                        thread::yield_now();
+                while let Some(event) = next() {
+                    let Some(event) = event else {
+                        thread::sleep(Duration::from_millis(1));
                         continue;
                     };
                     let outcome = M::apply_with(&event, &mut conn, |conn, event| {
-                        let id: i64 = event.key.parse().unwrap();
+                        let id: i64 = event.key.parse().map_err(Error::other)?;
                         diesel::insert_into(applied::table)
                             .values((applied::id.eq(id), applied::version.eq(event.version)))
                             .execute(conn)?;
                         Ok(())
-                    })
-                    .unwrap_or_else(|error| panic!("{level}: {error:?}"));
-                    if outcome.should_ack() && random.below(100) >= 15 {
-                        pending.fetch_sub(1, Ordering::SeqCst);
-                    } else {
+                    });
+                    match outcome {
+                        Ok(outcome) if outcome.should_ack() && random.below(100) >= 15 => {
+                            pending.fetch_sub(1, Ordering::SeqCst);
+                        }
                         // To the back of the queue, which is where a broker's redelivery goes.
-                        queue.lock().unwrap().insert(0, event);
+                        Ok(_) => queue.lock().unwrap().insert(0, event),
+                        Err(error) => failures.lock().unwrap().push(format!("{error:?}")),
                     }
                 }
             });
         }
     });
+    assert_eq!(
+        failures.into_inner().unwrap(),
+        Vec::<String>::new(),
+        "{level}"
+    );
+    assert_eq!(pending.into_inner(), 0, "{level}: the queue does not drain");
 
     let rows: Vec<(i64, i64, i64)> = copies::table
         .select((copies::id, copies::price, copies::version))
