@@ -1,6 +1,7 @@
 //! The blocking front: the methods on Diesel's own connections. It executes; the operations decide.
 
 mod at;
+mod closure;
 mod connection;
 mod dependent;
 mod owner;
@@ -9,6 +10,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 pub use self::at::At;
+use self::closure::Closure;
 pub(crate) use self::connection::Blocking;
 pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;

@@ -94,8 +94,8 @@
 //!
 //! # Features
 //!
-//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `chrono`, `time` and `uuid` for versions that are
-//! timestamps or UUIDs.
+//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `chrono`, `time` and
+//! `uuid` for versions that are timestamps or UUIDs.
 
 mod blocking;
 mod change;
@@ -107,6 +107,8 @@ mod executor;
 mod fetch;
 mod migrations;
 pub mod model;
+#[cfg(feature = "async")]
+mod nonblocking;
 mod operation;
 mod outcome;
 mod owner;
@@ -170,6 +172,17 @@ pub mod prelude {
     pub use crate::owner::Owner;
     pub use crate::transaction::transaction;
     pub use diesel::connection::LoadConnection;
+    #[cfg(feature = "derive")]
+    pub use versioned_derive::{Versioned, version_field};
+}
+
+/// The same methods for the connections of `diesel-async`.
+#[cfg(feature = "async")]
+pub mod async_prelude {
+    pub use crate::dependent::Dependent;
+    pub use crate::nonblocking::{DependentDsl, OwnerDsl, transaction};
+    pub use crate::owner::Owner;
+    pub use diesel_async::AsyncConnection;
     #[cfg(feature = "derive")]
     pub use versioned_derive::{Versioned, version_field};
 }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod apply_all;
+mod closure;
 mod create;
 mod delete;
 mod find;
@@ -21,6 +22,7 @@ mod verify;
 
 pub(crate) use self::apply::apply;
 pub(crate) use self::apply_all::apply_all;
+pub(crate) use self::closure::{Modify, Nothing, Then};
 pub(crate) use self::create::create;
 pub(crate) use self::delete::{delete, delete_at};
 pub(crate) use self::find::{find, find_before, reload};

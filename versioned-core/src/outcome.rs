@@ -24,8 +24,40 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What an event is that the guard refused, when a look after it finds the replica at `current`.
+    ///
+    /// At the version just before the event's it is a gap, too: the one before it was applied after the guard had looked,
+    /// and the broker must deliver this one again. To call that a duplicate would lose it.
+    pub(crate) fn refused(current: i64, received: i64) -> Self {
+        if current >= received {
+            Self::Duplicate { current }
+        } else {
+            Self::Gap { current, received }
+        }
+    }
+
     /// Whether the event is done with: true for all but a [`Gap`](Outcome::Gap).
     pub fn should_ack(self) -> bool {
         !matches!(self, Self::Gap { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_replica_has_already_is_a_duplicate() {
+        assert_eq!(Outcome::refused(7, 7), Outcome::Duplicate { current: 7 });
+        assert_eq!(Outcome::refused(9, 7), Outcome::Duplicate { current: 9 });
+        let raced = Outcome::refused(6, 7);
+        assert_eq!(
+            raced,
+            Outcome::Gap {
+                current: 6,
+                received: 7
+            }
+        );
+        assert!(!raced.should_ack());
     }
 }

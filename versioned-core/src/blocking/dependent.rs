@@ -2,12 +2,12 @@
 
 use diesel::connection::LoadConnection;
 
-use super::{Blocking, now};
+use super::{Blocking, Closure, now};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::DependentModel;
-use crate::operation;
+use crate::operation::{self, Nothing};
 use crate::outcome::Outcome;
 
 /// What a replica can do on a Diesel connection: apply events, and be read.
@@ -42,8 +42,7 @@ pub trait DependentDsl: DependentModel {
         C: LoadConnection,
         Self: Dependent<C::Backend>,
     {
-        let nothing = async |_: &mut Blocking<'_, C>, _: &Event<Self>| Ok(());
-        now(operation::apply(event, true, &mut Blocking(conn), nothing))
+        now(operation::apply(event, true, &mut Blocking(conn), Nothing))
     }
 
     /// As [`apply`](DependentDsl::apply), with writes of the caller's own in the same transaction: they happen once for
@@ -53,13 +52,13 @@ pub trait DependentDsl: DependentModel {
     /// # Errors
     ///
     /// As [`apply`](DependentDsl::apply), and what `then` returns; the event is not applied then.
-    fn apply_with<C, F>(event: &Event<Self>, conn: &mut C, mut then: F) -> Result<Outcome>
+    fn apply_with<C, F>(event: &Event<Self>, conn: &mut C, then: F) -> Result<Outcome>
     where
         C: LoadConnection,
         Self: Dependent<C::Backend>,
         F: FnMut(&mut C, &Event<Self>) -> Result<()>,
     {
-        let then = async |x: &mut Blocking<'_, C>, event: &Event<Self>| then(x.0, event);
+        let then = Closure(then);
         now(operation::apply(event, false, &mut Blocking(conn), then))
     }
 

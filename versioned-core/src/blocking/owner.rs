@@ -2,7 +2,7 @@
 
 use diesel::connection::LoadConnection;
 
-use super::{At, Blocking, now};
+use super::{At, Blocking, Closure, now};
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Event;
@@ -239,18 +239,13 @@ pub trait OwnerDsl: OwnerModel {
     /// # Errors
     ///
     /// As [`update_with`](OwnerDsl::update_with).
-    fn update_with_retry<C, F>(
-        id: &Self::Id,
-        retry: Retry,
-        conn: &mut C,
-        mut change: F,
-    ) -> Result<Self>
+    fn update_with_retry<C, F>(id: &Self::Id, retry: Retry, conn: &mut C, change: F) -> Result<Self>
     where
         C: LoadConnection,
         Self: Owner<C::Backend>,
         F: FnMut(&mut Self) -> Result<()>,
     {
-        let change = async |model: &mut Self| change(model);
+        let change = Closure(change);
         now(operation::update_with(
             id,
             &mut Blocking(conn),

@@ -3,6 +3,7 @@
 //! The rules and the order of the statements were model-checked; what looks like a shortcut here (a single statement
 //! for guard and deletion, "is there a tombstone?", a look before the guard) loses events.
 
+use super::closure::Then;
 use super::incoming::{Incoming, Write};
 use super::positions::{self, on, run};
 use super::row::replace_row;
@@ -34,7 +35,7 @@ pub(crate) async fn apply<M, X, F>(
 where
     X: Executor,
     M: Dependent<X::Backend>,
-    F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
+    F: Then<M, X>,
 {
     let incoming = Incoming::check(event)?;
     let mut retries = Retry::times(RETRIES).attempts();
@@ -74,13 +75,13 @@ pub(super) async fn apply_one<M, X, F>(
 where
     X: Executor,
     M: Dependent<X::Backend>,
-    F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
+    F: Then<M, X>,
 {
     let dialect = x.dialect::<M::On>().await?;
     if M::GUARD == Guard::Row {
         let outcome = replace_row(incoming, dialect, x).await?;
         if outcome == Outcome::Applied {
-            then(x, incoming.event).await?;
+            then.then(x, incoming.event).await?;
         }
         return Ok(outcome);
     }
@@ -102,7 +103,7 @@ where
         }
     }
     write(incoming, dialect, x).await?;
-    then(x, incoming.event).await?;
+    then.then(x, incoming.event).await?;
     if M::GAP == Gap::Park {
         drain(incoming, dialect, x, then).await?;
     }
@@ -184,7 +185,7 @@ async fn drain<M, X, F>(
 where
     X: Executor,
     M: Dependent<X::Backend>,
-    F: AsyncFnMut(&mut X, &Event<M>) -> Result<()>,
+    F: Then<M, X>,
 {
     let mut position = applied.position();
     loop {
@@ -201,6 +202,6 @@ where
             return Ok(());
         }
         write(&next, dialect, x).await?;
-        then(x, &event).await?;
+        then.then(x, &event).await?;
     }
 }

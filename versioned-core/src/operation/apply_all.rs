@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::apply::{RETRIES, apply_one, may_retry};
+use super::closure::Nothing;
 use super::incoming::{Incoming, Write};
 use super::settle::settle;
 use crate::dependent::Dependent;
@@ -80,8 +81,7 @@ where
         }
     } else {
         for (place, incoming) in incoming {
-            let outcome =
-                apply_one(incoming, x, &mut async |_: &mut X, _: &Event<M>| Ok(())).await?;
+            let outcome = apply_one(incoming, x, &mut Nothing).await?;
             outcomes.push((*place, outcome));
         }
     }

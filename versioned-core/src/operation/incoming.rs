@@ -77,12 +77,7 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
 
     /// What the version that is there, if any, makes of an event that the guard refused.
     pub(super) fn refused(&self, current: Option<i64>) -> Outcome {
-        let (current, received) = (current.unwrap_or(self.nothing), self.event.version);
-        if current >= received {
-            Outcome::Duplicate { current }
-        } else {
-            Outcome::Gap { current, received }
-        }
+        Outcome::refused(current.unwrap_or(self.nothing), self.event.version)
     }
 
     /// What the database said.

@@ -1,3 +1,4 @@
+use super::closure::Modify;
 use super::find::{find, find_current};
 use super::save::save;
 use crate::error::{ConflictKind, Error, Result};
@@ -16,14 +17,14 @@ pub(crate) async fn update_with<M, X, F>(
 where
     X: Executor,
     M: Owner<X::Backend>,
-    F: AsyncFnMut(&mut M) -> Result<()>,
+    F: Modify<M>,
 {
     let mut attempts = retry.attempts();
     let mut loaded = find::<M, X>(id, x).await;
     loop {
         let lost = match loaded {
             Ok(mut model) => {
-                change(&mut model).await?;
+                change.modify(&mut model).await?;
                 match save(&mut model, x).await.map(|_| ()) {
                     Ok(()) => return Ok(model),
                     Err(error) => error,

@@ -496,6 +496,42 @@ fn many_events_at_once<M: Replica>() {
 }
 for_each_replica!(many_events_at_once: latest_position LatestPosition, latest_row LatestRow, sequential_position SequentialPosition);
 
+/// A batch that comes late: nothing of it is written, the newer row and the deletion stay.
+fn a_late_batch_changes_nothing<M: Replica>() {
+    let (_db, mut conn) = replica();
+    let snapshot = |id, version| event::<M>(Op::Snapshot, id, version, version * 10);
+    apply_each::<M>(&mut conn, &[snapshot(7, 5), snapshot(8, 5)]);
+    if M::GUARD == Guard::Position {
+        apply_each::<M>(&mut conn, &[event(Op::Deleted, 8, 6, 0)]);
+    }
+    let late = [snapshot(8, 4), updated(4, 99), event(Op::Updated, 9, 1, 10)];
+    let outcomes = M::apply_all(&late, &mut conn).unwrap();
+    let of_8 = if M::GUARD == Guard::Position { 6 } else { 5 };
+    assert_eq!(outcomes[0], Outcome::Duplicate { current: of_8 });
+    assert_eq!(outcomes[1], Outcome::Duplicate { current: 5 });
+    assert_eq!(outcomes[2], Outcome::Applied);
+    assert_eq!(row(&mut conn), at(50, 5));
+    let deleted = copies::table
+        .find(8)
+        .first::<Row>(&mut conn)
+        .optional()
+        .unwrap();
+    assert_eq!(deleted.is_none(), M::GUARD == Guard::Position);
+    if M::GUARD == Guard::Position {
+        let late = [
+            event::<M>(Op::Deleted, 7, 4, 0),
+            event(Op::Deleted, 9, 2, 0),
+        ];
+        let outcomes = M::apply_all(&late, &mut conn).unwrap();
+        assert_eq!(
+            outcomes,
+            [Outcome::Duplicate { current: 5 }, Outcome::Applied]
+        );
+        assert_eq!(row(&mut conn), at(50, 5));
+    }
+}
+for_each_replica!(a_late_batch_changes_nothing);
+
 /// One bad event, and none of the others is applied.
 fn a_batch_with_a_bad_event_writes_nothing<M: Replica>() {
     let (_db, mut conn) = replica();

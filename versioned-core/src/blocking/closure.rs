@@ -1,0 +1,32 @@
+//! A closure that is done when it returns.
+
+use std::future::{Future, ready};
+
+use super::Blocking;
+use crate::error::Result;
+use crate::event::Event;
+use crate::operation::{Modify, Then};
+
+pub(super) struct Closure<F>(pub(super) F);
+
+impl<M, F> Modify<M> for Closure<F>
+where
+    F: FnMut(&mut M) -> Result<()>,
+{
+    fn modify(&mut self, model: &mut M) -> impl Future<Output = Result<()>> + Send {
+        ready((self.0)(model))
+    }
+}
+
+impl<'c, M, C, F> Then<M, Blocking<'c, C>> for Closure<F>
+where
+    F: FnMut(&mut C, &Event<M>) -> Result<()>,
+{
+    fn then(
+        &mut self,
+        x: &mut Blocking<'c, C>,
+        event: &Event<M>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        ready((self.0)(x.0, event))
+    }
+}

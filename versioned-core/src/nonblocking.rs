@@ -1,0 +1,16 @@
+//! The front for `diesel-async`: the same methods on its connections. It executes; the operations decide.
+
+mod at;
+mod closure;
+mod connection;
+mod dependent;
+mod owner;
+mod transaction;
+
+pub(crate) use self::at::At;
+use self::closure::Closure;
+pub(crate) use self::closure::{ModifyFn, ThenFn, TransactionFn};
+use self::connection::Nonblocking;
+pub use self::dependent::DependentDsl;
+pub use self::owner::OwnerDsl;
+pub use self::transaction::transaction;

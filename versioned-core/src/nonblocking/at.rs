@@ -1,0 +1,59 @@
+//! `Ticket::at(id, version)`: writes against a version that was not loaded here.
+
+use diesel_async::AsyncConnection;
+
+use super::Nonblocking;
+use crate::error::Result;
+use crate::model::OwnerModel;
+use crate::operation;
+use crate::owner::Owner;
+use crate::statement::{Changes, Guard, Record};
+
+/// A record at a version, not loaded: see [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at). Its methods are those of
+/// [`At`](crate::At).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At<M: OwnerModel> {
+    id: M::Id,
+    version: M::Version,
+}
+
+impl<M: OwnerModel> At<M> {
+    pub(super) fn new(id: M::Id, version: M::Version) -> Self {
+        Self { id, version }
+    }
+
+    fn guard(&self) -> Guard<'_, M> {
+        Guard {
+            record: Record::At(&self.id),
+            loaded: &self.version,
+        }
+    }
+
+    /// As [`At::update`](crate::At::update).
+    pub async fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
+    where
+        C: AsyncConnection,
+        M: Owner<C::Backend>,
+        S: Changes<M, C::Backend> + Send,
+    {
+        operation::revise_at(self.guard(), changes, &mut Nonblocking(conn)).await
+    }
+
+    /// As [`At::touch`](crate::At::touch).
+    pub async fn touch<C>(&self, conn: &mut C) -> Result<M>
+    where
+        C: AsyncConnection,
+        M: Owner<C::Backend>,
+    {
+        operation::touch_at(self.guard(), &mut Nonblocking(conn)).await
+    }
+
+    /// As [`At::delete`](crate::At::delete).
+    pub async fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
+    where
+        C: AsyncConnection,
+        M: Owner<C::Backend>,
+    {
+        operation::delete_at(self.guard(), &mut Nonblocking(conn)).await
+    }
+}

@@ -1,0 +1,106 @@
+//! A `diesel-async` connection runs the statements of an operation.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::QueryMetadata;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::{Error, QueryResult};
+use diesel_async::{AsyncConnection, TransactionManager};
+use futures_core::Stream;
+
+use crate::dialect::{Dialect, Flavor};
+use crate::executor::Executor;
+use crate::statement::Rows;
+
+/// A `diesel-async` connection as an [`Executor`].
+pub(crate) struct Nonblocking<'c, C>(pub(crate) &'c mut C);
+
+impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
+    type Backend = C::Backend;
+
+    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
+    where
+        F: Flavor<Self::Backend> + ?Sized,
+    {
+        // There is no `MultiConnection` among the connections of diesel-async.
+        F::KNOWN.ok_or(Error::NotFound)
+    }
+
+    async fn execute<S>(&mut self, statement: S) -> QueryResult<usize>
+    where
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        self.0.execute_returning_count(statement).await
+    }
+
+    async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        let mut rows = pin!(self.0.load(Rows::<S, ST>::new(statement)).await?);
+        let mut first = None;
+        while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
+            let row = row?;
+            first.get_or_insert(row);
+        }
+        Ok(first)
+    }
+
+    async fn all<T, ST, S>(&mut self, statement: S) -> QueryResult<Vec<T>>
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        let mut rows = pin!(self.0.load(Rows::<S, ST>::new(statement)).await?);
+        let mut all = Vec::new();
+        while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
+            all.push(row?);
+        }
+        Ok(all)
+    }
+
+    async fn begin(&mut self) -> QueryResult<()> {
+        C::TransactionManager::begin_transaction(self.0).await
+    }
+
+    async fn commit(&mut self) -> QueryResult<()> {
+        C::TransactionManager::commit_transaction(self.0).await
+    }
+
+    async fn rollback(&mut self) -> QueryResult<()> {
+        C::TransactionManager::rollback_transaction(self.0).await
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
+        !matches!(status.transaction_depth(), Ok(None))
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        if !duration.is_zero() {
+            tokio::time::sleep(duration).await;
+        }
+    }
+}
+
+/// The next row, read where it is: a row of the driver is not to be held across an await.
+async fn next<'r, T, ST, DB, R, Rs>(mut rows: Pin<&mut Rs>) -> Option<QueryResult<T>>
+where
+    DB: diesel::backend::Backend,
+    T: FromSqlRow<ST, DB>,
+    R: diesel::row::Row<'r, DB>,
+    Rs: Stream<Item = QueryResult<R>>,
+{
+    poll_fn(|context| {
+        rows.as_mut()
+            .poll_next(context)
+            .map(|row| row.map(|row| T::build_from_row(&row?).map_err(Error::DeserializationError)))
+    })
+    .await
+}

@@ -1,0 +1,77 @@
+//! `TicketCopy::apply(&event, conn).await`: the methods of a dependent.
+
+use std::future::Future;
+
+use diesel_async::AsyncConnection;
+
+use super::{Closure, Nonblocking, ThenFn};
+use crate::dependent::Dependent;
+use crate::error::Result;
+use crate::event::Event;
+use crate::model::DependentModel;
+use crate::operation::{self, Nothing};
+use crate::outcome::Outcome;
+
+/// What a replica can do on a `diesel-async` connection: the methods of
+/// [`prelude::DependentDsl`](crate::prelude::DependentDsl), with the same statements, outcomes and errors.
+pub trait DependentDsl: DependentModel {
+    /// As [`prelude::DependentDsl::apply`](crate::prelude::DependentDsl::apply).
+    fn apply<C>(event: &Event<Self>, conn: &mut C) -> impl Future<Output = Result<Outcome>> + Send
+    where
+        C: AsyncConnection,
+        Self: Dependent<C::Backend>,
+    {
+        async move { operation::apply(event, true, &mut Nonblocking(conn), Nothing).await }
+    }
+
+    /// As [`prelude::DependentDsl::apply_with`](crate::prelude::DependentDsl::apply_with).
+    fn apply_with<C, F>(
+        event: &Event<Self>,
+        conn: &mut C,
+        then: F,
+    ) -> impl Future<Output = Result<Outcome>> + Send
+    where
+        C: AsyncConnection,
+        Self: Dependent<C::Backend>,
+        for<'x, 'e> F: AsyncFnMut(&'x mut C, &'e Event<Self>) -> Result<()>
+            + ThenFn<&'x mut C, &'e Event<Self>, Fut: Send>
+            + Send,
+    {
+        async move { operation::apply(event, false, &mut Nonblocking(conn), Closure(then)).await }
+    }
+
+    /// As [`prelude::DependentDsl::apply_all`](crate::prelude::DependentDsl::apply_all).
+    fn apply_all<C>(
+        events: &[Event<Self>],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Outcome>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Dependent<C::Backend>,
+    {
+        async move { operation::apply_all(events, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`prelude::DependentDsl::find`](crate::prelude::DependentDsl::find).
+    fn find<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
+    where
+        C: AsyncConnection,
+        Self: Dependent<C::Backend>,
+    {
+        async move { operation::find(id, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`prelude::DependentDsl::find_by_event`](crate::prelude::DependentDsl::find_by_event).
+    fn find_by_event<C>(
+        event: &Event<Self>,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Self>> + Send
+    where
+        C: AsyncConnection,
+        Self: Dependent<C::Backend>,
+    {
+        async move { operation::find_before(event, &mut Nonblocking(conn)).await }
+    }
+}
+
+impl<M: DependentModel> DependentDsl for M {}
