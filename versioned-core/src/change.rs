@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::event::{self, Event, Op};
@@ -63,13 +62,18 @@ impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
     where
         T: Clone,
     {
+        self.envelope(self.data().cloned())
+    }
+
+    /// The event with this data.
+    fn envelope<D>(&self, data: Option<D>) -> Event<D> {
         Event {
             entity: Cow::Borrowed(T::ENTITY),
             key: T::key_text(&self.id()),
             version: self.version().number(),
             op: self.op(),
             at: event::now(),
-            data: self.data().cloned(),
+            data,
             trace: None,
         }
     }
@@ -86,16 +90,6 @@ where
     T: Versioned<Version: SequentialVersion> + Serialize,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let data = self.data();
-        let mut event = serializer.serialize_struct("Event", 5 + usize::from(data.is_some()))?;
-        event.serialize_field("entity", T::ENTITY)?;
-        event.serialize_field("key", &T::key_text(&self.id()))?;
-        event.serialize_field("version", &self.version().number())?;
-        event.serialize_field("op", &self.op())?;
-        event.serialize_field("at", &event::now())?;
-        if let Some(data) = data {
-            event.serialize_field("data", data)?;
-        }
-        event.end()
+        self.envelope(self.data()).serialize(serializer)
     }
 }

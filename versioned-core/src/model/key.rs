@@ -12,9 +12,6 @@ use super::{Field, Walk};
 
 /// The columns of a primary key, as a tuple.
 pub trait KeyColumns {
-    /// The name of the column, where there is only one: a key that the database can make.
-    const SINGLE: Option<&'static str>;
-
     /// The names of the columns.
     const NAMES: &'static [&'static str];
 
@@ -32,7 +29,6 @@ pub trait KeyColumns {
 }
 
 impl<C: Column> KeyColumns for (C,) {
-    const SINGLE: Option<&'static str> = Some(C::NAME);
     const NAMES: &'static [&'static str] = &[C::NAME];
 }
 
@@ -64,7 +60,6 @@ where
 macro_rules! composite_keys {
     ($($part:ident: $column:ident),+) => {
         impl<$($column: Column),+> KeyColumns for ($($column,)+) {
-            const SINGLE: Option<&'static str> = None;
             const NAMES: &'static [&'static str] = &[$($column::NAME),+];
         }
 

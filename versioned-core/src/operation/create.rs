@@ -20,7 +20,7 @@ where
         // Only a trigger or a rule that swallows the row gets here.
         return row.ok_or(Error::Database(diesel::result::Error::NotFound));
     }
-    if dialect == Dialect::Mysql && M::KeyColumns::SINGLE.is_none() {
+    if dialect == Dialect::Mysql && M::KeyColumns::NAMES.len() > 1 {
         return Err(Error::KeyNotGenerated { table: M::TABLE });
     }
     x.begin().await?;

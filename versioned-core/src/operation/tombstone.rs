@@ -7,9 +7,8 @@ use crate::executor::Executor;
 use crate::owner::Owner;
 use crate::statement::{Guard, Position, Record};
 
-/// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between; the
-/// version of its last deletion, if there was one.
-pub(super) async fn hold_position<M, X>(record: Record<'_, M>, x: &mut X) -> Result<Option<i64>>
+/// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between.
+pub(super) async fn hold_position<M, X>(record: Record<'_, M>, x: &mut X) -> Result<()>
 where
     X: Executor,
     M: Owner<X::Backend>,
@@ -18,12 +17,8 @@ where
     let key = record.key_text();
     let position = position::<M>(&key, first);
     let dialect = x.dialect::<M::On>().await?;
-    let failed = |error| failed(record, None, error);
-    positions::lock::<M, X>(position, first - 1, dialect, x)
-        .await
-        .map_err(failed)?;
-    let last = positions::look::<M, X>(position, x).await.map_err(failed)?;
-    Ok(last.filter(|last| *last >= first))
+    let locked = positions::lock::<M, X>(position, first - 1, dialect, x).await;
+    locked.map_err(|error| failed(record, None, error))
 }
 
 /// The version that a record with this key starts at: the first one, or the one after its deletion.
@@ -33,15 +28,19 @@ where
     M: Owner<X::Backend>,
 {
     let record = Record::Of(model);
-    match hold_position(record, x).await? {
-        None => Ok(M::initial_version()),
-        Some(last) => M::numbered(last)
+    hold_position(record, x).await?;
+    let first = M::initial_version();
+    let key = record.key_text();
+    let last = positions::look::<M, X>(position::<M>(&key, M::number(&first)), x).await;
+    match last.map_err(|error| failed(record, None, error))? {
+        Some(last) if last >= M::number(&first) => M::numbered(last)
             .and_then(|last| M::next_version(&last))
             .ok_or_else(|| Error::VersionExhausted {
                 table: M::TABLE,
-                id: record.key_text(),
+                id: key.clone(),
                 version: last.into(),
             }),
+        _ => Ok(first),
     }
 }
 

@@ -123,14 +123,14 @@ impl<M: Fetch<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE ");
-        match (M::KeyColumns::SINGLE, M::On::dialect(out.backend())) {
+        match (M::KeyColumns::NAMES, M::On::dialect(out.backend())) {
             (_, Some(Dialect::Sqlite)) => out.push_sql("_rowid_ = last_insert_rowid()"),
-            (Some(column), _) => {
+            ([column], _) => {
                 out.push_identifier(column)?;
                 out.push_sql(" = LAST_INSERT_ID()");
             }
             // No single column, so no key that the database makes.
-            (None, _) => out.push_sql("FALSE"),
+            _ => out.push_sql("FALSE"),
         }
         Ok(())
     }
