@@ -296,6 +296,7 @@ macro_rules! exercise {
                     at: String::new(),
                     data: Some(Parked { a: key.0, b: key.1, version: 3 }),
                     trace: None,
+                    metadata: None,
                 };
                 let unparked = Parked::unpark(&Parked::park(&event).unwrap()).unwrap();
                 assert_eq!((unparked.key.as_str(), unparked.data.unwrap().b.as_str()), ("1,x\\,y", "x,y"));

@@ -75,6 +75,7 @@ impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
             at: event::now(),
             data,
             trace: None,
+            metadata: None,
         }
     }
 

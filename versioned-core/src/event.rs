@@ -43,6 +43,9 @@ pub struct Event<T> {
     /// The W3C `traceparent` of what caused the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// What else the owner says about the change: see [`outbox::Context`](crate::outbox::Context).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<serde_json::Value>,
 }
 
 impl<T> Event<T> {
@@ -76,6 +79,9 @@ impl<T> Event<T> {
                 fields.insert("datacontenttype".into(), "application/json".into());
                 fields.insert("data".into(), serde_json::to_value(data)?);
             }
+            if let Some(metadata) = &self.metadata {
+                fields.insert("metadata".into(), metadata.to_string().into());
+            }
             if let Some(trace) = &self.trace {
                 fields.insert("traceparent".into(), trace.as_str().into());
             }
@@ -99,14 +105,20 @@ pub enum Op {
     Snapshot,
 }
 
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Op {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
             Self::Snapshot => "snapshot",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -110,6 +110,7 @@ pub mod model;
 #[cfg(feature = "async")]
 mod nonblocking;
 mod operation;
+pub mod outbox;
 mod outcome;
 mod owner;
 pub mod positions;

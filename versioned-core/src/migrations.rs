@@ -10,12 +10,13 @@ use diesel::migration::{
 
 use crate::dialect::{Dialect, Flavor};
 
-/// The tables that dependents need, for `diesel_migrations`: `conn.run_pending_migrations(MIGRATIONS)`, on each backend
-/// and under `MultiConnection`. An owner needs none of them.
+/// The tables that dependents need, and owners with an outbox or tombstones, for `diesel_migrations`:
+/// `conn.run_pending_migrations(MIGRATIONS)`, on each backend and under `MultiConnection`. Other owners need none of them.
 ///
 /// ```sql
 /// versioned_positions (entity, key, version, deleted_at)    -- the version that was applied last to each record
 /// versioned_parked (entity, key, version, event)            -- events that came too early, with `gap = "park"`
+/// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to be published
 /// ```
 ///
 /// Their versions sort before those of migrations with a date, so that reverting the last migration never meets them.
@@ -31,51 +32,154 @@ where
     DB::MetadataLookup: Flavor<DB>,
 {
     fn migrations(&self) -> Result<Vec<Box<dyn Migration<DB>>>> {
-        Ok(vec![Box::new(Positions)])
+        Ok(vec![Box::new(Of(Positions)), Box::new(Of(Outbox))])
     }
 }
 
 /// The tables of positions and parked events.
 struct Positions;
 
-impl<DB> Migration<DB> for Positions
-where
-    DB: Backend,
-    DB::MetadataLookup: Flavor<DB>,
-{
-    fn run(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
-        let (text, key, event, table) = match dialect(conn) {
-            // Keys are compared byte by byte, whatever the database's collation is.
-            Dialect::Postgres => ("TEXT COLLATE \"C\"", "\"key\"", "TEXT", ""),
-            Dialect::Sqlite => ("TEXT", "\"key\"", "TEXT", " WITHOUT ROWID"),
-            Dialect::Mysql => (
-                "VARBINARY(255)",
-                "`key`",
-                "LONGTEXT CHARACTER SET utf8mb4",
-                " ENGINE = InnoDB",
-            ),
-        };
-        conn.batch_execute(&format!(
+impl Step for Positions {
+    const VERSION: &'static str = "00000000000000_versioned_1";
+    const NAME: &'static str = "00000000000000_versioned_1_positions";
+    const DOWN: &'static str = "DROP TABLE versioned_parked; DROP TABLE versioned_positions;";
+
+    fn up(types: &Types) -> String {
+        let Types {
+            text,
+            key,
+            long_text,
+            table,
+            keyed_table,
+            ..
+        } = types;
+        format!(
             "CREATE TABLE versioned_positions (
                 entity {text} NOT NULL,
                 {key} {text} NOT NULL,
                 version BIGINT NOT NULL,
                 deleted_at BIGINT,
                 PRIMARY KEY (entity, {key})
-            ){table};
+            ){table}{keyed_table};
             CREATE TABLE versioned_parked (
                 entity {text} NOT NULL,
                 {key} {text} NOT NULL,
                 version BIGINT NOT NULL,
-                event {event} NOT NULL,
+                event {long_text} NOT NULL,
                 PRIMARY KEY (entity, {key}, version)
-            ){table};"
-        ))?;
+            ){table}{keyed_table};"
+        )
+    }
+}
+
+/// The table of events that wait to be published.
+///
+/// A relay reads it in the order of `attempts, id`, so that events which cannot be published never stand before the others.
+/// `due` is when such a one is tried again.
+struct Outbox;
+
+impl Step for Outbox {
+    const VERSION: &'static str = "00000000000000_versioned_2";
+    const NAME: &'static str = "00000000000000_versioned_2_outbox";
+    const DOWN: &'static str = "DROP TABLE versioned_outbox;";
+
+    fn up(types: &Types) -> String {
+        let Types {
+            text,
+            key,
+            long_text,
+            counted,
+            table,
+            ..
+        } = types;
+        format!(
+            "CREATE TABLE versioned_outbox (
+                id {counted},
+                entity {text} NOT NULL,
+                {key} {text} NOT NULL,
+                version BIGINT NOT NULL,
+                op VARCHAR(16) NOT NULL,
+                payload {long_text} NOT NULL,
+                at BIGINT NOT NULL,
+                attempts INTEGER NOT NULL DEFAULT 0,
+                due BIGINT NOT NULL DEFAULT 0,
+                error {long_text},
+                UNIQUE (entity, {key}, version)
+            ){table};
+            CREATE INDEX versioned_outbox_attempts ON versioned_outbox (attempts, id);"
+        )
+    }
+}
+
+/// How a backend spells what our tables are made of.
+struct Types {
+    /// Keys are compared byte by byte, whatever the database's collation is.
+    text: &'static str,
+    key: &'static str,
+    long_text: &'static str,
+    /// A key that counts up.
+    counted: &'static str,
+    table: &'static str,
+    /// Of a table that is nothing but its primary key's index.
+    keyed_table: &'static str,
+}
+
+impl Types {
+    fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Postgres => Self {
+                text: "TEXT COLLATE \"C\"",
+                key: "\"key\"",
+                long_text: "TEXT",
+                counted: "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+                table: "",
+                keyed_table: "",
+            },
+            Dialect::Sqlite => Self {
+                text: "TEXT",
+                key: "\"key\"",
+                long_text: "TEXT",
+                counted: "INTEGER PRIMARY KEY AUTOINCREMENT",
+                table: "",
+                keyed_table: " WITHOUT ROWID",
+            },
+            Dialect::Mysql => Self {
+                text: "VARBINARY(255)",
+                key: "`key`",
+                long_text: "LONGTEXT CHARACTER SET utf8mb4",
+                counted: "BIGINT AUTO_INCREMENT PRIMARY KEY",
+                table: " ENGINE = InnoDB",
+                keyed_table: "",
+            },
+        }
+    }
+}
+
+/// One of our migrations.
+trait Step: 'static {
+    const VERSION: &'static str;
+    const NAME: &'static str;
+    const DOWN: &'static str;
+
+    fn up(types: &Types) -> String;
+}
+
+/// A migration of the tables `S`.
+struct Of<S>(S);
+
+impl<S: Step, DB> Migration<DB> for Of<S>
+where
+    DB: Backend,
+    DB::MetadataLookup: Flavor<DB>,
+{
+    fn run(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
+        let types = Types::of(dialect(conn));
+        conn.batch_execute(&S::up(&types))?;
         Ok(())
     }
 
     fn revert(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
-        conn.batch_execute("DROP TABLE versioned_parked; DROP TABLE versioned_positions;")?;
+        conn.batch_execute(S::DOWN)?;
         Ok(())
     }
 
@@ -88,17 +192,17 @@ where
     }
 }
 
-impl MigrationMetadata for Positions {}
+impl<S: Step> MigrationMetadata for Of<S> {}
 
-impl MigrationName for Positions {
+impl<S: Step> MigrationName for Of<S> {
     fn version(&self) -> MigrationVersion<'_> {
-        MigrationVersion::from("00000000000000_versioned_1")
+        MigrationVersion::from(S::VERSION)
     }
 }
 
-impl fmt::Display for Positions {
+impl<S: Step> fmt::Display for Of<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("00000000000000_versioned_1_positions")
+        f.write_str(S::NAME)
     }
 }
 

@@ -14,6 +14,8 @@ pub use diesel::backend::Backend;
 #[doc(hidden)]
 pub use diesel::result::QueryResult;
 #[doc(hidden)]
+pub use serde::Serialize;
+#[doc(hidden)]
 pub use serde_json::Result as JsonResult;
 
 pub use self::columns::{Columns, Field};
@@ -103,13 +105,22 @@ pub trait OwnerModel: Versioned {
     /// Whether deletions are remembered in `versioned_positions`: `#[versioned(tombstones)]`.
     const TOMBSTONES: bool = false;
 
-    /// The number of a version; written by the derive with `tombstones`.
+    /// Whether each write writes its event to `versioned_outbox`: `#[versioned(outbox)]`.
+    const OUTBOX: bool = false;
+
+    /// An event as it is sent; written by the derive with `outbox`.
+    #[doc(hidden)]
+    fn event_json(_event: &Event<&Self>) -> JsonResult<String> {
+        Err(serde::ser::Error::custom("this model has no outbox"))
+    }
+
+    /// The number of a version; written by the derive with `tombstones` and `outbox`.
     #[doc(hidden)]
     fn number(_version: &Self::Version) -> i64 {
         0
     }
 
-    /// The version with this number; written by the derive with `tombstones`.
+    /// The version with this number; written by the derive with `tombstones` and `outbox`.
     #[doc(hidden)]
     fn numbered(_number: i64) -> Option<Self::Version> {
         None
@@ -160,7 +171,7 @@ pub trait DependentModel: Versioned<Version: SequentialVersion> {
 
 /// The JSON of an event.
 #[doc(hidden)]
-pub fn event_to_json<T: serde::Serialize>(event: &Event<T>) -> JsonResult<String> {
+pub fn event_to_json<T: Serialize>(event: &Event<T>) -> JsonResult<String> {
     serde_json::to_string(event)
 }
 

@@ -1,5 +1,6 @@
 //! One body for each operation, written once over [`Executor`]: it decides, the fronts only execute.
 
+mod announce;
 mod apply;
 mod apply_all;
 mod closure;

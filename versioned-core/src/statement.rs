@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod guard;
 mod insert;
+mod outbox;
 mod page;
 mod pair;
 mod position;
@@ -32,6 +33,7 @@ pub(crate) use self::create::{Create, Created, ForgetKey};
 pub(crate) use self::delete::Delete;
 pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
+pub(crate) use self::outbox::{Announce, Outgoing, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
     Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, LookAll, OnPosition, OnPositions,

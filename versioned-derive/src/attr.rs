@@ -9,7 +9,7 @@ use syn::{Attribute, Error, Ident, LitInt, LitStr, Path, Result, Token};
 use crate::choice::{self, Choice, Gap, Guard, Policy, Precision};
 use crate::errors::Errors;
 
-const ON_STRUCTS: [&str; 10] = [
+const ON_STRUCTS: [&str; 11] = [
     "owner",
     "dependent",
     "embedded",
@@ -19,6 +19,7 @@ const ON_STRUCTS: [&str; 10] = [
     "guard",
     "gap",
     "tombstones",
+    "outbox",
     "crate",
 ];
 const ON_FIELDS: [&str; 2] = ["version", "precision"];
@@ -47,6 +48,7 @@ pub(crate) struct StructAttrs {
     pub(crate) guard: Option<Keyed<Guard>>,
     pub(crate) gap: Option<Keyed<Gap>>,
     pub(crate) tombstones: Option<Keyed<()>>,
+    pub(crate) outbox: Option<Keyed<()>>,
     pub(crate) root: Option<Keyed<Path>>,
     /// The mode that was meant by an unknown key.
     meant: Option<Mode>,
@@ -75,6 +77,7 @@ impl StructAttrs {
                 "guard" => set(&mut read.guard, key, || word(key, input)),
                 "gap" => set(&mut read.gap, key, || word(key, input)),
                 "tombstones" => set(&mut read.tombstones, key, || flag(key, input)),
+                "outbox" => set(&mut read.outbox, key, || flag(key, input)),
                 "crate" => set(&mut read.root, key, || root(key, input)),
                 "version" | "precision" => Err(Error::new(
                     key.span(),

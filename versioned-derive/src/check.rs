@@ -23,7 +23,10 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
         attrs.guard.as_ref().map(|guard| &guard.key),
         attrs.gap.as_ref().map(|gap| &gap.key),
     ];
-    let of_owners = [attrs.tombstones.as_ref().map(|tombstones| &tombstones.key)];
+    let of_owners = [
+        attrs.tombstones.as_ref().map(|tombstones| &tombstones.key),
+        attrs.outbox.as_ref().map(|outbox| &outbox.key),
+    ];
     let of_records = [
         attrs.entity.as_ref().map(|entity| &entity.key),
         attrs.initial.as_ref().map(|initial| &initial.key),

@@ -117,8 +117,8 @@ mod tests {
             "unknown key `onwer`, did you mean `owner`?\nexpected `owner` or `gap`"
         );
         assert_eq!(
-            unknown("key", "outbox", &words),
-            "unknown key `outbox`, expected `owner` or `gap`"
+            unknown("key", "elephant", &words),
+            "unknown key `elephant`, expected `owner` or `gap`"
         );
     }
 }

@@ -16,11 +16,13 @@ pub(crate) struct Model<'a> {
     pub(crate) backends: Vec<TypePath>,
     /// What the walk shows, in the order of the fields.
     pub(crate) walk: Vec<Step<'a>>,
+    /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the row.
+    pub(crate) complete: bool,
     pub(crate) role: Role<'a>,
 }
 
 pub(crate) enum Role<'a> {
-    Owner(Record<'a>, Deletions),
+    Owner(Record<'a>, Duties),
     Dependent(Record<'a>, Delivery),
     Embedded,
 }
@@ -40,11 +42,12 @@ pub(crate) enum Count {
     Ticks(Precision),
 }
 
-/// What an owner keeps of a deletion.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deletions {
-    Forgotten,
-    Remembered,
+/// What an owner does besides writing the row.
+pub(crate) struct Duties {
+    /// It remembers deletions.
+    pub(crate) tombstones: bool,
+    /// It writes events; where `outbox` was written, because it asks more of the model.
+    pub(crate) outbox: Option<Span>,
 }
 
 /// How a dependent takes events.

@@ -11,7 +11,7 @@ use crate::choice::{Gap, Guard, Policy};
 use crate::diesel;
 use crate::errors::Errors;
 use crate::model::{
-    Broken, Count, Deletions, Delivery, Model, Record, Role, Root, Step, table_name,
+    Broken, Count, Delivery, Duties, Model, Record, Role, Root, Step, Written, table_name,
 };
 use crate::source::{Source, sources};
 
@@ -66,7 +66,7 @@ impl<'a> Model<'a> {
                 let record = record(&table, attrs, &marked)?;
                 match mode {
                     Mode::Dependent => Role::Dependent(record, delivery(attrs)),
-                    Mode::Owner | Mode::Embedded => Role::Owner(record, deletions(attrs)),
+                    Mode::Owner | Mode::Embedded => Role::Owner(record, duties(attrs)),
                 }
             }
         };
@@ -79,6 +79,12 @@ impl<'a> Model<'a> {
                 .iter()
                 .filter_map(|field| step(field, &marked))
                 .collect(),
+            complete: sources.iter().all(|field| {
+                let is_version = marked
+                    .version
+                    .is_some_and(|version| version.member == field.member);
+                is_version || field.written() == Some(Written::Always)
+            }),
             role,
         })
     }
@@ -210,10 +216,10 @@ fn record<'a>(
     })
 }
 
-fn deletions(attrs: &attr::StructAttrs) -> Deletions {
-    match attrs.tombstones {
-        Some(_) => Deletions::Remembered,
-        None => Deletions::Forgotten,
+fn duties(attrs: &attr::StructAttrs) -> Duties {
+    Duties {
+        tombstones: attrs.tombstones.is_some(),
+        outbox: attrs.outbox.as_ref().map(|outbox| outbox.key.span()),
     }
 }
 

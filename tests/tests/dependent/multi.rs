@@ -53,6 +53,7 @@ fn event<T>(version: i64, op: Op, data: Option<T>) -> Event<T> {
         at: String::new(),
         data,
         trace: None,
+        metadata: None,
     }
 }
 

@@ -146,6 +146,7 @@ where
             version,
         }),
         trace: None,
+        metadata: None,
     };
     assert_eq!(Copy::apply(&at(3), conn).await?, Outcome::Parked);
     assert_eq!(Copy::apply(&at(1), conn).await?, Outcome::Applied);
@@ -200,6 +201,7 @@ where
             version,
         }),
         trace: None,
+        metadata: None,
     };
     let outcomes = Newest::apply_all(&[newest(2), newest(9)], conn).await?;
     assert_eq!(outcomes.last(), Some(&Outcome::Applied));

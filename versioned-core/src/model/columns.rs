@@ -16,6 +16,11 @@ use super::Walk;
     note = "an embedded struct needs `#[derive(Versioned)]` with `#[versioned(embedded)]`"
 )]
 pub trait Columns<DB: Backend> {
+    /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the
+    /// row.
+    #[doc(hidden)]
+    const COMPLETE: bool = true;
+
     /// Shows each column but the version to `walk`, in the order of the fields.
     ///
     /// # Errors

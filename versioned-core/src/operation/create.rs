@@ -1,9 +1,13 @@
+use super::announce::announce_row;
 use super::settle::settle;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::model::KeyColumns;
 use crate::owner::Owner;
+use diesel::query_builder::{QueryFragment, QueryId};
+
 use crate::statement::{Create, Created, ForgetKey, NewRow, Returning};
 
 /// Inserts a row whose key and defaults the database makes, at the initial version.
@@ -15,17 +19,42 @@ where
 {
     let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()));
     let dialect = x.dialect::<M::On>().await?;
-    if dialect.returns_rows(M::in_schema()) {
-        let row = M::row(x, Returning::<_, M, X::Backend>::new(insert)).await?;
-        // Only a trigger or a rule that swallows the row gets here.
-        return row.ok_or(Error::Database(diesel::result::Error::NotFound));
+    let returns = dialect.returns_rows(M::in_schema());
+    if returns && !M::OUTBOX {
+        return insert_returning(insert, x).await;
     }
     if dialect == Dialect::Mysql && M::KeyColumns::NAMES.len() > 1 {
         return Err(Error::KeyNotGenerated { table: M::TABLE });
     }
     x.begin().await?;
-    let done = insert_then_read(insert, dialect, x).await;
+    let done = if returns {
+        insert_returning(insert, x).await
+    } else {
+        insert_then_read(insert, dialect, x).await
+    };
+    let done = announced(done, x).await;
     settle(done, x).await
+}
+
+async fn announced<M, X>(done: Result<M>, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let row = done?;
+    announce_row(Op::Created, &row, x).await?;
+    Ok(row)
+}
+
+async fn insert_returning<M, V, X>(insert: Create<V, M, X::Backend>, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    V: QueryFragment<X::Backend> + QueryId + Send,
+{
+    let row = M::row(x, Returning::<_, M, X::Backend>::new(insert)).await?;
+    // Only a trigger or a rule that swallows the row leaves none.
+    row.ok_or(Error::Database(diesel::result::Error::NotFound))
 }
 
 async fn insert_then_read<M, V, X>(
@@ -36,7 +65,7 @@ async fn insert_then_read<M, V, X>(
 where
     X: Executor,
     M: Owner<X::Backend>,
-    V: diesel::query_builder::QueryFragment<X::Backend> + diesel::query_builder::QueryId + Send,
+    V: QueryFragment<X::Backend> + QueryId + Send,
 {
     if dialect == Dialect::Mysql {
         x.execute(ForgetKey).await?;

@@ -1,3 +1,4 @@
+use super::announce::{self, event_of_deletion};
 use super::outcome::{guarded, next_version};
 use super::settle::settle;
 use super::tombstone::{hold_position, remember};
@@ -31,7 +32,7 @@ where
         let done = delete_and_remember(guard, &next, x).await;
         settle(done, x).await?;
     } else {
-        delete_row(guard, x).await?;
+        delete_row(guard, &next, x).await?;
     }
     Ok(next)
 }
@@ -43,15 +44,16 @@ where
     M: Owner<X::Backend>,
 {
     hold_position(guard.record, x).await?;
-    delete_row(guard, x).await?;
+    delete_row(guard, next, x).await?;
     remember(guard, next, x).await
 }
 
-async fn delete_row<M, X>(guard: Guard<'_, M>, x: &mut X) -> Result<()>
+async fn delete_row<M, X>(guard: Guard<'_, M>, next: &M::Version, x: &mut X) -> Result<()>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let answer = x.execute(Delete::new(guard)).await;
+    let event = event_of_deletion(guard.record, next)?;
+    let answer = announce::write::<M, _, _>(Delete::new(guard), event, x).await;
     guarded(guard, answer, x).await
 }

@@ -1,4 +1,6 @@
+use super::announce::{self, event_of, reads_back};
 use super::outcome::{guarded, next_version};
+use super::settle::written_row;
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
@@ -12,10 +14,14 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let guard = Guard::of(&*model);
-    let next = next_version(guard)?;
-    let answer = x.execute(Save::new(model, &next)).await;
-    guarded(guard, answer, x).await?;
+    let next = next_version(Guard::of(&*model))?;
+    if reads_back::<M, X::Backend>() {
+        written_row(Guard::of(&*model), Save::new(model, &next), x).await?;
+    } else {
+        let event = event_of(Op::Updated, model, &next)?;
+        let answer = announce::write::<M, _, _>(Save::new(model, &next), event, x).await;
+        guarded(Guard::of(&*model), answer, x).await?;
+    }
     model.set_version(next);
     Ok(Change::new(Op::Updated, model))
 }

@@ -1,10 +1,12 @@
 //! Writes that answer with the row.
 
+use super::announce::announce_row;
 use super::outcome::{failed, guarded, refused};
 use crate::error::{Error, Result};
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Current, Find, Guard, Returning};
+use crate::statement::{Current, Find, Guard, Record, Returning};
 use diesel::query_builder::{QueryFragment, QueryId};
 
 /// Ends the transaction that `begin` opened as `done` says.
@@ -24,23 +26,52 @@ pub(super) async fn settle<T, X: Executor>(done: Result<T>, x: &mut X) -> Result
 }
 
 /// Runs a guarded write and answers with the row as it is after it: one statement with RETURNING, or the write and a
-/// SELECT in a transaction.
+/// SELECT in a transaction; with an outbox, the row's event is in the transaction too.
 pub(super) async fn written_row<M, X, S>(guard: Guard<'_, M>, write: S, x: &mut X) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
-    if x.dialect::<M::On>().await?.returns_rows(M::in_schema()) {
-        match M::row(x, Returning::<_, M, X::Backend>::new(write)).await {
-            Ok(Some(row)) => Ok(row),
-            Ok(None) => Err(refused(guard, x).await),
-            Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
-        }
+    let returns = x.dialect::<M::On>().await?.returns_rows(M::in_schema());
+    if returns && !M::OUTBOX {
+        return write_returning(guard, write, x).await;
+    }
+    x.begin().await?;
+    let done = write_then_announce(guard, write, returns, x).await;
+    settle(done, x).await
+}
+
+async fn write_then_announce<M, X, S>(
+    guard: Guard<'_, M>,
+    write: S,
+    returns: bool,
+    x: &mut X,
+) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    S: QueryFragment<X::Backend> + QueryId + Send,
+{
+    let row = if returns {
+        write_returning(guard, write, x).await?
     } else {
-        x.begin().await?;
-        let done = write_then_read(guard, write, x).await;
-        settle(done, x).await
+        write_then_read(guard, write, x).await?
+    };
+    announce_row(Op::Updated, &row, x).await?;
+    Ok(row)
+}
+
+async fn write_returning<M, X, S>(guard: Guard<'_, M>, write: S, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    S: QueryFragment<X::Backend> + QueryId + Send,
+{
+    match M::row(x, Returning::<_, M, X::Backend>::new(write)).await {
+        Ok(Some(row)) => Ok(row),
+        Ok(None) => Err(refused(guard, x).await),
+        Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
     }
 }
 
@@ -52,13 +83,26 @@ where
 {
     let answer = x.execute(write).await;
     guarded(guard, answer, x).await?;
-    match M::row(x, Find::<Current, M, X::Backend>::new(guard.record)).await {
+    read_back(guard.record, Some(guard.loaded), x).await
+}
+
+/// The row that this transaction has just written.
+pub(super) async fn read_back<M, X>(
+    record: Record<'_, M>,
+    expected: Option<&M::Version>,
+    x: &mut X,
+) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    match M::row(x, Find::<Current, M, X::Backend>::new(record)).await {
         Ok(Some(row)) => Ok(row),
         // A trigger took it away.
         Ok(None) => Err(Error::NotFound {
             table: M::TABLE,
-            id: guard.record.key_text(),
+            id: record.key_text(),
         }),
-        Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
+        Err(error) => Err(failed(record, expected, error)),
     }
 }

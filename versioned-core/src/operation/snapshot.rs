@@ -56,6 +56,7 @@ where
                 at: at.clone(),
                 data: None,
                 trace: None,
+                metadata: None,
             });
         }
     }
@@ -88,6 +89,7 @@ where
         at: at.to_owned(),
         data: Some(row),
         trace: None,
+        metadata: None,
     }));
     Ok(())
 }

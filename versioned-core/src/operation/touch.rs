@@ -15,8 +15,13 @@ where
 {
     let guard = Guard::of(&*model);
     let next = next_version(guard)?;
-    let answer = x.execute(Touch::new(guard, &next)).await;
-    guarded(guard, answer, x).await?;
+    if M::OUTBOX {
+        // The model in memory may have changes that are not written: the event is made of the row.
+        written_row(guard, Touch::new(guard, &next), x).await?;
+    } else {
+        let answer = x.execute(Touch::new(guard, &next)).await;
+        guarded(guard, answer, x).await?;
+    }
     model.set_version(next);
     Ok(Change::new(Op::Updated, model))
 }

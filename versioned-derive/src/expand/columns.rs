@@ -40,9 +40,12 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
     bounds.extend(fits(model, &backend));
     let clause = generics::clause(&input.generics, &bounds);
     let steps = model.walk.iter().map(|step| show(model, step));
+    let complete = complete(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::model::Columns<__DB> for #ident #ty_generics #clause {
+            #complete
+
             fn columns<'__b>(
                 &'__b self,
                 __walk: &mut #root::model::Walk<'_, '__b, __DB>,
@@ -51,6 +54,33 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
                 ::core::result::Result::Ok(())
             }
         }
+    }
+}
+
+/// Whether a model that was written is the row: said where it is not, or where it depends on what is embedded.
+///
+/// ```text
+/// const COMPLETE: ::core::primitive::bool = <Address as ::versioned_core::model::Columns<__DB>>::COMPLETE;
+/// ```
+fn complete(model: &Model<'_>) -> TokenStream {
+    let root = &model.root;
+    let embedded: Vec<_> = model
+        .walk
+        .iter()
+        .filter_map(|step| match step {
+            Step::Embedded(_, ty, _) => Some(ty),
+            Step::Key(_) | Step::Plain(..) | Step::Converted(..) => None,
+        })
+        .collect();
+    let value = if !model.complete {
+        quote!(false)
+    } else if embedded.is_empty() {
+        return TokenStream::new();
+    } else {
+        quote!(#(<#embedded as #root::model::Columns<__DB>>::COMPLETE)&&*)
+    };
+    quote! {
+        const COMPLETE: ::core::primitive::bool = #value;
     }
 }
 

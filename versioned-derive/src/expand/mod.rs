@@ -37,9 +37,9 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
             let columns = columns::columns(&model);
             let checks = columns::checks(&model);
             let rest = match &model.role {
-                Role::Owner(record, deletions) => {
+                Role::Owner(record, duties) => {
                     let metadata = metadata::metadata(&model, record);
-                    let role = owner::owner(&model, record, *deletions);
+                    let role = owner::owner(&model, record, duties);
                     quote!(#metadata #role)
                 }
                 Role::Dependent(record, delivery) => {

@@ -5,42 +5,79 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{Deletions, Model, Record, Root};
+use crate::model::{Duties, Model, Record, Root};
 
 /// ```text
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
-/// impl ::versioned_core::model::PlainOwner for Ticket {}
+/// impl ::versioned_core::model::PlainOwner for Ticket {}     // not with `outbox`
 /// ```
-pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, deletions: Deletions) -> TokenStream {
+pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> TokenStream {
     let Model { root, input, .. } = model;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let mut bounds = generics::of_record(model, record);
     let version = record.version.ty;
-    if deletions == Deletions::Remembered && generics::mentions(version, &input.generics) {
+    let counts = duties.tombstones || duties.outbox.is_some();
+    if counts && generics::mentions(version, &input.generics) {
         bounds.push(quote!(#version: #root::version::SequentialVersion));
     }
+    if duties.outbox.is_some() && !input.generics.params.is_empty() {
+        bounds.push(quote!(Self: #root::model::Serialize));
+    }
     let clause = generics::clause(&input.generics, &bounds);
-    let tombstones = match deletions {
-        Deletions::Forgotten => TokenStream::new(),
-        Deletions::Remembered => tombstones(root, record),
-    };
+    let tombstones = duties.tombstones.then(|| {
+        quote! {
+            const TOMBSTONES: ::core::primitive::bool = true;
+        }
+    });
+    let outbox = duties.outbox.map(|span| outbox(root, span));
+    let numbers = counts.then(|| numbers(root, record));
+    let plain = duties.outbox.is_none().then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics #root::model::PlainOwner for #ident #ty_generics #clause {}
+        }
+    });
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::model::OwnerModel for #ident #ty_generics #clause {
             #tombstones
+            #outbox
+            #numbers
         }
 
-        #[automatically_derived]
-        impl #impl_generics #root::model::PlainOwner for #ident #ty_generics #clause {}
+        #plain
     }
 }
 
-/// `#[versioned(owner, tombstones)]`
+/// `#[versioned(owner, outbox)]`: the model must be written as JSON. It is shown there if it can't be.
 ///
 /// ```text
-/// const TOMBSTONES: ::core::primitive::bool = true;
+/// const OUTBOX: ::core::primitive::bool = true;
 ///
+/// fn event_json(
+///     __event: &::versioned_core::Event<&Self>,
+/// ) -> ::versioned_core::model::JsonResult<::std::string::String> {
+///     ::versioned_core::model::event_to_json(__event)
+/// }
+/// ```
+fn outbox(root: &Root, span: Span) -> TokenStream {
+    let span = Span::call_site().located_at(span);
+    let root = root.at(span);
+    quote_spanned! {span=>
+        const OUTBOX: ::core::primitive::bool = true;
+
+        fn event_json(
+            __event: &#root::Event<&Self>,
+        ) -> #root::model::JsonResult<::std::string::String> {
+            #root::model::event_to_json(__event)
+        }
+    }
+}
+
+/// What remembers deletions or writes events has versions that are numbers.
+///
+/// ```text
 /// fn number(__version: &Self::Version) -> ::core::primitive::i64 {
 ///     <i64 as ::versioned_core::version::SequentialVersion>::number(__version)
 /// }
@@ -49,14 +86,12 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, deletions: Deletions
 ///     <i64 as ::versioned_core::version::SequentialVersion>::from_number(__number)
 /// }
 /// ```
-fn tombstones(root: &Root, record: &Record<'_>) -> TokenStream {
+fn numbers(root: &Root, record: &Record<'_>) -> TokenStream {
     let ty = record.version.ty;
     let span = Span::mixed_site().located_at(ty.span());
     let there = root.at(span);
     let sequential = quote_spanned!(span=> <#ty as #there::version::SequentialVersion>);
     quote! {
-        const TOMBSTONES: ::core::primitive::bool = true;
-
         fn number(__version: &Self::Version) -> ::core::primitive::i64 {
             #sequential::number(__version)
         }

@@ -101,6 +101,7 @@ fn the_first_version_may_be_zero() {
             version,
         }),
         trace: None,
+        metadata: None,
     };
     assert_eq!(
         Narrow::apply(&first(1, 1), &mut conn).unwrap(),
@@ -156,6 +157,7 @@ mod small_versions {
             at: String::new(),
             data: Some(Small { id: 7, version: 0 }),
             trace: None,
+            metadata: None,
         };
         let refused = Small::apply(&too_large, &mut conn);
         assert!(
@@ -224,6 +226,7 @@ mod second_key {
                 version,
             }),
             trace: None,
+            metadata: None,
         };
         assert_eq!(
             User::apply(&user(7, "a@b.c", 1), &mut conn).unwrap(),

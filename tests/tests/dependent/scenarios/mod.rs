@@ -125,6 +125,7 @@ pub(crate) fn event<M: Replica>(op: Op, id: i64, version: i64, price: i64) -> Ev
         at: "2026-11-23T05:10:00Z".into(),
         data: (op != Op::Deleted).then(|| M::new(id, price, version)),
         trace: None,
+        metadata: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod conflict;
 mod create;
 mod guard;
 mod handle;
+mod outbox;
 mod rollback;
 mod shapes;
 mod statements;

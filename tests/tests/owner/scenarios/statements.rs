@@ -8,16 +8,16 @@ use super::*;
 
 /// What a connection did since the last look.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub(super) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    fn on(conn: &mut Conn) -> Self {
+    pub(super) fn on(conn: &mut Conn) -> Self {
         let log = Self::default();
         conn.set_instrumentation(log.clone());
         log
     }
 
-    fn take(&self) -> Vec<String> {
+    pub(super) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -63,7 +63,7 @@ const COLUMNS: &str =
 
 /// Runs `operation` twice: it must run exactly `statements`, prepared at the first time only.
 #[track_caller]
-fn assert_runs(log: &Log, statements: &[&str], mut operation: impl FnMut()) {
+pub(super) fn assert_runs(log: &Log, statements: &[&str], mut operation: impl FnMut()) {
     let statements: Vec<String> = statements.iter().map(|text| sql(text)).collect();
     log.take();
     operation();

@@ -1,0 +1,164 @@
+//! Writes with their events: `#[versioned(outbox)]`.
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::{QueryFragment, QueryId};
+
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::event::{self, Event, Op};
+use crate::executor::Executor;
+use crate::model::{Columns, OwnerModel};
+use crate::outbox::Context;
+use crate::owner::Owner;
+use crate::statement::{Announce, Outgoing, Record, WithEvent};
+
+/// Whether the event must be made of the row: the model in memory has fields that the write does not write.
+pub(super) fn reads_back<M: OwnerModel + Columns<DB>, DB: Backend>() -> bool {
+    M::OUTBOX && !M::COMPLETE
+}
+
+/// The event of a write of this model that is about to happen; none without an outbox. The model shows `version` for it,
+/// and is then as it was.
+pub(super) fn event_of<M: OwnerModel>(
+    op: Op,
+    model: &mut M,
+    version: &M::Version,
+) -> Result<Option<Outgoing>> {
+    if !M::OUTBOX {
+        return Ok(None);
+    }
+    let loaded = Loaded {
+        version: Some(model.version()),
+        model,
+    };
+    loaded.model.set_version(version.clone());
+    let key = M::key_text(&loaded.model.id());
+    outgoing(op, key, version, Some(&*loaded.model)).map(Some)
+}
+
+/// The event of a record that is about to be inserted as it is; none without an outbox.
+pub(super) fn event_of_import<M: OwnerModel>(model: &M) -> Result<Option<Outgoing>> {
+    if !M::OUTBOX {
+        return Ok(None);
+    }
+    let key = M::key_text(&model.id());
+    outgoing(Op::Snapshot, key, model.loaded(), Some(model)).map(Some)
+}
+
+/// The event of a deletion that is about to happen; none without an outbox.
+pub(super) fn event_of_deletion<M: OwnerModel>(
+    record: Record<'_, M>,
+    version: &M::Version,
+) -> Result<Option<Outgoing>> {
+    if !M::OUTBOX {
+        return Ok(None);
+    }
+    outgoing::<M>(Op::Deleted, record.key_text(), version, None).map(Some)
+}
+
+fn outgoing<M: OwnerModel>(
+    op: Op,
+    key: String,
+    version: &M::Version,
+    data: Option<&M>,
+) -> Result<Outgoing> {
+    let context = Context::current();
+    let event = Event {
+        entity: M::ENTITY.into(),
+        key,
+        version: M::number(version),
+        op,
+        at: event::now(),
+        data,
+        trace: context.trace,
+        metadata: context.metadata,
+    };
+    Ok(Outgoing {
+        payload: M::event_json(&event).map_err(Error::other)?,
+        entity: M::ENTITY,
+        version: event.version,
+        key: event.key,
+        op: op.name(),
+        at: event::micros_now(),
+    })
+}
+
+/// Runs a write with its event, if there is one: as one statement on PostgreSQL, in a transaction elsewhere. A write that
+/// finds no row writes no event.
+pub(super) async fn write<M, S, X>(
+    write: S,
+    event: Option<Outgoing>,
+    x: &mut X,
+) -> QueryResult<usize>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    S: QueryFragment<X::Backend> + QueryId + Send,
+{
+    let Some(event) = event else {
+        return x.execute(write).await;
+    };
+    if x.dialect::<M::On>().await? == Dialect::Postgres {
+        return x.execute(WithEvent::<_, M::On>::new(write, &event)).await;
+    }
+    x.begin().await?;
+    let written = write_then_announce::<M, S, X>(write, &event, x).await;
+    match written {
+        Ok(rows @ 1..) => x.commit().await.map(|()| rows),
+        Ok(0) | Err(_) => {
+            // What went wrong first is the answer.
+            drop(x.rollback().await);
+            written
+        }
+    }
+}
+
+async fn write_then_announce<M, S, X>(write: S, event: &Outgoing, x: &mut X) -> QueryResult<usize>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    S: QueryFragment<X::Backend> + QueryId + Send,
+{
+    let rows = x.execute(write).await?;
+    if rows > 0 {
+        announce::<M, X>(event, x).await?;
+    }
+    Ok(rows)
+}
+
+/// Writes an event, in the transaction of its write.
+async fn announce<M, X>(event: &Outgoing, x: &mut X) -> QueryResult<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    x.execute(Announce::<M::On>::new(event)).await.map(drop)
+}
+
+/// Writes the event of a row as it was written, in the transaction of its write; nothing without an outbox.
+pub(super) async fn announce_row<M, X>(op: Op, row: &M, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    if M::OUTBOX {
+        let event = outgoing(op, M::key_text(&row.id()), row.loaded(), Some(row))?;
+        announce::<M, X>(&event, x).await?;
+    }
+    Ok(())
+}
+
+/// Puts the version back, also when the model's `Serialize` panics.
+struct Loaded<'m, M: OwnerModel> {
+    model: &'m mut M,
+    version: Option<M::Version>,
+}
+
+impl<M: OwnerModel> Drop for Loaded<'_, M> {
+    fn drop(&mut self) {
+        if let Some(version) = self.version.take() {
+            self.model.set_version(version);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The events of an owner's writes.
+//!
+//! `versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)` keeps an event from the transaction
+//! that wrote the record until a relay has published it.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::Flavor;
+
+/// An event on its way into the outbox.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) entity: &'static str,
+    pub(crate) key: String,
+    pub(crate) version: i64,
+    pub(crate) op: &'static str,
+    /// The event as it is sent, byte for byte.
+    pub(crate) payload: String,
+    /// Microseconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// `INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES ($1, $2, $3, $4, $5, $6)`
+pub(crate) struct Announce<'a, F: ?Sized> {
+    event: &'a Outgoing,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, F: ?Sized> Announce<'a, F> {
+    pub(crate) fn new(event: &'a Outgoing) -> Self {
+        Self {
+            event,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum AnnounceId {}
+
+impl<F: ?Sized> QueryId for Announce<'_, F> {
+    type QueryId = AnnounceId;
+}
+
+impl<F, DB> QueryFragment<DB> for Announce<'_, F>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        into_outbox(&mut out)?;
+        out.push_sql(" VALUES (");
+        values::<F, DB>(self.event, &mut out)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// PostgreSQL: a write and its event, as one statement. It counts one row exactly if the write found its row.
+///
+/// ```sql
+/// WITH written AS (UPDATE tickets SET .. WHERE .. RETURNING 1)
+/// INSERT INTO versioned_outbox (entity, key, version, op, payload, at) SELECT $5, $6, $7, $8, $9, $10 FROM written
+/// ```
+pub(crate) struct WithEvent<'a, S, F: ?Sized> {
+    write: S,
+    announce: Announce<'a, F>,
+}
+
+impl<'a, S, F: ?Sized> WithEvent<'a, S, F> {
+    pub(crate) fn new(write: S, event: &'a Outgoing) -> Self {
+        Self {
+            write,
+            announce: Announce::new(event),
+        }
+    }
+}
+
+pub(crate) enum WithEventId {}
+
+impl<S: QueryId, F: ?Sized> QueryId for WithEvent<'_, S, F> {
+    type QueryId = (WithEventId, S::QueryId);
+    const HAS_STATIC_QUERY_ID: bool = S::HAS_STATIC_QUERY_ID;
+}
+
+impl<S, F, DB> QueryFragment<DB> for WithEvent<'_, S, F>
+where
+    S: QueryFragment<DB>,
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("WITH written AS (");
+        self.write.walk_ast(out.reborrow())?;
+        out.push_sql(" RETURNING 1) ");
+        into_outbox(&mut out)?;
+        out.push_sql(" SELECT ");
+        values::<F, DB>(self.announce.event, &mut out)?;
+        out.push_sql(" FROM written");
+        Ok(())
+    }
+}
+
+fn into_outbox<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("INSERT INTO versioned_outbox (entity, ");
+    out.push_identifier("key")?;
+    out.push_sql(", version, op, payload, at)");
+    Ok(())
+}
+
+fn values<'b, F, DB>(event: &'b Outgoing, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    F::push_text(out, event.entity)?;
+    out.push_sql(", ");
+    F::push_text(out, &event.key)?;
+    out.push_sql(", ");
+    F::push_number(out, &event.version)?;
+    out.push_sql(", ");
+    F::push_text(out, event.op)?;
+    out.push_sql(", ");
+    F::push_text(out, &event.payload)?;
+    out.push_sql(", ");
+    F::push_number(out, &event.at)
+}
