@@ -13,6 +13,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
 use crate::executor::Executor;
+use crate::model::Elements;
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,37 @@ pub trait Flavor<DB: Backend> {
     )]
     fn push_number<'b>(out: &mut AstPass<'_, 'b, DB>, number: &'b i64) -> QueryResult<()>;
 
+    /// Binds the column's values of many models as an array; there are none but on PostgreSQL.
+    #[doc(hidden)]
+    fn push_array<'b, ST: 'static>(
+        _out: &mut AstPass<'_, 'b, DB>,
+        _values: &'b Elements<'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: HasSqlType<ST>,
+    {
+        Err(no_arrays())
+    }
+
+    /// Binds many texts as an array; there are none but on PostgreSQL.
+    #[doc(hidden)]
+    fn push_texts<'b>(_out: &mut AstPass<'_, 'b, DB>, _texts: &'b [String]) -> QueryResult<()> {
+        Err(no_arrays())
+    }
+
+    /// Binds many numbers as an array; there are none but on PostgreSQL.
+    #[doc(hidden)]
+    fn push_numbers<'b>(_out: &mut AstPass<'_, 'b, DB>, _numbers: &'b [i64]) -> QueryResult<()> {
+        Err(no_arrays())
+    }
+
+    /// Runs a statement that returns one number of each row.
+    #[doc(hidden)]
+    fn numbers<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
+    where
+        X: Executor<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
     /// Runs a statement that returns one number, of at most one row.
     #[doc(hidden)]
     fn number<X, S>(
@@ -96,6 +128,10 @@ pub trait Flavor<DB: Backend> {
         S: QueryFragment<DB> + QueryId + Send;
 }
 
+fn no_arrays() -> diesel::result::Error {
+    diesel::result::Error::QueryBuilderError("this database has no arrays".into())
+}
+
 /// The bodies that are the same for each backend, but not in generic code.
 macro_rules! binds_and_rows {
     ($backend:ty) => {
@@ -119,6 +155,17 @@ macro_rules! binds_and_rows {
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<i64, BigInt, _>(statement)
+        }
+
+        fn numbers<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
+        where
+            X: Executor<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.all::<i64, BigInt, _>(statement)
         }
 
         fn text<X, S>(
@@ -146,7 +193,7 @@ macro_rules! binds_and_rows {
 }
 
 macro_rules! backends {
-    ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident;)*) => {$(
+    ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident { $($arrays:item)* })*) => {$(
         #[cfg(feature = $feature)]
         impl Flavor<$backend> for $lookup {
             const KNOWN: Option<Dialect> = Some(Dialect::$dialect);
@@ -156,6 +203,8 @@ macro_rules! backends {
             }
 
             binds_and_rows!($backend);
+
+            $($arrays)*
         }
 
         #[cfg(feature = $feature)]
@@ -169,9 +218,33 @@ macro_rules! backends {
 }
 
 backends! {
-    "postgres" dyn diesel::pg::PgMetadataLookup, diesel::pg::Pg => Postgres;
-    "sqlite" (), diesel::sqlite::Sqlite => Sqlite;
-    "mysql" (), diesel::mysql::Mysql => Mysql;
+    "postgres" dyn diesel::pg::PgMetadataLookup, diesel::pg::Pg => Postgres {
+        fn push_array<'b, ST: 'static>(
+            out: &mut AstPass<'_, 'b, diesel::pg::Pg>,
+            values: &'b Elements<'b, diesel::pg::Pg>,
+        ) -> QueryResult<()>
+        where
+            diesel::pg::Pg: HasSqlType<ST>,
+        {
+            out.push_bind_param::<diesel::sql_types::Array<ST>, Elements<'b, diesel::pg::Pg>>(values)
+        }
+
+        fn push_texts<'b>(
+            out: &mut AstPass<'_, 'b, diesel::pg::Pg>,
+            texts: &'b [String],
+        ) -> QueryResult<()> {
+            out.push_bind_param::<diesel::sql_types::Array<Text>, [String]>(texts)
+        }
+
+        fn push_numbers<'b>(
+            out: &mut AstPass<'_, 'b, diesel::pg::Pg>,
+            numbers: &'b [i64],
+        ) -> QueryResult<()> {
+            out.push_bind_param::<diesel::sql_types::Array<BigInt>, [i64]>(numbers)
+        }
+    }
+    "sqlite" (), diesel::sqlite::Sqlite => Sqlite {}
+    "mysql" (), diesel::mysql::Mysql => Mysql {}
 }
 
 /// `MultiConnection` dispatches every fragment that it knows, `Exists` among them, to the live variant's backend:

@@ -8,7 +8,7 @@ use std::fmt;
 
 pub(crate) use self::classify::is_serialization_failure;
 pub(crate) use self::conflict::Target;
-pub use self::conflict::{Conflict, ConflictKind};
+pub use self::conflict::{Conflict, ConflictKind, RowConflict};
 use crate::event::EventError;
 use crate::version::Token;
 
@@ -20,6 +20,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | variant | meaning | what to do next |
 /// | --- | --- | --- |
 /// | [`Conflict`](Error::Conflict) | somebody else was first | reload and decide again, or let [`update_with`](crate::prelude::OwnerDsl::update_with) do so |
+/// | [`Conflicts`](Error::Conflicts) | the same for rows of a batch, of which none was written | reload these, or [`save_each`](crate::prelude::OwnerDsl::save_each) |
+/// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | a bug: decide which of them |
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
 /// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
@@ -31,6 +33,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The record is not at the version that was loaded, or another transaction is in the way. Nothing was written.
     Conflict(Conflict),
+
+    /// Rows of a batch are not at the version that was loaded: all of them that are not, in the order of the slice. Nothing
+    /// was written.
+    Conflicts(Vec<RowConflict>),
+
+    /// Two models of a batch have the same key. Nothing was sent to the database.
+    TwiceInBatch {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+    },
 
     /// No row has this key.
     NotFound {
@@ -74,10 +88,17 @@ impl Error {
         Self::Other(error.into())
     }
 
-    /// The conflict, if it is one.
+    /// Of a batch.
+    pub(crate) fn conflicts(mut conflicts: Vec<RowConflict>) -> Self {
+        conflicts.sort_unstable_by_key(|conflict| conflict.row);
+        Self::Conflicts(conflicts)
+    }
+
+    /// The conflict, if it is one; the first one of a batch.
     pub fn conflict(&self) -> Option<&Conflict> {
         match self {
             Self::Conflict(conflict) => Some(conflict),
+            Self::Conflicts(conflicts) => conflicts.first().map(|row| &row.conflict),
             _ => None,
         }
     }
@@ -92,6 +113,16 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Conflicts(conflicts) => {
+                write!(f, "{} of the batch's rows lost", conflicts.len())?;
+                for (place, row) in conflicts.iter().take(3).enumerate() {
+                    write!(f, "{} {}", if place == 0 { ":" } else { ";" }, row.conflict)?;
+                }
+                f.write_str(if conflicts.len() > 3 { "; .." } else { "" })
+            }
+            Self::TwiceInBatch { table, id } => {
+                write!(f, "{table} {id} is in the batch twice")
+            }
             Self::NotFound { table, id } => write!(f, "{table} {id} does not exist"),
             Self::VersionExhausted { table, id, version } => write!(
                 f,
@@ -116,7 +147,12 @@ impl StdError for Error {
             Self::Event(error) => error.source(),
             Self::Database(error) => error.source(),
             Self::Other(error) => error.source(),
-            Self::NotFound { .. }
+            Self::Conflicts(conflicts) => match conflicts.first() {
+                Some(row) => StdError::source(&row.conflict),
+                None => None,
+            },
+            Self::TwiceInBatch { .. }
+            | Self::NotFound { .. }
             | Self::VersionExhausted { .. }
             | Self::KeyNotGenerated { .. } => None,
         }

@@ -122,7 +122,7 @@ pub mod version;
 pub use self::blocking::At;
 pub use self::change::Change;
 pub use self::dependent::Dependent;
-pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result};
+pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result, RowConflict};
 pub use self::event::{Event, EventError, Op};
 pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod conversions;
+mod elements;
 mod key;
 mod walk;
 
@@ -20,11 +21,14 @@ pub use serde_json::Result as JsonResult;
 
 pub use self::columns::{Columns, Field};
 pub(crate) use self::conversions::Conversions;
+#[doc(hidden)]
+pub use self::elements::Elements;
+pub(crate) use self::elements::{NoArray, Rows, Value};
 pub use self::key::{Key, KeyColumns};
 #[doc(hidden)]
 pub use self::key::{key_part, key_parts, key_text};
-pub(crate) use self::walk::Clause;
 pub use self::walk::Walk;
+pub(crate) use self::walk::{By, Clause};
 use crate::event::Event;
 use crate::version::{SequentialVersion, Version};
 

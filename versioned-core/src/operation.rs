@@ -3,6 +3,7 @@
 mod announce;
 mod apply;
 mod apply_all;
+mod batch;
 mod closure;
 mod create;
 mod delete;
@@ -23,6 +24,7 @@ mod verify;
 
 pub(crate) use self::apply::apply;
 pub(crate) use self::apply_all::apply_all;
+pub(crate) use self::batch::{Deleting, Saving, insert_all, save_each, write_all};
 pub(crate) use self::closure::{Modify, Nothing, Then};
 pub(crate) use self::create::create;
 pub(crate) use self::delete::{delete, delete_at};

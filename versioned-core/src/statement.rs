@@ -3,6 +3,7 @@
 //! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
 //! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
 
+mod arrays;
 mod bulk;
 mod bump;
 mod create;
@@ -26,6 +27,9 @@ use diesel::result::QueryResult;
 
 use crate::fetch::Fetch;
 
+pub(crate) use self::arrays::{
+    Arrays, Count, Deletes, Given, InsertAll, Missed, Places, Saves, Verb, WriteAll,
+};
 pub(crate) use self::bulk::{MergeAll, RemoveAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
@@ -33,7 +37,7 @@ pub(crate) use self::create::{Create, Created, ForgetKey};
 pub(crate) use self::delete::Delete;
 pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
-pub(crate) use self::outbox::{Announce, Outgoing, WithEvent};
+pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
     Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, LookAll, OnPosition, OnPositions,

@@ -14,6 +14,8 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
+#[cfg(feature = "postgres")]
+mod arrays;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

@@ -7,7 +7,7 @@ use crate::change::Change;
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{OwnerModel, PlainOwner, Versioned};
-use crate::operation;
+use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
@@ -153,6 +153,96 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Backend>,
     {
         now(operation::delete(self, &mut Blocking(conn)))
+    }
+
+    /// Inserts all of these records at the initial version, or none.
+    ///
+    /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; a transaction around several of them.
+    /// SQLite, MySQL, MariaDB, and models with `tombstones`: a loop of [`insert`](OwnerDsl::insert) in a transaction.
+    ///
+    /// ```sql
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) INSERT INTO tickets (id, ..) SELECT c0, .. FROM given
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TwiceInBatch`](crate::Error::TwiceInBatch) before any SQL; [`Error::Database`](crate::Error::Database) with a UNIQUE
+    /// violation if a key is taken. Nothing was inserted then, and the models are as they were.
+    fn insert_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::insert_all(models, &mut Blocking(conn)))
+    }
+
+    /// Saves all of these records, or none: each row must be at the version that its model was loaded at.
+    ///
+    /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; a transaction around several of them.
+    /// The rows are locked in the order of their keys, so that batches which meet do not deadlock. A model with a column
+    /// whose type has no array form (an array), and SQLite, MySQL and MariaDB: a loop of [`save`](OwnerDsl::save) in a
+    /// transaction, in the same order.
+    ///
+    /// ```sql
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, .., generate_series(1, $6) AS place),
+    /// held AS (SELECT 1 FROM tickets AS stored, given WHERE stored.version = c0 AND stored.id = c1
+    ///     ORDER BY given.place FOR NO KEY UPDATE OF stored)
+    /// UPDATE tickets AS stored SET title = c2, version = c3 FROM given
+    ///     WHERE stored.version = c0 AND stored.id = c1 AND (SELECT count(*) FROM held) >= $7
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflicts`](crate::Error::Conflicts) names each row that is at another version, or gone;
+    /// [`Error::TwiceInBatch`](crate::Error::TwiceInBatch) and [`Error::VersionExhausted`](crate::Error::VersionExhausted) come before
+    /// any SQL. Nothing was written then, and the models are as they were.
+    fn save_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::write_all::<Saving, _, _>(
+            models,
+            &mut Blocking(conn),
+        ))
+    }
+
+    /// Deletes all of these records, or none, as [`save_all`](OwnerDsl::save_all) saves them.
+    ///
+    /// # Errors
+    ///
+    /// As [`save_all`](OwnerDsl::save_all).
+    fn delete_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::write_all::<Deleting, _, _>(
+            models,
+            &mut Blocking(conn),
+        ))
+    }
+
+    /// Saves those of these records that can be saved, with an outcome for each. A row that is stale, gone, or refused by a
+    /// constraint stays as it is, and so does its model.
+    ///
+    /// PostgreSQL: one statement for each 2,000 rows, as [`save_all`](OwnerDsl::save_all). When a constraint refuses a row,
+    /// and elsewhere: a loop of [`save`](OwnerDsl::save) in a transaction.
+    ///
+    /// # Errors
+    ///
+    /// What concerns no row alone: [`Error::TwiceInBatch`](crate::Error::TwiceInBatch) and
+    /// [`Error::VersionExhausted`](crate::Error::VersionExhausted) before any SQL, a deadlock, a lost connection. Nothing was
+    /// written then.
+    fn save_each<'m, C>(
+        models: &'m mut [Self],
+        conn: &mut C,
+    ) -> Result<Vec<Result<Change<'m, Self>>>>
+    where
+        C: LoadConnection,
+        Self: Owner<C::Backend>,
+    {
+        now(operation::save_each(models, &mut Blocking(conn)))
     }
 
     /// Replaces the model by its row as it is now. On MySQL and MariaDB the row is locked for it until the

@@ -121,3 +121,13 @@ impl fmt::Display for Conflict {
 }
 
 impl StdError for Conflict {}
+
+/// A row of a batch that lost.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RowConflict {
+    /// Its place in the slice that was given.
+    pub row: usize,
+    /// How it lost.
+    pub conflict: Conflict,
+}

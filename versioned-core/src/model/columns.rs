@@ -4,10 +4,11 @@ use diesel::backend::Backend;
 use diesel::expression::Expression;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
-use diesel::serialize::ToSql;
+use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::HasSqlType;
 
-use super::Walk;
+use super::{Elements, Walk};
+use crate::dialect::Flavor;
 
 /// One walk over the columns of a model, or of a struct that is embedded in one.
 #[diagnostic::on_unimplemented(
@@ -42,16 +43,37 @@ pub trait Field<C, DB: Backend> {
     ///
     /// When it cannot be written as the column's type.
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// Writes the value.
+    #[doc(hidden)]
+    fn write<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result;
+
+    /// Binds the column's values of many models as an array, on PostgreSQL.
+    #[doc(hidden)]
+    fn bind_all<'b>(out: &mut AstPass<'_, 'b, DB>, values: &'b Elements<'b, DB>)
+    -> QueryResult<()>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T, C, DB> Field<C, DB> for T
 where
-    C: Expression,
+    C: Expression<SqlType: 'static>,
     DB: Backend + HasSqlType<C::SqlType>,
+    DB::MetadataLookup: Flavor<DB>,
     T: ToSql<C::SqlType, DB>,
 {
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_bind_param::<C::SqlType, T>(self)
+    }
+
+    fn write<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.to_sql(out)
+    }
+
+    fn bind_all<'b>(
+        out: &mut AstPass<'_, 'b, DB>,
+        values: &'b Elements<'b, DB>,
+    ) -> QueryResult<()> {
+        DB::MetadataLookup::push_array::<C::SqlType>(out, values)
     }
 }

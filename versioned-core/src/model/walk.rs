@@ -6,7 +6,9 @@ use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::query_source::Column;
 use diesel::result::QueryResult;
+use diesel::serialize::IsNull;
 
+use super::elements::{Elements, Value};
 use super::{Conversions, Field};
 
 /// What a walk writes of each column.
@@ -26,16 +28,42 @@ pub(crate) enum Clause {
     Excluded,
     /// `"version" < $1`: the version alone.
     Older,
+    /// `unnest($1) AS c0, unnest($2) AS c1`: the columns of many models, as arrays.
+    Arrays(By),
+    /// `"title" = given.c1`: what an UPDATE sets from those arrays; as `Assignments`.
+    FromArrays,
+    /// `stored."id" = given.c0`: the key.
+    OnArrays,
+    /// No SQL: the value of one column.
+    Value(By),
+}
+
+/// Which statement a list of columns is for: some columns are not inserted, some not updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Insert,
+    Update,
+    Delete,
 }
 
 /// Passes over the columns of a model and writes one clause of a statement.
 ///
 /// One type for all clauses, so that a model's walk is compiled once for each backend.
 pub struct Walk<'w, 'b, DB: Backend> {
-    out: AstPass<'w, 'b, DB>,
+    out: Out<'w, 'b, DB>,
     conversions: &'b Conversions,
     clause: Clause,
     first: bool,
+    /// How many columns were shown.
+    shown: usize,
+}
+
+/// Where a walk writes to.
+enum Out<'w, 'b, DB: Backend> {
+    Sql(AstPass<'w, 'b, DB>),
+    Arrays(AstPass<'w, 'b, DB>, &'b [Elements<'b, DB>]),
+    Value(Value<'w, DB>),
+    Nowhere,
 }
 
 impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
@@ -44,12 +72,55 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         conversions: &'b Conversions,
         clause: Clause,
     ) -> Self {
+        Self::onto(Out::Sql(out), conversions, clause)
+    }
+
+    /// `unnest($1) AS c0, ..`: the columns as arrays.
+    pub(crate) fn arrays(
+        out: AstPass<'w, 'b, DB>,
+        arrays: &'b [Elements<'b, DB>],
+        conversions: &'b Conversions,
+        by: By,
+    ) -> Self {
+        Self::onto(Out::Arrays(out, arrays), conversions, Clause::Arrays(by))
+    }
+
+    /// Writes the value of one column.
+    pub(crate) fn value(value: Value<'w, DB>, conversions: &'b Conversions, by: By) -> Self {
+        Self::onto(Out::Value(value), conversions, Clause::Value(by))
+    }
+
+    /// Counts the columns.
+    pub(crate) fn count(conversions: &'b Conversions, by: By) -> Self {
+        Self::onto(Out::Nowhere, conversions, Clause::Value(by))
+    }
+
+    fn onto(out: Out<'w, 'b, DB>, conversions: &'b Conversions, clause: Clause) -> Self {
         Self {
             out,
             conversions,
             clause,
             first: true,
+            shown: 0,
         }
+    }
+
+    /// How many columns were shown.
+    pub(crate) fn shown(&self) -> usize {
+        self.shown
+    }
+
+    /// Whether the value that was written is NULL; none if there is no such column.
+    pub(crate) fn written(self) -> Option<IsNull> {
+        match self.out {
+            Out::Value(value) => value.null,
+            Out::Sql(_) | Out::Arrays(..) | Out::Nowhere => None,
+        }
+    }
+
+    /// Counts a column that is not shown.
+    pub(crate) fn skip(&mut self) {
+        self.shown += 1;
     }
 
     /// A column of the primary key.
@@ -59,10 +130,17 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     /// When the value cannot be written as the column's type.
     pub fn key<C: Column, F: Field<C, DB>>(&mut self, column: C, field: &'b F) -> QueryResult<()> {
         match self.clause {
-            Clause::Assignments | Clause::Excluded | Clause::Older => Ok(()),
-            Clause::Names | Clause::Values | Clause::Condition | Clause::KeyValues => {
-                self.write(column, field)
+            Clause::Assignments | Clause::Excluded | Clause::Older | Clause::FromArrays => {
+                self.skip();
+                Ok(())
             }
+            Clause::Names
+            | Clause::Values
+            | Clause::Condition
+            | Clause::KeyValues
+            | Clause::Arrays(_)
+            | Clause::OnArrays
+            | Clause::Value(_) => self.write(column, field),
         }
     }
 
@@ -77,16 +155,31 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         field: &'b F,
     ) -> QueryResult<()> {
         match self.clause {
-            Clause::Condition | Clause::KeyValues | Clause::Older => Ok(()),
-            Clause::Names | Clause::Values | Clause::Assignments | Clause::Excluded => {
-                self.write(column, field)
+            Clause::Condition
+            | Clause::KeyValues
+            | Clause::Older
+            | Clause::OnArrays
+            | Clause::Arrays(By::Delete)
+            | Clause::Value(By::Delete) => {
+                self.skip();
+                Ok(())
             }
+            Clause::Names
+            | Clause::Values
+            | Clause::Assignments
+            | Clause::Excluded
+            | Clause::Arrays(_)
+            | Clause::FromArrays
+            | Clause::Value(_) => self.write(column, field),
         }
     }
 
     /// Whether this is a clause of an INSERT: a column with `#[diesel(skip_insertion)]` stays out of it.
     pub fn inserts(&self) -> bool {
-        matches!(self.clause, Clause::Names | Clause::Values)
+        matches!(
+            self.clause,
+            Clause::Names | Clause::Values | Clause::Arrays(By::Insert) | Clause::Value(By::Insert)
+        )
     }
 
     /// The value of a field with `#[diesel(serialize_as = ..)]`, kept for as long as the statement lives.
@@ -115,32 +208,61 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     }
 
     fn write<C: Column, F: Field<C, DB>>(&mut self, _column: C, field: &'b F) -> QueryResult<()> {
+        let place = self.shown;
+        self.shown += 1;
+        let out = match &mut self.out {
+            Out::Sql(out) | Out::Arrays(out, _) => out,
+            Out::Value(value) => return value.write(place, field),
+            Out::Nowhere => return Ok(()),
+        };
         if self.first {
             self.first = false;
         } else {
-            self.out.push_sql(match self.clause {
-                Clause::Condition => " AND ",
+            out.push_sql(match self.clause {
+                Clause::Condition | Clause::OnArrays => " AND ",
                 _ => ", ",
             });
         }
         match self.clause {
-            Clause::Names => self.out.push_identifier(C::NAME),
-            Clause::Values | Clause::KeyValues => field.bind(&mut self.out),
+            Clause::Names => out.push_identifier(C::NAME),
+            Clause::Values | Clause::KeyValues => field.bind(out),
             Clause::Assignments | Clause::Condition => {
-                self.out.push_identifier(C::NAME)?;
-                self.out.push_sql(" = ");
-                field.bind(&mut self.out)
+                out.push_identifier(C::NAME)?;
+                out.push_sql(" = ");
+                field.bind(out)
             }
             Clause::Excluded => {
-                self.out.push_identifier(C::NAME)?;
-                self.out.push_sql(" = excluded.");
-                self.out.push_identifier(C::NAME)
+                out.push_identifier(C::NAME)?;
+                out.push_sql(" = excluded.");
+                out.push_identifier(C::NAME)
             }
             Clause::Older => {
-                self.out.push_identifier(C::NAME)?;
-                self.out.push_sql(" < ");
-                field.bind(&mut self.out)
+                out.push_identifier(C::NAME)?;
+                out.push_sql(" < ");
+                field.bind(out)
             }
+            Clause::FromArrays => {
+                out.push_identifier(C::NAME)?;
+                out.push_sql(&format!(" = given.c{place}"));
+                Ok(())
+            }
+            Clause::OnArrays => {
+                out.push_sql("stored.");
+                out.push_identifier(C::NAME)?;
+                out.push_sql(&format!(" = given.c{place}"));
+                Ok(())
+            }
+            Clause::Arrays(_) => {
+                if let Out::Arrays(out, arrays) = &mut self.out
+                    && let Some(array) = arrays.get(place)
+                {
+                    out.push_sql("unnest(");
+                    F::bind_all(out, array)?;
+                    out.push_sql(&format!(") AS c{place}"));
+                }
+                Ok(())
+            }
+            Clause::Value(_) => Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::change::Change;
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{OwnerModel, PlainOwner, Versioned};
-use crate::operation;
+use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
@@ -67,6 +67,54 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Backend>,
     {
         async move { operation::delete(self, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`prelude::OwnerDsl::insert_all`](crate::prelude::OwnerDsl::insert_all).
+    fn insert_all<'m, C>(
+        models: &'m mut [Self],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Backend>,
+    {
+        async move { operation::insert_all(models, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`prelude::OwnerDsl::save_all`](crate::prelude::OwnerDsl::save_all).
+    fn save_all<'m, C>(
+        models: &'m mut [Self],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Backend>,
+    {
+        async move { operation::write_all::<Saving, _, _>(models, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`prelude::OwnerDsl::delete_all`](crate::prelude::OwnerDsl::delete_all).
+    fn delete_all<'m, C>(
+        models: &'m mut [Self],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Backend>,
+    {
+        async move { operation::write_all::<Deleting, _, _>(models, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`prelude::OwnerDsl::save_each`](crate::prelude::OwnerDsl::save_each).
+    fn save_each<'m, C>(
+        models: &'m mut [Self],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Result<Change<'m, Self>>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Backend>,
+    {
+        async move { operation::save_each(models, &mut Nonblocking(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::create`](crate::prelude::OwnerDsl::create).

@@ -13,6 +13,13 @@ use crate::outbox::Context;
 use crate::owner::Owner;
 use crate::statement::{Announce, Outgoing, Record, WithEvent};
 
+/// Whether a write is a transaction of its own, or a part of one that is rolled back as a whole when something fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Alone,
+    Part,
+}
+
 /// Whether the event must be made of the row: the model in memory has fields that the write does not write.
 pub(super) fn reads_back<M: OwnerModel + Columns<DB>, DB: Backend>() -> bool {
     M::OUTBOX && !M::COMPLETE
@@ -89,6 +96,7 @@ fn outgoing<M: OwnerModel>(
 pub(super) async fn write<M, S, X>(
     write: S,
     event: Option<Outgoing>,
+    unit: Unit,
     x: &mut X,
 ) -> QueryResult<usize>
 where
@@ -101,6 +109,9 @@ where
     };
     if x.dialect::<M::On>().await? == Dialect::Postgres {
         return x.execute(WithEvent::<_, M::On>::new(write, &event)).await;
+    }
+    if unit == Unit::Part {
+        return write_then_announce::<M, S, X>(write, &event, x).await;
     }
     x.begin().await?;
     let written = write_then_announce::<M, S, X>(write, &event, x).await;

@@ -1,4 +1,4 @@
-use super::announce::{self, event_of_deletion};
+use super::announce::{self, Unit, event_of_deletion};
 use super::outcome::{guarded, next_version};
 use super::settle::settle;
 use super::tombstone::{hold_position, remember};
@@ -29,31 +29,34 @@ where
     let next = next_version(guard)?;
     if M::TOMBSTONES {
         x.begin().await?;
-        let done = delete_and_remember(guard, &next, x).await;
+        let done = delete_row(guard, &next, Unit::Part, x).await;
         settle(done, x).await?;
     } else {
-        delete_row(guard, &next, x).await?;
+        delete_row(guard, &next, Unit::Alone, x).await?;
     }
     Ok(next)
 }
 
-/// The position is locked before the row, as `insert` does: in another order they would wait for each other.
-async fn delete_and_remember<M, X>(guard: Guard<'_, M>, next: &M::Version, x: &mut X) -> Result<()>
+/// Deletes the row; with `tombstones`, in a transaction. The position is locked before the row, as `insert` does: in
+/// another order they would wait for each other.
+pub(super) async fn delete_row<M, X>(
+    guard: Guard<'_, M>,
+    next: &M::Version,
+    unit: Unit,
+    x: &mut X,
+) -> Result<()>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    hold_position(guard.record, x).await?;
-    delete_row(guard, next, x).await?;
-    remember(guard, next, x).await
-}
-
-async fn delete_row<M, X>(guard: Guard<'_, M>, next: &M::Version, x: &mut X) -> Result<()>
-where
-    X: Executor,
-    M: Owner<X::Backend>,
-{
+    if M::TOMBSTONES {
+        hold_position(guard.record, x).await?;
+    }
     let event = event_of_deletion(guard.record, next)?;
-    let answer = announce::write::<M, _, _>(Delete::new(guard), event, x).await;
-    guarded(guard, answer, x).await
+    let answer = announce::write::<M, _, _>(Delete::new(guard), event, unit, x).await;
+    guarded(guard, answer, x).await?;
+    if M::TOMBSTONES {
+        remember(guard, next, x).await?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use super::announce::{self, announce_row, event_of, event_of_import, reads_back};
+use super::announce::{self, Unit, announce_row, event_of, event_of_import, reads_back};
 use super::outcome::failed;
 use super::settle::{read_back, settle};
 use super::tombstone::first_version;
@@ -17,37 +17,33 @@ where
 {
     let first = if M::TOMBSTONES {
         x.begin().await?;
-        let done = insert_after_deletion(model, x).await;
+        let done = insert_row(model, Unit::Part, x).await;
         settle(done, x).await?
     } else {
-        let first = M::initial_version();
-        insert_at(Op::Created, model, &first, x).await?;
-        first
+        insert_row(model, Unit::Alone, x).await?
     };
     model.set_version(first);
     Ok(Change::new(Op::Created, model))
 }
 
-async fn insert_after_deletion<M, X>(model: &mut M, x: &mut X) -> Result<M::Version>
+/// Inserts the row, with `tombstones` in a transaction; the version that it got. The model in memory stays.
+pub(super) async fn insert_row<M, X>(model: &mut M, unit: Unit, x: &mut X) -> Result<M::Version>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let first = first_version(&*model, x).await?;
-    insert_at(Op::Created, model, &first, x).await?;
-    Ok(first)
-}
-
-async fn insert_at<M, X>(op: Op, model: &mut M, version: &M::Version, x: &mut X) -> Result<()>
-where
-    X: Executor,
-    M: Owner<X::Backend>,
-{
+    let first = if M::TOMBSTONES {
+        first_version(&*model, x).await?
+    } else {
+        M::initial_version()
+    };
     if reads_back::<M, X::Backend>() {
-        return insert_then_read(op, model, version, x).await;
+        insert_then_read(Op::Created, model, &first, x).await?;
+    } else {
+        let event = event_of(Op::Created, model, &first)?;
+        insert_with(event, model, &first, unit, x).await?;
     }
-    let event = event_of(op, model, version)?;
-    insert_with(event, model, version, x).await
+    Ok(first)
 }
 
 /// Inserts the model at the version that it carries.
@@ -61,20 +57,21 @@ where
         return insert_then_read(Op::Snapshot, model, version, x).await;
     }
     let event = event_of_import(model)?;
-    insert_with(event, model, version, x).await
+    insert_with(event, model, version, Unit::Alone, x).await
 }
 
 async fn insert_with<M, X>(
     event: Option<Outgoing>,
     model: &M,
     version: &M::Version,
+    unit: Unit,
     x: &mut X,
 ) -> Result<()>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    match announce::write::<M, _, _>(Insert::new(model, version), event, x).await {
+    match announce::write::<M, _, _>(Insert::new(model, version), event, unit, x).await {
         Ok(_) => Ok(()),
         Err(error) => Err(failed(Record::Of(model), None, error)),
     }
@@ -100,7 +97,7 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    insert_with(None, model, version, x).await?;
+    insert_with(None, model, version, Unit::Part, x).await?;
     let row = read_back(Record::Of(model), None, x).await?;
     announce_row(op, &row, x).await
 }

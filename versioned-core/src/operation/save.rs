@@ -1,4 +1,4 @@
-use super::announce::{self, event_of, reads_back};
+use super::announce::{self, Unit, event_of, reads_back};
 use super::outcome::{guarded, next_version};
 use super::settle::written_row;
 use crate::change::Change;
@@ -15,13 +15,29 @@ where
     M: Owner<X::Backend>,
 {
     let next = next_version(Guard::of(&*model))?;
-    if reads_back::<M, X::Backend>() {
-        written_row(Guard::of(&*model), Save::new(model, &next), x).await?;
-    } else {
-        let event = event_of(Op::Updated, model, &next)?;
-        let answer = announce::write::<M, _, _>(Save::new(model, &next), event, x).await;
-        guarded(Guard::of(&*model), answer, x).await?;
-    }
+    save_row(model, &next, Unit::Alone, x).await?;
     model.set_version(next);
     Ok(Change::new(Op::Updated, model))
+}
+
+/// Writes the row; the model in memory stays.
+pub(super) async fn save_row<M, X>(
+    model: &mut M,
+    next: &M::Version,
+    unit: Unit,
+    x: &mut X,
+) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    if reads_back::<M, X::Backend>() {
+        written_row(Guard::of(&*model), Save::new(model, next), x)
+            .await
+            .map(drop)
+    } else {
+        let event = event_of(Op::Updated, model, next)?;
+        let answer = announce::write::<M, _, _>(Save::new(model, next), event, unit, x).await;
+        guarded(Guard::of(&*model), answer, x).await
+    }
 }

@@ -24,6 +24,54 @@ pub(crate) struct Outgoing {
     pub(crate) at: i64,
 }
 
+/// The events of a batch, in the order of its rows; all of the same kind, at the same time.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) entity: &'static str,
+    pub(crate) op: &'static str,
+    pub(crate) at: i64,
+    pub(crate) keys: Vec<String>,
+    pub(crate) versions: Vec<i64>,
+    pub(crate) payloads: Vec<String>,
+}
+
+impl Told {
+    pub(crate) fn push(&mut self, event: Outgoing) {
+        self.keys.push(event.key);
+        self.versions.push(event.version);
+        self.payloads.push(event.payload);
+    }
+
+    /// `unnest($1) AS event_key, ..`
+    pub(super) fn arrays<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        F: Flavor<DB> + ?Sized,
+        DB: Backend,
+    {
+        out.push_sql("unnest(");
+        F::push_texts(out, &self.keys)?;
+        out.push_sql(") AS event_key, unnest(");
+        F::push_numbers(out, &self.versions)?;
+        out.push_sql(") AS event_version, unnest(");
+        F::push_texts(out, &self.payloads)?;
+        out.push_sql(") AS event_payload");
+        Ok(())
+    }
+
+    /// The values of a row of `given`.
+    pub(super) fn row<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        F: Flavor<DB> + ?Sized,
+        DB: Backend,
+    {
+        F::push_text(out, self.entity)?;
+        out.push_sql(", event_key, event_version, ");
+        F::push_text(out, self.op)?;
+        out.push_sql(", event_payload, ");
+        F::push_number(out, &self.at)
+    }
+}
+
 /// `INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES ($1, $2, $3, $4, $5, $6)`
 pub(crate) struct Announce<'a, F: ?Sized> {
     event: &'a Outgoing,
@@ -104,7 +152,7 @@ where
     }
 }
 
-fn into_outbox<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+pub(super) fn into_outbox<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql("INSERT INTO versioned_outbox (entity, ");
     out.push_identifier("key")?;
     out.push_sql(", version, op, payload, at)");

@@ -1,6 +1,7 @@
 //! Each scenario asserts the variant, its facts, the model in memory and the row afterwards.
 
 mod bad_input;
+mod batch;
 pub(crate) mod concurrency;
 mod conflict;
 mod create;

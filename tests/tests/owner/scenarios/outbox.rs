@@ -475,3 +475,119 @@ fn in_a_transaction_elsewhere() {
         ticket.save(&mut conn).unwrap();
     });
 }
+
+#[test]
+fn a_batch_has_an_event_for_each_row_that_was_written() {
+    let (_db, mut conn) = database(TICKETS);
+    let mut batch: Vec<Announced> = (1..=4)
+        .map(|id| Announced {
+            id,
+            title: format!("show {id}"),
+            ..Announced::concert()
+        })
+        .collect();
+    Announced::insert_all(&mut batch, &mut conn).unwrap();
+    let row = |ticket: &Announced| Some(ticket.clone());
+    let expected: Vec<_> = batch
+        .iter()
+        .map(|ticket| (Op::Created, 1, row(ticket)))
+        .collect();
+    assert_eq!(told(&mut conn), expected);
+    clear(&mut conn);
+
+    batch[2].price = 99;
+    Announced::save_all(&mut batch, &mut conn).unwrap();
+    let expected: Vec<_> = batch
+        .iter()
+        .map(|ticket| (Op::Updated, 2, row(ticket)))
+        .collect();
+    assert_eq!(told(&mut conn), expected);
+    clear(&mut conn);
+
+    let mut stale = batch.clone();
+    Announced::at(2, 2).touch(&mut conn).unwrap();
+    clear(&mut conn);
+    assert_eq!(
+        Announced::save_all(&mut stale, &mut conn)
+            .map(drop)
+            .unwrap_err()
+            .conflict()
+            .unwrap()
+            .id(),
+        Some("2")
+    );
+    assert!(Announced::delete_all(&mut stale, &mut conn).is_err());
+    assert_eq!(waiting(&mut conn), Vec::<Value>::new());
+
+    // The first one is refused by a CHECK, the second one is stale.
+    for refused in [20, -1] {
+        stale[0].price = refused;
+        let outcomes: Vec<_> = Announced::save_each(&mut stale, &mut conn)
+            .unwrap()
+            .iter()
+            .map(Result::is_ok)
+            .collect();
+        assert_eq!(outcomes, [refused > 0, false, true, true]);
+        let expected: Vec<_> = stale
+            .iter()
+            .zip(outcomes)
+            .filter(|(_, saved)| *saved)
+            .map(|(ticket, _)| (Op::Updated, ticket.version, row(ticket)))
+            .collect();
+        assert_eq!(told(&mut conn), expected);
+        clear(&mut conn);
+    }
+
+    let mut gone = stale.split_off(2);
+    Announced::delete_all(&mut gone, &mut conn).unwrap();
+    let expected: Vec<(Op, i64, Option<Announced>)> = gone
+        .iter()
+        .map(|ticket| (Op::Deleted, ticket.version, None))
+        .collect();
+    assert_eq!(told(&mut conn), expected);
+}
+
+/// Each of its rows has statements of its own.
+#[test]
+fn a_batch_of_models_with_tombstones_goes_on_from_the_deleted_versions() {
+    let (_db, mut conn) = database(&shows());
+    let show = |id| Show {
+        id,
+        title: format!("show {id}"),
+        made_by: "me".into(),
+        version: 0,
+    };
+    let mut batch = [show(1), show(2)];
+    Show::insert_all(&mut batch, &mut conn).unwrap();
+    Show::save_all(&mut batch, &mut conn).unwrap();
+    Show::delete_all(&mut batch[..1], &mut conn).unwrap();
+    clear(&mut conn);
+    let mut again = [show(3), show(1)];
+    Show::insert_all(&mut again, &mut conn).unwrap();
+    assert_eq!((again[0].version, again[1].version), (1, 4));
+    let made = |id, version| {
+        let made_by = "the database".into();
+        Some(Show {
+            made_by,
+            version,
+            ..show(id)
+        })
+    };
+    assert_eq!(
+        told(&mut conn),
+        [(Op::Created, 4, made(1, 4)), (Op::Created, 1, made(3, 1))]
+    );
+    clear(&mut conn);
+    // The second one is taken: the first one is not there either, nor is its event.
+    assert!(Show::insert_all(&mut [show(4), show(2)], &mut conn).is_err());
+    assert_eq!(waiting(&mut conn), Vec::<Value>::new());
+    assert_eq!(
+        shows::table.count().get_result::<i64>(&mut conn).unwrap(),
+        3
+    );
+    Show::save_each(&mut again, &mut conn).unwrap();
+    assert_eq!(
+        told(&mut conn),
+        [(Op::Updated, 5, made(1, 5)), (Op::Updated, 2, made(3, 2))]
+    );
+}

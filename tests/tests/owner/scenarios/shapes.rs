@@ -105,6 +105,19 @@ mod names {
         assert_eq!((updated.r#select, updated.rev), (9, Revision(4)));
         order.reload(&mut conn).unwrap();
         order.delete(&mut conn).unwrap();
+
+        let mut batch = ["b", "a"].map(|name| Order {
+            name: name.into(),
+            ..order.clone()
+        });
+        Order::insert_all(&mut batch, &mut conn).unwrap();
+        batch[0].r#select = 7;
+        Order::save_all(&mut batch, &mut conn).unwrap();
+        for order in &batch {
+            assert_eq!(order.rev, Revision(2));
+            assert_eq!(&Order::find(&order.name, &mut conn).unwrap(), order);
+        }
+        Order::delete_all(&mut batch, &mut conn).unwrap();
     }
 }
 
@@ -226,6 +239,23 @@ mod parts {
             seats::table.count().get_result::<i64>(&mut conn).unwrap(),
             1
         );
+
+        let mut batch = [seat(4), seat(3), seat(10)];
+        Seat::insert_all(&mut batch, &mut conn).unwrap();
+        batch[1].state = State::Sold;
+        batch[2].address.city = None;
+        Seat::save_all(&mut batch, &mut conn).unwrap();
+        for seat in &batch {
+            let key = (seat.hall.clone(), seat.number);
+            assert_eq!(&Seat::find(&key, &mut conn).unwrap(), seat);
+        }
+        batch[0].version = 1;
+        let refused = Seat::delete_all(&mut batch, &mut conn)
+            .map(drop)
+            .unwrap_err();
+        assert_eq!(refused.conflict().unwrap().id(), Some("main\\, left,4"));
+        batch[0].version = 2;
+        Seat::delete_all(&mut batch, &mut conn).unwrap();
     }
 
     #[test]
@@ -380,6 +410,9 @@ mod schema {
             }
         );
         invoice.reload(&mut conn).unwrap();
+        Invoice::save_all(std::slice::from_mut(&mut invoice), &mut conn).unwrap();
+        Invoice::delete_all(std::slice::from_mut(&mut invoice), &mut conn).unwrap();
+        Invoice::insert_all(std::slice::from_mut(&mut invoice), &mut conn).unwrap();
         invoice.delete(&mut conn).unwrap();
         let created = Invoice::create((invoices::id.eq(5), invoices::total.eq(1)), &mut conn);
         if backend::NAME == "mysql" {

@@ -1,0 +1,125 @@
+//! Many rows at once: all or none, or each for itself.
+
+mod arrays;
+mod plan;
+mod rows;
+mod work;
+
+use diesel::result::Error as DieselError;
+
+use self::plan::Plan;
+pub(crate) use self::work::{Deleting, Saving};
+use self::work::{Inserting, Work};
+use super::settle::settle;
+use crate::change::Change;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::model::NoArray;
+use crate::owner::Owner;
+
+/// Inserts all models at the initial version, or none.
+pub(crate) async fn insert_all<'m, M, X>(
+    models: &'m mut [M],
+    x: &mut X,
+) -> Result<Vec<Change<'m, M>>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    all::<Inserting, M, X>(Plan::of_new(models)?, models, x).await
+}
+
+/// Saves or deletes all models, or none.
+pub(crate) async fn write_all<'m, W, M, X>(
+    models: &'m mut [M],
+    x: &mut X,
+) -> Result<Vec<Change<'m, M>>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    all::<W, M, X>(Plan::of_loaded(models)?, models, x).await
+}
+
+async fn all<'m, W, M, X>(
+    mut plan: Plan<M::Version>,
+    models: &'m mut [M],
+    x: &mut X,
+) -> Result<Vec<Change<'m, M>>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    if models.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut done = Ok(());
+    let mut by_arrays = arrays::fit::<W, M, X>();
+    if by_arrays {
+        done = arrays::all::<W, M, X>(models, &plan, x).await;
+        by_arrays = !matches!(&done, Err(error) if is_no_array(error));
+    }
+    if !by_arrays {
+        x.begin().await?;
+        done = rows::all::<W, M, X>(models, &mut plan, x).await;
+        done = settle(done, x).await;
+    }
+    done?;
+    let changes = models.iter_mut().zip(plan.next).map(|(model, next)| {
+        model.set_version(next);
+        Change::new(W::OP, model)
+    });
+    Ok(changes.collect())
+}
+
+/// Saves the models that can be saved; the outcome of each.
+pub(crate) async fn save_each<'m, M, X>(
+    models: &'m mut [M],
+    x: &mut X,
+) -> Result<Vec<Result<Change<'m, M>>>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    if models.is_empty() {
+        return Ok(Vec::new());
+    }
+    let plan = Plan::of_loaded(models)?;
+    let mut done = Ok(Vec::new());
+    let mut by_arrays = arrays::fit::<Saving, M, X>();
+    if by_arrays {
+        done = arrays::each(models, &plan, x).await;
+        by_arrays = !matches!(&done, Err(error) if is_no_array(error));
+    }
+    if !by_arrays {
+        x.begin().await?;
+        done = rows::each(models, &plan.order, &plan, x).await;
+        done = settle(done, x).await;
+    }
+    let mut failed: Vec<Option<Error>> = models.iter().map(|_| None).collect();
+    for (row, error) in done? {
+        if let Some(outcome) = failed.get_mut(row) {
+            *outcome = Some(error);
+        }
+    }
+    let outcomes = models.iter_mut().zip(plan.next).zip(failed);
+    Ok(outcomes
+        .map(|((model, next), failed)| match failed {
+            Some(error) => Err(error),
+            None => {
+                model.set_version(next);
+                Ok(Change::new(Saving::OP, &*model))
+            }
+        })
+        .collect())
+}
+
+/// Whether a column has no array form. Nothing was sent then.
+fn is_no_array(error: &Error) -> bool {
+    match error {
+        Error::Database(DieselError::SerializationError(error)) => error.is::<NoArray>(),
+        _ => false,
+    }
+}

@@ -1,0 +1,54 @@
+//! What is known of a batch before any SQL.
+
+use crate::error::{Error, Result};
+use crate::model::Versioned;
+use crate::operation::outcome::next_version;
+use crate::statement::Guard;
+
+/// The order in which the rows are locked, and the version that each of them gets.
+pub(super) struct Plan<V> {
+    /// Which model comes when: in the order of the keys' text, which is the same for every batch.
+    pub(super) order: Vec<usize>,
+    /// By model.
+    pub(super) next: Vec<V>,
+}
+
+impl<V> Plan<V> {
+    /// For rows that are there.
+    pub(super) fn of_loaded<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
+        let next = models.iter().map(|model| next_version(Guard::of(model)));
+        Ok(Self {
+            order: order(models)?,
+            next: next.collect::<Result<_>>()?,
+        })
+    }
+
+    /// For rows that are not there yet.
+    pub(super) fn of_new<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
+        Ok(Self {
+            order: order(models)?,
+            next: models.iter().map(|_| M::initial_version()).collect(),
+        })
+    }
+}
+
+/// The models in the order of their keys; an error if two of them are the same row.
+fn order<M: Versioned>(models: &[M]) -> Result<Vec<usize>> {
+    let mut keys: Vec<(String, usize)> = models
+        .iter()
+        .enumerate()
+        .map(|(place, model)| (M::key_text(&model.id()), place))
+        .collect();
+    keys.sort_unstable();
+    let twice = keys
+        .iter()
+        .zip(keys.iter().skip(1))
+        .find(|((key, _), (next, _))| key == next);
+    match twice {
+        Some(((key, _), _)) => Err(Error::TwiceInBatch {
+            table: M::TABLE,
+            id: key.clone(),
+        }),
+        None => Ok(keys.into_iter().map(|(_, place)| place).collect()),
+    }
+}

@@ -1,0 +1,82 @@
+//! A batch row by row, inside of one transaction: SQLite, MySQL, `MultiConnection`, and whatever arrays cannot do.
+
+use super::plan::Plan;
+use super::work::{Saving, Work};
+use crate::dialect::Dialect;
+use crate::error::{ConflictKind, Error, Result, RowConflict};
+use crate::executor::Executor;
+use crate::operation::announce::Unit;
+use crate::operation::settle::settle;
+use crate::owner::Owner;
+
+/// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.
+pub(super) async fn all<W, M, X>(
+    models: &mut [M],
+    plan: &mut Plan<M::Version>,
+    x: &mut X,
+) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    let mut conflicts = Vec::new();
+    for &row in &plan.order {
+        let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get_mut(row)) else {
+            continue;
+        };
+        match W::row(model, next, Unit::Part, x).await {
+            Ok(()) => {}
+            Err(Error::Conflict(conflict)) if conflict.kind() != ConflictKind::Serialization => {
+                conflicts.push(RowConflict { row, conflict });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if conflicts.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::conflicts(conflicts))
+    }
+}
+
+/// Saves the rows that can be saved; what was wrong with the others.
+pub(super) async fn each<M, X>(
+    models: &mut [M],
+    order: &[usize],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<Vec<(usize, Error)>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    // Where an error would end the transaction, or leave a write without its event, each row has a savepoint.
+    let savepoints = M::OUTBOX || x.dialect::<M::On>().await? == Dialect::Postgres;
+    let mut failed = Vec::new();
+    for &row in order {
+        let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
+            continue;
+        };
+        let saved = if savepoints {
+            x.begin().await?;
+            let saved = Saving::row(model, &mut next.clone(), Unit::Part, x).await;
+            settle(saved, x).await
+        } else {
+            Saving::row(model, &mut next.clone(), Unit::Part, x).await
+        };
+        match saved {
+            Ok(()) => {}
+            Err(error) if ends_the_transaction(&error) => return Err(error),
+            Err(error) => failed.push((row, error)),
+        }
+    }
+    Ok(failed)
+}
+
+/// A deadlock takes the rows before it with it.
+pub(super) fn ends_the_transaction(error: &Error) -> bool {
+    error
+        .conflict()
+        .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
+}
