@@ -5,6 +5,7 @@ mod closure;
 mod connection;
 mod dependent;
 mod owner;
+mod tracked;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -14,6 +15,7 @@ use self::closure::Closure;
 pub(crate) use self::connection::Blocking;
 pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;
+pub use self::tracked::TrackedDsl;
 
 /// Runs an operation whose every step is ready at once, as they are on a blocking connection.
 pub(crate) fn now<F: Future>(operation: F) -> F::Output {

@@ -22,6 +22,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`Conflict`](Error::Conflict) | somebody else was first | reload and decide again, or let [`update_with`](crate::prelude::OwnerDsl::update_with) do so |
 /// | [`Conflicts`](Error::Conflicts) | the same for rows of a batch, of which none was written | reload these, or [`save_each`](crate::prelude::OwnerDsl::save_each) |
 /// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | a bug: decide which of them |
+/// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose: [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
+/// | [`KeyChanged`](Error::KeyChanged) | a tracked model has another key than it was loaded with | a bug: insert a new record instead |
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
 /// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
@@ -43,6 +45,24 @@ pub enum Error {
         /// The table.
         table: &'static str,
         /// The key, as text.
+        id: String,
+    },
+
+    /// Here and in the row the same columns were changed, to different values. The model in memory is as it was.
+    BothChanged {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+        /// The columns.
+        columns: Vec<&'static str>,
+    },
+
+    /// The key of a tracked model was changed in memory: it would be another record. Nothing was sent to the database.
+    KeyChanged {
+        /// The table.
+        table: &'static str,
+        /// The key that was loaded, as text.
         id: String,
     },
 
@@ -123,6 +143,16 @@ impl fmt::Display for Error {
             Self::TwiceInBatch { table, id } => {
                 write!(f, "{table} {id} is in the batch twice")
             }
+            Self::BothChanged { table, id, columns } => {
+                let columns = columns.join(", ");
+                write!(f, "{table} {id} was changed by both sides: {columns}")
+            }
+            Self::KeyChanged { table, id } => {
+                write!(
+                    f,
+                    "the key of {table} {id} was changed in memory, which would make it another record"
+                )
+            }
             Self::NotFound { table, id } => write!(f, "{table} {id} does not exist"),
             Self::VersionExhausted { table, id, version } => write!(
                 f,
@@ -152,6 +182,8 @@ impl StdError for Error {
                 None => None,
             },
             Self::TwiceInBatch { .. }
+            | Self::BothChanged { .. }
+            | Self::KeyChanged { .. }
             | Self::NotFound { .. }
             | Self::VersionExhausted { .. }
             | Self::KeyNotGenerated { .. } => None,

@@ -116,6 +116,7 @@ mod owner;
 pub mod positions;
 mod retry;
 mod statement;
+mod tracked;
 mod transaction;
 pub mod version;
 
@@ -130,6 +131,7 @@ pub use self::outcome::Outcome;
 pub use self::owner::Owner;
 pub use self::retry::Retry;
 pub use self::statement::{Bump, Changes, NewRow};
+pub use self::tracked::{Keep, Tracked};
 pub use self::transaction::{Models, transaction};
 /// A newtype as a version that counts:
 ///
@@ -168,7 +170,7 @@ pub use versioned_derive::version_field;
 
 /// The methods for Diesel's own, blocking connections.
 pub mod prelude {
-    pub use crate::blocking::{DependentDsl, OwnerDsl};
+    pub use crate::blocking::{DependentDsl, OwnerDsl, TrackedDsl};
     pub use crate::dependent::Dependent;
     pub use crate::owner::Owner;
     pub use crate::transaction::transaction;
@@ -181,7 +183,7 @@ pub mod prelude {
 #[cfg(feature = "async")]
 pub mod async_prelude {
     pub use crate::dependent::Dependent;
-    pub use crate::nonblocking::{DependentDsl, OwnerDsl, transaction};
+    pub use crate::nonblocking::{DependentDsl, OwnerDsl, TrackedDsl, transaction};
     pub use crate::owner::Owner;
     pub use diesel_async::AsyncConnection;
     #[cfg(feature = "derive")]

@@ -3,6 +3,7 @@
 mod columns;
 mod conversions;
 mod elements;
+mod fields;
 mod key;
 mod walk;
 
@@ -24,6 +25,10 @@ pub(crate) use self::conversions::Conversions;
 #[doc(hidden)]
 pub use self::elements::Elements;
 pub(crate) use self::elements::{NoArray, Rows, Value};
+#[doc(hidden)]
+pub use self::fields::FieldWalk;
+pub use self::fields::Fields;
+pub(crate) use self::fields::{Compared, Diff, Places, take};
 pub use self::key::{Key, KeyColumns};
 #[doc(hidden)]
 pub use self::key::{key_part, key_parts, key_text};

@@ -5,6 +5,7 @@ mod closure;
 mod connection;
 mod dependent;
 mod owner;
+mod tracked;
 mod transaction;
 
 pub(crate) use self::at::At;
@@ -13,4 +14,5 @@ pub(crate) use self::closure::{ModifyFn, ThenFn, TransactionFn};
 use self::connection::Nonblocking;
 pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;
+pub use self::tracked::TrackedDsl;
 pub use self::transaction::transaction;

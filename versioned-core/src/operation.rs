@@ -19,6 +19,7 @@ mod settle;
 mod snapshot;
 mod tombstone;
 mod touch;
+mod tracked;
 mod update_with;
 mod verify;
 
@@ -35,5 +36,6 @@ pub(crate) use self::revise::revise_at;
 pub(crate) use self::save::save;
 pub(crate) use self::snapshot::snapshot;
 pub(crate) use self::touch::{touch, touch_at};
+pub(crate) use self::tracked::{rebase, reload_tracked, save_changes};
 pub(crate) use self::update_with::update_with;
 pub(crate) use self::verify::verify;

@@ -18,6 +18,7 @@ mod replica;
 mod revise;
 mod rows;
 mod save;
+mod save_changes;
 mod select;
 mod touch;
 
@@ -48,6 +49,7 @@ pub use self::revise::Changes;
 pub(crate) use self::revise::Revise;
 pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
+pub(crate) use self::save_changes::SaveChanges;
 pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
 pub(crate) use self::touch::Touch;
 

@@ -22,7 +22,7 @@ const ON_STRUCTS: [&str; 11] = [
     "outbox",
     "crate",
 ];
-const ON_FIELDS: [&str; 2] = ["version", "precision"];
+const ON_FIELDS: [&str; 3] = ["version", "precision", "excluded"];
 const ON_NEWTYPES: [&str; 1] = ["crate"];
 
 /// A value beside its key, which a later stage may have to blame.
@@ -59,6 +59,7 @@ pub(crate) struct StructAttrs {
 pub(crate) struct FieldAttrs {
     pub(crate) version: Option<Keyed<()>>,
     pub(crate) precision: Option<Keyed<Precision>>,
+    pub(crate) excluded: Option<Keyed<()>>,
     /// Whether something was wrong.
     pub(crate) broken: bool,
 }
@@ -82,6 +83,10 @@ impl StructAttrs {
                 "version" | "precision" => Err(Error::new(
                     key.span(),
                     format!("`{key}` goes on the version field, not on the struct"),
+                )),
+                "excluded" => Err(Error::new(
+                    key.span(),
+                    "`excluded` goes on a field, not on the struct",
                 )),
                 found => {
                     read.meant = read.meant.or(match choice::nearest(found, &ON_STRUCTS) {
@@ -132,6 +137,7 @@ impl FieldAttrs {
             match key.to_string().as_str() {
                 "version" => set(&mut read.version, key, || flag(key, input)),
                 "precision" => set(&mut read.precision, key, || word(key, input)),
+                "excluded" => set(&mut read.excluded, key, || flag(key, input)),
                 found if ON_STRUCTS.contains(&found) => Err(Error::new(
                     key.span(),
                     format!("`{found}` goes on the struct, not on a field"),

@@ -31,6 +31,10 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
         attrs.entity.as_ref().map(|entity| &entity.key),
         attrs.initial.as_ref().map(|initial| &initial.key),
     ];
+    let excluded = sources
+        .iter()
+        .filter_map(|field| field.versioned.excluded.as_ref())
+        .map(|excluded| &excluded.key);
     match attrs.mode.as_ref().map(|mode| mode.value) {
         Some(Mode::Owner) => {
             for key in of_events.into_iter().flatten() {
@@ -38,7 +42,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
             }
         }
         Some(Mode::Dependent) => {
-            for key in of_owners.into_iter().flatten() {
+            for key in of_owners.into_iter().flatten().chain(excluded) {
                 errors.at(key, format!("`{key}` is for `owner` only, remove it"));
             }
             let latest = attrs
@@ -137,6 +141,7 @@ pub(crate) fn record(
         counts_one_way(mode, attrs, version, errors);
     }
     precision_is_of_the_version(sources, marked, errors);
+    what_is_excluded_is_state(sources, marked, errors);
 }
 
 /// A value that is converted on its way out, or not written at all, can't be compared with the row.
@@ -252,6 +257,34 @@ fn precision_is_of_the_version(
             errors.at(
                 &precision.key,
                 "`precision` is for the version field, remove it or mark this one: `#[versioned(version, ..)]`",
+            );
+        }
+    }
+}
+
+/// Key and version are no state that a write changes, and an embedded struct has fields of its own.
+///
+/// ```text
+/// #[versioned(excluded)] id: i64,
+/// #[versioned(excluded)] #[diesel(embed)] address: Address,
+/// ```
+fn what_is_excluded_is_state(sources: &[Source<'_>], marked: &Marked<'_, '_>, errors: &mut Errors) {
+    for field in sources {
+        let Some(excluded) = &field.versioned.excluded else {
+            continue;
+        };
+        let is_field = |other: &&Source<'_>| other.member == field.member;
+        if marked.key.iter().any(is_field)
+            || marked.version.is_some_and(|version| is_field(&version))
+        {
+            errors.at(
+                &excluded.key,
+                "key and version are no state of the record, remove `excluded`",
+            );
+        } else if field.diesel.embed.is_some() {
+            errors.at(
+                &excluded.key,
+                "an embedded struct says itself what is `excluded`, mark its fields",
             );
         }
     }

@@ -65,6 +65,8 @@ pub(crate) struct Column<'a> {
     pub(crate) member: Member,
     pub(crate) ty: &'a Type,
     pub(crate) name: Ident,
+    /// `#[versioned(excluded)]`
+    pub(crate) excluded: bool,
 }
 
 pub(crate) enum Step<'a> {

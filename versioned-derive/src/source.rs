@@ -107,6 +107,7 @@ fn source<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Source<'
         member: member.clone(),
         ty: &node.ty,
         name,
+        excluded: versioned.excluded.is_some(),
     });
     Source {
         node,

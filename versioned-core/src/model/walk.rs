@@ -9,7 +9,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::IsNull;
 
 use super::elements::{Elements, Value};
-use super::{Conversions, Field};
+use super::{Conversions, Field, Places};
 
 /// What a walk writes of each column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) enum Clause {
     Values,
     /// `"title" = $1`: what an UPDATE sets; no key, and nothing that is not updated.
     Assignments,
+    /// `"title" = $1`: as `Assignments`, these columns alone.
+    Changes(Places),
     /// `"id" = $1 AND ..`: the key.
     Condition,
     /// `$1`: the key's values.
@@ -130,7 +132,11 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     /// When the value cannot be written as the column's type.
     pub fn key<C: Column, F: Field<C, DB>>(&mut self, column: C, field: &'b F) -> QueryResult<()> {
         match self.clause {
-            Clause::Assignments | Clause::Excluded | Clause::Older | Clause::FromArrays => {
+            Clause::Assignments
+            | Clause::Changes(_)
+            | Clause::Excluded
+            | Clause::Older
+            | Clause::FromArrays => {
                 self.skip();
                 Ok(())
             }
@@ -164,9 +170,14 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 self.skip();
                 Ok(())
             }
+            Clause::Changes(places) if !places.contains(self.shown) => {
+                self.skip();
+                Ok(())
+            }
             Clause::Names
             | Clause::Values
             | Clause::Assignments
+            | Clause::Changes(_)
             | Clause::Excluded
             | Clause::Arrays(_)
             | Clause::FromArrays
@@ -226,7 +237,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         match self.clause {
             Clause::Names => out.push_identifier(C::NAME),
             Clause::Values | Clause::KeyValues => field.bind(out),
-            Clause::Assignments | Clause::Condition => {
+            Clause::Assignments | Clause::Changes(_) | Clause::Condition => {
                 out.push_identifier(C::NAME)?;
                 out.push_sql(" = ");
                 field.bind(out)

@@ -15,6 +15,7 @@ use crate::model::Broken;
 /// impl ::versioned_core::model::Versioned for Ticket { type Table = ::versioned_core::model::fallback::unknown::table; .. }
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
 /// impl ::versioned_core::model::PlainOwner for Ticket {}
+/// impl ::versioned_core::model::Fields for Ticket { .. }
 /// impl<__DB: ::versioned_core::model::Backend> ::versioned_core::model::Columns<__DB> for Ticket { .. }
 /// ```
 pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
@@ -59,6 +60,12 @@ pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
             }
         }
     };
+    let fields = quote! {
+        #[automatically_derived]
+        impl #impl_generics #root::model::Fields for #ident #ty_generics #clause {
+            fn fields(_: &mut Self, _: &Self, _: &Self, _: &mut #root::model::FieldWalk) {}
+        }
+    };
     let rest = match broken.mode {
         Mode::Owner => quote! {
             #metadata
@@ -68,6 +75,8 @@ pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
 
             #[automatically_derived]
             impl #impl_generics #root::model::PlainOwner for #ident #ty_generics #clause {}
+
+            #fields
         },
         Mode::Dependent => quote! {
             #metadata
@@ -83,7 +92,7 @@ pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
                 }
             }
         },
-        Mode::Embedded => TokenStream::new(),
+        Mode::Embedded => fields,
     };
     quote! {
         #errors

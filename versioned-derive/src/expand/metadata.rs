@@ -41,6 +41,7 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
         member: version,
         ty: version_type,
         name: version_column,
+        ..
     } = &record.version;
     let table_name = table_name(table);
     let entity = &record.entity;

@@ -3,6 +3,7 @@
 mod columns;
 mod dependent;
 mod fallback;
+mod fields;
 mod generics;
 mod metadata;
 mod owner;
@@ -25,6 +26,7 @@ use crate::model::{Model, Role};
 ///     impl ::versioned_core::model::OwnerModel for Ticket {}
 ///     impl ::versioned_core::model::PlainOwner for Ticket {}
 ///     impl<__DB> ::versioned_core::model::Columns<__DB> for Ticket { .. }
+///     impl ::versioned_core::model::Fields for Ticket { .. }
 /// };
 /// ```
 pub(crate) fn versioned(input: TokenStream) -> TokenStream {
@@ -35,6 +37,7 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
     let items = match Model::read(&input) {
         Ok(model) => {
             let columns = columns::columns(&model);
+            let fields = fields::fields(&model);
             let checks = columns::checks(&model);
             let rest = match &model.role {
                 Role::Owner(record, duties) => {
@@ -49,7 +52,7 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
                 }
                 Role::Embedded => TokenStream::new(),
             };
-            quote!(#rest #columns #checks)
+            quote!(#rest #columns #fields #checks)
         }
         Err(broken) => fallback::versioned(&input, broken),
     };

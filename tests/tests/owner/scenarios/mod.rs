@@ -12,6 +12,7 @@ mod rollback;
 mod shapes;
 mod statements;
 mod timestamps;
+mod tracked;
 
 use diesel::prelude::*;
 use versioned_core::prelude::*;

@@ -37,7 +37,7 @@ impl Instrumentation for Log {
 }
 
 /// The statement as the backend spells it: identifiers quoted with `'` here, parameters as `?`.
-fn sql(text: &str) -> String {
+pub(super) fn sql(text: &str) -> String {
     match backend::NAME {
         "postgres" => {
             let mut number = 0;

@@ -1,0 +1,200 @@
+//! The fields of a model compared with those of another one: what changed, and what both sides changed.
+
+use diesel::query_source::Column;
+
+/// A model whose fields can be compared and taken over: each is `PartialEq` and `Clone`. `#[derive(Versioned)]` implements
+/// it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be tracked",
+    label = "its fields can't be compared",
+    note = "each field of a tracked model implements `PartialEq` and `Clone`, and so does the model `Clone`"
+)]
+pub trait Fields: Sized {
+    /// Shows each field that an UPDATE can write to `walk`, in the order of the columns.
+    fn fields(row: &mut Self, base: &Self, mine: &Self, walk: &mut FieldWalk);
+}
+
+/// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Places([u64; 2]);
+
+impl Places {
+    pub(crate) fn contains(self, place: usize) -> bool {
+        match self.0.get(place / 64) {
+            Some(bits) => bits >> (place % 64) & 1 == 1,
+            None => true,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, place: usize) {
+        if let Some(bits) = self.0.get_mut(place / 64) {
+            *bits |= 1 << (place % 64);
+        }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        Self([a | c, b | d])
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.iter().map(|bits| bits.count_ones() as usize).sum()
+    }
+}
+
+/// Compares the fields of models.
+#[derive(Debug)]
+pub struct FieldWalk {
+    task: Task,
+    /// How many columns were shown.
+    shown: usize,
+    /// The columns that were found, or that are to be taken.
+    found: Places,
+    /// Those of them that are no part of the record's state.
+    excluded: Places,
+    /// The columns that both sides changed.
+    both: Vec<(usize, &'static str)>,
+    key_changed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    /// What of the row is not as the base.
+    Diff,
+    /// What I changed of the base and the row did not; and what both changed, to different values.
+    Compare,
+    /// The row takes these columns of mine.
+    Take,
+}
+
+impl FieldWalk {
+    fn new(task: Task, found: Places) -> Self {
+        Self {
+            task,
+            shown: 0,
+            found,
+            excluded: Places::default(),
+            both: Vec::new(),
+            key_changed: false,
+        }
+    }
+
+    /// A column of the primary key.
+    pub fn key<C: Column, F: PartialEq>(&mut self, _column: C, row: &F, base: &F) {
+        self.shown += 1;
+        self.key_changed |= row != base;
+    }
+
+    /// An ordinary column.
+    pub fn column<C: Column, F: PartialEq + Clone>(
+        &mut self,
+        _column: C,
+        row: &mut F,
+        base: &F,
+        mine: &F,
+    ) {
+        let place = self.shown;
+        self.shown += 1;
+        match self.task {
+            Task::Diff if row != base => self.found.insert(place),
+            Task::Compare if mine != base && row == base => self.found.insert(place),
+            Task::Compare if mine != base && row != mine => self.both.push((place, C::NAME)),
+            Task::Take if self.found.contains(place) => row.clone_from(mine),
+            Task::Diff | Task::Compare | Task::Take => {}
+        }
+    }
+
+    /// A column with `#[versioned(excluded)]`.
+    pub fn excluded<C: Column, F: PartialEq + Clone>(
+        &mut self,
+        column: C,
+        row: &mut F,
+        base: &F,
+        mine: &F,
+    ) {
+        self.excluded.insert(self.shown);
+        self.column(column, row, base, mine);
+    }
+}
+
+/// What changed in a model since it was loaded.
+#[derive(Debug)]
+pub(crate) struct Diff {
+    /// What is part of the record's state.
+    pub(crate) changed: Places,
+    pub(crate) excluded: Places,
+    pub(crate) key_changed: bool,
+    /// How many columns there are.
+    pub(crate) columns: usize,
+}
+
+impl Diff {
+    pub(crate) fn of<M: Fields>(model: &mut M, base: &M) -> Self {
+        let mut walk = FieldWalk::new(Task::Diff, Places::default());
+        M::fields(model, base, base, &mut walk);
+        let mut diff = Self {
+            changed: Places::default(),
+            excluded: Places::default(),
+            key_changed: walk.key_changed,
+            columns: walk.shown,
+        };
+        for place in (0..walk.shown).filter(|place| walk.found.contains(*place)) {
+            if walk.excluded.contains(place) {
+                diff.excluded.insert(place);
+            } else {
+                diff.changed.insert(place);
+            }
+        }
+        diff
+    }
+}
+
+/// What each side changed of a base.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    /// What only I changed.
+    pub(crate) mine: Places,
+    /// What both changed, to different values.
+    pub(crate) both: Vec<(usize, &'static str)>,
+}
+
+impl Compared {
+    pub(crate) fn of<M: Fields>(row: &mut M, base: &M, mine: &M) -> Self {
+        let mut walk = FieldWalk::new(Task::Compare, Places::default());
+        M::fields(row, base, mine, &mut walk);
+        Self {
+            mine: walk.found,
+            both: walk.both,
+        }
+    }
+}
+
+/// The row takes these columns of mine.
+pub(crate) fn take<M: Fields>(places: Places, row: &mut M, mine: &M) {
+    let mut walk = FieldWalk::new(Task::Take, places);
+    M::fields(row, mine, mine, &mut walk);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_the_largest_table() {
+        let mut places = Places::default();
+        assert!(places.is_empty());
+        for place in [0, 63, 64, 127] {
+            assert!(!places.contains(place));
+            places.insert(place);
+            assert!(places.contains(place));
+        }
+        assert_eq!(places.len(), 4);
+        places.insert(128);
+        assert!(places.contains(128), "beyond the largest table: always");
+        assert!(!places.contains(1));
+    }
+}

@@ -1,0 +1,85 @@
+//! `tracked.save(conn).await`: the methods of a tracked model.
+
+use std::future::Future;
+
+use diesel_async::AsyncConnection;
+
+use super::Nonblocking;
+use crate::change::Change;
+use crate::error::Result;
+use crate::model::Fields;
+use crate::operation;
+use crate::owner::Owner;
+use crate::tracked::{Keep, Tracked};
+
+/// What a [`Tracked`] model can do on a `diesel-async` connection: the methods of
+/// [`prelude::TrackedDsl`](crate::prelude::TrackedDsl).
+pub trait TrackedDsl<T> {
+    /// As [`prelude::TrackedDsl::save`](crate::prelude::TrackedDsl::save).
+    fn save<'m, C>(
+        &'m mut self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Option<Change<'m, T>>>> + Send
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields + Clone + 'm;
+
+    /// As [`prelude::TrackedDsl::rebase`](crate::prelude::TrackedDsl::rebase).
+    fn rebase<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields + Clone;
+
+    /// As [`prelude::TrackedDsl::rebase_with`](crate::prelude::TrackedDsl::rebase_with).
+    fn rebase_with<C, F>(
+        &mut self,
+        conn: &mut C,
+        choose: F,
+    ) -> impl Future<Output = Result<()>> + Send
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields + Clone,
+        F: FnMut(&'static str, &T, &T) -> Keep + Send;
+
+    /// As [`prelude::TrackedDsl::reload`](crate::prelude::TrackedDsl::reload).
+    fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Clone;
+}
+
+impl<T> TrackedDsl<T> for Tracked<T> {
+    async fn save<'m, C>(&'m mut self, conn: &mut C) -> Result<Option<Change<'m, T>>>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields + Clone + 'm,
+    {
+        operation::save_changes(self, &mut Nonblocking(conn)).await
+    }
+
+    async fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields + Clone,
+    {
+        let never = None::<fn(&'static str, &T, &T) -> Keep>;
+        operation::rebase(self, &mut Nonblocking(conn), never).await
+    }
+
+    async fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields + Clone,
+        F: FnMut(&'static str, &T, &T) -> Keep + Send,
+    {
+        operation::rebase(self, &mut Nonblocking(conn), Some(choose)).await
+    }
+
+    async fn reload<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Clone,
+    {
+        operation::reload_tracked(self, &mut Nonblocking(conn)).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Tracked models: what changed is written, and what both sides changed is found.
+
+use super::announce::{self, Unit, event_of, reads_back};
+use super::find::find_current;
+use super::outcome::{guarded, next_version, stale_or_deleted};
+use super::save::save;
+use super::settle::written_row;
+use super::verify::verify;
+use crate::change::Change;
+use crate::error::{Error, Result};
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::model::{Compared, Diff, Fields, Versioned, take};
+use crate::owner::Owner;
+use crate::statement::{Guard, Record, SaveChanges};
+use crate::tracked::{Keep, Tracked};
+
+/// Writes the columns that changed; none, and a look at the version, if nothing did.
+pub(crate) async fn save_changes<'m, M, X>(
+    tracked: &'m mut Tracked<M>,
+    x: &mut X,
+) -> Result<Option<Change<'m, M>>>
+where
+    X: Executor,
+    M: Owner<X::Backend> + Fields + Clone,
+{
+    let (model, base) = tracked.parts();
+    let diff = diff(model, base)?;
+    let written = if model.loaded() != base.loaded() {
+        // Something else wrote the model: what the row is like is not known here.
+        save(model, x).await?;
+        true
+    } else if !diff.changed.is_empty() {
+        save_diff(model, &diff, x).await?;
+        true
+    } else if !diff.excluded.is_empty() {
+        let write = SaveChanges::new(model, &diff, None);
+        let answer = x.execute(write).await;
+        guarded(Guard::of(&*model), answer, x).await?;
+        false
+    } else {
+        verify(&*model, x).await?;
+        return Ok(None);
+    };
+    base.clone_from(model);
+    Ok(written.then(|| Change::new(Op::Updated, model)))
+}
+
+async fn save_diff<M, X>(model: &mut M, diff: &Diff, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let next = next_version(Guard::of(&*model))?;
+    if reads_back::<M, X::Backend>() {
+        let write = SaveChanges::new(model, diff, Some(&next));
+        written_row(Guard::of(&*model), write, x).await?;
+    } else {
+        let event = event_of(Op::Updated, model, &next)?;
+        let write = SaveChanges::new(model, diff, Some(&next));
+        let answer = announce::write::<M, _, _>(write, event, Unit::Alone, x).await;
+        guarded(Guard::of(&*model), answer, x).await?;
+    }
+    model.set_version(next);
+    Ok(())
+}
+
+/// Puts the changes onto the row as it is now. `choose` decides for the columns that both changed; without it they are an
+/// error.
+pub(crate) async fn rebase<M, X, F>(
+    tracked: &mut Tracked<M>,
+    x: &mut X,
+    mut choose: Option<F>,
+) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend> + Fields + Clone,
+    F: FnMut(&'static str, &M, &M) -> Keep + Send,
+{
+    let (model, base) = tracked.parts();
+    diff(model, base)?;
+    let mut row: M = match find_current(Record::Of(&*model), x).await {
+        Err(Error::NotFound { .. }) => return Err(stale_or_deleted(Guard::of(&*model), None)),
+        found => found?,
+    };
+    let theirs = row.clone();
+    let Compared { mut mine, both } = Compared::of(&mut row, base, model);
+    match &mut choose {
+        None if !both.is_empty() => {
+            return Err(Error::BothChanged {
+                table: M::TABLE,
+                id: M::key_text(&model.id()),
+                columns: both.into_iter().map(|(_, name)| name).collect(),
+            });
+        }
+        None => {}
+        Some(choose) => {
+            for (place, name) in both {
+                if choose(name, model, &theirs) == Keep::Mine {
+                    mine.insert(place);
+                }
+            }
+        }
+    }
+    take(mine, &mut row, model);
+    *model = row;
+    *base = theirs;
+    Ok(())
+}
+
+/// Replaces the model, and its original, by the row as it is now.
+pub(crate) async fn reload_tracked<M, X>(tracked: &mut Tracked<M>, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend> + Clone,
+{
+    let row: M = find_current(Record::Of(&**tracked), x).await?;
+    *tracked = Tracked::new(row);
+    Ok(())
+}
+
+/// A model whose key was changed by hand would be another record.
+fn diff<M: Versioned + Fields>(model: &mut M, base: &M) -> Result<Diff> {
+    let diff = Diff::of(model, base);
+    if diff.key_changed {
+        return Err(Error::KeyChanged {
+            table: M::TABLE,
+            id: M::key_text(&base.id()),
+        });
+    }
+    Ok(diff)
+}

@@ -1,0 +1,162 @@
+//! A loaded model with its original.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use crate::model::Versioned;
+use crate::transaction::{Family, Models, Restore};
+
+/// A loaded model and what it was when it was loaded: it is saved with the changed columns only, and not at all when nothing
+/// changed.
+///
+/// It derefs to the model, and is used as one. [`save`](crate::prelude::TrackedDsl::save) and
+/// [`rebase`](crate::prelude::TrackedDsl::rebase) are in the preludes.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// use versioned_core::Tracked;
+/// # diesel::table! { tickets { id -> BigInt, title -> Text, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, title: String, price: i64, version: i64 }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let conn = &mut SqliteConnection::establish(":memory:")?;
+/// # diesel::sql_query("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT, price BIGINT, version BIGINT NOT NULL)").execute(conn)?;
+/// # Ticket { id: 7, title: "concert".into(), price: 20, version: 0 }.insert(conn)?;
+///
+/// let mut ticket = Tracked::new(Ticket::find(&7, conn)?);
+/// assert!(ticket.save(conn)?.is_none()); // nothing to write
+/// ticket.price = 25;
+/// ticket.save(conn)?; // UPDATE tickets SET price = 25, version = 2 WHERE id = 7 AND version = 1
+///
+/// Ticket::update_with(&7, conn, |theirs| { theirs.title = "opera".into(); Ok(()) })?;
+/// ticket.price = 30;
+/// if ticket.save(conn).is_err_and(|error| error.is_conflict()) {
+///     ticket.rebase(conn)?; // their title, my price
+///     ticket.save(conn)?;
+/// }
+/// assert_eq!((ticket.title.as_str(), ticket.price, ticket.version), ("opera", 30, 4));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What is written through the model itself (`(*ticket).save(conn)`) it does not hear of; it then writes all columns once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tracked<T> {
+    model: T,
+    base: T,
+}
+
+impl<T: Clone> Tracked<T> {
+    /// Tracks a model that was just loaded, or written.
+    pub fn new(model: T) -> Self {
+        Self {
+            base: model.clone(),
+            model,
+        }
+    }
+}
+
+impl<T> Tracked<T> {
+    /// The model as it was loaded, or as it was last written.
+    pub fn original(&self) -> &T {
+        &self.base
+    }
+
+    /// The model, no longer tracked.
+    pub fn into_inner(self) -> T {
+        self.model
+    }
+
+    pub(crate) fn parts(&mut self) -> (&mut T, &mut T) {
+        (&mut self.model, &mut self.base)
+    }
+}
+
+impl<T> Deref for Tracked<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.model
+    }
+}
+
+impl<T> DerefMut for Tracked<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.model
+    }
+}
+
+impl<T: Clone> From<T> for Tracked<T> {
+    fn from(model: T) -> Self {
+        Self::new(model)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Tracked<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracked")
+            .field("model", &self.model)
+            .field("original", &self.base)
+            .finish()
+    }
+}
+
+/// A column that both sides changed: whose value [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keep {
+    /// The one in memory.
+    Mine,
+    /// The one in the row.
+    Theirs,
+}
+
+/// `&mut Tracked<T>`
+#[derive(Debug)]
+pub struct OneTracked<T>(std::marker::PhantomData<T>);
+
+impl<T: Versioned + 'static> Family for OneTracked<T> {
+    type Each<'s> = &'s mut Tracked<T>;
+}
+
+/// A tracked model, its version and its original before the transaction.
+#[derive(Debug)]
+pub struct TrackedGuard<'a, T: Versioned> {
+    tracked: &'a mut Tracked<T>,
+    before: Option<(T::Version, T)>,
+}
+
+impl<'a, T: Versioned + Clone + 'static> Models for &'a mut Tracked<T> {
+    type Family = OneTracked<T>;
+    type Guard = TrackedGuard<'a, T>;
+
+    fn remember(self) -> TrackedGuard<'a, T> {
+        TrackedGuard {
+            before: Some((self.model.version(), self.base.clone())),
+            tracked: self,
+        }
+    }
+}
+
+impl<T: Versioned + 'static> Restore for TrackedGuard<'_, T> {
+    type Family = OneTracked<T>;
+
+    fn lend(&mut self) -> &mut Tracked<T> {
+        self.tracked
+    }
+
+    fn keep(mut self) {
+        self.before = None;
+    }
+}
+
+impl<T: Versioned> Drop for TrackedGuard<'_, T> {
+    fn drop(&mut self) {
+        if let Some((version, base)) = self.before.take() {
+            self.tracked.model.set_version(version);
+            self.tracked.base = base;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The comparison of fields, for `Tracked`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use super::generics;
+use crate::model::{Column, Model, Role, Step, Written};
+
+/// ```text
+/// impl ::versioned_core::model::Fields for Ticket
+/// where
+///     for<'__lazy> i64: ::core::cmp::PartialEq + ::core::clone::Clone,
+///     for<'__lazy> String: ::core::cmp::PartialEq + ::core::clone::Clone,
+/// {
+///     fn fields(
+///         __row: &mut Self,
+///         __base: &Self,
+///         __mine: &Self,
+///         __walk: &mut ::versioned_core::model::FieldWalk,
+///     ) {
+///         __walk.key(tickets::id, &__row.id, &__base.id);
+///         __walk.column(tickets::title, &mut __row.title, &__base.title, &__mine.title);
+///     }
+/// }
+/// ```
+///
+/// It shows the columns that an UPDATE shows, in the same order. With `for<'__lazy>` a field that cannot be compared is
+/// an error where the model is tracked, and nowhere else. A dependent has none of it.
+pub(super) fn fields(model: &Model<'_>) -> TokenStream {
+    let Model { root, input, .. } = model;
+    if matches!(model.role, Role::Dependent(..)) {
+        return TokenStream::new();
+    }
+    let ident = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let shown: Vec<_> = model.walk.iter().filter(|step| is_updated(step)).collect();
+    let bounds: Vec<_> = shown.iter().map(|step| bound(model, step)).collect();
+    let clause = generics::clause(&input.generics, &bounds);
+    let steps = shown.iter().map(|step| show(model, step));
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #root::model::Fields for #ident #ty_generics #clause {
+            fn fields(
+                __row: &mut Self,
+                __base: &Self,
+                __mine: &Self,
+                __walk: &mut #root::model::FieldWalk,
+            ) {
+                #(#steps)*
+            }
+        }
+    }
+}
+
+/// Whether an UPDATE shows it.
+fn is_updated(step: &Step<'_>) -> bool {
+    match step {
+        Step::Key(_) => true,
+        Step::Plain(_, written)
+        | Step::Converted(_, _, written)
+        | Step::Embedded(_, _, written) => *written != Written::ByInsert,
+    }
+}
+
+fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
+    let ty = match step {
+        Step::Key(column) | Step::Plain(column, _) | Step::Converted(column, ..) => column.ty,
+        Step::Embedded(_, ty, _) => *ty,
+    };
+    let span = Span::mixed_site().located_at(ty.span());
+    let root = model.root.at(span);
+    match step {
+        Step::Key(_) => quote_spanned!(span=> for<'__lazy> #ty: ::core::cmp::PartialEq),
+        Step::Plain(..) | Step::Converted(..) => {
+            quote_spanned!(span=> for<'__lazy> #ty: ::core::cmp::PartialEq + ::core::clone::Clone)
+        }
+        Step::Embedded(..) => quote_spanned!(span=> for<'__lazy> #ty: #root::model::Fields),
+    }
+}
+
+fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
+    let Model { root, table, .. } = model;
+    match step {
+        Step::Key(Column { member, name, .. }) => {
+            quote!(__walk.key(#table::#name, &__row.#member, &__base.#member);)
+        }
+        Step::Plain(column, _) | Step::Converted(column, ..) => {
+            let Column { member, name, .. } = column;
+            let method = if column.excluded {
+                quote!(excluded)
+            } else {
+                quote!(column)
+            };
+            quote! {
+                __walk.#method(#table::#name, &mut __row.#member, &__base.#member, &__mine.#member);
+            }
+        }
+        Step::Embedded(member, _, _) => quote! {
+            #root::model::Fields::fields(
+                &mut __row.#member,
+                &__base.#member,
+                &__mine.#member,
+                __walk,
+            );
+        },
+    }
+}
