@@ -105,6 +105,7 @@ mod error;
 mod event;
 mod executor;
 mod fetch;
+mod guard_trigger;
 mod migrations;
 pub mod model;
 #[cfg(feature = "async")]
@@ -125,6 +126,7 @@ pub use self::change::Change;
 pub use self::dependent::Dependent;
 pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result, RowConflict};
 pub use self::event::{Event, EventError, Op};
+pub use self::guard_trigger::{GuardTrigger, guard_trigger};
 pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;
 pub use self::outcome::Outcome;

@@ -9,7 +9,9 @@ mod walk;
 
 use std::fmt;
 
-use diesel::query_source::{Column, Table};
+#[doc(hidden)]
+pub use diesel::query_source::Column;
+use diesel::query_source::Table;
 
 #[doc(hidden)]
 pub use diesel::backend::Backend;
@@ -116,6 +118,10 @@ pub trait OwnerModel: Versioned {
 
     /// Whether each write writes its event to `versioned_outbox`: `#[versioned(outbox)]`.
     const OUTBOX: bool = false;
+
+    /// The columns with `#[versioned(excluded)]`.
+    #[doc(hidden)]
+    const EXCLUDED: &'static [&'static str] = &[];
 
     /// An event as it is sent; written by the derive with `outbox`.
     #[doc(hidden)]

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{Duties, Model, Record, Root};
+use crate::model::{Duties, Model, Record, Root, Step};
 
 /// ```text
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
@@ -30,6 +30,7 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> 
             const TOMBSTONES: ::core::primitive::bool = true;
         }
     });
+    let excluded = excluded(model);
     let outbox = duties.outbox.map(|span| outbox(root, span));
     let numbers = counts.then(|| numbers(root, record));
     let plain = duties.outbox.is_none().then(|| {
@@ -43,10 +44,38 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> 
         impl #impl_generics #root::model::OwnerModel for #ident #ty_generics #clause {
             #tombstones
             #outbox
+            #excluded
             #numbers
         }
 
         #plain
+    }
+}
+
+/// `#[versioned(excluded)]`
+///
+/// ```text
+/// const EXCLUDED: &'static [&'static ::core::primitive::str] =
+///     &[<tickets::hits as ::versioned_core::model::Column>::NAME];
+/// ```
+fn excluded(model: &Model<'_>) -> TokenStream {
+    let Model { root, table, .. } = model;
+    let names: Vec<_> = model
+        .walk
+        .iter()
+        .filter_map(|step| match step {
+            Step::Plain(column, _) | Step::Converted(column, ..) => Some(column),
+            Step::Key(_) | Step::Embedded(..) => None,
+        })
+        .filter(|column| column.excluded)
+        .map(|column| &column.name)
+        .collect();
+    if names.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const EXCLUDED: &'static [&'static ::core::primitive::str] =
+            &[#(<#table::#names as #root::model::Column>::NAME),*];
     }
 }
 

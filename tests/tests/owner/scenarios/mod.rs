@@ -1,11 +1,13 @@
 //! Each scenario asserts the variant, its facts, the model in memory and the row afterwards.
 
+mod aggregate;
 mod bad_input;
 mod batch;
 pub(crate) mod concurrency;
 mod conflict;
 mod create;
 mod guard;
+mod guard_trigger;
 mod handle;
 mod outbox;
 mod rollback;
