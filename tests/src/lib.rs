@@ -1,8 +1,8 @@
 //! A fresh database for each test, on each backend.
 //!
 //! The modules [`sqlite`], `postgres` and `mysql` have the same items, so that a scenario is written once and compiled
-//! for each: `Conn`, `Backend`, `NAME`, `Db` and `server_pid`. The servers start when a test first asks, once per test process,
-//! and end with it, also when it is killed.
+//! for each: `Conn`, `Backend`, `NAME`, `Db`, `server_pid` and `prelude`; so have those in [`nonblocking`], for the async
+//! front. The servers start when a test first asks, once per test process, and end with it, also when it is killed.
 
 #![allow(
     clippy::panic,
@@ -13,6 +13,7 @@
 
 #[cfg(feature = "mysql")]
 pub mod mysql;
+pub mod nonblocking;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

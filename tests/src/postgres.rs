@@ -5,9 +5,12 @@ use std::sync::OnceLock;
 use std::{fs, thread};
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
+use diesel::{Connection, PgConnection};
 
 use crate::server::{self, Commands, Kind, Server};
+
+/// The methods of the models on these connections.
+pub use versioned_core::prelude;
 
 /// A connection.
 pub type Conn = PgConnection;
@@ -65,7 +68,16 @@ impl Db {
     ///
     /// When it fails.
     pub fn connect(&self) -> Conn {
-        Conn::establish(&self.url)
+        self.connect_as()
+    }
+
+    /// One more connection, of another type.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn connect_as<C: Connection<Backend = Backend>>(&self) -> C {
+        C::establish(&self.url)
             .unwrap_or_else(|error| panic!("{NAME}: no connection to {}: {error}", self.name))
     }
 

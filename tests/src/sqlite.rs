@@ -1,8 +1,11 @@
 //! SQLite: a file in a directory of its own.
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, SqliteConnection};
+use diesel::{Connection, SqliteConnection};
 use tempfile::TempDir;
+
+/// The methods of the models on these connections.
+pub use versioned_core::prelude;
 
 /// A connection.
 pub type Conn = SqliteConnection;
@@ -49,7 +52,16 @@ impl Db {
     ///
     /// When it fails.
     pub fn connect(&self) -> Conn {
-        let mut conn = Conn::establish(&self.url)
+        self.connect_as()
+    }
+
+    /// One more connection, of another type.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn connect_as<C: Connection<Backend = Backend>>(&self) -> C {
+        let mut conn = C::establish(&self.url)
             .unwrap_or_else(|error| panic!("{NAME}: no connection: {error}"));
         // The other backends wait for locks and enforce foreign keys, and these tests need not survive a power cut.
         conn.batch_execute(

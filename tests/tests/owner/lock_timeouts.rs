@@ -2,11 +2,11 @@
 //! is a limit that the user sets, and no statement about the order of transactions.)
 
 use diesel::connection::SimpleConnection;
-use versioned_core::prelude::*;
 use versioned_core::version::Token;
 use versioned_core::{ConflictKind, Error};
 
 use super::backend;
+use super::backend::prelude::*;
 use super::scenarios::{Ticket, assert_stale, conflict, two_sessions};
 
 #[test]

@@ -1,43 +1,8 @@
-use diesel::prelude::*;
-use versioned_core::ConflictKind;
-use versioned_core::prelude::*;
 use versioned_tests::postgres as backend;
-
-use self::scenarios::concurrency::isolate;
-use self::scenarios::{Ticket, conflict, two_sessions};
 
 #[path = "row_locks.rs"]
 mod row_locks;
 #[path = "scenarios/mod.rs"]
 mod scenarios;
-
-/// A serialization failure inside of an open transaction is the caller's to retry, as a whole.
-#[test]
-fn update_with_in_a_transaction_hands_a_serialization_failure_up() {
-    let (_db, mut one, mut two) = two_sessions();
-    Ticket::inserted(&mut one);
-    isolate(&mut two, "REPEATABLE READ");
-    let mut runs = 0;
-    let lost = two.transaction(|conn| {
-        Ticket::update_with(&7, conn, |ticket| {
-            runs += 1;
-            Ticket::find(&7, &mut one)?.save(&mut one)?;
-            ticket.price += 1;
-            Ok(())
-        })
-    });
-    assert_eq!(conflict(lost).kind(), ConflictKind::Serialization);
-    assert_eq!(runs, 1);
-    // Without an open transaction the same is retried.
-    let mut runs = 0;
-    let saved = Ticket::update_with(&7, &mut two, |ticket| {
-        runs += 1;
-        if runs < 3 {
-            Ticket::find(&7, &mut one)?.save(&mut one)?;
-        }
-        ticket.price += 1;
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!((runs, saved.price), (3, 21));
-}
+#[path = "serialization.rs"]
+mod serialization;

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use versioned_core::prelude::*;
 use versioned_core::version::Token;
 use versioned_core::{ConflictKind, Error};
 
+use super::backend::prelude::*;
 use super::backend::{self, Db};
 use super::scenarios::concurrency::isolate;
 use super::scenarios::{TICKETS, Ticket, assert_stale, conflict, tickets, two_sessions};

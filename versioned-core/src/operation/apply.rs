@@ -3,6 +3,8 @@
 //! The rules and the order of the statements were model-checked; what looks like a shortcut here (a single statement
 //! for guard and deletion, "is there a tombstone?", a look before the guard) loses events.
 
+use std::time::Duration;
+
 use super::closure::Then;
 use super::incoming::{Incoming, Write};
 use super::positions::{self, on, run};
@@ -21,8 +23,9 @@ use crate::statement::{
     Anything, Drop, Insert, IsParked, Merge, Overwrite, Park, Position, Remove, Unpark,
 };
 
-/// How often a deadlock or a serialization failure is tried again, where no transaction of the caller's is open.
-pub(super) const RETRIES: u32 = 20;
+/// How a deadlock or a serialization failure is tried again, where no transaction of the caller's is open. What collides
+/// here are transactions of several statements: the pauses must outgrow one that is slow, or stalled.
+pub(super) const RETRY: Retry = Retry::times(20).longest(Duration::from_millis(500));
 
 /// Applies an event; `then` runs in the same transaction for each event that was applied, the parked ones that followed
 /// it included. `alone` says that it does nothing.
@@ -38,7 +41,7 @@ where
     F: Then<M, X>,
 {
     let incoming = Incoming::check(event)?;
-    let mut retries = Retry::times(RETRIES).attempts();
+    let mut retries = RETRY.attempts();
     loop {
         // A guard that is the row itself is one statement, and needs no transaction around it.
         let done = if M::GUARD == Guard::Row && alone {

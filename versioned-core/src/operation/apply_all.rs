@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::apply::{RETRIES, apply_one, may_retry};
+use super::apply::{RETRY, apply_one, may_retry};
 use super::closure::Nothing;
 use super::incoming::{Incoming, Write};
 use super::settle::settle;
@@ -15,7 +15,6 @@ use crate::executor::Executor;
 use crate::fetch::Fetch;
 use crate::model::{Guard, Policy};
 use crate::outcome::Outcome;
-use crate::retry::Retry;
 use crate::statement::{LookAll, MergeAll, OnPositions, Position, RemoveAll, UpsertAll};
 
 /// How many records one statement is about: with Diesel's largest tables, of 128 columns, 32,000 binds; `SQLite` allows
@@ -36,7 +35,7 @@ where
     incoming.sort_by(|(_, one), (_, two)| {
         (&one.event.key, one.event.version).cmp(&(&two.event.key, two.event.version))
     });
-    let mut retries = Retry::times(RETRIES).attempts();
+    let mut retries = RETRY.attempts();
     loop {
         x.begin().await?;
         let done = apply_sorted(&incoming, x).await;

@@ -12,9 +12,9 @@ mod stress;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use versioned_core::model::{Gap, Guard, Policy};
-use versioned_core::prelude::*;
 use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome};
 
+use super::backend::prelude::*;
 use super::backend::{self, Backend, Conn, Db};
 
 diesel::table! {

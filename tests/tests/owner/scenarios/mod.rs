@@ -17,10 +17,10 @@ mod timestamps;
 mod tracked;
 
 use diesel::prelude::*;
-use versioned_core::prelude::*;
 use versioned_core::version::Token;
 use versioned_core::{Conflict, ConflictKind, Error, Retry};
 
+use super::backend::prelude::*;
 use super::backend::{self, Conn, Db};
 
 diesel::table! {

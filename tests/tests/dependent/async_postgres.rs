@@ -1,0 +1,4 @@
+use versioned_tests::nonblocking::postgres as backend;
+
+#[path = "scenarios/mod.rs"]
+mod scenarios;

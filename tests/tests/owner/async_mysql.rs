@@ -1,0 +1,10 @@
+use versioned_tests::nonblocking::mysql as backend;
+
+#[path = "lock_timeouts.rs"]
+mod lock_timeouts;
+#[path = "row_locks.rs"]
+mod row_locks;
+#[path = "scenarios/mod.rs"]
+mod scenarios;
+#[path = "snapshots.rs"]
+mod snapshots;

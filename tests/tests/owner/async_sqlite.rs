@@ -1,0 +1,6 @@
+use versioned_tests::nonblocking::sqlite as backend;
+
+#[path = "lock_timeouts.rs"]
+mod lock_timeouts;
+#[path = "scenarios/mod.rs"]
+mod scenarios;
