@@ -162,10 +162,10 @@ fn sqlite(name: &'static str, path: &str) {
 fn postgres() {
     let db = versioned_tests::postgres::Db::fresh(TICKETS);
     let (mut one, mut two) = (db.connect(), db.connect());
-    let mut raw = versioned_raw::Connection::open(db.url()).unwrap();
+    let raw = versioned_raw::Connection::open(db.url()).unwrap();
     raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)")
         .unwrap();
-    let mut save = raw
+    let save = raw
         .prepare("UPDATE tickets SET title = $1, price = $2, version = $3 WHERE id = $4 AND version = $5")
         .unwrap();
     let mut ticket = Ticket::new(3);
