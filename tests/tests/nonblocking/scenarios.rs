@@ -58,6 +58,16 @@ macro_rules! on {
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_replica_forgets() {
+                let db = fresh();
+                let mut conn = connect(&db).await;
+                tokio::spawn(async move { life::forgetful(&mut conn).await })
+                    .await
+                    .unwrap()
+                    .unwrap();
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn through_a_pool() {
                 let db = fresh();
                 let manager = AsyncDieselConnectionManager::<Conn>::new(db.url());
