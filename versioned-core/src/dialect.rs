@@ -12,7 +12,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
-use crate::executor::Executor;
+use crate::executor::Runner;
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns one text, of at most one row.
@@ -82,7 +82,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<String>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns texts with a number each.
@@ -92,7 +92,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 }
 
@@ -115,7 +115,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<i64, BigInt, _>(statement)
@@ -126,7 +126,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<String>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<String, Text, _>(statement)
@@ -137,7 +137,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.all::<(String, i64), (Text, BigInt), _>(statement)

@@ -189,7 +189,7 @@ pub mod async_prelude {
     pub use versioned_derive::{Versioned, version_field};
 }
 
-/// The README's code compiles.
-#[cfg(doctest)]
+/// The README's code compiles, with the features that it shows.
+#[cfg(all(doctest, feature = "async", feature = "http"))]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

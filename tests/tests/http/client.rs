@@ -41,7 +41,7 @@ impl Service {
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[&[u8]], body: &str) -> Answer {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nhost: tickets\r\nconnection: close\r\ncontent-length: {}\r\n",

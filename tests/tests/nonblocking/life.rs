@@ -236,7 +236,7 @@ where
     };
     let outcomes = Copy::apply_all(&[event(7, 1), deleted], conn).await?;
     assert_eq!(outcomes, [Outcome::Applied; 2]);
-    let hour = Duration::from_secs(60 * 60);
+    let hour = Duration::from_hours(1);
     assert_eq!(purge_tombstones::<Copy, _>(hour, conn).await?, 0);
     assert_eq!(
         Copy::apply(&event(7, 1), conn).await?,

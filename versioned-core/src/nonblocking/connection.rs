@@ -8,26 +8,18 @@ use diesel::deserialize::FromSqlRow;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
-use diesel_async::{AsyncConnection, TransactionManager};
+use diesel_async::{AsyncConnection, AsyncConnectionCore, TransactionManager};
 use futures_core::Stream;
 
 use crate::dialect::{Dialect, Flavor};
-use crate::executor::Executor;
+use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
 /// A `diesel-async` connection as an [`Executor`].
 pub(crate) struct Nonblocking<'c, C>(pub(crate) &'c mut C);
 
-impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
+impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
     type Backend = C::Backend;
-
-    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
-    where
-        F: Flavor<Self::Backend> + ?Sized,
-    {
-        // There is no `MultiConnection` among the connections of diesel-async.
-        F::KNOWN.ok_or(Error::NotFound)
-    }
 
     async fn execute<S>(&mut self, statement: S) -> QueryResult<usize>
     where
@@ -63,6 +55,16 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
             all.push(row?);
         }
         Ok(all)
+    }
+}
+
+impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
+    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
+    where
+        F: Flavor<Self::Backend> + ?Sized,
+    {
+        // There is no `MultiConnection` among the connections of diesel-async.
+        F::KNOWN.ok_or(Error::NotFound)
     }
 
     async fn begin(&mut self) -> QueryResult<()> {

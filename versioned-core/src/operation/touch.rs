@@ -3,14 +3,14 @@ use super::settle::written_row;
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
-use crate::executor::Executor;
+use crate::executor::{Executor, Runner};
 use crate::owner::Owner;
 use crate::statement::{Guard, Touch};
 
 /// Moves the version alone.
 pub(crate) async fn touch<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
 where
-    X: Executor,
+    X: Runner,
     M: Owner<X::Backend>,
 {
     let guard = Guard::of(&*model);
