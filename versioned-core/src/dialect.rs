@@ -12,7 +12,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
-use crate::executor::Executor;
+use crate::executor::Runner;
 use crate::model::Elements;
 
 /// A family of SQL.
@@ -94,7 +94,7 @@ pub trait Flavor<DB: Backend> {
     #[doc(hidden)]
     fn numbers<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns one number, of at most one row.
@@ -104,7 +104,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns one text, of at most one row.
@@ -114,7 +114,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<String>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns texts with a number each.
@@ -124,7 +124,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 }
 
@@ -151,7 +151,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<i64, BigInt, _>(statement)
@@ -162,7 +162,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.all::<i64, BigInt, _>(statement)
@@ -173,7 +173,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<String>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<String, Text, _>(statement)
@@ -184,7 +184,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.all::<(String, i64), (Text, BigInt), _>(statement)

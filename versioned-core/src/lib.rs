@@ -94,14 +94,16 @@
 //!
 //! # Features
 //!
-//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `chrono`, `time` and
-//! `uuid` for versions that are timestamps or UUIDs.
+//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `http` for [`etag`];
+//! `chrono`, `time` and `uuid` for versions that are timestamps or UUIDs.
 
 mod blocking;
 mod change;
 mod dependent;
 mod dialect;
 mod error;
+#[cfg(feature = "http")]
+pub mod etag;
 mod event;
 mod executor;
 mod fetch;
@@ -192,7 +194,7 @@ pub mod async_prelude {
     pub use versioned_derive::{Versioned, version_field};
 }
 
-/// The README's code compiles.
-#[cfg(doctest)]
+/// The README's code compiles, with the features that it shows.
+#[cfg(all(doctest, feature = "async", feature = "http"))]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
