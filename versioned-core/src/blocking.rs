@@ -5,6 +5,7 @@ mod closure;
 mod connection;
 mod dependent;
 mod owner;
+mod relay;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

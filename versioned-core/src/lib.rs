@@ -99,6 +99,7 @@
 
 mod blocking;
 mod change;
+mod clock;
 mod dependent;
 mod dialect;
 mod error;
@@ -116,6 +117,7 @@ mod owner;
 pub mod positions;
 mod retry;
 mod statement;
+mod trace;
 mod transaction;
 pub mod version;
 
