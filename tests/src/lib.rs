@@ -13,10 +13,14 @@
 
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "nats")]
+pub mod proxy;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 pub mod server;
 pub mod sqlite;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 mod supervisor;

@@ -94,8 +94,9 @@
 //!
 //! # Features
 //!
-//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `chrono`, `time` and
-//! `uuid` for versions that are timestamps or UUIDs.
+//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `nats` for
+//! `nats::JetStreamPublisher` and `nats::JetStreamConsumer`; `tracing` for spans and events; `chrono`, `time` and `uuid` for
+//! versions that are timestamps or UUIDs.
 
 mod blocking;
 mod change;
@@ -108,6 +109,8 @@ mod executor;
 mod fetch;
 mod migrations;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "async")]
 mod nonblocking;
 mod operation;
