@@ -21,6 +21,8 @@ pub mod postgres;
 pub mod proxy;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 pub mod server;
+#[cfg(feature = "nats")]
+pub mod soak;
 pub mod sqlite;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 mod supervisor;
