@@ -95,10 +95,12 @@
 //! # Features
 //!
 //! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `http` for [`etag`];
-//! `chrono`, `time` and `uuid` for versions that are timestamps or UUIDs.
+//! `nats` for `nats::JetStreamPublisher` and `nats::JetStreamConsumer`; `tracing` for spans and events; `chrono`, `time` and
+//! `uuid` for versions that are timestamps or UUIDs.
 
 mod blocking;
 mod change;
+mod clock;
 mod dependent;
 mod dialect;
 mod error;
@@ -110,6 +112,8 @@ mod fetch;
 mod guard_trigger;
 mod migrations;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "async")]
 mod nonblocking;
 mod operation;
@@ -119,6 +123,7 @@ mod owner;
 pub mod positions;
 mod retry;
 mod statement;
+mod trace;
 mod tracked;
 mod transaction;
 pub mod version;
