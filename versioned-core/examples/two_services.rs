@@ -298,8 +298,7 @@ async fn open(file: &Path) -> Result<Sqlite> {
         .to_str()
         .ok_or("the temporary directory has an unusual name")?;
     let mut conn = Sqlite::establish(file).await?;
-    conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000")
-        .await?;
+    conn.batch_execute("PRAGMA busy_timeout = 5000").await?;
     Ok(conn)
 }
 
@@ -308,7 +307,9 @@ fn create(file: &Path, ddl: &str) -> Result<()> {
         .to_str()
         .ok_or("the temporary directory has an unusual name")?;
     let mut conn = SqliteConnection::establish(file)?;
-    diesel::connection::SimpleConnection::batch_execute(&mut conn, ddl)?;
+    // The file remembers it: who reads does not wait for who writes.
+    diesel::sql_query("PRAGMA journal_mode = WAL").execute(&mut conn)?;
+    diesel::sql_query(ddl).execute(&mut conn)?;
     conn.run_pending_migrations(MIGRATIONS)?;
     Ok(())
 }
@@ -353,10 +354,10 @@ mod processes {
     use super::*;
 
     /// What the command line says.
-    pub struct Options {
-        pub nats: String,
-        pub tickets_db: String,
-        pub orders_db: String,
+    pub(crate) struct Options {
+        pub(crate) nats: String,
+        pub(crate) tickets_db: String,
+        pub(crate) orders_db: String,
     }
 
     impl Options {
@@ -384,7 +385,7 @@ mod processes {
         }
     }
 
-    pub async fn tickets(options: Options) -> Result<()> {
+    pub(crate) async fn tickets(options: Options) -> Result<()> {
         let (context, _) = options.events().await?;
         let publisher = JetStreamPublisher::new(context, "events");
         tickets_service(publisher, || {
@@ -394,7 +395,7 @@ mod processes {
     }
 
     /// Until its stdin is closed.
-    pub async fn orders(options: Options) -> Result<()> {
+    pub(crate) async fn orders(options: Options) -> Result<()> {
         let (_, stream) = options.events().await?;
         let consumer = JetStreamConsumer::durable(&stream, "orders", "events.tickets.*")
             .await?
@@ -422,7 +423,7 @@ mod processes {
         Ok(harness.into_inner())
     }
 
-    pub async fn both(options: Options) -> Result<()> {
+    pub(crate) async fn both(options: Options) -> Result<()> {
         let mut owner = create(&options.tickets_db, TICKETS).await?;
         let mut replica = create(&options.orders_db, COPIES).await?;
         // Made by one of them, used by both.
