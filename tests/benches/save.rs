@@ -3,9 +3,8 @@
 //!
 //! `cargo bench -p versioned-tests --all-features --bench save`
 //!
-//! Client and server stay on one CPU: unpinned, waking the other CPU is most of what is measured. The candidates take
-//! turns in short rounds, so that a change of the machine's speed meets all of them; the medians of the rounds and
-//! their ratios are printed. Writes are not durable (`synchronous = OFF` and its like): the disk is not the subject.
+//! The medians of the rounds and their ratios are printed. Writes are not durable (`synchronous = OFF` and its like): the disk
+//! is not the subject.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,15 +14,14 @@
     reason = "a program of our own"
 )]
 
-use std::os::unix::process::CommandExt as _;
-use std::time::{Duration, Instant};
+mod turns;
 
 use diesel::connection::{LoadConnection, SimpleConnection};
 use diesel::prelude::*;
 use versioned_core::prelude::*;
 
-const CPU: usize = 0;
-const PINNED: &str = "VERSIONED_BENCH_PINNED";
+use self::turns::{Candidate, medians};
+
 const ROUNDS: usize = 41;
 
 diesel::table! {
@@ -63,9 +61,6 @@ impl Ticket {
         }
     }
 }
-
-/// Somebody who saves a ticket, guarded.
-type Candidate<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 /// This toolkit.
 fn ours<C>(conn: &mut C) -> Candidate<'_>
@@ -282,7 +277,7 @@ fn pipeline() {
         }),
     );
     let mut candidates = [after_each_other, in_a_pipeline];
-    let medians = medians(1, &mut candidates);
+    let medians = medians(ROUNDS, 1, &mut candidates);
     println!("\nPostgreSQL, diesel-async: {TICKETS_AT_ONCE} guarded saves");
     for ((candidate, _), median) in candidates.iter().zip(&medians) {
         println!(
@@ -292,33 +287,9 @@ fn pipeline() {
     }
 }
 
-/// Lets the candidates take turns, `saves` at a time, and answers with the medians of one save in microseconds.
-fn medians(saves: u32, candidates: &mut [Candidate<'_>]) -> Vec<f64> {
-    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); candidates.len()];
-    for round in 0..=ROUNDS {
-        for ((_, save), times) in candidates.iter_mut().zip(&mut times) {
-            let start = Instant::now();
-            for _ in 0..saves {
-                save();
-            }
-            // The first round warms up.
-            if round > 0 {
-                times.push(start.elapsed() / saves);
-            }
-        }
-    }
-    times
-        .iter_mut()
-        .map(|times| {
-            times.sort_unstable();
-            times[ROUNDS / 2].as_secs_f64() * 1e6
-        })
-        .collect()
-}
-
 /// Prints the medians; the first candidate is ours, the last is raw.
 fn compare(name: &str, saves: u32, candidates: &mut [Candidate<'_>]) {
-    let medians = medians(saves, candidates);
+    let medians = medians(ROUNDS, saves, candidates);
     let (ours, raw) = (medians[0], medians[medians.len() - 1]);
     println!("\n{name}: one guarded save");
     for ((candidate, _), median) in candidates.iter().zip(&medians) {
@@ -331,26 +302,16 @@ fn compare(name: &str, saves: u32, candidates: &mut [Candidate<'_>]) {
 }
 
 fn main() {
-    // `cargo test --benches` only wants to know whether it runs.
-    if std::env::args().any(|argument| argument == "--test") {
+    if turns::is_a_test() {
         return;
     }
-    if std::env::var_os(PINNED).is_none() {
-        let error = std::process::Command::new("taskset")
-            .args(["-c", &CPU.to_string()])
-            .args(std::env::args_os())
-            .env(PINNED, "1")
-            .exec();
-        println!("not pinned to one CPU ({error}): the figures of the servers will say little");
-    }
+    turns::pin();
     let directory = tempfile::tempdir().unwrap();
     sqlite("SQLite in memory", ":memory:");
     sqlite(
         "SQLite, a file in WAL",
         directory.path().join("tickets.db").to_str().unwrap(),
     );
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
-    versioned_tests::server::pin_to_cpu(CPU);
     #[cfg(feature = "postgres")]
     {
         postgres();

@@ -23,7 +23,7 @@
 //!
 //! An id that is used again after a deletion must go on from the deleted version, or replicas take its events for old
 //! ones: add `tombstones`.
-
+//!
 //! # What becomes of it
 //!
 //! A [`Relay`] publishes the events through a [`Publisher`], the only thing that knows a broker, and deletes those that the
