@@ -1,4 +1,5 @@
-//! One guarded save: this toolkit, hand-written Diesel and the raw driver's prepared statement, in one run.
+//! One guarded save: this toolkit, hand-written Diesel and the raw driver's prepared statement, in one run. And a hundred of
+//! them on one async PostgreSQL connection, one after the other and in a pipeline.
 //!
 //! `cargo bench -p versioned-tests --all-features --bench save`
 //!
@@ -162,10 +163,10 @@ fn sqlite(name: &'static str, path: &str) {
 fn postgres() {
     let db = versioned_tests::postgres::Db::fresh(TICKETS);
     let (mut one, mut two) = (db.connect(), db.connect());
-    let mut raw = versioned_raw::Connection::open(db.url()).unwrap();
+    let raw = versioned_raw::Connection::open(db.url()).unwrap();
     raw.execute("INSERT INTO tickets VALUES (3, 'concert', 20, 1)")
         .unwrap();
-    let mut save = raw
+    let save = raw
         .prepare("UPDATE tickets SET title = $1, price = $2, version = $3 WHERE id = $4 AND version = $5")
         .unwrap();
     let mut ticket = Ticket::new(3);
@@ -229,8 +230,70 @@ fn mysql() {
     );
 }
 
-/// Lets the candidates take turns, `saves` at a time, and prints the medians; the first is ours, the last is raw.
-fn compare(name: &str, saves: u32, candidates: &mut [Candidate<'_>]) {
+/// Tickets on one `diesel-async` connection, all of them saved in each turn.
+#[cfg(feature = "postgres")]
+fn pipeline() {
+    use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+    use futures_util::future::{join_all, try_join_all};
+    use versioned_core::async_prelude::OwnerDsl as AsyncOwnerDsl;
+
+    const TICKETS_AT_ONCE: i64 = 100;
+
+    let db = versioned_tests::postgres::Db::fresh(TICKETS);
+    let mut rows = db.connect();
+    let mut import = |ids: std::ops::Range<i64>| -> Vec<Ticket> {
+        let tickets: Vec<_> = ids.map(Ticket::new).collect();
+        for ticket in &tickets {
+            OwnerDsl::import(ticket, &mut rows).unwrap();
+        }
+        tickets
+    };
+    let (mut ones, mut others) = (
+        import(0..TICKETS_AT_ONCE),
+        import(TICKETS_AT_ONCE..2 * TICKETS_AT_ONCE),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let open = || AsyncPgConnection::establish(db.url());
+    let connections = runtime.block_on(try_join_all([open(), open()])).unwrap();
+    let [mut one, other] =
+        <[AsyncPgConnection; 2]>::try_from(connections).unwrap_or_else(|_| unreachable!());
+
+    let after_each_other: Candidate<'_> = (
+        "one after the other",
+        Box::new(|| {
+            runtime.block_on(async {
+                for ticket in &mut ones {
+                    ticket.price += 1;
+                    AsyncOwnerDsl::save(ticket, &mut one).await.unwrap();
+                }
+            });
+        }),
+    );
+    let in_a_pipeline: Candidate<'_> = (
+        "in a pipeline",
+        Box::new(|| {
+            runtime.block_on(join_all(others.iter_mut().map(async |ticket| {
+                ticket.price += 1;
+                ticket.save_pipelined(&mut &other).await.unwrap();
+            })));
+        }),
+    );
+    let mut candidates = [after_each_other, in_a_pipeline];
+    let medians = medians(1, &mut candidates);
+    println!("\nPostgreSQL, diesel-async: {TICKETS_AT_ONCE} guarded saves");
+    for ((candidate, _), median) in candidates.iter().zip(&medians) {
+        println!(
+            "  {candidate:<20} {median:>8.0} µs   {:>5.2} × one after the other",
+            median / medians[0]
+        );
+    }
+}
+
+/// Lets the candidates take turns, `saves` at a time, and answers with the medians of one save in microseconds.
+fn medians(saves: u32, candidates: &mut [Candidate<'_>]) -> Vec<f64> {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); candidates.len()];
     for round in 0..=ROUNDS {
         for ((_, save), times) in candidates.iter_mut().zip(&mut times) {
@@ -244,13 +307,18 @@ fn compare(name: &str, saves: u32, candidates: &mut [Candidate<'_>]) {
             }
         }
     }
-    let medians: Vec<f64> = times
+    times
         .iter_mut()
         .map(|times| {
             times.sort_unstable();
             times[ROUNDS / 2].as_secs_f64() * 1e6
         })
-        .collect();
+        .collect()
+}
+
+/// Prints the medians; the first candidate is ours, the last is raw.
+fn compare(name: &str, saves: u32, candidates: &mut [Candidate<'_>]) {
+    let medians = medians(saves, candidates);
     let (ours, raw) = (medians[0], medians[medians.len() - 1]);
     println!("\n{name}: one guarded save");
     for ((candidate, _), median) in candidates.iter().zip(&medians) {
@@ -284,7 +352,10 @@ fn main() {
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     versioned_tests::server::pin_to_cpu(CPU);
     #[cfg(feature = "postgres")]
-    postgres();
+    {
+        postgres();
+        pipeline();
+    }
     #[cfg(feature = "mysql")]
     mysql();
 }

@@ -15,6 +15,14 @@ const _: () = {
         fn token(&self) -> ::versioned_core::version::Token {
             <i64 as ::versioned_core::version::Version>::token(&self.0)
         }
+        fn from_token(
+            __token: ::versioned_core::version::Token,
+        ) -> ::core::option::Option<Self> {
+            ::core::option::Option::map(
+                <i64 as ::versioned_core::version::Version>::from_token(__token),
+                Self,
+            )
+        }
     }
     #[automatically_derived]
     impl ::versioned_core::version::SequentialVersion for Rev {

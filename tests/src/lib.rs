@@ -13,11 +13,17 @@
 
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod nonblocking;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "nats")]
+pub mod proxy;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 pub mod server;
+#[cfg(feature = "nats")]
+pub mod soak;
 pub mod sqlite;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 mod supervisor;

@@ -214,7 +214,7 @@ fn with_database(url: &str, database: &str) -> String {
     format!("{}/{database}{query}", &rest[..end])
 }
 
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

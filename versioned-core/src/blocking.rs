@@ -5,6 +5,7 @@ mod closure;
 mod connection;
 mod dependent;
 mod owner;
+mod relay;
 mod tracked;
 
 use std::pin::pin;

@@ -10,9 +10,9 @@ use diesel::expression::QueryMetadata;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType, Text};
+use diesel::sql_types::{BigInt, HasSqlType, Integer, Text};
 
-use crate::executor::Executor;
+use crate::executor::Runner;
 use crate::model::Elements;
 
 /// A family of SQL.
@@ -90,12 +90,12 @@ pub trait Flavor<DB: Backend> {
         Err(no_arrays())
     }
 
-    /// Runs a statement that returns one number of each row.
+    /// Writes ` = ANY($1)`, or ` IN (1, 2)` where there are no arrays to bind.
     #[doc(hidden)]
-    fn numbers<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
-    where
-        X: Executor<Backend = DB>,
-        S: QueryFragment<DB> + QueryId + Send;
+    fn push_any<'b>(out: &mut AstPass<'_, 'b, DB>, numbers: &'b [i64]) -> QueryResult<()> {
+        push_list(out, numbers);
+        Ok(())
+    }
 
     /// Runs a statement that returns one number, of at most one row.
     #[doc(hidden)]
@@ -104,7 +104,34 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns a number of each row.
+    #[doc(hidden)]
+    fn numbers<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
+    where
+        X: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns three numbers, of at most one row.
+    #[doc(hidden)]
+    fn figures<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
+    where
+        X: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns events of the outbox.
+    #[doc(hidden)]
+    fn waiting<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Waiting>>> + Send
+    where
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns one text, of at most one row.
@@ -114,7 +141,7 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<String>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns texts with a number each.
@@ -124,12 +151,31 @@ pub trait Flavor<DB: Backend> {
         statement: S,
     ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 }
 
 fn no_arrays() -> diesel::result::Error {
     diesel::result::Error::QueryBuilderError("this database has no arrays".into())
+}
+
+/// `id, entity, key, version, op, payload, attempts` of an event in the outbox.
+pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
+
+type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
+
+fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
+    // They are no binds, of which there may be only so many, and the text is not worth keeping.
+    out.unsafe_to_cache_prepared();
+    for (place, number) in numbers.iter().enumerate() {
+        out.push_sql(if place == 0 { " IN (" } else { ", " });
+        out.push_sql(&number.to_string());
+    }
+    out.push_sql(if numbers.is_empty() {
+        " IN (NULL)"
+    } else {
+        ")"
+    });
 }
 
 /// The bodies that are the same for each backend, but not in generic code.
@@ -151,7 +197,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<i64, BigInt, _>(statement)
@@ -162,10 +208,32 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.all::<i64, BigInt, _>(statement)
+        }
+
+        fn figures<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.first::<(i64, i64, i64), (BigInt, BigInt, BigInt), _>(statement)
+        }
+
+        fn waiting<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Waiting>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.all::<Waiting, WaitingSql, _>(statement)
         }
 
         fn text<X, S>(
@@ -173,7 +241,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<String>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.first::<String, Text, _>(statement)
@@ -184,7 +252,7 @@ macro_rules! binds_and_rows {
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
         where
-            X: Executor<Backend = $backend>,
+            X: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
             x.all::<(String, i64), (Text, BigInt), _>(statement)
@@ -193,7 +261,7 @@ macro_rules! binds_and_rows {
 }
 
 macro_rules! backends {
-    ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident { $($arrays:item)* })*) => {$(
+    ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident $({ $($more:tt)* })?;)*) => {$(
         #[cfg(feature = $feature)]
         impl Flavor<$backend> for $lookup {
             const KNOWN: Option<Dialect> = Some(Dialect::$dialect);
@@ -203,8 +271,7 @@ macro_rules! backends {
             }
 
             binds_and_rows!($backend);
-
-            $($arrays)*
+            $($($more)*)?
         }
 
         #[cfg(feature = $feature)]
@@ -242,9 +309,19 @@ backends! {
         ) -> QueryResult<()> {
             out.push_bind_param::<diesel::sql_types::Array<BigInt>, [i64]>(numbers)
         }
-    }
-    "sqlite" (), diesel::sqlite::Sqlite => Sqlite {}
-    "mysql" (), diesel::mysql::Mysql => Mysql {}
+
+        fn push_any<'b>(
+            out: &mut AstPass<'_, 'b, diesel::pg::Pg>,
+            numbers: &'b [i64],
+        ) -> QueryResult<()> {
+            out.push_sql(" = ANY(");
+            out.push_bind_param::<diesel::sql_types::Array<BigInt>, [i64]>(numbers)?;
+            out.push_sql(")");
+            Ok(())
+        }
+    };
+    "sqlite" (), diesel::sqlite::Sqlite => Sqlite;
+    "mysql" (), diesel::mysql::Mysql => Mysql;
 }
 
 /// `MultiConnection` dispatches every fragment that it knows, `Exists` among them, to the live variant's backend:
@@ -254,11 +331,15 @@ where
     DB: Backend<MetadataLookup = dyn Any>
         + HasSqlType<Text>
         + HasSqlType<BigInt>
+        + HasSqlType<Integer>
         + QueryMetadata<Text>
         + QueryMetadata<BigInt>
-        + QueryMetadata<(Text, BigInt)>,
+        + QueryMetadata<(Text, BigInt)>
+        + QueryMetadata<(BigInt, BigInt, BigInt)>
+        + QueryMetadata<WaitingSql>,
     str: ToSql<Text, DB>,
     i64: ToSql<BigInt, DB> + FromSql<BigInt, DB>,
+    i32: FromSql<Integer, DB>,
     String: FromSql<Text, DB>,
     for<'p> diesel::dsl::exists<Probe<'p>>: QueryFragment<DB>,
 {

@@ -10,17 +10,12 @@ use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, Flavor};
 
-/// Runs statements. Operations are written over it once; each front implements it for its connections.
+/// Runs statements, one at a time. Each front implements it for its connections, also for those that are shared.
 ///
 /// No lifetime stands on the methods' generics: with one, a caller could not prove the futures `Send`.
-pub trait Executor: Send {
+pub trait Runner: Send {
     /// The backend of the connection.
     type Backend: Backend;
-
-    /// The dialect; asks the connection under `MultiConnection`, and sends nothing.
-    fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
-    where
-        F: Flavor<Self::Backend> + ?Sized;
 
     /// Runs a statement and counts the rows that it touched.
     fn execute<S>(&mut self, statement: S) -> impl Future<Output = QueryResult<usize>> + Send
@@ -43,6 +38,14 @@ pub trait Executor: Send {
         T: FromSqlRow<ST, Self::Backend> + Send,
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
+}
+
+/// A [`Runner`] that nobody else uses meanwhile, so that it can also have transactions. Operations are written over it once.
+pub(crate) trait Executor: Runner {
+    /// The dialect; asks the connection under `MultiConnection`, and sends nothing.
+    fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
+    where
+        F: Flavor<Self::Backend> + ?Sized;
 
     /// Opens a transaction, a savepoint inside of one.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send;

@@ -12,7 +12,7 @@ use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
 use crate::dialect::Flavor;
-use crate::executor::Executor;
+use crate::executor::Runner;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
 
 /// A model that can be read from `DB`: implemented for every versioned model that is `Queryable` and `Selectable`.
@@ -53,13 +53,13 @@ pub trait Fetch<DB: Backend>: Versioned {
     /// Runs a statement that returns rows of this model, for at most one of them.
     fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<Self>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns rows of this model.
     fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns the version of at most one row.
@@ -68,7 +68,7 @@ pub trait Fetch<DB: Backend>: Versioned {
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<Self::Version>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 }
 
@@ -116,7 +116,7 @@ where
 
     fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<Self>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
         x.first::<Self, SqlTypeOf<M::SelectExpression>, _>(statement)
@@ -124,7 +124,7 @@ where
 
     fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
         x.all::<Self, SqlTypeOf<M::SelectExpression>, _>(statement)
@@ -135,7 +135,7 @@ where
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<Self::Version>>> + Send
     where
-        X: Executor<Backend = DB>,
+        X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
         x.first::<Self::Version, SqlTypeOf<M::VersionColumn>, _>(statement)

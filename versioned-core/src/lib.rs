@@ -94,20 +94,26 @@
 //!
 //! # Features
 //!
-//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `chrono`, `time` and
+//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `http` for [`etag`];
+//! `nats` for `nats::JetStreamPublisher` and `nats::JetStreamConsumer`; `tracing` for spans and events; `chrono`, `time` and
 //! `uuid` for versions that are timestamps or UUIDs.
 
 mod blocking;
 mod change;
+mod clock;
 mod dependent;
 mod dialect;
 mod error;
+#[cfg(feature = "http")]
+pub mod etag;
 mod event;
 mod executor;
 mod fetch;
 mod guard_trigger;
 mod migrations;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "async")]
 mod nonblocking;
 mod operation;
@@ -117,6 +123,7 @@ mod owner;
 pub mod positions;
 mod retry;
 mod statement;
+mod trace;
 mod tracked;
 mod transaction;
 pub mod version;
@@ -192,7 +199,7 @@ pub mod async_prelude {
     pub use versioned_derive::{Versioned, version_field};
 }
 
-/// The README's code compiles.
-#[cfg(doctest)]
+/// The README's code compiles, with the features that it shows.
+#[cfg(all(doctest, feature = "async", feature = "http"))]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

@@ -5,13 +5,15 @@ mod closure;
 mod connection;
 mod dependent;
 mod owner;
+mod relay;
 mod tracked;
 mod transaction;
 
 pub(crate) use self::at::At;
 use self::closure::Closure;
 pub(crate) use self::closure::{ModifyFn, ThenFn, TransactionFn};
-use self::connection::Nonblocking;
+pub(crate) use self::connection::Nonblocking;
+use self::connection::Shared;
 pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;
 pub use self::tracked::TrackedDsl;

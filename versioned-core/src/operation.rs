@@ -12,6 +12,7 @@ mod incoming;
 mod insert;
 mod outcome;
 mod positions;
+pub(crate) mod relay;
 mod revise;
 mod row;
 mod save;

@@ -24,6 +24,23 @@
 //! An id that is used again after a deletion must go on from the deleted version, or replicas take its events for old
 //! ones: add `tombstones`.
 
+//! # What becomes of it
+//!
+//! A [`Relay`] publishes the events through a [`Publisher`], the only thing that knows a broker, and deletes those that the
+//! broker has. [`lag`] says how far it is behind.
+
 mod context;
+mod database;
+mod lag;
+mod publisher;
+mod relay;
+mod shutdown;
 
 pub use self::context::Context;
+pub use self::database::Database;
+#[cfg(feature = "async")]
+pub use self::lag::lag_async;
+pub use self::lag::{Lag, lag};
+pub use self::publisher::{OutboxRow, PublishError, Publisher};
+pub use self::relay::{Pass, Relay, Totals, Trouble};
+pub use self::shutdown::Shutdown;

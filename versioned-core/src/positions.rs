@@ -61,3 +61,94 @@ where
 {
     now(operation::rebuild::<M, _>(&mut Blocking(conn)))
 }
+
+/// The same for the connections of `diesel-async`.
+#[cfg(feature = "async")]
+pub mod nonblocking {
+    use std::time::Duration;
+
+    use diesel_async::AsyncConnection;
+
+    use crate::dependent::Dependent;
+    use crate::error::Result;
+    use crate::fetch::Stored;
+    use crate::nonblocking::Nonblocking;
+    use crate::operation;
+
+    /// As [`positions::purge_tombstones`](super::purge_tombstones).
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// use std::time::Duration;
+    /// # use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+    /// use versioned_core::async_prelude::*;
+    /// use versioned_core::positions::nonblocking::purge_tombstones;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner, tombstones)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// # type Connection = SyncConnectionWrapper<SqliteConnection>;
+    ///
+    /// async fn once_a_day(conn: &mut Connection) -> versioned_core::Result<usize> {
+    ///     let month = Duration::from_secs(30 * 24 * 60 * 60);
+    ///     purge_tombstones::<Ticket, _>(month, conn).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    pub fn purge_tombstones<M, C>(
+        age: Duration,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<usize>> + Send
+    where
+        C: AsyncConnection,
+        M: Stored<C::Backend>,
+    {
+        async move { operation::purge_tombstones::<M, _>(age, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`positions::rebuild`](super::rebuild).
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+    /// use versioned_core::Event;
+    /// use versioned_core::async_prelude::*;
+    /// use versioned_core::positions::nonblocking::rebuild;
+    /// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = ticket_copies)]
+    /// # #[versioned(dependent)]
+    /// # struct TicketCopy { id: i64, price: i64, version: i64 }
+    /// # type Connection = SyncConnectionWrapper<SqliteConnection>;
+    ///
+    /// async fn anew(snapshot: &[Event<TicketCopy>], conn: &mut Connection) -> versioned_core::Result<()> {
+    ///     rebuild::<TicketCopy, _>(conn).await?;
+    ///     TicketCopy::apply_all(snapshot, conn).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says; nothing is emptied then. A future that is dropped in the middle leaves the connection as
+    /// `diesel-async` does, with its transaction open, and not to be used again.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    pub fn rebuild<M, C>(conn: &mut C) -> impl Future<Output = Result<()>> + Send
+    where
+        C: AsyncConnection,
+        M: Dependent<C::Backend>,
+    {
+        async move { operation::rebuild::<M, _>(&mut Nonblocking(conn)).await }
+    }
+}

@@ -34,6 +34,9 @@ pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
 
     /// This version without its type, as errors carry it.
     fn token(&self) -> Token;
+
+    /// The version with this token, exactly; `None` if this type has no such version.
+    fn from_token(token: Token) -> Option<Self>;
 }
 
 /// A version that counts: each one is its predecessor plus one.
@@ -69,6 +72,10 @@ macro_rules! counters {
             fn token(&self) -> Token {
                 Token::Number((*self).into())
             }
+
+            fn from_token(token: Token) -> Option<Self> {
+                token.number().and_then(Self::from_number)
+            }
         }
 
         impl SequentialVersion for $integer {
@@ -97,6 +104,13 @@ pub enum Token {
     Number(i64),
     /// A timestamp, in microseconds since 1970-01-01 00:00 UTC.
     Micros(i64),
+    /// A timestamp that is not a whole number of microseconds, as none is that was written here.
+    Nanos {
+        /// Whole seconds since 1970-01-01 00:00 UTC.
+        seconds: i64,
+        /// The rest, in nanoseconds; a second or more of them in a leap second.
+        nanos: u32,
+    },
     /// A UUID, as its 128 bits.
     Uuid(u128),
 }
@@ -106,7 +120,32 @@ impl Token {
     pub fn number(self) -> Option<i64> {
         match self {
             Self::Number(number) => Some(number),
-            Self::Micros(_) | Self::Uuid(_) => None,
+            Self::Micros(_) | Self::Nanos { .. } | Self::Uuid(_) => None,
+        }
+    }
+
+    /// The token of a point in time.
+    #[cfg(any(feature = "chrono", feature = "time"))]
+    fn of_time(seconds: i64, nanos: u32) -> Self {
+        let micros = seconds
+            .checked_mul(1_000_000)
+            .and_then(|micros| micros.checked_add(i64::from(nanos / 1_000)));
+        match micros {
+            Some(micros) if nanos % 1_000 == 0 && nanos < 1_000_000_000 => Self::Micros(micros),
+            _ => Self::Nanos { seconds, nanos },
+        }
+    }
+
+    /// The point in time, in seconds and nanoseconds; `None` for the other tokens.
+    #[cfg(any(feature = "chrono", feature = "time"))]
+    fn time(self) -> Option<(i64, u32)> {
+        match self {
+            Self::Micros(micros) => Some((
+                micros.div_euclid(1_000_000),
+                u32::try_from(micros.rem_euclid(1_000_000)).ok()? * 1_000,
+            )),
+            Self::Nanos { seconds, nanos } => Some((seconds, nanos)),
+            Self::Number(_) | Self::Uuid(_) => None,
         }
     }
 }
@@ -128,6 +167,7 @@ impl fmt::Display for Token {
         match self {
             Self::Number(number) => write!(f, "{number}"),
             Self::Micros(micros) => write!(f, "{micros} µs"),
+            Self::Nanos { seconds, nanos } => write!(f, "{seconds}.{nanos:09} s"),
             Self::Uuid(bits) => {
                 let hex = format!("{bits:032x}");
                 let mut rest = hex.as_str();
@@ -156,6 +196,17 @@ mod tests {
         assert_eq!(Version::next(&i16::MAX), None);
         assert_eq!(Version::next(&i32::MAX), None);
         assert_eq!(Version::next(&i64::MAX), None);
+    }
+
+    #[test]
+    fn counters_come_back_from_their_token() {
+        for version in [i64::MIN, -1, 0, 7, i64::MAX] {
+            assert_eq!(i64::from_token(version.token()), Some(version));
+        }
+        assert_eq!(i16::from_token(Token::Number(32_767)), Some(i16::MAX));
+        assert_eq!(i16::from_token(Token::Number(32_768)), None);
+        assert_eq!(i64::from_token(Token::Micros(7)), None);
+        assert_eq!(i64::from_token(Token::Uuid(7)), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A prepared statement of libpq and nothing around it, so that there is a floor to compare with.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
@@ -7,7 +8,11 @@ use pq_sys as ffi;
 
 /// A connection.
 #[derive(Debug)]
-pub struct Connection(ptr::NonNull<ffi::PGconn>);
+pub struct Connection {
+    connection: ptr::NonNull<ffi::PGconn>,
+    /// How many statements were prepared: their names.
+    prepared: Cell<u32>,
+}
 
 /// Values and answers are in PostgreSQL's binary form.
 const BINARY: c_int = 1;
@@ -26,9 +31,12 @@ impl Connection {
         let url = CString::new(url).expect("no NUL in a URL");
         // SAFETY: the URL ends in NUL and lives through the call.
         let connection = unsafe { ffi::PQconnectdb(url.as_ptr()) };
-        let connection = Self(ptr::NonNull::new(connection).expect("memory for a connection"));
+        let connection = Self {
+            connection: ptr::NonNull::new(connection).expect("memory for a connection"),
+            prepared: Cell::new(0),
+        };
         // SAFETY: the connection is open or failed, not yet finished.
-        match unsafe { ffi::PQstatus(connection.0.as_ptr()) } {
+        match unsafe { ffi::PQstatus(connection.connection.as_ptr()) } {
             ffi::ConnStatusType::CONNECTION_OK => Ok(connection),
             _ => Err(connection.message()),
         }
@@ -43,10 +51,10 @@ impl Connection {
     /// # Panics
     ///
     /// On a NUL in the SQL.
-    pub fn execute(&mut self, sql: &str) -> Result<(), String> {
+    pub fn execute(&self, sql: &str) -> Result<(), String> {
         let sql = CString::new(sql).expect("no NUL in SQL");
         // SAFETY: the connection is alive, the SQL ends in NUL and lives through the call.
-        let result = unsafe { ffi::PQexec(self.0.as_ptr(), sql.as_ptr()) };
+        let result = unsafe { ffi::PQexec(self.connection.as_ptr(), sql.as_ptr()) };
         self.affected(result).map(drop)
     }
 
@@ -59,12 +67,21 @@ impl Connection {
     /// # Panics
     ///
     /// On a NUL in the SQL.
-    pub fn prepare<const N: usize>(&mut self, sql: &str) -> Result<Prepared<'_, N>, String> {
+    pub fn prepare<const N: usize>(&self, sql: &str) -> Result<Prepared<'_, N>, String> {
         let sql = CString::new(sql).expect("no NUL in SQL");
-        let name = c"statement";
+        let number = self.prepared.get() + 1;
+        self.prepared.set(number);
+        let name = CString::new(format!("statement_{number}")).expect("no NUL in a name");
         // SAFETY: as in `execute`; the types of the parameters are left to the server.
-        let result =
-            unsafe { ffi::PQprepare(self.0.as_ptr(), name.as_ptr(), sql.as_ptr(), 0, ptr::null()) };
+        let result = unsafe {
+            ffi::PQprepare(
+                self.connection.as_ptr(),
+                name.as_ptr(),
+                sql.as_ptr(),
+                0,
+                ptr::null(),
+            )
+        };
         self.affected(result)?;
         Ok(Prepared {
             connection: self,
@@ -94,7 +111,7 @@ impl Connection {
 
     fn message(&self) -> String {
         // SAFETY: the connection is alive, and so is its message until the next call.
-        let message = unsafe { CStr::from_ptr(ffi::PQerrorMessage(self.0.as_ptr())) };
+        let message = unsafe { CStr::from_ptr(ffi::PQerrorMessage(self.connection.as_ptr())) };
         message.to_string_lossy().into_owned()
     }
 }
@@ -102,7 +119,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         // SAFETY: the connection is finished here and nowhere else.
-        unsafe { ffi::PQfinish(self.0.as_ptr()) }
+        unsafe { ffi::PQfinish(self.connection.as_ptr()) }
     }
 }
 
@@ -110,7 +127,7 @@ impl Drop for Connection {
 #[derive(Debug)]
 pub struct Prepared<'c, const N: usize> {
     connection: &'c Connection,
-    name: &'static CStr,
+    name: CString,
 }
 
 impl<const N: usize> Prepared<'_, N> {
@@ -119,14 +136,14 @@ impl<const N: usize> Prepared<'_, N> {
     /// # Errors
     ///
     /// What the server says.
-    pub fn execute(&mut self, binds: [&[u8]; N]) -> Result<u64, String> {
+    pub fn execute(&self, binds: [&[u8]; N]) -> Result<u64, String> {
         let values = binds.map(|bind| bind.as_ptr().cast::<c_char>());
         let lengths = binds.map(|bind| c_int::try_from(bind.len()).unwrap_or(c_int::MAX));
         let formats = [BINARY; N];
         // SAFETY: the three arrays have `N` entries and live through the call, as do the values.
         let result = unsafe {
             ffi::PQexecPrepared(
-                self.connection.0.as_ptr(),
+                self.connection.connection.as_ptr(),
                 self.name.as_ptr(),
                 c_int::try_from(N).unwrap_or(c_int::MAX),
                 values.as_ptr(),

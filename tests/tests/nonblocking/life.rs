@@ -1,7 +1,10 @@
 //! Everything that the fronts can do, on `diesel-async`, behind the one bound.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use versioned_core::async_prelude::*;
+use versioned_core::positions::nonblocking::{purge_tombstones, rebuild};
 use versioned_core::version::Token;
 use versioned_core::{Changes, ConflictKind, Error, Event, Op, Outcome, Result};
 
@@ -206,5 +209,68 @@ where
     let outcomes = Newest::apply_all(&[newest(2), newest(9)], conn).await?;
     assert_eq!(outcomes.last(), Some(&Outcome::Applied));
     assert_eq!(<Newest as DependentDsl>::find(&8, conn).await?.version, 9);
+    Ok(())
+}
+
+/// What a replica can forget: old deletions, and everything.
+pub(crate) async fn forgetful<C>(conn: &mut C) -> Result<()>
+where
+    C: AsyncConnection,
+    Copy: Dependent<C::Backend>,
+{
+    let event = |id: i64, version| Event {
+        entity: "tickets".into(),
+        key: id.to_string(),
+        version,
+        op: Op::Updated,
+        at: String::new(),
+        data: Some(Copy {
+            id,
+            price: 20,
+            version,
+        }),
+        trace: None,
+        metadata: None,
+    };
+    let deleted = Event {
+        op: Op::Deleted,
+        data: None,
+        ..event(7, 2)
+    };
+    let outcomes = Copy::apply_all(&[event(7, 1), deleted], conn).await?;
+    assert_eq!(outcomes, [Outcome::Applied; 2]);
+    let hour = Duration::from_hours(1);
+    assert_eq!(purge_tombstones::<Copy, _>(hour, conn).await?, 0);
+    assert_eq!(
+        Copy::apply(&event(7, 1), conn).await?,
+        Outcome::Duplicate { current: 2 }
+    );
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(purge_tombstones::<Copy, _>(Duration::ZERO, conn).await?, 1);
+    assert_eq!(Copy::apply(&event(7, 1), conn).await?, Outcome::Applied);
+    assert_eq!(purge_tombstones::<Copy, _>(Duration::ZERO, conn).await?, 0);
+
+    assert_eq!(Copy::apply(&event(8, 3), conn).await?, Outcome::Parked);
+    // In a transaction that is rolled back, nothing is forgotten.
+    let mut copy = Copy::find(&7, conn).await?;
+    let rolled_back = transaction(conn, &mut copy, async |conn, _| {
+        rebuild::<Copy, _>(conn).await?;
+        Err::<(), _>(Error::other("no"))
+    })
+    .await;
+    assert!(matches!(rolled_back, Err(Error::Other(_))));
+    assert_eq!(Copy::find(&7, conn).await?.version, 1);
+
+    rebuild::<Copy, _>(conn).await?;
+    assert!(matches!(
+        Copy::find(&7, conn).await,
+        Err(Error::NotFound { .. })
+    ));
+    // Neither its position is known any more, nor what was parked.
+    for (id, version) in [(7, 1), (8, 1), (8, 2)] {
+        let outcome = Copy::apply(&event(id, version), conn).await?;
+        assert_eq!(outcome, Outcome::Applied);
+    }
+    assert_eq!(Copy::find(&8, conn).await?.version, 2);
     Ok(())
 }

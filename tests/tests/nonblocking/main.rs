@@ -11,7 +11,11 @@
     reason = "tests"
 )]
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod abandoned;
 mod life;
+#[cfg(feature = "postgres")]
+mod pipeline;
 mod scenarios;
 
 use diesel::prelude::*;

@@ -3,12 +3,45 @@
 use std::time::Duration;
 
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::deadpool;
+#[cfg(feature = "pools")]
+use diesel_async::pooled_connection::{bb8, mobc};
 use diesel_migrations::MigrationHarness as _;
 use versioned_core::async_prelude::*;
 use versioned_core::{Error, MIGRATIONS};
 
 use super::{TICKETS, Ticket, life};
+
+/// Both lives, in tasks, as `Send` futures; then a conflict between two connections of the pool.
+macro_rules! through_a_pool {
+    ($pool:ident) => {
+        let one = tokio::spawn({
+            let pool = $pool.clone();
+            async move { life::owner(&mut pool.get().await.unwrap()).await }
+        });
+        one.await.unwrap().unwrap();
+        let two = tokio::spawn({
+            let pool = $pool.clone();
+            async move { life::dependent(&mut pool.get().await.unwrap()).await }
+        });
+        two.await.unwrap().unwrap();
+
+        let (mut one, mut two) = ($pool.get().await.unwrap(), $pool.get().await.unwrap());
+        let mut ticket = Ticket {
+            id: 1,
+            price: 20,
+            version: 0,
+        };
+        ticket.insert(&mut one).await.unwrap();
+        let mut stale = Ticket::find(&1, &mut two).await.unwrap();
+        ticket.save(&mut one).await.unwrap();
+        let conflict = stale.save(&mut two).await.unwrap_err();
+        assert_eq!(
+            conflict.to_string(),
+            "tickets 1 is stale: expected version 1, found 2"
+        );
+    };
+}
 
 macro_rules! on {
     ($name:ident, $connection:ty) => {
@@ -58,14 +91,46 @@ macro_rules! on {
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn through_a_pool() {
+            async fn a_replica_forgets() {
+                let db = fresh();
+                let mut conn = connect(&db).await;
+                tokio::spawn(async move { life::forgetful(&mut conn).await })
+                    .await
+                    .unwrap()
+                    .unwrap();
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn through_deadpool() {
                 let db = fresh();
                 let manager = AsyncDieselConnectionManager::<Conn>::new(db.url());
-                let pool = Pool::builder(manager).max_size(2).build().unwrap();
-                life::owner(&mut pool.get().await.unwrap()).await.unwrap();
-                life::dependent(&mut pool.get().await.unwrap())
+                let pool = deadpool::Pool::builder(manager)
+                    .max_size(2)
+                    .build()
+                    .unwrap();
+                through_a_pool!(pool);
+            }
+
+            #[cfg(feature = "pools")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn through_bb8() {
+                let db = fresh();
+                let manager = AsyncDieselConnectionManager::<Conn>::new(db.url());
+                let pool = bb8::Pool::builder()
+                    .max_size(2)
+                    .build(manager)
                     .await
                     .unwrap();
+                through_a_pool!(pool);
+            }
+
+            #[cfg(feature = "pools")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn through_mobc() {
+                let db = fresh();
+                let manager = AsyncDieselConnectionManager::<Conn>::new(db.url());
+                let pool = mobc::Pool::builder().max_open(2).build(manager);
+                through_a_pool!(pool);
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,24 +10,14 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
 
 use crate::dialect::{self, Dialect, Flavor};
-use crate::executor::Executor;
+use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
 /// A Diesel connection as an [`Executor`].
 pub(crate) struct Blocking<'c, C>(pub(crate) &'c mut C);
 
-impl<C: LoadConnection> Executor for Blocking<'_, C> {
+impl<C: LoadConnection> Runner for Blocking<'_, C> {
     type Backend = C::Backend;
-
-    fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
-    where
-        F: Flavor<Self::Backend> + ?Sized,
-    {
-        ready(match F::KNOWN {
-            Some(dialect) => Ok(dialect),
-            None => dialect::ask::<C, F>(self.0),
-        })
-    }
 
     fn execute<S>(&mut self, statement: S) -> impl Future<Output = QueryResult<usize>> + Send
     where
@@ -55,6 +45,18 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         ready(all(statement, self.0))
+    }
+}
+
+impl<C: LoadConnection> Executor for Blocking<'_, C> {
+    fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
+    where
+        F: Flavor<Self::Backend> + ?Sized,
+    {
+        ready(match F::KNOWN {
+            Some(dialect) => Ok(dialect),
+            None => dialect::ask::<C, F>(self.0),
+        })
     }
 
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send {

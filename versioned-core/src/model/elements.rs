@@ -79,7 +79,7 @@ mod postgres {
     use diesel::serialize::ToSql;
     use diesel::sql_types::{Array, HasSqlType};
 
-    use super::*;
+    use super::{Conversions, Elements, NoArray, Output, fmt, serialize};
 
     impl<ST: 'static> ToSql<Array<ST>, Pg> for Elements<'_, Pg>
     where

@@ -8,26 +8,18 @@ use diesel::deserialize::FromSqlRow;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
-use diesel_async::{AsyncConnection, TransactionManager};
+use diesel_async::{AsyncConnection, AsyncConnectionCore, TransactionManager};
 use futures_core::Stream;
 
 use crate::dialect::{Dialect, Flavor};
-use crate::executor::Executor;
+use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
 /// A `diesel-async` connection as an [`Executor`].
 pub(crate) struct Nonblocking<'c, C>(pub(crate) &'c mut C);
 
-impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
+impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
     type Backend = C::Backend;
-
-    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
-    where
-        F: Flavor<Self::Backend> + ?Sized,
-    {
-        // There is no `MultiConnection` among the connections of diesel-async.
-        F::KNOWN.ok_or(Error::NotFound)
-    }
 
     async fn execute<S>(&mut self, statement: S) -> QueryResult<usize>
     where
@@ -64,6 +56,16 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
         }
         Ok(all)
     }
+}
+
+impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
+    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
+    where
+        F: Flavor<Self::Backend> + ?Sized,
+    {
+        // There is no `MultiConnection` among the connections of diesel-async.
+        F::KNOWN.ok_or(Error::NotFound)
+    }
 
     async fn begin(&mut self) -> QueryResult<()> {
         C::TransactionManager::begin_transaction(self.0).await
@@ -86,6 +88,73 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
         if !duration.is_zero() {
             tokio::time::sleep(duration).await;
         }
+    }
+}
+
+/// A connection that others use meanwhile: it runs statements, and has no transactions.
+pub(crate) struct Shared<'c, C>(pub(crate) &'c mut C);
+
+impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
+    type Backend = C::Backend;
+
+    fn execute<S>(&mut self, statement: S) -> impl Future<Output = QueryResult<usize>> + Send
+    where
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        async { Nonblocking(self.0).execute(statement).await }
+    }
+
+    fn first<T, ST, S>(
+        &mut self,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<T>>> + Send
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        async { Nonblocking(self.0).first::<T, ST, S>(statement).await }
+    }
+
+    fn all<T, ST, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<T>>> + Send
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        async { Nonblocking(self.0).all::<T, ST, S>(statement).await }
+    }
+}
+
+impl<C: AsyncConnectionCore> Executor for Shared<'_, C> {
+    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
+    where
+        F: Flavor<Self::Backend> + ?Sized,
+    {
+        F::KNOWN.ok_or(Error::NotFound)
+    }
+
+    async fn begin(&mut self) -> QueryResult<()> {
+        Err(Error::QueryBuilderError(
+            "this save takes a transaction, which a shared connection does not have: use `save`"
+                .into(),
+        ))
+    }
+
+    async fn commit(&mut self) -> QueryResult<()> {
+        Err(Error::NotInTransaction)
+    }
+
+    async fn rollback(&mut self) -> QueryResult<()> {
+        Err(Error::NotInTransaction)
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        false
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 

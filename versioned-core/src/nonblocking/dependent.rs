@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use diesel_async::AsyncConnection;
+use diesel_async::{AsyncConnection, AsyncConnectionCore};
 
 use super::{Closure, Nonblocking, ThenFn};
 use crate::dependent::Dependent;
@@ -55,7 +55,7 @@ pub trait DependentDsl: DependentModel {
     /// As [`prelude::DependentDsl::find`](crate::prelude::DependentDsl::find).
     fn find<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnection,
+        C: AsyncConnectionCore,
         Self: Dependent<C::Backend>,
     {
         async move { operation::find(id, &mut Nonblocking(conn)).await }

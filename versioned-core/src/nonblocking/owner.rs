@@ -2,9 +2,9 @@
 
 use std::future::Future;
 
-use diesel_async::AsyncConnection;
+use diesel_async::{AsyncConnection, AsyncConnectionCore};
 
-use super::{At, Closure, ModifyFn, Nonblocking};
+use super::{At, Closure, ModifyFn, Nonblocking, Shared};
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Event;
@@ -20,6 +20,32 @@ use crate::version::SequentialVersion;
 ///
 /// The futures are `Send`. One that is dropped in the middle leaves the model as it was; whether the write happened is
 /// then not known here, and the next `save` finds out.
+///
+/// `find`, `reload`, `verify` and `save_pipelined` also take a PostgreSQL connection that is shared, as `&mut &conn`. Futures
+/// that are polled together then go over it in a pipeline: each statement is sent without waiting for the answers to
+/// those before.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use diesel_async::AsyncConnectionCore;
+/// use versioned_core::async_prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+///
+/// # async fn save_both<C>(a: &mut Ticket, b: &mut Ticket, conn: &C) -> versioned_core::Result<()>
+/// # where
+/// #     for<'c> &'c C: AsyncConnectionCore<Backend = diesel::sqlite::Sqlite>,
+/// # {
+/// let (mut first, mut second) = (conn, conn); // both are `&AsyncPgConnection`
+/// let (a, b) = tokio::join!(a.save_pipelined(&mut first), b.save_pipelined(&mut second));
+/// a?; // one that is stale does no harm to the other
+/// b?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::insert`](crate::prelude::OwnerDsl::insert).
     fn insert<'m, C>(
@@ -43,6 +69,24 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Backend>,
     {
         async move { operation::save(self, &mut Nonblocking(conn)).await }
+    }
+
+    /// As [`save`](OwnerDsl::save), also on a PostgreSQL connection that is shared, as `&mut &conn`: futures that are polled
+    /// together go over it in a pipeline, each sent without waiting for the answers to those before.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](OwnerDsl::save). A save that takes a transaction (one with an outbox, elsewhere than on PostgreSQL or of a
+    /// model with fields that are not written) is refused before any SQL: a shared connection has none.
+    fn save_pipelined<'m, C>(
+        &'m mut self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
+    where
+        C: AsyncConnectionCore,
+        Self: Owner<C::Backend>,
+    {
+        async move { operation::save(self, &mut Shared(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::touch`](crate::prelude::OwnerDsl::touch).
@@ -139,7 +183,7 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::find`](crate::prelude::OwnerDsl::find).
     fn find<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnection,
+        C: AsyncConnectionCore,
         Self: Owner<C::Backend>,
     {
         async move { operation::find(id, &mut Nonblocking(conn)).await }
@@ -148,7 +192,7 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::reload`](crate::prelude::OwnerDsl::reload).
     fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnection,
+        C: AsyncConnectionCore,
         Self: Owner<C::Backend>,
     {
         async move { operation::reload(self, &mut Nonblocking(conn)).await }
@@ -157,7 +201,7 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::verify`](crate::prelude::OwnerDsl::verify).
     fn verify<C>(&self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnection,
+        C: AsyncConnectionCore,
         Self: Owner<C::Backend>,
     {
         async move { operation::verify(self, &mut Nonblocking(conn)).await }

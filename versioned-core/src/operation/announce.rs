@@ -115,14 +115,12 @@ where
     }
     x.begin().await?;
     let written = write_then_announce::<M, S, X>(write, &event, x).await;
-    match written {
-        Ok(rows @ 1..) => x.commit().await.map(|()| rows),
-        Ok(0) | Err(_) => {
-            // What went wrong first is the answer.
-            drop(x.rollback().await);
-            written
-        }
+    if let Ok(rows @ 1..) = written {
+        return x.commit().await.map(|()| rows);
     }
+    // What went wrong first is the answer.
+    drop(x.rollback().await);
+    written
 }
 
 async fn write_then_announce<M, S, X>(write: S, event: &Outgoing, x: &mut X) -> QueryResult<usize>

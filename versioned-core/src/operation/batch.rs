@@ -106,12 +106,12 @@ where
     }
     let outcomes = models.iter_mut().zip(plan.next).zip(failed);
     Ok(outcomes
-        .map(|((model, next), failed)| match failed {
-            Some(error) => Err(error),
-            None => {
-                model.set_version(next);
-                Ok(Change::new(Saving::OP, &*model))
+        .map(|((model, next), failed)| {
+            if let Some(error) = failed {
+                return Err(error);
             }
+            model.set_version(next);
+            Ok(Change::new(Saving::OP, &*model))
         })
         .collect())
 }

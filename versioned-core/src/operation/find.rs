@@ -2,7 +2,7 @@ use super::outcome::failed;
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventError};
-use crate::executor::Executor;
+use crate::executor::Runner;
 use crate::fetch::Stored;
 use crate::model::Versioned;
 use crate::statement::{AsSnapshot, Current, Find, Record};
@@ -11,7 +11,7 @@ use crate::version::SequentialVersion;
 /// Loads the row with this key.
 pub(crate) async fn find<M, X>(id: &M::Id, x: &mut X) -> Result<M>
 where
-    X: Executor,
+    X: Runner,
     M: Stored<X::Backend>,
 {
     let record = Record::At(id);
@@ -22,7 +22,7 @@ where
 /// Loads the row with this key as it is now, also where the transaction's snapshot shows an older one.
 pub(super) async fn find_current<M, X>(record: Record<'_, M>, x: &mut X) -> Result<M>
 where
-    X: Executor,
+    X: Runner,
     M: Stored<X::Backend>,
 {
     let answer = M::row(x, Find::<Current, M, X::Backend>::new(record)).await;
@@ -32,7 +32,7 @@ where
 /// Replaces the model by its row as it is now.
 pub(crate) async fn reload<M, X>(model: &mut M, x: &mut X) -> Result<()>
 where
-    X: Executor,
+    X: Runner,
     M: Stored<X::Backend>,
 {
     *model = find_current(Record::Of(&*model), x).await?;
@@ -53,7 +53,7 @@ fn found<M: Versioned>(record: Record<'_, M>, answer: diesel::QueryResult<Option
 /// Loads the row that `event` goes onto: the one with its key, at the version before it.
 pub(crate) async fn find_before<M, X>(event: &Event<M>, x: &mut X) -> Result<M>
 where
-    X: Executor,
+    X: Runner,
     M: Dependent<X::Backend>,
 {
     let id = M::parse_key(&event.key).ok_or_else(|| EventError::Key {

@@ -1,7 +1,7 @@
 //! What the count of a guarded statement means.
 
 use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
-use crate::executor::Executor;
+use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
 use crate::statement::{Current, FindVersion, Guard, Record};
@@ -23,7 +23,7 @@ pub(super) async fn guarded<M, X>(
     x: &mut X,
 ) -> Result<()>
 where
-    X: Executor,
+    X: Runner,
     M: Owner<X::Backend>,
 {
     match answer {
@@ -36,7 +36,7 @@ where
 /// The guard found no row. Why, is asked only now: a look at the row that is there, if any.
 pub(super) async fn refused<M, X>(guard: Guard<'_, M>, x: &mut X) -> Error
 where
-    X: Executor,
+    X: Runner,
     M: Owner<X::Backend>,
 {
     let look = FindVersion::<Current, M, X::Backend>::new(guard.record);

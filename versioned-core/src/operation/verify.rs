@@ -1,13 +1,13 @@
 use super::outcome::{failed, stale_or_deleted};
 use crate::error::Result;
-use crate::executor::Executor;
+use crate::executor::Runner;
 use crate::owner::Owner;
 use crate::statement::{FindVersion, Guard, Held};
 
 /// Checks that the row is still at the version that was loaded, and holds it there where the backend can.
 pub(crate) async fn verify<M, X>(model: &M, x: &mut X) -> Result<()>
 where
-    X: Executor,
+    X: Runner,
     M: Owner<X::Backend>,
 {
     let guard = Guard::of(model);

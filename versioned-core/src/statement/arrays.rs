@@ -149,13 +149,17 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
         model.columns(&mut walk)?;
         M::version_column(next, &mut walk)
     }
+}
 
-    /// `INSERT INTO versioned_outbox (..) SELECT ..`, without its FROM.
-    fn tell<'b>(&'b self, events: &'b Told, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        into_outbox(out)?;
-        out.push_sql(" SELECT ");
-        events.row::<M::On, DB>(out)
-    }
+/// `INSERT INTO versioned_outbox (..) SELECT ..`, without its FROM.
+fn tell<'b, M, DB>(events: &'b Told, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    M: Stored<DB>,
+    DB: Backend,
+{
+    into_outbox(out)?;
+    out.push_sql(" SELECT ");
+    events.row::<M::On, DB>(out)
 }
 
 /// What a guarded statement does to the rows.
@@ -261,12 +265,12 @@ where
         match arrays.events {
             Some(events) if A::PLACES => {
                 out.push_sql(", told AS (");
-                arrays.tell(events, &mut out)?;
+                tell::<M, DB>(events, &mut out)?;
                 out.push_sql(" FROM written JOIN given USING (place) ORDER BY place)");
             }
             Some(events) => {
                 out.push_sql(" ");
-                arrays.tell(events, &mut out)?;
+                tell::<M, DB>(events, &mut out)?;
                 out.push_sql(" FROM written JOIN given USING (place) ORDER BY place");
             }
             None => {}
@@ -340,7 +344,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
         out.push_sql(" FROM given ORDER BY place");
         if let Some(events) = arrays.events {
             out.push_sql(") ");
-            arrays.tell(events, &mut out)?;
+            tell::<M, DB>(events, &mut out)?;
             out.push_sql(" FROM given ORDER BY place");
         }
         Ok(())

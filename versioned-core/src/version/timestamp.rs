@@ -64,7 +64,9 @@ const fn cut(micros: i64, tick: i64) -> i64 {
 }
 
 macro_rules! timestamp {
-    ($(#[$docs:meta])* $type:ty { now: $now:expr, micros: $micros:expr, at: $at:expr $(,)? }) => {
+    ($(#[$docs:meta])* $type:ty {
+        now: $now:expr, micros: $micros:expr, at: $at:expr, exactly: $exactly:expr, at_exactly: $at_exactly:expr $(,)?
+    }) => {
         $(#[$docs])*
         impl Version for $type {
             fn initial() -> Self {
@@ -76,7 +78,15 @@ macro_rules! timestamp {
             }
 
             fn token(&self) -> Token {
-                Token::Micros(self.micros().unwrap_or(i64::MAX))
+                let exactly: fn(&Self) -> (i64, u32) = $exactly;
+                let (seconds, nanos) = exactly(self);
+                Token::of_time(seconds, nanos)
+            }
+
+            fn from_token(token: Token) -> Option<Self> {
+                let at_exactly: fn(i64, u32) -> Option<Self> = $at_exactly;
+                let (seconds, nanos) = token.time()?;
+                at_exactly(seconds, nanos)
             }
         }
 
@@ -113,6 +123,8 @@ timestamp! {
         now: chrono::Utc::now().naive_utc(),
         micros: |time| Some(time.and_utc().timestamp_micros()),
         at: |micros| chrono::DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc()),
+        exactly: |time| (time.and_utc().timestamp(), time.and_utc().timestamp_subsec_nanos()),
+        at_exactly: |seconds, nanos| chrono::DateTime::from_timestamp(seconds, nanos).map(|time| time.naive_utc()),
     }
 }
 
@@ -122,6 +134,8 @@ timestamp! {
         now: chrono::Utc::now(),
         micros: |time| Some(time.timestamp_micros()),
         at: chrono::DateTime::from_timestamp_micros,
+        exactly: |time| (time.timestamp(), time.timestamp_subsec_nanos()),
+        at_exactly: chrono::DateTime::from_timestamp,
     }
 }
 
@@ -131,6 +145,10 @@ timestamp! {
         now: Self::now_utc(),
         micros: |time| i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000)).ok(),
         at: |micros| Self::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok(),
+        exactly: |time| (time.unix_timestamp(), time.nanosecond()),
+        at_exactly: |seconds, nanos| {
+            Self::from_unix_timestamp(seconds).ok()?.replace_nanosecond(nanos).ok()
+        },
     }
 }
 
@@ -146,6 +164,11 @@ timestamp! {
         at: |micros| {
             let time = time::OffsetDateTime::at_micros(micros)?;
             Some(Self::new(time.date(), time.time()))
+        },
+        exactly: |time| (time.assume_utc().unix_timestamp(), time.nanosecond()),
+        at_exactly: |seconds, nanos| {
+            let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+            Self::new(time.date(), time.time()).replace_nanosecond(nanos).ok()
         },
     }
 }
@@ -176,6 +199,58 @@ mod tests {
         assert!(tomorrow < seconds);
         let millis = T::first(Precision::Millis);
         assert_eq!(millis.micros().unwrap() % 1_000, 0);
+    }
+
+    /// Whatever there may be in a column, also what is finer than what we write.
+    fn comes_back<T: TimestampVersion>(leap_seconds: bool) {
+        for seconds in [-62_000_000_000, -1, 0, 1, 1_483_228_799, 62_000_000_000] {
+            for nanos in [0, 1, 999, 1_000, 123_456_000, 999_999_999, 1_500_000_000] {
+                // A leap second is the sixtieth of a minute.
+                let there_is =
+                    nanos < 1_000_000_000 || leap_seconds && i64::rem_euclid(seconds, 60) == 59;
+                let time = T::from_token(Token::Nanos { seconds, nanos });
+                assert_eq!(time.is_some(), there_is, "{seconds} {nanos}");
+                if let Some(time) = time {
+                    assert_eq!(time.token().time(), Some((seconds, nanos)));
+                    assert_eq!(T::from_token(time.token()), Some(time));
+                }
+            }
+        }
+        assert_eq!(
+            T::at_micros(-1).map(|time| time.token()),
+            Some(Token::Micros(-1))
+        );
+        assert_eq!(T::from_token(Token::Number(7)), None);
+        assert_eq!(
+            T::from_token(Token::Micros(i64::MAX)),
+            T::at_micros(i64::MAX)
+        );
+        let nanos = 0;
+        assert_eq!(
+            T::from_token(Token::Nanos {
+                seconds: i64::MAX,
+                nanos
+            }),
+            None
+        );
+    }
+
+    #[cfg(feature = "chrono")]
+    #[test]
+    fn chrono_comes_back_from_its_token() {
+        comes_back::<chrono::NaiveDateTime>(true);
+        comes_back::<chrono::DateTime<chrono::Utc>>(true);
+        let last = chrono::NaiveDateTime::MAX;
+        assert_eq!(Version::from_token(last.token()), Some(last));
+    }
+
+    #[cfg(feature = "time")]
+    #[test]
+    fn time_comes_back_from_its_token() {
+        comes_back::<time::OffsetDateTime>(false);
+        comes_back::<time::PrimitiveDateTime>(false);
+        let last = time::PrimitiveDateTime::MAX;
+        assert_eq!(Version::from_token(last.token()), Some(last));
     }
 
     #[cfg(feature = "chrono")]

@@ -16,4 +16,11 @@ impl Version for uuid::Uuid {
     fn token(&self) -> Token {
         Token::Uuid(self.as_u128())
     }
+
+    fn from_token(token: Token) -> Option<Self> {
+        match token {
+            Token::Uuid(bits) => Some(Self::from_u128(bits)),
+            _ => None,
+        }
+    }
 }

@@ -79,6 +79,10 @@ fn newtype(input: &DeriveInput) -> Result<Newtype<'_>> {
 ///     fn token(&self) -> ::versioned_core::version::Token {
 ///         <i64 as ::versioned_core::version::Version>::token(&self.0)
 ///     }
+///
+///     fn from_token(__token: ::versioned_core::version::Token) -> ::core::option::Option<Self> {
+///         ::core::option::Option::map(<i64 as ::versioned_core::version::Version>::from_token(__token), Self)
+///     }
 /// }
 ///
 /// impl ::versioned_core::version::SequentialVersion for Rev {
@@ -121,6 +125,10 @@ fn counter(input: &DeriveInput, root: &Root, newtype: &Newtype<'_>) -> TokenStre
 
             fn token(&self) -> #root::version::Token {
                 #version::token(&self.#member)
+            }
+
+            fn from_token(__token: #root::version::Token) -> ::core::option::Option<Self> {
+                ::core::option::Option::map(#version::from_token(__token), #make)
             }
         }
 
@@ -179,6 +187,10 @@ fn fallback(input: &DeriveInput, root: &Root, error: &Error) -> TokenStream {
 
             fn token(&self) -> #root::version::Token {
                 #root::version::Token::Number(0)
+            }
+
+            fn from_token(_: #root::version::Token) -> ::core::option::Option<Self> {
+                ::core::option::Option::None
             }
         }
 

@@ -1,0 +1,386 @@
+//! The processes of the soak: writers and relays of an owner, consumers of a dependent.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::io::Read as _;
+use std::thread;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, stream};
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::deadpool::Pool;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use versioned_core::async_prelude::{AsyncConnection as _, DependentDsl as _};
+use versioned_core::nats::{JetStreamConsumer, JetStreamPublisher};
+use versioned_core::outbox::Relay;
+use versioned_core::prelude::{Dependent, OwnerDsl as _, Versioned};
+use versioned_core::{Error, Event, OptionalExt as _, Result};
+
+/// The stream.
+pub const STREAM: &str = "EVENTS";
+/// The durable that all consumers share.
+pub const DURABLE: &str = "orders";
+
+/// The owner's tables.
+pub const TICKETS: &str =
+    "CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL);";
+
+/// The dependent's tables. `applied` has a row for each time that an event was applied.
+pub const COPIES: &str = "
+    CREATE TABLE copies (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL);
+    CREATE TABLE applied (key TEXT NOT NULL, version BIGINT NOT NULL);
+";
+
+#[allow(missing_docs, reason = "`table!` has no docs")]
+mod schema {
+    diesel::table! {
+        tickets {
+            id -> BigInt,
+            price -> BigInt,
+            version -> BigInt,
+        }
+    }
+
+    diesel::table! {
+        copies {
+            id -> BigInt,
+            price -> BigInt,
+            version -> BigInt,
+        }
+    }
+
+    diesel::table! {
+        applied (key, version) {
+            key -> Text,
+            version -> BigInt,
+        }
+    }
+}
+use schema::{applied, copies, tickets};
+
+#[derive(Debug, Clone, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, outbox, tombstones)]
+struct Ticket {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Deserialize, Versioned)]
+#[diesel(table_name = copies)]
+#[versioned(dependent, entity = "tickets")]
+struct Copy {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Serialize, Deserialize, Versioned)]
+#[diesel(table_name = copies)]
+#[versioned(dependent, entity = "tickets", gap = "park")]
+struct Parking {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+/// What a process of the soak is.
+#[derive(Debug, Clone)]
+pub enum Role {
+    /// Writes this many records, in any order, for ever.
+    Writer {
+        /// The owner's database.
+        tickets: String,
+        /// How many.
+        records: i64,
+        /// Where its dice start.
+        seed: u64,
+    },
+    /// Publishes the owner's events.
+    Relay {
+        /// The owner's database.
+        tickets: String,
+        /// The broker.
+        nats: String,
+    },
+    /// Applies them to the replica.
+    Consumer {
+        /// The dependent's database.
+        orders: String,
+        /// The broker.
+        nats: String,
+        /// Whether events that come too early are parked.
+        park: bool,
+    },
+}
+
+impl Role {
+    /// The arguments of its process.
+    pub fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Writer {
+                tickets,
+                records,
+                seed,
+            } => vec![
+                "writer".into(),
+                tickets.clone(),
+                records.to_string(),
+                seed.to_string(),
+            ],
+            Self::Relay { tickets, nats } => vec!["relay".into(), tickets.clone(), nats.clone()],
+            Self::Consumer { orders, nats, park } => vec![
+                "consumer".into(),
+                orders.clone(),
+                nats.clone(),
+                park.to_string(),
+            ],
+        }
+    }
+
+    /// The role that the arguments of this process name.
+    pub fn of_this_process() -> Option<Self> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match arguments[..] {
+            ["writer", tickets, records, seed] => Some(Self::Writer {
+                tickets: tickets.into(),
+                records: records.parse().ok()?,
+                seed: seed.parse().ok()?,
+            }),
+            ["relay", tickets, nats] => Some(Self::Relay {
+                tickets: tickets.into(),
+                nats: nats.into(),
+            }),
+            ["consumer", orders, nats, park] => Some(Self::Consumer {
+                orders: orders.into(),
+                nats: nats.into(),
+                park: park.parse().ok()?,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Does what the role is, until the process is killed or its stdin is closed.
+    ///
+    /// # Errors
+    ///
+    /// What must not happen.
+    pub fn play(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        thread::spawn(|| {
+            // A test that is killed does not leave its processes behind.
+            std::io::stdin().read_to_end(&mut Vec::new()).ok();
+            std::process::exit(0);
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        match self {
+            Self::Writer {
+                tickets,
+                records,
+                seed,
+            } => write(&tickets, records, Dice(seed)),
+            Self::Relay { tickets, nats } => runtime.block_on(relay(&tickets, &nats)),
+            Self::Consumer {
+                orders,
+                nats,
+                park: true,
+            } => runtime.block_on(consume::<Parking>(&orders, &nats)),
+            Self::Consumer { orders, nats, .. } => {
+                runtime.block_on(consume::<Copy>(&orders, &nats))
+            }
+        }
+    }
+}
+
+/// A generator of its own for each seed.
+#[derive(Debug)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Creates, updates and deletes; those that it loses to the other writer it leaves to it.
+fn write(url: &str, records: i64, mut dice: Dice) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    let mut conn = PgConnection::establish(url)?;
+    let there: HashSet<i64> = tickets::table
+        .select(tickets::id)
+        .load(&mut conn)?
+        .into_iter()
+        .collect();
+    for id in (1..=records).filter(|id| !there.contains(id)) {
+        lost_to_the_other(one_write(id, &mut dice, &mut conn))?;
+    }
+    let bound = records.unsigned_abs();
+    loop {
+        let id = 1 + i64::try_from(dice.below(bound))?;
+        lost_to_the_other(one_write(id, &mut dice, &mut conn))?;
+        thread::sleep(Duration::from_micros(dice.below(6_000)));
+    }
+}
+
+/// A conflict, or the other one was first to create it.
+fn lost_to_the_other(written: Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.is_conflict() => Ok(()),
+        Err(Error::Database(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
+            Ok(())
+        }
+        written => written,
+    }
+}
+
+fn find(id: i64, conn: &mut PgConnection) -> Result<Option<Ticket>> {
+    <Ticket as versioned_core::prelude::OwnerDsl>::find(&id, conn).optional()
+}
+
+fn one_write(id: i64, dice: &mut Dice, conn: &mut PgConnection) -> Result<()> {
+    let price = i64::try_from(dice.below(1_000_000)).map_err(Error::other)?;
+    let Some(mut ticket) = find(id, conn)? else {
+        let mut ticket = Ticket {
+            id,
+            price,
+            version: 0,
+        };
+        return ticket.insert(conn).map(drop);
+    };
+    if dice.below(4) == 0 {
+        return ticket.delete(conn).map(drop);
+    }
+    ticket.price = price;
+    ticket.save(conn).map(drop)
+}
+
+/// The stream, also where the broker is away at first.
+async fn events(nats: &str) -> (jetstream::Context, stream::Stream) {
+    loop {
+        if let Ok(client) = async_nats::connect(nats).await {
+            let mut context = jetstream::new(client);
+            context.set_timeout(Duration::from_secs(2));
+            if let Ok(stream) = context.get_stream(STREAM).await {
+                return (context, stream);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn relay(tickets: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    let (context, _) = events(nats).await;
+    let relay = Relay::new(JetStreamPublisher::new(context, "events"))
+        .batch(50)
+        .timeout(Duration::from_secs(10))
+        .poll(Duration::from_millis(50), Duration::from_millis(500));
+    let connect = || AsyncPgConnection::establish(tickets);
+    relay.run_async(connect, std::future::pending::<()>()).await;
+    Ok(())
+}
+
+async fn consume<M>(orders: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>>
+where
+    M: Dependent<diesel::pg::Pg> + DeserializeOwned + 'static,
+{
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(orders);
+    let pool = Pool::builder(manager).max_size(4).build()?;
+    let consumer = loop {
+        let (_, stream) = events(nats).await;
+        if let Ok(consumer) = JetStreamConsumer::durable(&stream, DURABLE, "events.tickets.*").await
+        {
+            break consumer
+                .concurrency(4)
+                .redelivery(Duration::from_millis(50), Duration::from_secs(1));
+        }
+    };
+    let handle = async |event: Event<M>| {
+        let mut conn = pool.get().await.map_err(Error::other)?;
+        let count = async |conn: &mut AsyncPgConnection, event: &Event<M>| {
+            let row = (
+                applied::key.eq(event.key.clone()),
+                applied::version.eq(event.version),
+            );
+            let insert = diesel::insert_into(applied::table).values(row);
+            diesel_async::RunQueryDsl::execute(insert, conn).await?;
+            Ok(())
+        };
+        M::apply_with(&event, &mut *conn, count).await
+    };
+    consumer.run(handle, std::future::pending::<()>()).await;
+    Ok(())
+}
+
+/// How both sides stand.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// `(id, price, version)` of the owner's rows.
+    pub owner: Vec<(i64, i64, i64)>,
+    /// The same of the replica's.
+    pub replica: Vec<(i64, i64, i64)>,
+    /// `(key, version)` of each record at the owner, deleted ones too.
+    pub versions: Vec<(String, i64)>,
+    /// The same at the replica.
+    pub positions: Vec<(String, i64)>,
+    /// `(key, version)` of each time that an event was applied.
+    pub applied: Vec<(String, i64)>,
+    /// How many events are parked.
+    pub parked: i64,
+}
+
+impl Sides {
+    /// Reads them.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    pub fn read(tickets: &mut PgConnection, orders: &mut PgConnection) -> Self {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            key: String,
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            version: i64,
+        }
+        let pairs = |sql: &str, conn: &mut PgConnection| -> Vec<(String, i64)> {
+            let rows: Vec<Row> = diesel::sql_query(sql).load(conn).expect(sql);
+            let mut pairs: Vec<_> = rows.into_iter().map(|row| (row.key, row.version)).collect();
+            pairs.sort_unstable();
+            pairs
+        };
+        Self {
+            owner: tickets::table
+                .order(tickets::id)
+                .load(tickets)
+                .expect("tickets"),
+            replica: copies::table
+                .order(copies::id)
+                .load(orders)
+                .expect("copies"),
+            versions: pairs(
+                "SELECT id::text AS key, version FROM tickets UNION ALL \
+                 SELECT key, version FROM versioned_positions WHERE deleted_at IS NOT NULL \
+                 AND key NOT IN (SELECT id::text FROM tickets)",
+                tickets,
+            ),
+            positions: pairs("SELECT key, version FROM versioned_positions", orders),
+            applied: pairs("SELECT key, version FROM applied", orders),
+            parked: diesel::dsl::sql::<diesel::sql_types::BigInt>(
+                "SELECT COUNT(*) FROM versioned_parked",
+            )
+            .get_result(orders)
+            .expect("parked"),
+        }
+    }
+}

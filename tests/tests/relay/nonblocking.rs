@@ -1,0 +1,193 @@
+//! The same relay on `diesel-async`, and what only futures can do wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use diesel_async::AsyncConnection as _;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_migrations::MigrationHarness as _;
+use versioned_core::outbox::{Relay, Shutdown, lag_async};
+use versioned_core::{Error, MIGRATIONS};
+
+use super::broker::*;
+use super::*;
+
+macro_rules! on {
+    ($name:ident, $connection:ty) => {
+        mod $name {
+            use versioned_tests::$name::Db;
+
+            use super::*;
+
+            type Conn = $connection;
+
+            fn fresh(tickets: i64) -> Db {
+                let db = Db::fresh(TICKETS);
+                let conn = &mut db.connect();
+                conn.run_pending_migrations(MIGRATIONS).unwrap();
+                announce(1..=tickets, conn);
+                db
+            }
+
+            async fn connect(url: &str) -> diesel::ConnectionResult<Conn> {
+                let mut conn = Conn::establish(url).await?;
+                if stringify!($name) == "sqlite" {
+                    use diesel_async::SimpleAsyncConnection as _;
+                    conn.batch_execute("PRAGMA busy_timeout = 5000")
+                        .await
+                        .unwrap();
+                }
+                Ok(conn)
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn everything_is_published_once_where_nothing_fails() {
+                let db = fresh(23);
+                let broker = Arc::new(Broker::new());
+                let relay = Relay::new(Arc::clone(&broker)).batch(10);
+                let mut conn = connect(db.url()).await.unwrap();
+                assert_eq!(lag_async(&mut conn).await.unwrap().pending, 23);
+                // `tokio::spawn` takes `Send` futures only.
+                let conn = tokio::spawn(async move {
+                    for expected in [10, 10, 3, 0] {
+                        let pass = relay.run_once_async(&mut conn).await.unwrap();
+                        assert_eq!((pass.taken(), pass.published), (expected, expected));
+                    }
+                    conn
+                });
+                let mut conn = conn.await.unwrap();
+                assert_eq!(broker.ids(), created(1..=23));
+                let lag = lag_async(&mut conn).await.unwrap();
+                assert_eq!((lag.pending, lag.oldest), (0, None));
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_broker_that_is_away_refuses_or_hangs() {
+                let db = fresh(4);
+                let mut conn = connect(db.url()).await.unwrap();
+                let broker = Arc::new(Broker {
+                    hangs_at: Some("9"),
+                    ..Broker::refusing(|row| match row.key.as_str() {
+                        "3" => Err(versioned_core::outbox::PublishError::rejected("no")),
+                        _ => Ok(()),
+                    })
+                });
+                broker.away.store(true, Ordering::SeqCst);
+                let relay = Relay::new(Arc::clone(&broker)).timeout(Duration::from_millis(50));
+                let pass = relay.run_once_async(&mut conn).await.unwrap();
+                assert_eq!((pass.published, pass.unavailable), (0, 4));
+                broker.away.store(false, Ordering::SeqCst);
+                announce([9], &mut db.connect());
+                let pass = relay.run_once_async(&mut conn).await.unwrap();
+                assert_eq!((pass.published, pass.unavailable), (0, 5));
+                for _ in 0..8 {
+                    relay.run_once_async(&mut conn).await.unwrap();
+                }
+                assert_eq!(broker.sorted_ids(), created([1, 2, 4]));
+                let lag = lag_async(&mut conn).await.unwrap();
+                assert_eq!((lag.pending, lag.rejected), (2, 2));
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn what_is_not_committed_is_not_published() {
+                let db = fresh(1);
+                let mut conn = connect(db.url()).await.unwrap();
+                let relay = Relay::new(Broker::new());
+                conn.begin_test_transaction().await.unwrap();
+                match relay.run_once_async(&mut conn).await {
+                    Err(Error::Database(diesel::result::Error::AlreadyInTransaction)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_relay_connects_publishes_and_is_shut_down() {
+                let db = fresh(25);
+                let broker = Arc::new(Broker::new());
+                let relay = Relay::new(Arc::clone(&broker))
+                    .batch(10)
+                    .poll(Duration::from_millis(10), Duration::from_millis(40));
+                let shutdown = Shutdown::new();
+                let stop = shutdown.clone();
+                let url = db.url().to_owned();
+                let connects = AtomicUsize::new(0);
+                let run = tokio::spawn(async move {
+                    let connect = || async {
+                        if connects.fetch_add(1, Ordering::SeqCst) == 0 {
+                            return Err("no route to host".to_owned());
+                        }
+                        let mut conn = connect(&url).await.unwrap();
+                        if connects.load(Ordering::SeqCst) == 2 {
+                            // As good as broken: its transaction never ends.
+                            conn.begin_test_transaction().await.unwrap();
+                        }
+                        Ok(conn)
+                    };
+                    relay.run_async(connect, stop).await
+                });
+                let mut conn = connect(db.url()).await.unwrap();
+                for _ in 0..3_000 {
+                    if lag_async(&mut conn).await.unwrap().pending == 0 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                shutdown.stop();
+                let totals = run.await.unwrap();
+                assert_eq!((totals.published, totals.failures), (25, 2));
+                assert_eq!(broker.ids(), created(1..=25));
+            }
+
+            /// The connections of a pool, and a future that is any other.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn through_a_pool() {
+                let db = fresh(25);
+                let manager = AsyncDieselConnectionManager::<Conn>::new(db.url());
+                let pool = Pool::builder(manager).max_size(2).build().unwrap();
+                let broker = Arc::new(Broker::new());
+                let relay = Relay::new(Arc::clone(&broker));
+                let soon = tokio::time::sleep(Duration::from_millis(500));
+                let totals = relay.run_async(|| pool.get(), soon).await;
+                assert_eq!((totals.passes, totals.published), (1, 25));
+            }
+
+            /// A future that is dropped while the batch is published: its events wait for the next relay.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_pass_that_is_dropped_publishes_again() {
+                let db = fresh(3);
+                let mut doomed = connect(db.url()).await.unwrap();
+                let hanging = Relay::new(Broker {
+                    hangs_at: Some("2"),
+                    ..Broker::new()
+                });
+                let pass = hanging.run_once_async(&mut doomed);
+                let dropped = tokio::time::timeout(Duration::from_millis(200), pass).await;
+                assert!(dropped.is_err());
+                drop(doomed);
+                let broker = Arc::new(Broker::new());
+                let relay = Relay::new(Arc::clone(&broker));
+                let mut conn = connect(db.url()).await.unwrap();
+                for _ in 0..200 {
+                    relay.run_once_async(&mut conn).await.unwrap();
+                    if broker.ids().len() == 3 {
+                        break;
+                    }
+                    // Until the server notices.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                assert_eq!(broker.ids(), created(1..=3));
+            }
+        }
+    };
+}
+
+on!(
+    sqlite,
+    diesel_async::sync_connection_wrapper::SyncConnectionWrapper<SqliteConnection>
+);
+#[cfg(feature = "postgres")]
+on!(postgres, diesel_async::AsyncPgConnection);
+#[cfg(feature = "mysql")]
+on!(mysql, diesel_async::AsyncMysqlConnection);

@@ -1,0 +1,324 @@
+//! One pass after the other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use versioned_core::Error;
+use versioned_core::outbox::{self, PublishError, Relay};
+
+use super::*;
+
+#[test]
+fn everything_is_published_once_and_in_order_where_nothing_fails() {
+    let (_db, mut conn) = database();
+    announce(1..=12, &mut conn);
+    let mut ticket = Ticket::find(&7, &mut conn).unwrap();
+    for _ in 0..5 {
+        ticket.price += 1;
+        ticket.save(&mut conn).unwrap();
+    }
+    ticket.delete(&mut conn).unwrap();
+    let payloads: Vec<String> = versioned_outbox::table
+        .select(versioned_outbox::payload)
+        .order(versioned_outbox::id)
+        .load(&mut conn)
+        .unwrap();
+
+    let broker = Arc::new(Broker::new());
+    let relay = Relay::new(Arc::clone(&broker)).batch(5);
+    let mut published = Vec::new();
+    loop {
+        let pass = relay.run_once(&mut conn).unwrap();
+        assert_eq!((pass.rejected, pass.unavailable), (0, 0));
+        assert_eq!(pass.taken(), pass.published);
+        if pass.published == 0 {
+            break;
+        }
+        published.push(pass.published);
+    }
+    assert_eq!(published, [5, 5, 5, 3]);
+    let mut ids = created(1..=12);
+    ids.extend((2..=7).map(|version| format!("tickets/7/{version}")));
+    assert_eq!(broker.ids(), ids);
+    let log = broker.log.lock().unwrap();
+    let sent: Vec<&String> = log.iter().map(|row| &row.payload).collect();
+    assert_eq!(sent, payloads.iter().collect::<Vec<_>>(), "byte for byte");
+    for row in log.iter() {
+        let event: Value = serde_json::from_str(&row.payload).unwrap();
+        assert_eq!(event["key"], row.key);
+        assert_eq!(event["version"], row.version);
+        assert_eq!(event["op"], row.op);
+        assert_eq!(row.attempts, 0);
+    }
+    assert_eq!(log.last().unwrap().op, "deleted");
+    assert_eq!(waiting(&mut conn), []);
+    assert_eq!(
+        broker.batches.lock().unwrap().len(),
+        4,
+        "nothing is nothing"
+    );
+}
+
+/// The publisher answers from another thread: the blocking front waits for it.
+#[test]
+fn a_publisher_may_take_its_time() {
+    let (_db, mut conn) = database();
+    announce(1..=3, &mut conn);
+    let later = Arc::new(Later(Broker::new()));
+    let pass = Relay::new(Arc::clone(&later)).run_once(&mut conn).unwrap();
+    assert_eq!(pass.published, 3);
+    assert_eq!(later.0.ids(), created(1..=3));
+    assert_eq!(waiting(&mut conn), []);
+}
+
+/// The process dies after the broker has the events, and before it can delete them.
+#[test]
+fn a_crash_between_publishing_and_deleting_publishes_again() {
+    let (db, mut conn) = database();
+    announce(1..=3, &mut conn);
+    let crashing = Relay::new(Broker::doing_first(|_| panic!("on purpose")));
+    let mut doomed = db.connect();
+    let crash = catch_unwind(AssertUnwindSafe(|| crashing.run_once(&mut doomed)));
+    assert!(crash.is_err());
+    drop(doomed);
+    assert_eq!(waiting(&mut conn), untouched(1..=3));
+
+    let broker = Arc::new(Broker::new());
+    let pass = Relay::new(Arc::clone(&broker)).run_once(&mut conn).unwrap();
+    assert_eq!(pass.published, 3);
+    assert_eq!(broker.ids(), created(1..=3));
+    assert_eq!(waiting(&mut conn), []);
+}
+
+#[test]
+fn events_that_the_broker_refuses_starve_nobody() {
+    let (_db, mut conn) = database();
+    // 12 of them, before all others, and more than two batches.
+    announce(1..=30, &mut conn);
+    let cured = Arc::new(Mutex::new(false));
+    let is_cured = Arc::clone(&cured);
+    let broker = Arc::new(Broker::refusing(move |row| {
+        let poison = row.key.parse::<i64>().unwrap() <= 12 && !*is_cured.lock().unwrap();
+        let text = format!("too large: {}\0", "é".repeat(2_000));
+        if poison {
+            Err(PublishError::rejected(text))
+        } else {
+            Ok(())
+        }
+    }));
+    let troubles = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&troubles);
+    let (first, longest) = (Duration::from_millis(400), Duration::from_millis(700));
+    let relay = Relay::new(Arc::clone(&broker))
+        .batch(5)
+        .backoff(first, longest)
+        .on_trouble(move |trouble| heard.lock().unwrap().push(trouble.to_string()));
+    let before = micros();
+    let mut rejected = 0;
+    for _ in 0..6 {
+        let pass = relay.run_once(&mut conn).unwrap();
+        assert_eq!(pass.unavailable, 0);
+        rejected += pass.rejected;
+    }
+    assert_eq!(
+        broker.ids(),
+        created(13..=30),
+        "after as many passes as it takes"
+    );
+    assert_eq!(rejected, 12);
+    assert_eq!(troubles.lock().unwrap().len(), 12);
+    assert!(
+        troubles.lock().unwrap()[0].starts_with("the broker refuses tickets/1/1: too large: é"),
+        "{:?}",
+        troubles.lock().unwrap()[0]
+    );
+    let rows = waiting(&mut conn);
+    assert_eq!(rows.len(), 12);
+    let first = 400_000_i64;
+    for (id, attempts, due, error) in rows {
+        assert_eq!(attempts, 1, "{id}");
+        assert!((before + first..=micros() + first).contains(&due), "{id}");
+        let error = error.unwrap();
+        assert!(
+            error.starts_with("too large: éé") && error.len() <= 2_000,
+            "{error}"
+        );
+    }
+    assert_eq!(relay.run_once(&mut conn).unwrap().taken(), 0, "none is due");
+
+    // Again, when they are due, and then after twice the time, but no more than the longest.
+    thread::sleep(Duration::from_millis(450));
+    let before = micros();
+    while relay.run_once(&mut conn).unwrap().taken() > 0 {}
+    for (id, attempts, due, _) in waiting(&mut conn) {
+        assert_eq!(attempts, 2, "{id}");
+        assert!(
+            (before + 700_000..=micros() + 700_000).contains(&due),
+            "{id}"
+        );
+    }
+    assert_eq!(outbox::lag(&mut conn).unwrap().rejected, 12);
+    *cured.lock().unwrap() = true;
+    thread::sleep(Duration::from_millis(750));
+    while relay.run_once(&mut conn).unwrap().taken() > 0 {}
+    assert_eq!(broker.sorted_ids(), created(1..=30));
+    assert_eq!(waiting(&mut conn), []);
+}
+
+#[test]
+fn a_broker_that_is_away_loses_nothing_and_counts_against_nobody() {
+    let (_db, mut conn) = database();
+    announce(1..=7, &mut conn);
+    let broker = Arc::new(Broker::new());
+    broker.away.store(true, Ordering::SeqCst);
+    let relay = Relay::new(Arc::clone(&broker)).batch(5);
+    for _ in 0..3 {
+        let pass = relay.run_once(&mut conn).unwrap();
+        assert_eq!((pass.published, pass.rejected, pass.unavailable), (0, 0, 5));
+    }
+    announce(8..=9, &mut conn);
+    assert_eq!(waiting(&mut conn), untouched(1..=9));
+    broker.away.store(false, Ordering::SeqCst);
+    while relay.run_once(&mut conn).unwrap().taken() > 0 {}
+    assert_eq!(broker.ids(), created(1..=9));
+}
+
+/// Some are published, one is refused, the broker goes away, and the publisher forgets the last ones.
+#[test]
+fn each_event_is_taken_at_its_own_answer() {
+    let (_db, mut conn) = database();
+    announce(1..=6, &mut conn);
+    struct Forgetful;
+    impl outbox::Publisher for Forgetful {
+        async fn publish(&self, _: &[outbox::OutboxRow]) -> Vec<Result<(), PublishError>> {
+            vec![
+                Ok(()),
+                Err(PublishError::rejected("no")),
+                Ok(()),
+                Err(PublishError::unavailable("gone")),
+            ]
+        }
+    }
+    let pass = Relay::new(Forgetful).run_once(&mut conn).unwrap();
+    assert_eq!((pass.published, pass.rejected, pass.unavailable), (2, 1, 3));
+    let left: Vec<_> = waiting(&mut conn)
+        .into_iter()
+        .map(|(id, attempts, _, error)| (id, attempts, error))
+        .collect();
+    let expected = [
+        ("tickets/2/1".to_owned(), 1, Some("no".to_owned())),
+        ("tickets/4/1".to_owned(), 0, None),
+        ("tickets/5/1".to_owned(), 0, None),
+        ("tickets/6/1".to_owned(), 0, None),
+    ];
+    assert_eq!(left, expected);
+}
+
+#[test]
+fn a_batch_that_takes_too_long_is_not_published() {
+    let (_db, mut conn) = database();
+    announce(1..=8, &mut conn);
+    let broker = Arc::new(Broker {
+        hangs_at: Some("3"),
+        ..Broker::new()
+    });
+    let relay = Relay::new(Arc::clone(&broker))
+        .batch(8)
+        .timeout(Duration::from_millis(50));
+    let start = Instant::now();
+    let pass = relay.run_once(&mut conn).unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    assert_eq!((pass.published, pass.rejected, pass.unavailable), (0, 0, 8));
+    assert_eq!(waiting(&mut conn), untouched(1..=8));
+
+    // It is not the broker's fault, as the smaller batches show: one event makes it hang.
+    for _ in 0..12 {
+        relay.run_once(&mut conn).unwrap();
+    }
+    let mut others = created([1, 2]);
+    others.extend(created(4..=8));
+    assert_eq!(broker.ids(), others);
+    let left = waiting(&mut conn);
+    assert_eq!(left.len(), 1);
+    let (id, attempts, _, error) = &left[0];
+    assert_eq!((id.as_str(), *attempts), ("tickets/3/1", 1));
+    assert_eq!(error.as_deref(), Some("not published within 50ms"));
+    // The batches have their size again.
+    announce(11..=18, &mut conn);
+    assert_eq!(relay.run_once(&mut conn).unwrap().published, 8);
+}
+
+#[test]
+fn what_is_not_committed_is_not_published() {
+    let (_db, mut conn) = database();
+    let broker = Arc::new(Broker::new());
+    let relay = Relay::new(Arc::clone(&broker));
+    let rolled_back = conn.transaction(|conn| {
+        announce([1], conn);
+        match relay.run_once(conn) {
+            Err(Error::Database(diesel::result::Error::AlreadyInTransaction)) => {}
+            other => panic!("{other:?}"),
+        }
+        Err::<(), _>(diesel::result::Error::RollbackTransaction)
+    });
+    assert!(rolled_back.is_err());
+    assert_eq!(relay.run_once(&mut conn).unwrap().taken(), 0);
+    assert_eq!(broker.ids(), Vec::<String>::new());
+}
+
+/// Nobody who writes a record waits for a broker.
+#[test]
+fn owners_write_while_a_batch_is_published() {
+    let (db, mut conn) = database();
+    announce(1..=3, &mut conn);
+    let owner = Mutex::new(db.connect());
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&times);
+    let relay = Relay::new(Broker::doing_first(move |batch| {
+        let start = Instant::now();
+        let conn = &mut *owner.lock().unwrap();
+        announce([100 + batch[0].id], conn);
+        let mut ticket = Ticket::find(&2, conn).unwrap();
+        ticket.save(conn).unwrap();
+        told.lock().unwrap().push(start.elapsed());
+    }));
+    let pass = relay.run_once(&mut conn).unwrap();
+    assert_eq!(pass.published, 3);
+    assert!(
+        times.lock().unwrap()[0] < Duration::from_secs(2),
+        "{times:?}"
+    );
+    assert_eq!(waiting(&mut conn).len(), 2);
+    assert_eq!(relay.run_once(&mut conn).unwrap().published, 2);
+}
+
+#[test]
+fn lag_says_what_waits() {
+    let (_db, mut conn) = database();
+    let nothing = outbox::lag(&mut conn).unwrap();
+    assert_eq!(
+        (nothing.pending, nothing.rejected, nothing.oldest),
+        (0, 0, None)
+    );
+    announce(1..=3, &mut conn);
+    diesel::update(versioned_outbox::table.filter(versioned_outbox::key.eq("2")))
+        .set((
+            versioned_outbox::at.eq(micros() - 90_000_000),
+            versioned_outbox::attempts.eq(4),
+        ))
+        .execute(&mut conn)
+        .unwrap();
+    let lag = outbox::lag(&mut conn).unwrap();
+    assert_eq!((lag.pending, lag.rejected), (3, 1));
+    let oldest = lag.oldest.unwrap();
+    assert!((90..100).contains(&oldest.as_secs()), "{oldest:?}");
+}
+
+fn micros() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(since.as_micros()).unwrap()
+}

@@ -1,0 +1,4 @@
+use versioned_tests::sqlite as backend;
+
+#[path = "scenarios/mod.rs"]
+mod scenarios;

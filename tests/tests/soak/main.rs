@@ -1,0 +1,257 @@
+//! Two services, end to end, as real processes on PostgreSQL and JetStream, of which somebody kills one after the other: in
+//! the end the replica is as the owner, row by row, and no event was applied twice.
+//!
+//! A short form runs with the others. The long one:
+//!
+//! ```sh
+//! VERSIONED_SOAK_MINUTES=20 cargo test -p versioned-tests --all-features --test soak -- --nocapture
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    missing_docs,
+    reason = "tests"
+)]
+
+use std::env;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::{self, stream};
+use diesel_migrations::MigrationHarness as _;
+use versioned_core::{MIGRATIONS, outbox};
+use versioned_tests::nats::Broker;
+use versioned_tests::postgres::{Conn, Db};
+use versioned_tests::proxy::Proxy;
+use versioned_tests::soak::{COPIES, DURABLE, Dice, Role, STREAM, Sides, TICKETS};
+
+const RECORDS: i64 = 2_000;
+/// The short form kills a process twice a second, the long one every two seconds.
+const KILLS: u32 = 36;
+const SHORT_PAUSE: Duration = Duration::from_millis(500);
+const LONG_PAUSE: Duration = Duration::from_secs(2);
+/// How long no event may come through once nobody kills any more.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// A process that is started again when it was killed.
+struct Process {
+    role: Role,
+    child: Child,
+}
+
+impl Process {
+    fn start(role: Role) -> Self {
+        let child = Self::spawn(&role);
+        Self { role, child }
+    }
+
+    fn spawn(role: &Role) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_soak"))
+            .args(role.arguments())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// `kill -9`
+    fn kill(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            panic!("{:?} ended by itself: {status}", self.role);
+        }
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn kill_and_start(&mut self) {
+        self.kill();
+        self.child = Self::spawn(&self.role);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn minutes() -> Option<f64> {
+    let minutes = env::var("VERSIONED_SOAK_MINUTES").ok()?;
+    Some(minutes.parse().expect("VERSIONED_SOAK_MINUTES is a number"))
+}
+
+fn database(ddl: &str) -> (Db, Conn) {
+    let db = Db::fresh(ddl);
+    let mut conn = db.connect();
+    conn.run_pending_migrations(MIGRATIONS).unwrap();
+    (db, conn)
+}
+
+/// The stream and the durable. What is published again after a second is a message again, and what a consumer took with it
+/// is delivered again after three.
+fn prepare(broker: &Broker) {
+    let stream = stream::Config {
+        name: STREAM.to_owned(),
+        subjects: vec!["events.>".to_owned()],
+        duplicate_window: Duration::from_secs(1),
+        ..stream::Config::default()
+    };
+    let durable = pull::Config {
+        durable_name: Some(DURABLE.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: Duration::from_secs(3),
+        max_deliver: -1,
+        max_ack_pending: -1,
+        ..pull::Config::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(broker.url()).await.unwrap();
+        let context = jetstream::new(client);
+        let stream = context.create_stream(stream).await.unwrap();
+        stream.create_consumer(durable).await.unwrap();
+    });
+}
+
+fn soak(park: bool) {
+    // Half of the time is for each of the two forms.
+    let (pause, times) = match minutes() {
+        None => (SHORT_PAUSE, KILLS),
+        Some(minutes) => (
+            LONG_PAUSE,
+            (minutes * 60.0 / 2.0 / LONG_PAUSE.as_secs_f64()) as u32,
+        ),
+    };
+    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    let mut dice = Dice(u64::from(seed) | 1);
+
+    let (tickets, mut owner) = database(TICKETS);
+    let (orders, mut replica) = database(COPIES);
+    let broker = Broker::start();
+    prepare(&broker);
+    let proxy = Proxy::to(broker.port());
+    let nats = format!("nats://127.0.0.1:{}", proxy.port());
+
+    let writer = |seed| Role::Writer {
+        tickets: tickets.url().to_owned(),
+        records: RECORDS,
+        seed,
+    };
+    let relay = || Role::Relay {
+        tickets: tickets.url().to_owned(),
+        nats: nats.clone(),
+    };
+    let consumer = || Role::Consumer {
+        orders: orders.url().to_owned(),
+        nats: nats.clone(),
+        park,
+    };
+    let writers = 2;
+    let mut processes: Vec<Process> = [writer(11), writer(12), relay(), relay()]
+        .into_iter()
+        .chain([consumer(), consumer(), consumer()])
+        .map(Process::start)
+        .collect();
+
+    let (mut broker_kills, mut cuts) = (0, 0);
+    for kill in 1..=times {
+        thread::sleep(pause);
+        let victim = usize::try_from(dice.below(processes.len() as u64)).unwrap();
+        if victim < writers {
+            // Not the same writes again.
+            processes[victim].role = writer(dice.below(u64::MAX) | 1);
+        }
+        processes[victim].kill_and_start();
+        // Meanwhile, in turns: the network is cut, the broker killed, the network stalls, each for some kills' time.
+        match kill % 24 {
+            4 => proxy.cut(),
+            12 => broker.kill(),
+            18 => proxy.stall(),
+            10 | 22 => proxy.mend(),
+            _ => {}
+        }
+        match kill % 24 {
+            4 | 18 => cuts += 1,
+            12 => broker_kills += 1,
+            _ => {}
+        }
+    }
+    proxy.mend();
+    processes.drain(..writers).for_each(drop);
+    let written = Sides::read(&mut owner, &mut replica);
+
+    let mut progress = (0, Instant::now());
+    let sides = loop {
+        let lag = outbox::lag(&mut owner).unwrap();
+        let sides = Sides::read(&mut owner, &mut replica);
+        if lag.pending == 0 && sides.positions == sides.versions && sides.parked == 0 {
+            break sides;
+        }
+        if sides.applied.len() != progress.0 {
+            progress = (sides.applied.len(), Instant::now());
+        }
+        if progress.1.elapsed() > STUCK {
+            let behind = sides
+                .versions
+                .iter()
+                .filter(|one| !sides.positions.contains(one));
+            panic!(
+                "nothing came through for {STUCK:?} (seed {seed}): {lag:?}, {} parked, behind: {:?}",
+                sides.parked,
+                behind.take(10).collect::<Vec<_>>()
+            );
+        }
+        thread::sleep(Duration::from_millis(500));
+    };
+    for process in &mut processes {
+        process.kill();
+    }
+
+    assert_eq!(written.versions, sides.versions, "nobody writes any more");
+    assert_eq!(sides.owner, sides.replica, "row by row (seed {seed})");
+    let each: Vec<(String, i64)> = sides
+        .versions
+        .iter()
+        .flat_map(|(key, last)| (1..=*last).map(move |version| (key.clone(), version)))
+        .collect();
+    assert_eq!(
+        sides.applied.len(),
+        each.len(),
+        "each event once (seed {seed})"
+    );
+    assert!(sides.applied == each, "each event once (seed {seed})");
+
+    // That it was no idle walk.
+    let deleted = sides.versions.len() - sides.owner.len();
+    println!(
+        "{} events of {} records, {deleted} of them deleted; {times} processes and {broker_kills} brokers killed, \
+         {cuts} cuts; {} events came through after the writers had stopped",
+        each.len(),
+        sides.versions.len(),
+        each.len() - written.applied.len(),
+    );
+    assert!(
+        times >= 30 && broker_kills >= 1 && cuts >= 2,
+        "{times}, {broker_kills}, {cuts}"
+    );
+    assert!(deleted > 0);
+    let touched = i64::try_from(sides.versions.len()).unwrap();
+    assert_eq!(touched, RECORDS, "too few writes to reach each record");
+}
+
+/// One after the other: each wants the machine for itself.
+#[test]
+fn the_replica_is_as_the_owner_whoever_is_killed() {
+    println!("events that come too early are delivered again:");
+    soak(false);
+    println!("events that come too early are parked:");
+    soak(true);
+}

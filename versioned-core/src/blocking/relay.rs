@@ -1,0 +1,107 @@
+//! A relay on blocking connections.
+
+use std::fmt;
+
+use diesel::connection::LoadConnection;
+
+use super::Blocking;
+use crate::clock::{Parking, block_on};
+use crate::error::Error;
+use crate::operation::relay;
+use crate::outbox::{Database, Pass, Publisher, Relay, Totals, Trouble};
+
+impl<P: Publisher> Relay<P> {
+    /// Takes one batch, publishes it and deletes what the broker has.
+    ///
+    /// The thread sleeps while the publisher waits.
+    ///
+    /// # Errors
+    ///
+    /// What the database says; what was published is published again then. When a transaction is open on the connection: its
+    /// events are not committed yet, and must not be published.
+    pub fn run_once<C>(&self, conn: &mut C) -> Result<Pass, Error>
+    where
+        C: LoadConnection,
+        C::Backend: Database,
+    {
+        block_on(relay::pass(self, &Parking, &mut Blocking(conn)))
+    }
+
+    /// Publishes until `shutdown` is ready, and answers with what it did.
+    ///
+    /// `connect` makes the connection, and a new one whenever the old one broke. The batch in hand is finished before it
+    /// ends. What goes wrong ends nothing: it is [reported](Self::on_trouble), and tried again.
+    ///
+    /// ```no_run
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::outbox::{Publisher, Relay, Shutdown};
+    /// # fn f(publisher: impl Publisher + 'static) {
+    /// let shutdown = Shutdown::new();
+    /// let relay = Relay::new(publisher).on_trouble(|trouble| eprintln!("{trouble}"));
+    /// let stop = shutdown.clone();
+    /// let thread = std::thread::spawn(move || relay.run(|| PgConnection::establish("postgres:///tickets"), stop));
+    /// // ..
+    /// shutdown.stop();
+    /// let totals = thread.join().unwrap();
+    /// println!("{} events published", totals.published);
+    /// # }
+    /// ```
+    pub fn run<C, E>(
+        &self,
+        connect: impl FnMut() -> Result<C, E> + Send,
+        shutdown: impl Future + Send,
+    ) -> Totals
+    where
+        C: LoadConnection,
+        C::Backend: Database,
+        E: fmt::Display,
+    {
+        let line = Line {
+            relay: self,
+            connect,
+            conn: None,
+        };
+        block_on(relay::run(self, &Parking, line, shutdown))
+    }
+}
+
+/// A connection, made anew where it broke.
+struct Line<'r, P, F, C> {
+    relay: &'r Relay<P>,
+    connect: F,
+    conn: Option<C>,
+}
+
+impl<P, F, C, E> relay::Line for Line<'_, P, F, C>
+where
+    P: Publisher,
+    F: FnMut() -> Result<C, E> + Send,
+    C: LoadConnection,
+    C::Backend: Database,
+    E: fmt::Display,
+{
+    async fn pass(&mut self) -> Option<Pass> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => match (self.connect)() {
+                Ok(conn) => conn,
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.relay.report(&Trouble::NotConnected(&reason));
+                    return None;
+                }
+            },
+        };
+        let done = relay::pass(self.relay, &Parking, &mut Blocking(&mut conn)).await;
+        match done {
+            Ok(pass) => {
+                self.conn = Some(conn);
+                Some(pass)
+            }
+            Err(error) => {
+                self.relay.report(&Trouble::Failed(&error));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! A record's version as its `ETag`, and a client's `If-Match` as the version to write against.
+//!
+//! The optimistic lock of HTTP (RFC 9110) is the one of this crate: the client gets the version with the record, sends it
+//! back with its change, and is told if somebody was faster. With the feature `http`, on the types of the `http` crate, so
+//! that any server framework will do.
+//!
+//! ```
+//! # use diesel::connection::SimpleConnection;
+//! # use diesel::prelude::*;
+//! use http::{HeaderMap, StatusCode, header};
+//! use versioned_core::etag::{self, ETag, IfMatch};
+//! use versioned_core::prelude::*;
+//! # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+//! # #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
+//! # #[diesel(table_name = tickets)]
+//! # #[versioned(owner)]
+//! # struct Ticket { id: i64, price: i64, version: i64 }
+//!
+//! // PUT /tickets/7
+//! fn put(id: i64, price: i64, headers: &HeaderMap, conn: &mut SqliteConnection) -> Result<ETag, StatusCode> {
+//!     let if_match = IfMatch::required(headers).map_err(|refused| refused.status())?; // 428 missing, 400 malformed
+//!     let mut ticket = Ticket::find(&id, conn).map_err(|error| etag::status(&error))?; // 404
+//!     if_match.check(&ticket).map_err(|refused| refused.status())?; // 412
+//!     ticket.price = price;
+//!     match ticket.save(conn) {
+//!         Ok(change) => Ok(ETag::of(&*change)),
+//!         Err(error) => Err(if_match.status(&error)), // 412, if somebody was faster since the line above
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let conn = &mut SqliteConnection::establish(":memory:")?;
+//! # conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)")?;
+//! # Ticket { id: 7, price: 20, version: 0 }.insert(conn)?;
+//! let mut headers = HeaderMap::new();
+//! assert_eq!(put(7, 25, &headers, conn), Err(StatusCode::PRECONDITION_REQUIRED));
+//! headers.insert(header::IF_MATCH, ETag::of(&Ticket::find(&7, conn)?).into()); // If-Match: "1"
+//! assert_eq!(put(7, 25, &headers, conn).map(|tag| tag.to_string()), Ok("\"2\"".into()));
+//! assert_eq!(put(7, 30, &headers, conn), Err(StatusCode::PRECONDITION_FAILED));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Which status is whose:
+//!
+//! | status | when | from |
+//! | --- | --- | --- |
+//! | 304 Not Modified | the client has this version already | [`IfNoneMatch::matches`] |
+//! | 400 Bad Request | `If-Match` or `If-None-Match` is malformed | [`Malformed`] |
+//! | 404 Not Found | there is no such record, or no longer | [`status`] |
+//! | 409 Conflict | somebody was faster, and the client named no version | [`status`] |
+//! | 412 Precondition Failed | the record is at another version than the client named | [`IfMatch::check`], [`IfMatch::status`] |
+//! | 428 Precondition Required | `If-Match` is missing | [`IfMatch::required`] |
+
+mod grammar;
+mod refusal;
+
+use std::fmt;
+
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+
+use self::grammar::Tags;
+pub use self::refusal::{Malformed, Precondition};
+use crate::error::{Conflict, ConflictKind, Error};
+use crate::model::Versioned;
+use crate::version::{Token, Version};
+
+/// The strong entity tag of a version: `"7"`. It reads back as exactly this version.
+///
+/// ```
+/// # use versioned_core::version::Token;
+/// use http::HeaderValue;
+/// use versioned_core::etag::ETag;
+///
+/// let tag = ETag::from(Token::Number(7));
+/// assert_eq!(tag.to_string(), "\"7\"");
+/// assert_eq!(HeaderValue::from(tag), "\"7\"");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ETag(Token);
+
+impl ETag {
+    /// The tag of a record as it was loaded or written.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// use versioned_core::etag::ETag;
+    ///
+    /// let ticket = Ticket { id: 1, price: 20, version: 7 };
+    /// assert_eq!(ETag::of(&ticket).to_string(), "\"7\"");
+    /// ```
+    pub fn of<M: Versioned>(model: &M) -> Self {
+        Self(model.loaded().token())
+    }
+}
+
+/// The tag of the version that a conflict found: for an answer that tells the client which one it should have named.
+///
+/// ```
+/// # use versioned_core::Conflict;
+/// use versioned_core::etag::ETag;
+///
+/// fn current(conflict: &Conflict) -> Option<ETag> {
+///     conflict.found().map(ETag::from)
+/// }
+/// ```
+impl From<Token> for ETag {
+    fn from(version: Token) -> Self {
+        Self(version)
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", grammar::text(self.0))
+    }
+}
+
+impl From<ETag> for HeaderValue {
+    fn from(tag: ETag) -> Self {
+        match Self::try_from(tag.to_string()) {
+            Ok(value) => value,
+            Err(_) => unreachable!("letters, digits, `-`, `.` and two quotes"),
+        }
+    }
+}
+
+/// The versions of a record that a client wants to change: the header `If-Match`.
+///
+/// Tags are compared as RFC 9110 says for this header: a weak one (`W/"7"`) never matches, and neither does one that is
+/// no version of ours.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header};
+/// use versioned_core::etag::IfMatch;
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(IfMatch::from_headers(&headers)?, None);
+/// headers.insert(header::IF_MATCH, HeaderValue::from_static("\"7\", \"8\""));
+/// assert!(IfMatch::from_headers(&headers)?.is_some());
+/// # Ok::<_, versioned_core::etag::Malformed>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IfMatch(Tags);
+
+impl IfMatch {
+    /// Reads the header; several lines of it are one list. `None` if the client sent none.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use versioned_core::etag::IfMatch;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(header::IF_MATCH, HeaderValue::from_static("7"));
+    /// let malformed = IfMatch::from_headers(&headers).unwrap_err();
+    /// assert_eq!(malformed.to_string(), "if-match is malformed at byte 0: expected a tag in quotes or `*`, found `7`");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] if it is neither `*` nor a list of entity tags.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+        Ok(read(headers, &IF_MATCH)?.map(Self))
+    }
+
+    /// Reads the header of a request that must have it.
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use versioned_core::etag::IfMatch;
+    ///
+    /// let refused = IfMatch::required(&HeaderMap::new()).unwrap_err();
+    /// assert_eq!(refused.status(), StatusCode::PRECONDITION_REQUIRED);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Precondition::Missing`] (428), [`Precondition::Malformed`] (400).
+    pub fn required(headers: &HeaderMap) -> Result<Self, Precondition> {
+        Self::from_headers(headers)?.ok_or(Precondition::Missing)
+    }
+
+    /// Whether the record, which was loaded, is at a version that the client named; `*` names every one. The `save`
+    /// that follows is guarded as always: nobody comes in between.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// use http::{HeaderMap, HeaderValue, StatusCode, header};
+    /// use versioned_core::etag::IfMatch;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(header::IF_MATCH, HeaderValue::from_static("\"7\""));
+    /// let if_match = IfMatch::required(&headers)?;
+    /// assert!(if_match.check(&Ticket { id: 1, price: 20, version: 7 }).is_ok());
+    /// let refused = if_match.check(&Ticket { id: 1, price: 20, version: 8 }).unwrap_err();
+    /// assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED);
+    /// # Ok::<_, versioned_core::etag::Precondition>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Precondition::Failed`] (412) with the record's present tag.
+    pub fn check<M: Versioned>(&self, model: &M) -> Result<(), Precondition> {
+        let current = model.loaded().token();
+        if self
+            .0
+            .strong()
+            .is_none_or(|mut tags| tags.any(|tag| tag == current))
+        {
+            Ok(())
+        } else {
+            Err(Precondition::Failed(ETag(current)))
+        }
+    }
+
+    /// The one version of `M` that the client named, for [`Ticket::at(id, version)`](crate::prelude::OwnerDsl::at), which
+    /// needs no load. `None` if it named none, several, or all of them with `*`: then load the record and
+    /// [`check`](IfMatch::check) it.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use versioned_core::etag::IfMatch;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(header::IF_MATCH, HeaderValue::from_static("\"7\""));
+    /// assert_eq!(IfMatch::required(&headers)?.version::<Ticket>(), Some(7));
+    /// headers.insert(header::IF_MATCH, HeaderValue::from_static("*"));
+    /// assert_eq!(IfMatch::required(&headers)?.version::<Ticket>(), None);
+    /// # Ok::<_, versioned_core::etag::Precondition>(())
+    /// ```
+    pub fn version<M: Versioned>(&self) -> Option<M::Version> {
+        let mut versions = self.0.strong()?.filter_map(|tag| {
+            let version = M::Version::from_token(tag)?;
+            (version.token() == tag).then_some(version)
+        });
+        let first = versions.next()?;
+        versions.all(|other| other == first).then_some(first)
+    }
+
+    /// The status of a write that this header was sent with, and that failed: as [`status`], but 412 for a record that is
+    /// at another version than the client named.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, StatusCode, header};
+    /// use versioned_core::etag::IfMatch;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(header::IF_MATCH, HeaderValue::from_static("\"7\""));
+    /// let error = versioned_core::Error::NotFound { table: "tickets", id: "7".into() };
+    /// assert_eq!(IfMatch::required(&headers)?.status(&error), StatusCode::NOT_FOUND);
+    /// # Ok::<_, versioned_core::etag::Precondition>(())
+    /// ```
+    pub fn status(&self, error: &Error) -> StatusCode {
+        match error.conflict().map(Conflict::kind) {
+            Some(ConflictKind::Stale) if self.0 != Tags::Any => StatusCode::PRECONDITION_FAILED,
+            _ => status(error),
+        }
+    }
+}
+
+/// The versions of a record that a client has already: the header `If-None-Match` of a GET.
+///
+/// Tags are compared as RFC 9110 says for this header: a weak one matches as if it were strong, because caches and
+/// proxies weaken tags.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+/// use http::{HeaderMap, HeaderValue, header};
+/// use versioned_core::etag::IfNoneMatch;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("W/\"7\""));
+/// let known = IfNoneMatch::from_headers(&headers)?.expect("the client sent it");
+/// assert!(known.matches(&Ticket { id: 1, price: 20, version: 7 })); // 304 Not Modified
+/// assert!(!known.matches(&Ticket { id: 1, price: 20, version: 8 })); // 200, with the ticket
+/// # Ok::<_, versioned_core::etag::Malformed>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IfNoneMatch(Tags);
+
+impl IfNoneMatch {
+    /// Reads the header; several lines of it are one list. `None` if the client sent none.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use versioned_core::etag::IfNoneMatch;
+    ///
+    /// assert_eq!(IfNoneMatch::from_headers(&HeaderMap::new())?, None);
+    /// # Ok::<_, versioned_core::etag::Malformed>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] if it is neither `*` nor a list of entity tags.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+        Ok(read(headers, &IF_NONE_MATCH)?.map(Self))
+    }
+
+    /// Whether the client has this version of the record: then the answer to its GET is 304. `*` matches every one.
+    ///
+    /// ```
+    /// # use versioned_core::Versioned;
+    /// use versioned_core::etag::IfNoneMatch;
+    ///
+    /// fn is_known<M: Versioned>(if_none_match: Option<&IfNoneMatch>, model: &M) -> bool {
+    ///     if_none_match.is_some_and(|known| known.matches(model))
+    /// }
+    /// ```
+    pub fn matches<M: Versioned>(&self, model: &M) -> bool {
+        let current = model.loaded().token();
+        self.0
+            .all()
+            .is_none_or(|mut tags| tags.any(|tag| tag == current))
+    }
+}
+
+/// The status of an operation that failed, for a request without `If-Match`: 404 for a record that is not there or no
+/// longer, 409 for every other conflict, 500 for the rest. What the database says, a violated constraint for one, is in the
+/// rest: it is the application that knows whose fault it is.
+///
+/// ```
+/// use http::StatusCode;
+/// use versioned_core::etag;
+///
+/// let error = versioned_core::Error::NotFound { table: "tickets", id: "7".into() };
+/// assert_eq!(etag::status(&error), StatusCode::NOT_FOUND);
+/// ```
+pub fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NotFound { .. } => StatusCode::NOT_FOUND,
+        // A precondition on something that is not there is not looked at (RFC 9110, 13.2.1).
+        Error::Conflict(conflict) if conflict.kind() == ConflictKind::Deleted => {
+            StatusCode::NOT_FOUND
+        }
+        Error::Conflict(_) => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Malformed> {
+    let mut lines = headers.get_all(name).iter();
+    let Some(first) = lines.next() else {
+        return Ok(None);
+    };
+    let mut value = first.as_bytes().to_vec();
+    for line in lines {
+        value.extend_from_slice(b", ");
+        value.extend_from_slice(line.as_bytes());
+    }
+    Tags::parse(&value)
+        .map(Some)
+        .map_err(|fault| Malformed::new(name, fault))
+}
+
+#[cfg(test)]
+mod tests;

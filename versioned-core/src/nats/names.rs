@@ -1,0 +1,102 @@
+//! Subjects and message ids.
+
+use std::fmt::Write as _;
+
+use crate::outbox::OutboxRow;
+
+/// `{prefix}.{entity}.{key}`: the subject of a record's events.
+///
+/// In the entity and the key every byte but letters, digits, `-` and `_` is a `%` and two hexadecimal digits, so that each is
+/// one token, whatever stands in it; an empty one is a `%` alone. `{prefix}.{entity}.*` are all events of an entity.
+///
+/// ```
+/// use versioned_core::nats::subject;
+///
+/// assert_eq!(subject("events", "tickets", "42"), "events.tickets.42");
+/// assert_eq!(subject("events", "app.tickets", "a b.*"), "events.app%2Etickets.a%20b%2E%2A");
+/// assert_eq!(subject("events", "tickets", ""), "events.tickets.%");
+/// ```
+pub fn subject(prefix: &str, entity: &str, key: &str) -> String {
+    format!("{prefix}.{}.{}", token(entity), token(key))
+}
+
+fn token(text: &str) -> String {
+    if text.is_empty() {
+        return "%".to_owned();
+    }
+    escaped(text, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+    })
+}
+
+/// The event's id, as a header can carry it: what is not printable ASCII is escaped, and so are `%`, and `/` in the entity,
+/// so that no two events have the same one.
+pub(super) fn message_id(row: &OutboxRow) -> String {
+    let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
+    let entity = escaped(&row.entity, |byte| printable(byte) && byte != b'/');
+    format!("{entity}/{}/{}", escaped(&row.key, printable), row.version)
+}
+
+fn escaped(text: &str, plain: impl Fn(u8) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            write!(escaped, "%{byte:02X}").ok();
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    const KEYS: [&str; 14] = [
+        "", "%", "7", ".", " ", "*", ">", "a.b", "a b", "a%20b", "ä", "a\r\nb", "a,b", "/",
+    ];
+
+    #[test]
+    fn a_subject_has_three_tokens_whatever_the_key_is_and_no_two_keys_share_one() {
+        let subjects: HashSet<String> = KEYS.iter().map(|key| subject("e", "t", key)).collect();
+        assert_eq!(subjects.len(), KEYS.len());
+        for subject in subjects {
+            let tokens: Vec<&str> = subject.split('.').collect();
+            assert_eq!(tokens.len(), 3, "{subject}");
+            assert!(tokens.iter().all(|token| !token.is_empty()), "{subject}");
+            assert!(
+                !subject.contains(|c: char| c.is_whitespace() || c == '*' || c == '>'),
+                "{subject}"
+            );
+        }
+    }
+
+    #[test]
+    fn message_ids_are_event_ids_and_differ_as_they_do() {
+        let row = |entity: &str, key: &str| OutboxRow {
+            id: 1,
+            entity: entity.to_owned(),
+            key: key.to_owned(),
+            version: 7,
+            op: "updated".to_owned(),
+            payload: String::new(),
+            attempts: 0,
+        };
+        assert_eq!(message_id(&row("tickets", "42")), "tickets/42/7");
+        assert_eq!(
+            message_id(&row("tickets", "42")),
+            row("tickets", "42").event_id()
+        );
+        let mut ids: HashSet<String> = KEYS.iter().map(|key| message_id(&row("t", key))).collect();
+        ids.insert(message_id(&row("a/b", "c")));
+        ids.insert(message_id(&row("a", "b/c")));
+        assert_eq!(ids.len(), KEYS.len() + 2);
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! A relay's events, to JetStream.
+
+use std::fmt;
+
+use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{Context, ErrorCode, context};
+
+use super::names::{message_id, subject};
+use crate::outbox::{OutboxRow, PublishError, Publisher};
+
+/// How many events are sent before their acknowledgements are waited for.
+const WINDOW: usize = 1_000;
+
+/// Publishes the events of a [`Relay`](crate::outbox::Relay) to a stream of JetStream.
+///
+/// Each event is a message on `{prefix}.{entity}.{key}` (see [`subject`]) with the event's id as its
+/// `Nats-Msg-Id`: what is published again within the stream's `duplicate_window` is stored once. It is acknowledged, and
+/// deleted from the outbox, when the stream has stored it. Up to 1,000 are on their way at once; what has no answer within the
+/// context's timeout (5 s unless said otherwise) counts as not published.
+///
+/// A message that is too large is [refused](PublishError::Rejected), and so is one that the server answers with a client's
+/// error (400 to 499). Whatever else goes wrong, a stream that is full or missing too, means that the broker is
+/// [away](PublishError::Unavailable).
+///
+/// It waits on tokio's clock: for a relay on blocking connections, enter the runtime first
+/// (`let _runtime = handle.enter()`).
+#[derive(Clone)]
+pub struct JetStreamPublisher {
+    context: Context,
+    prefix: String,
+}
+
+impl JetStreamPublisher {
+    /// A publisher whose subjects begin with `prefix`. The stream must be there, and take `{prefix}.>`.
+    pub fn new(context: Context, prefix: impl Into<String>) -> Self {
+        Self {
+            context,
+            prefix: prefix.into(),
+        }
+    }
+
+    async fn send(&self, row: &OutboxRow) -> Result<PublishAckFuture, PublishError> {
+        let subject = subject(&self.prefix, &row.entity, &row.key);
+        let message = PublishMessage::build()
+            .message_id(message_id(row))
+            .payload(row.payload.clone().into());
+        let sent = self.context.send_publish(subject, message).await;
+        sent.map_err(|error| classified(&error))
+    }
+}
+
+impl Publisher for JetStreamPublisher {
+    async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
+        let mut answers = Vec::with_capacity(batch.len());
+        for window in batch.chunks(WINDOW) {
+            let mut sent = Vec::with_capacity(window.len());
+            for row in window {
+                sent.push(self.send(row).await);
+            }
+            let mut away = None;
+            for ack in sent {
+                let answer = match ack {
+                    Ok(ack) => ack.await.map(drop).map_err(|error| classified(&error)),
+                    Err(error) => Err(error),
+                };
+                if let Err(error @ PublishError::Unavailable(_)) = &answer {
+                    away = Some(error.clone());
+                }
+                answers.push(answer);
+            }
+            if let Some(away) = away {
+                // The others would only wait as long.
+                answers.resize(batch.len(), Err(away));
+                break;
+            }
+        }
+        answers
+    }
+}
+
+impl fmt::Debug for JetStreamPublisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JetStreamPublisher")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether it is the event's fault.
+fn classified(error: &context::PublishError) -> PublishError {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded
+        | PublishErrorKind::WrongLastMessageId
+        | PublishErrorKind::WrongLastSequence => PublishError::rejected(error),
+        PublishErrorKind::Other if is_refusal(error) => PublishError::rejected(error),
+        _ => PublishError::unavailable(error),
+    }
+}
+
+fn is_refusal(error: &context::PublishError) -> bool {
+    let answer = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
+    answer.is_some_and(|answer| {
+        (400..500).contains(&answer.code())
+            // These are about the account and the stream, and would refuse any event.
+            && ![ErrorCode::ACCOUNT_RESOURCES_EXCEEDED, ErrorCode::STREAM_SEALED]
+                .contains(&answer.error_code())
+    })
+}

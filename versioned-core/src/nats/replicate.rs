@@ -1,0 +1,101 @@
+//! A replica that is fed without a line of code.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use diesel_async::{AsyncConnection, AsyncConnectionCore};
+use serde::de::DeserializeOwned;
+
+use super::{Consumed, JetStreamConsumer};
+use crate::dependent::Dependent;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::nonblocking::DependentDsl as _;
+use crate::outcome::Outcome;
+
+/// How to make a connection to the replica's database: a closure such as `|| AsyncPgConnection::establish(URL)` or
+/// `|| pool.get()`.
+pub trait Connect: Send + Sync {
+    /// The connection.
+    type Connection: AsyncConnection;
+
+    /// Makes one.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection>> + Send;
+}
+
+impl<F, Fut, C, E> Connect for F
+where
+    F: Fn() -> Fut + Send + Sync,
+    Fut: Future<Output = std::result::Result<C, E>> + Send,
+    C: AsyncConnection,
+    E: fmt::Display + Send,
+{
+    type Connection = C;
+
+    fn connect(&self) -> impl Future<Output = Result<C>> + Send {
+        let connecting = self();
+        async move {
+            connecting
+                .await
+                .map_err(|error| Error::other(error.to_string()))
+        }
+    }
+}
+
+impl JetStreamConsumer {
+    /// Applies each event to the replica `M`, as [`apply`](crate::prelude::DependentDsl::apply) does, on as many connections as
+    /// there are events in hand; until `shutdown` is ready. See [`run`](Self::run) for the rest.
+    ///
+    /// A connection is kept for the next event, and given up after an error.
+    ///
+    /// ```text
+    /// consumer.replicate::<TicketCopy, _>(|| AsyncPgConnection::establish(URL), shutdown).await
+    /// ```
+    pub fn replicate<M, C>(
+        &self,
+        connect: C,
+        shutdown: impl Future + Send,
+    ) -> impl Future<Output = Consumed> + Send
+    where
+        C: Connect,
+        M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
+    {
+        async move {
+            let idle = Idle {
+                connect,
+                conns: Mutex::new(Vec::new()),
+            };
+            let handle = |event: Event<M>| idle.apply(event);
+            self.run(handle, shutdown).await
+        }
+    }
+}
+
+/// Connections that are not in use.
+struct Idle<C: Connect> {
+    connect: C,
+    conns: Mutex<Vec<C::Connection>>,
+}
+
+impl<C: Connect> Idle<C> {
+    async fn apply<M>(&self, event: Event<M>) -> Result<Outcome>
+    where
+        M: Dependent<<C::Connection as AsyncConnectionCore>::Backend>,
+    {
+        let kept = self.conns().pop();
+        let mut conn = match kept {
+            Some(conn) => conn,
+            None => self.connect.connect().await?,
+        };
+        let outcome = M::apply(&event, &mut conn).await;
+        if outcome.is_ok() {
+            self.conns().push(conn);
+        }
+        outcome
+    }
+
+    fn conns(&self) -> MutexGuard<'_, Vec<C::Connection>> {
+        self.conns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

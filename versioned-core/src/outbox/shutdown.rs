@@ -1,0 +1,65 @@
+//! A handle to end loops with.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Ends what waits for it: a future that is ready once any of its clones was told to [stop](Self::stop).
+///
+/// For a relay on a thread of its own, without a runtime. Any other future does as well, `tokio::signal::ctrl_c()` for one.
+///
+/// ```
+/// let shutdown = versioned_core::outbox::Shutdown::new();
+/// let theirs = shutdown.clone(); // for `relay.run(connect, theirs)`
+/// shutdown.stop();
+/// assert!(theirs.is_stopped());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    stopped: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Shutdown {
+    /// One that was not told to stop.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends what waits for this or a clone of it.
+    pub fn stop(&self) {
+        let waiting = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.stopped = true;
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stopped
+    }
+}
+
+impl Future for Shutdown {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.stopped {
+            return Poll::Ready(());
+        }
+        if !state.waiting.iter().any(|one| one.will_wake(task.waker())) {
+            state.waiting.push(task.waker().clone());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,284 @@
+//! What a relay asks of the outbox: a batch of events that are due, and what became of them.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::{Dialect, Flavor};
+
+/// A batch, of events that no other relay has in hand. With `HEADS` only the oldest one of each record.
+///
+/// ```sql
+/// SELECT o.id, .. FROM versioned_outbox o
+/// WHERE o.due <= $1
+///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
+/// ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED
+/// ```
+pub(crate) struct Take<const HEADS: bool, F: ?Sized> {
+    pub(crate) now: i64,
+    pub(crate) limit: i64,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum TakeId<const HEADS: bool> {}
+
+impl<const HEADS: bool, F: ?Sized> QueryId for Take<HEADS, F> {
+    type QueryId = TakeId<HEADS>;
+}
+
+impl<const HEADS: bool, F, DB> QueryFragment<DB> for Take<HEADS, F>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let dialect = F::dialect(out.backend());
+        out.push_sql("SELECT ");
+        columns(&mut out)?;
+        from_outbox(dialect, &mut out);
+        due::<HEADS, F, DB>(&self.now, &self.limit, &mut out)?;
+        if dialect != Some(Dialect::Sqlite) {
+            out.push_sql(" FOR UPDATE SKIP LOCKED");
+        }
+        Ok(())
+    }
+}
+
+/// MySQL and `MariaDB`: the oldest event of each record, whoever has it in hand; to be locked by [`Hold`].
+///
+/// In one statement it would not hold: a locking SELECT sees each row as it is, and its subquery the rows as they were when it
+/// began. To it an event is the oldest one if that was committed in between.
+pub(crate) struct Heads<F: ?Sized> {
+    pub(crate) now: i64,
+    pub(crate) limit: i64,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum HeadsId {}
+
+impl<F: ?Sized> QueryId for Heads<F> {
+    type QueryId = HeadsId;
+}
+
+impl<F, DB> QueryFragment<DB> for Heads<F>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT o.id");
+        let dialect = F::dialect(out.backend());
+        from_outbox(dialect, &mut out);
+        due::<true, F, DB>(&self.now, &self.limit, &mut out)
+    }
+}
+
+/// MySQL and `MariaDB`: those of some events that nobody has in hand.
+///
+/// ```sql
+/// SELECT o.id, .. FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v
+/// STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id LIMIT ? FOR UPDATE SKIP LOCKED
+/// ```
+pub(crate) struct Hold<F: ?Sized> {
+    json: String,
+    limit: i64,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<F: ?Sized> Hold<F> {
+    pub(crate) fn new(ids: &[i64], limit: i64) -> Self {
+        Self {
+            json: format!("{ids:?}"),
+            limit,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum HoldId {}
+
+impl<F: ?Sized> QueryId for Hold<F> {
+    type QueryId = HoldId;
+}
+
+impl<F, DB> QueryFragment<DB> for Hold<F>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        columns(&mut out)?;
+        from_ids::<F, DB>(&self.json, &mut out)?;
+        out.push_sql(" LIMIT ");
+        F::push_number(&mut out, &self.limit)?;
+        out.push_sql(" FOR UPDATE SKIP LOCKED");
+        Ok(())
+    }
+}
+
+fn columns<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("o.id, o.entity, o.");
+    out.push_identifier("key")?;
+    out.push_sql(", o.version, o.op, o.payload, o.attempts");
+    Ok(())
+}
+
+fn from_outbox<DB: Backend>(dialect: Option<Dialect>, out: &mut AstPass<'_, '_, DB>) {
+    out.push_sql(" FROM versioned_outbox o");
+    if dialect == Some(Dialect::Mysql) {
+        // Rows that are sorted first are all locked first.
+        out.push_sql(" FORCE INDEX (versioned_outbox_attempts)");
+    }
+}
+
+/// Looks each id up. Where it is not forced to, the optimizer would rather read the whole table if that is short, or the list
+/// long, and wait for what other relays have locked.
+fn from_ids<'b, F, DB>(json: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    out.push_sql(" FROM JSON_TABLE(");
+    F::push_text(out, json)?;
+    out.push_sql(
+        ", '$[*]' COLUMNS (id BIGINT PATH '$')) v \
+         STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id",
+    );
+    Ok(())
+}
+
+fn due<'b, const HEADS: bool, F, DB>(
+    now: &'b i64,
+    limit: &'b i64,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    out.push_sql(" WHERE o.due <= ");
+    F::push_number(out, now)?;
+    if HEADS {
+        out.push_sql(
+            " AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.",
+        );
+        out.push_identifier("key")?;
+        out.push_sql(" = o.");
+        out.push_identifier("key")?;
+        out.push_sql(" AND e.version < o.version)");
+    }
+    out.push_sql(" ORDER BY o.attempts, o.id LIMIT ");
+    F::push_number(out, limit)
+}
+
+/// Events that the broker has.
+///
+/// ```sql
+/// DELETE FROM versioned_outbox WHERE id = ANY($1)     -- PostgreSQL; IN (1, 2) on SQLite
+/// DELETE o FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v
+///     STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id     -- MySQL and MariaDB
+/// ```
+pub(crate) struct Delivered<'a, F: ?Sized> {
+    ids: &'a [i64],
+    json: String,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, F: ?Sized> Delivered<'a, F> {
+    pub(crate) fn new(ids: &'a [i64], dialect: Dialect) -> Self {
+        let json = if dialect == Dialect::Mysql {
+            format!("{ids:?}")
+        } else {
+            String::new()
+        };
+        Self {
+            ids,
+            json,
+            flavor: PhantomData,
+        }
+    }
+}
+
+impl<F: ?Sized> QueryId for Delivered<'_, F> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<F, DB> QueryFragment<DB> for Delivered<'_, F>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if F::dialect(out.backend()) != Some(Dialect::Mysql) {
+            out.push_sql("DELETE FROM versioned_outbox WHERE id");
+            return F::push_any(&mut out, self.ids);
+        }
+        out.push_sql("DELETE o");
+        from_ids::<F, DB>(&self.json, &mut out)
+    }
+}
+
+/// `UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3`: an event that the broker
+/// refused.
+pub(crate) struct Refused<'a, F: ?Sized> {
+    pub(crate) id: i64,
+    pub(crate) due: i64,
+    pub(crate) error: &'a str,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum RefusedId {}
+
+impl<F: ?Sized> QueryId for Refused<'_, F> {
+    type QueryId = RefusedId;
+}
+
+impl<F, DB> QueryFragment<DB> for Refused<'_, F>
+where
+    F: Flavor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE versioned_outbox");
+        if F::dialect(out.backend()) == Some(Dialect::Mysql) {
+            out.push_sql(" FORCE INDEX (PRIMARY)");
+        }
+        out.push_sql(" SET attempts = attempts + 1, due = ");
+        F::push_number(&mut out, &self.due)?;
+        out.push_sql(", error = ");
+        F::push_text(&mut out, self.error)?;
+        out.push_sql(" WHERE id = ");
+        F::push_number(&mut out, &self.id)
+    }
+}
+
+/// `SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox`
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct Backlog;
+
+impl<DB: Backend> QueryFragment<DB> for Backlog {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox",
+        );
+        Ok(())
+    }
+}
+
+/// `SET TRANSACTION ISOLATION LEVEL READ COMMITTED`: the transaction that is open on PostgreSQL, the next one elsewhere.
+///
+/// At REPEATABLE READ InnoDB would also lock the gaps between the events, where the owners insert theirs; and PostgreSQL
+/// would refuse a batch from which another relay deleted meanwhile.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct ReadCommitted;
+
+impl<DB: Backend> QueryFragment<DB> for ReadCommitted {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! What an operator sees: spans and events of `tracing`, with the feature of that name; nothing without.
+
+use std::time::Duration;
+
+use crate::outbox::{Pass, Trouble};
+
+/// The target of all spans and events.
+#[cfg(feature = "tracing")]
+const TARGET: &str = "versioned_core";
+
+/// A pass of a relay has published something, or tried to.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn relay_pass(pass: Pass, time: Duration) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: TARGET,
+        published = pass.published,
+        rejected = pass.rejected,
+        unavailable = pass.unavailable,
+        milliseconds = time.as_secs_f64() * 1e3,
+        "relay: batch",
+    );
+}
+
+/// Something goes wrong at a relay.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn relay_trouble(trouble: &Trouble<'_>) {
+    #[cfg(feature = "tracing")]
+    match trouble {
+        Trouble::Rejected { row, reason } => tracing::warn!(
+            target: TARGET,
+            event = row.event_id(),
+            attempts = row.attempts + 1,
+            reason,
+            "relay: the broker refuses an event",
+        ),
+        Trouble::Unavailable { events, reason } => {
+            tracing::warn!(target: TARGET, events, reason, "relay: the broker takes no events");
+        }
+        Trouble::NotConnected(reason) => {
+            tracing::error!(target: TARGET, reason, "relay: no connection to the outbox");
+        }
+        Trouble::Failed(error) => {
+            tracing::error!(target: TARGET, %error, "relay: the outbox failed");
+        }
+    }
+}
+
+/// A batch is published: what the publisher says belongs to it.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn publishing<F: Future>(events: usize, future: F) -> impl Future<Output = F::Output> {
+    #[cfg(feature = "tracing")]
+    let future = tracing::Instrument::instrument(
+        future,
+        tracing::info_span!(target: TARGET, "publish", events),
+    );
+    future
+}
+
+/// An event that a consumer has in hand.
+#[cfg(feature = "nats")]
+pub(crate) struct Consuming {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+#[cfg(feature = "nats")]
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, clippy::unused_self, reason = "nobody listens")
+)]
+impl Consuming {
+    /// `traceparent` is what caused the change at the owner.
+    pub(crate) fn new(event: &str, traceparent: Option<&str>) -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            span: tracing::info_span!(target: TARGET, "apply", event, traceparent),
+        }
+    }
+
+    /// Whatever `handling` says belongs to the event, and so does what it ends in.
+    pub(crate) async fn applies<F>(self, handling: F) -> crate::Result<crate::Outcome>
+    where
+        F: Future<Output = crate::Result<crate::Outcome>>,
+    {
+        #[cfg(feature = "tracing")]
+        let handling = tracing::Instrument::instrument(handling, self.span.clone());
+        let outcome = handling.await;
+        #[cfg(feature = "tracing")]
+        if let Ok(outcome) = &outcome {
+            self.span
+                .in_scope(|| tracing::debug!(target: TARGET, ?outcome, "consumer: event"));
+        }
+        outcome
+    }
+}
+
+/// Something goes wrong at a consumer.
+#[cfg(feature = "nats")]
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn consumer_trouble(trouble: &crate::nats::Trouble<'_>) {
+    #[cfg(feature = "tracing")]
+    {
+        use crate::nats::Trouble;
+        match trouble {
+            Trouble::Unreadable { subject, reason } => {
+                tracing::error!(target: TARGET, subject, reason, "consumer: a message is no event");
+            }
+            Trouble::Refused { id, error } => {
+                tracing::error!(target: TARGET, event = id, %error, "consumer: an event is not for this replica");
+            }
+            Trouble::Failed { id, error } => {
+                tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
+            }
+            Trouble::Broker(reason) => {
+                tracing::warn!(target: TARGET, reason, "consumer: the broker")
+            }
+        }
+    }
+}
