@@ -22,4 +22,26 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
     }
+    #[automatically_derived]
+    impl ::versioned_core::model::Fields for Address
+    where
+        for<'__lazy> String: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> Option<String>: ::core::cmp::PartialEq + ::core::clone::Clone,
+    {
+        fn fields(
+            __row: &mut Self,
+            __base: &Self,
+            __mine: &Self,
+            __walk: &mut ::versioned_core::model::FieldWalk,
+        ) {
+            __walk
+                .column(
+                    tickets::street,
+                    &mut __row.street,
+                    &__base.street,
+                    &__mine.street,
+                );
+            __walk.column(tickets::city, &mut __row.city, &__base.city, &__mine.city);
+        }
+    }
 };

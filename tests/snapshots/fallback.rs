@@ -6,7 +6,7 @@
 
 const _: () = {
     ::core::compile_error! {
-        "unknown key `entety`, did you mean `entity`?\nexpected `owner`, `dependent`, `embedded`, `entity`, `initial`, `policy`, `guard`, `gap`, `tombstones` or `crate`"
+        "unknown key `entety`, did you mean `entity`?\nexpected `owner`, `dependent`, `embedded`, `entity`, `initial`, `policy`, `guard`, `gap`, `tombstones`, `outbox` or `crate`"
     }
     ::core::compile_error! {
         "the version can't be NULL, make the column NOT NULL and remove the `Option`"
@@ -36,6 +36,15 @@ const _: () = {
     impl ::versioned_core::model::OwnerModel for Ticket {}
     #[automatically_derived]
     impl ::versioned_core::model::PlainOwner for Ticket {}
+    #[automatically_derived]
+    impl ::versioned_core::model::Fields for Ticket {
+        fn fields(
+            _: &mut Self,
+            _: &Self,
+            _: &Self,
+            _: &mut ::versioned_core::model::FieldWalk,
+        ) {}
+    }
     #[automatically_derived]
     impl<__DB> ::versioned_core::model::Columns<__DB> for Ticket
     where

@@ -54,4 +54,24 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
     }
+    #[automatically_derived]
+    impl ::versioned_core::model::Fields for Ticket
+    where
+        for<'__lazy> i64: ::core::cmp::PartialEq,
+        for<'__lazy> String: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> i64: ::core::cmp::PartialEq + ::core::clone::Clone,
+    {
+        fn fields(
+            __row: &mut Self,
+            __base: &Self,
+            __mine: &Self,
+            __walk: &mut ::versioned_core::model::FieldWalk,
+        ) {
+            __walk.key(tickets::id, &__row.id, &__base.id);
+            __walk
+                .column(tickets::title, &mut __row.title, &__base.title, &__mine.title);
+            __walk
+                .column(tickets::price, &mut __row.price, &__base.price, &__mine.price);
+        }
+    }
 };

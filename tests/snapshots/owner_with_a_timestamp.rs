@@ -63,4 +63,18 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
     }
+    #[automatically_derived]
+    impl ::versioned_core::model::Fields for Note
+    where
+        for<'__lazy> i64: ::core::cmp::PartialEq,
+    {
+        fn fields(
+            __row: &mut Self,
+            __base: &Self,
+            __mine: &Self,
+            __walk: &mut ::versioned_core::model::FieldWalk,
+        ) {
+            __walk.key(notes::id, &__row.0, &__base.0);
+        }
+    }
 };

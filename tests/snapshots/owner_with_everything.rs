@@ -114,6 +114,7 @@ const _: () = {
         Address: crate::toolkit::model::Columns<__DB>,
         Rev: crate::toolkit::model::Field<schema::orders::revision, __DB>,
     {
+        const COMPLETE: ::core::primitive::bool = false;
         fn columns<'__b>(
             &'__b self,
             __walk: &mut crate::toolkit::model::Walk<'_, '__b, __DB>,
@@ -133,6 +134,66 @@ const _: () = {
             __walk.column(schema::orders::url, __converted)?;
             crate::toolkit::model::Columns::columns(&self.address, __walk)?;
             ::core::result::Result::Ok(())
+        }
+    }
+    #[automatically_derived]
+    impl<'a, T, const N: usize> crate::toolkit::model::Fields for Order<'a, T, N>
+    where
+        T: Clone,
+        for<'__lazy> Cow<'a, str>: ::core::cmp::PartialEq,
+        for<'__lazy> i32: ::core::cmp::PartialEq,
+        for<'__lazy> T: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> Option<i16>: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> [u8; N]: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> Option<
+            NaiveDateTime,
+        >: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> Url: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> Address: crate::toolkit::model::Fields,
+    {
+        fn fields(
+            __row: &mut Self,
+            __base: &Self,
+            __mine: &Self,
+            __walk: &mut crate::toolkit::model::FieldWalk,
+        ) {
+            __walk.key(schema::orders::shop, &__row.shop, &__base.shop);
+            __walk.key(schema::orders::number, &__row.number, &__base.number);
+            __walk
+                .column(
+                    schema::orders::r#type,
+                    &mut __row.r#type,
+                    &__base.r#type,
+                    &__mine.r#type,
+                );
+            __walk
+                .column(
+                    schema::orders::order,
+                    &mut __row.position,
+                    &__base.position,
+                    &__mine.position,
+                );
+            __walk
+                .column(
+                    schema::orders::checksum,
+                    &mut __row.checksum,
+                    &__base.checksum,
+                    &__mine.checksum,
+                );
+            __walk
+                .column(
+                    schema::orders::shipped,
+                    &mut __row.shipped,
+                    &__base.shipped,
+                    &__mine.shipped,
+                );
+            __walk.column(schema::orders::url, &mut __row.url, &__base.url, &__mine.url);
+            crate::toolkit::model::Fields::fields(
+                &mut __row.address,
+                &__base.address,
+                &__mine.address,
+                __walk,
+            );
         }
     }
     fn __check<'a, T, const N: usize>()

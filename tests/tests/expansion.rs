@@ -222,6 +222,21 @@ fn version_field() {
     snapshot("version_field", &input, &expansion);
 }
 
+/// The guide of `versioned-core` shows two of them. It cannot include them: they are not in its package.
+#[test]
+fn the_guide_quotes_the_expansion() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = package.join("../versioned-core/src/guide/expansion.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    for input in [plain_owner(), dependent()] {
+        let expansion = prettyplease::unparse(&derive_versioned(input));
+        assert!(
+            guide.contains(&expansion),
+            "the chapter `expansion` of the guide does not show\n{expansion}"
+        );
+    }
+}
+
 /// The output is thin: what a model of four columns costs is about fifty lines, and no statement.
 #[test]
 fn an_owner_of_four_columns_takes_less_than_sixty_lines() {

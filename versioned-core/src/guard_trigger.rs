@@ -1,6 +1,6 @@
 //! The guard in the database itself: for writes that do not come through this crate.
 
-use diesel::backend::{Backend, DieselReserveSpecialization};
+use diesel::backend::Backend;
 use diesel::query_builder::QueryFragment;
 use diesel::query_source::{Column, Table};
 
@@ -63,7 +63,7 @@ pub struct GuardTrigger {
 #[must_use]
 pub fn guard_trigger<M, DB>() -> Option<GuardTrigger>
 where
-    DB: Backend<QueryBuilder: Default> + DieselReserveSpecialization + Default,
+    DB: Backend<QueryBuilder: Default> + Default,
     M: OwnerModel + Stored<DB> + Versioned<Version: SequentialVersion>,
     <M::Table as Table>::AllColumns: QueryFragment<DB>,
 {
@@ -142,7 +142,7 @@ where
 /// A piece of SQL without binds.
 fn sql<DB>(fragment: &impl QueryFragment<DB>) -> String
 where
-    DB: Backend<QueryBuilder: Default> + DieselReserveSpecialization + Default,
+    DB: Backend<QueryBuilder: Default> + Default,
 {
     use diesel::query_builder::QueryBuilder as _;
 

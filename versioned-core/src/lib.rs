@@ -40,6 +40,8 @@
 //! # }
 //! ```
 //!
+//! The [guide] has a chapter for each task, and one that [compares](guide::comparison).
+//!
 //! The methods are those of [`prelude::OwnerDsl`]; what can go wrong is [`Error`]. The [derive](derive@Versioned) writes
 //! metadata and a walk over the columns; every statement is built in this crate, from that walk, and depends on the
 //! model's type alone, so that Diesel prepares it once per connection.
@@ -110,6 +112,8 @@ mod event;
 mod executor;
 mod fetch;
 mod guard_trigger;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod migrations;
 pub mod model;
 #[cfg(feature = "nats")]
