@@ -13,6 +13,10 @@ use diesel::serialize::{self, IsNull, Output};
 use super::{Conversions, Field};
 
 /// Many models, whose columns are asked for one by one.
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "only PostgreSQL has arrays")
+)]
 pub(crate) trait Rows<DB: Backend>: Send + Sync {
     /// How many there are.
     fn len(&self) -> usize;
@@ -28,6 +32,10 @@ pub(crate) trait Rows<DB: Backend>: Send + Sync {
 }
 
 /// A column of many models.
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "only PostgreSQL has arrays")
+)]
 pub struct Elements<'a, DB: Backend> {
     pub(crate) rows: &'a dyn Rows<DB>,
     pub(crate) column: usize,

@@ -88,6 +88,10 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     }
 
     /// Writes the value of one column.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "only PostgreSQL has arrays")
+    )]
     pub(crate) fn value(value: Value<'w, DB>, conversions: &'b Conversions, by: By) -> Self {
         Self::onto(Out::Value(value), conversions, Clause::Value(by))
     }
@@ -113,6 +117,10 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     }
 
     /// Whether the value that was written is NULL; none if there is no such column.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "only PostgreSQL has arrays")
+    )]
     pub(crate) fn written(self) -> Option<IsNull> {
         match self.out {
             Out::Value(value) => value.null,
