@@ -47,12 +47,12 @@ const _: () = {
         fn park(
             __event: &::versioned_core::Event<Self>,
         ) -> ::versioned_core::model::JsonResult<::std::string::String> {
-            ::versioned_core::model::event_to_json(__event)
+            ::versioned_core::model::parked_to_json(__event)
         }
         fn unpark(
             __text: &::core::primitive::str,
         ) -> ::versioned_core::model::JsonResult<::versioned_core::Event<Self>> {
-            ::versioned_core::model::event_from_json(__text)
+            ::versioned_core::model::parked_from_json(__text)
         }
     }
     #[automatically_derived]

@@ -66,7 +66,7 @@ const _: () = {
     #[automatically_derived]
     impl ::versioned_core::model::Fields for Note
     where
-        for<'__lazy> i64: ::core::cmp::PartialEq,
+        for<'__lazy> i64: ::versioned_core::model::Comparable,
     {
         fn fields(
             __row: &mut Self,

@@ -140,15 +140,13 @@ const _: () = {
     impl<'a, T, const N: usize> crate::toolkit::model::Fields for Order<'a, T, N>
     where
         T: Clone,
-        for<'__lazy> Cow<'a, str>: ::core::cmp::PartialEq,
-        for<'__lazy> i32: ::core::cmp::PartialEq,
-        for<'__lazy> T: ::core::cmp::PartialEq + ::core::clone::Clone,
-        for<'__lazy> Option<i16>: ::core::cmp::PartialEq + ::core::clone::Clone,
-        for<'__lazy> [u8; N]: ::core::cmp::PartialEq + ::core::clone::Clone,
-        for<'__lazy> Option<
-            NaiveDateTime,
-        >: ::core::cmp::PartialEq + ::core::clone::Clone,
-        for<'__lazy> Url: ::core::cmp::PartialEq + ::core::clone::Clone,
+        for<'__lazy> Cow<'a, str>: crate::toolkit::model::Comparable,
+        for<'__lazy> i32: crate::toolkit::model::Comparable,
+        for<'__lazy> T: crate::toolkit::model::Comparable,
+        for<'__lazy> Option<i16>: crate::toolkit::model::Comparable,
+        for<'__lazy> [u8; N]: crate::toolkit::model::Comparable,
+        for<'__lazy> Option<NaiveDateTime>: crate::toolkit::model::Comparable,
+        for<'__lazy> Url: crate::toolkit::model::Comparable,
         for<'__lazy> Address: crate::toolkit::model::Fields,
     {
         fn fields(

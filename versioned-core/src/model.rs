@@ -4,6 +4,7 @@ mod columns;
 mod conversions;
 mod elements;
 mod fields;
+mod json;
 mod key;
 mod walk;
 
@@ -18,8 +19,6 @@ pub use diesel::backend::Backend;
 #[doc(hidden)]
 pub use diesel::result::QueryResult;
 #[doc(hidden)]
-pub use serde::Serialize;
-#[doc(hidden)]
 pub use serde_json::Result as JsonResult;
 
 pub use self::columns::{Columns, Field};
@@ -29,8 +28,11 @@ pub use self::elements::Elements;
 pub(crate) use self::elements::{NoArray, Rows, Value};
 #[doc(hidden)]
 pub use self::fields::FieldWalk;
-pub use self::fields::Fields;
+#[doc(hidden)]
+pub use self::fields::{Comparable, Fields};
 pub(crate) use self::fields::{Compared, Diff, Places, take};
+#[doc(hidden)]
+pub use self::json::{FromJson, ToJson, event_to_json, parked_from_json, parked_to_json};
 pub use self::key::{Key, KeyColumns};
 #[doc(hidden)]
 pub use self::key::{key_part, key_parts, key_text};
@@ -182,18 +184,6 @@ pub trait DependentModel: Versioned<Version: SequentialVersion> {
     fn unpark(_text: &str) -> JsonResult<Event<Self>> {
         Err(serde::de::Error::custom("this model parks no events"))
     }
-}
-
-/// The JSON of an event.
-#[doc(hidden)]
-pub fn event_to_json<T: Serialize>(event: &Event<T>) -> JsonResult<String> {
-    serde_json::to_string(event)
-}
-
-/// The event with this JSON.
-#[doc(hidden)]
-pub fn event_from_json<T: serde::de::DeserializeOwned>(text: &str) -> JsonResult<Event<T>> {
-    serde_json::from_str(text)
 }
 
 /// Which event may follow which: `#[versioned(policy = "..")]`.

@@ -262,11 +262,13 @@ fn precision_is_of_the_version(
     }
 }
 
-/// Key and version are no state that a write changes, and an embedded struct has fields of its own.
+/// Key and version are no state that a write changes, an embedded struct has fields of its own, and what is computed has no
+/// column.
 ///
 /// ```text
 /// #[versioned(excluded)] id: i64,
 /// #[versioned(excluded)] #[diesel(embed)] address: Address,
+/// #[versioned(excluded)] #[diesel(select_expression = tickets::price * 2_i64)] double: i64,
 /// ```
 fn what_is_excluded_is_state(sources: &[Source<'_>], marked: &Marked<'_, '_>, errors: &mut Errors) {
     for field in sources {
@@ -285,6 +287,11 @@ fn what_is_excluded_is_state(sources: &[Source<'_>], marked: &Marked<'_, '_>, er
             errors.at(
                 &excluded.key,
                 "an embedded struct says itself what is `excluded`, mark its fields",
+            );
+        } else if field.diesel.select_expression.is_some() {
+            errors.at(
+                &excluded.key,
+                "a computed field has no column, remove `excluded`",
             );
         }
     }

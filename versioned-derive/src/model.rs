@@ -48,6 +48,8 @@ pub(crate) struct Duties {
     pub(crate) tombstones: bool,
     /// It writes events; where `outbox` was written, because it asks more of the model.
     pub(crate) outbox: Option<Span>,
+    /// The columns with `#[versioned(excluded)]`, written by the model or not.
+    pub(crate) excluded: Vec<Ident>,
 }
 
 /// How a dependent takes events.

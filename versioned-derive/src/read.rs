@@ -66,7 +66,7 @@ impl<'a> Model<'a> {
                 let record = record(&table, attrs, &marked)?;
                 match mode {
                     Mode::Dependent => Role::Dependent(record, delivery(attrs)),
-                    Mode::Owner | Mode::Embedded => Role::Owner(record, duties(attrs)),
+                    Mode::Owner | Mode::Embedded => Role::Owner(record, duties(attrs, &sources)),
                 }
             }
         };
@@ -216,10 +216,15 @@ fn record<'a>(
     })
 }
 
-fn duties(attrs: &attr::StructAttrs) -> Duties {
+fn duties(attrs: &attr::StructAttrs, sources: &[Source<'_>]) -> Duties {
+    let columns = sources.iter().filter_map(|field| field.column.as_ref());
     Duties {
         tombstones: attrs.tombstones.is_some(),
         outbox: attrs.outbox.as_ref().map(|outbox| outbox.key.span()),
+        excluded: columns
+            .filter(|column| column.excluded)
+            .map(|column| column.name.clone())
+            .collect(),
     }
 }
 

@@ -5,14 +5,25 @@ use diesel::query_source::Column;
 /// A model whose fields can be compared and taken over: each is `PartialEq` and `Clone`. `#[derive(Versioned)]` implements
 /// it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be tracked",
+    message = "`{Self}` can't be tracked, only an owner and what it embeds can",
     label = "its fields can't be compared",
-    note = "each field of a tracked model implements `PartialEq` and `Clone`, and so does the model `Clone`"
+    note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`"
 )]
 pub trait Fields: Sized {
     /// Shows each field that an UPDATE can write to `walk`, in the order of the columns.
     fn fields(row: &mut Self, base: &Self, mine: &Self, walk: &mut FieldWalk);
 }
+
+/// A value of which can be said whether it changed, and that can be taken over.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` can't be tracked, implement `PartialEq` and `Clone` for it",
+    label = "this model has a field that can't be compared",
+    note = "a model that is not `Tracked` needs neither"
+)]
+pub trait Comparable: PartialEq + Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialEq + Clone> Comparable for T {}
 
 /// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,13 +95,13 @@ impl FieldWalk {
     }
 
     /// A column of the primary key.
-    pub fn key<C: Column, F: PartialEq>(&mut self, _column: C, row: &F, base: &F) {
+    pub fn key<C: Column, F: Comparable>(&mut self, _column: C, row: &F, base: &F) {
         self.shown += 1;
         self.key_changed |= row != base;
     }
 
     /// An ordinary column.
-    pub fn column<C: Column, F: PartialEq + Clone>(
+    pub fn column<C: Column, F: Comparable>(
         &mut self,
         _column: C,
         row: &mut F,
@@ -109,7 +120,7 @@ impl FieldWalk {
     }
 
     /// A column with `#[versioned(excluded)]`.
-    pub fn excluded<C: Column, F: PartialEq + Clone>(
+    pub fn excluded<C: Column, F: Comparable>(
         &mut self,
         column: C,
         row: &mut F,

@@ -99,11 +99,11 @@ fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
 ///
 /// ```text
 /// fn park(__event: &::versioned_core::Event<Self>) -> ::versioned_core::model::JsonResult<::std::string::String> {
-///     ::versioned_core::model::event_to_json(__event)
+///     ::versioned_core::model::parked_to_json(__event)
 /// }
 ///
 /// fn unpark(__text: &::core::primitive::str) -> ::versioned_core::model::JsonResult<::versioned_core::Event<Self>> {
-///     ::versioned_core::model::event_from_json(__text)
+///     ::versioned_core::model::parked_from_json(__text)
 /// }
 /// ```
 fn parking(root: &Root, delivery: &Delivery) -> TokenStream {
@@ -111,11 +111,11 @@ fn parking(root: &Root, delivery: &Delivery) -> TokenStream {
     let root = root.at(span);
     quote_spanned! {span=>
         fn park(__event: &#root::Event<Self>) -> #root::model::JsonResult<::std::string::String> {
-            #root::model::event_to_json(__event)
+            #root::model::parked_to_json(__event)
         }
 
         fn unpark(__text: &::core::primitive::str) -> #root::model::JsonResult<#root::Event<Self>> {
-            #root::model::event_from_json(__text)
+            #root::model::parked_from_json(__text)
         }
     }
 }

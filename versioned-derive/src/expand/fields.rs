@@ -10,8 +10,8 @@ use crate::model::{Column, Model, Role, Step, Written};
 /// ```text
 /// impl ::versioned_core::model::Fields for Ticket
 /// where
-///     for<'__lazy> i64: ::core::cmp::PartialEq + ::core::clone::Clone,
-///     for<'__lazy> String: ::core::cmp::PartialEq + ::core::clone::Clone,
+///     for<'__lazy> i64: ::versioned_core::model::Comparable,
+///     for<'__lazy> String: ::versioned_core::model::Comparable,
 /// {
 ///     fn fields(
 ///         __row: &mut Self,
@@ -64,19 +64,22 @@ fn is_updated(step: &Step<'_>) -> bool {
 }
 
 fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
-    let ty = match step {
-        Step::Key(column) | Step::Plain(column, _) | Step::Converted(column, ..) => column.ty,
-        Step::Embedded(_, ty, _) => *ty,
-    };
-    let span = Span::mixed_site().located_at(ty.span());
-    let root = model.root.at(span);
-    match step {
-        Step::Key(_) => quote_spanned!(span=> for<'__lazy> #ty: ::core::cmp::PartialEq),
-        Step::Plain(..) | Step::Converted(..) => {
-            quote_spanned!(span=> for<'__lazy> #ty: ::core::cmp::PartialEq + ::core::clone::Clone)
+    let (ty, embedded) = match step {
+        Step::Key(column) | Step::Plain(column, _) | Step::Converted(column, ..) => {
+            (column.ty, false)
         }
-        Step::Embedded(..) => quote_spanned!(span=> for<'__lazy> #ty: #root::model::Fields),
-    }
+        Step::Embedded(_, ty, _) => (*ty, true),
+    };
+    let bound = generics::at(ty, |span| {
+        let root = model.root.at(span);
+        if embedded {
+            quote_spanned!(span=> #root::model::Fields)
+        } else {
+            quote_spanned!(span=> #root::model::Comparable)
+        }
+    });
+    let span = Span::mixed_site().located_at(ty.span());
+    quote_spanned!(span=> for<'__lazy> #bound)
 }
 
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {

@@ -2,10 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{Duties, Model, Record, Root, Step};
+use crate::model::{Duties, Model, Record, Root};
 
 /// ```text
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
@@ -22,7 +23,7 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> 
         bounds.push(quote!(#version: #root::version::SequentialVersion));
     }
     if duties.outbox.is_some() && !input.generics.params.is_empty() {
-        bounds.push(quote!(Self: #root::model::Serialize));
+        bounds.push(quote!(Self: #root::model::ToJson));
     }
     let clause = generics::clause(&input.generics, &bounds);
     let tombstones = duties.tombstones.then(|| {
@@ -30,7 +31,7 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> 
             const TOMBSTONES: ::core::primitive::bool = true;
         }
     });
-    let excluded = excluded(model);
+    let excluded = excluded(model, &duties.excluded);
     let outbox = duties.outbox.map(|span| outbox(root, span));
     let numbers = counts.then(|| numbers(root, record));
     let plain = duties.outbox.is_none().then(|| {
@@ -58,18 +59,8 @@ pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> 
 /// const EXCLUDED: &'static [&'static ::core::primitive::str] =
 ///     &[<tickets::hits as ::versioned_core::model::Column>::NAME];
 /// ```
-fn excluded(model: &Model<'_>) -> TokenStream {
+fn excluded(model: &Model<'_>, names: &[Ident]) -> TokenStream {
     let Model { root, table, .. } = model;
-    let names: Vec<_> = model
-        .walk
-        .iter()
-        .filter_map(|step| match step {
-            Step::Plain(column, _) | Step::Converted(column, ..) => Some(column),
-            Step::Key(_) | Step::Embedded(..) => None,
-        })
-        .filter(|column| column.excluded)
-        .map(|column| &column.name)
-        .collect();
     if names.is_empty() {
         return TokenStream::new();
     }

@@ -11,18 +11,19 @@ diesel::table! {
 
 #[derive(Queryable, Selectable, Versioned)]
 #[diesel(table_name = tickets)]
-#[versioned(owner, outbox)]
-struct Ticket {
+#[versioned(dependent)]
+struct TicketCopy {
     id: i64,
+    #[versioned(excluded)]
     title: String,
     version: i64,
 }
 
+fn is_dependent<M: versioned_core::model::DependentModel>() {}
+
 // Nothing is said about this: the mistake is above.
-fn save(ticket: &mut Ticket, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
-    ticket.title.push('!');
-    ticket.save(conn)?;
-    ticket.reload(conn)
+fn check() {
+    is_dependent::<TicketCopy>();
 }
 
 fn main() {}

@@ -1,0 +1,35 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(embedded, outbox)]
+struct Title {
+    title: String,
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    #[diesel(embed)]
+    title: Title,
+    version: i64,
+}
+
+// Nothing is said about this: the mistake is above.
+fn save(ticket: &mut Ticket, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+    ticket.save(conn)?;
+    ticket.reload(conn)
+}
+
+fn main() {}
