@@ -205,5 +205,5 @@ pub mod async_prelude {
 
 /// The README's code compiles, with the features that it shows.
 #[cfg(all(doctest, feature = "async", feature = "http"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;
