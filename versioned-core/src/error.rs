@@ -30,6 +30,29 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`Event`](Error::Event) | the event is not for this replica, or broken | do not acknowledge it as applied: set it aside |
 /// | [`Database`](Error::Database) | what Diesel or the database says | as with Diesel alone |
 /// | [`Other`](Error::Other) | an error of your own, out of a closure | yours |
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+/// use versioned_core::{ConflictKind, Error};
+///
+/// fn save(ticket: &mut Ticket, conn: &mut SqliteConnection) -> Result<(), String> {
+///     match ticket.save(conn) {
+///         Ok(_) => Ok(()),
+///         Err(Error::Conflict(lost)) => Err(match lost.kind() {
+///             ConflictKind::Stale => format!("somebody changed it, it is at {:?} now", lost.found()),
+///             ConflictKind::Deleted => "somebody deleted it".to_owned(),
+///             _ => "run the transaction again".to_owned(),
+///         }),
+///         Err(error) => Err(error.to_string()),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -104,6 +127,12 @@ pub enum Error {
 
 impl Error {
     /// An error of the caller's own, to be returned from a closure.
+    ///
+    /// ```
+    /// let error = versioned_core::Error::other("sold out");
+    /// assert_eq!(error.to_string(), "sold out");
+    /// assert!(!error.is_conflict());
+    /// ```
     pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Other(error.into())
     }
@@ -216,6 +245,21 @@ impl From<Conflict> for Error {
 }
 
 /// Turns "no such row" into `None`, as Diesel's `optional` does for its own results.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+/// use versioned_core::OptionalExt;
+///
+/// fn price(id: i64, conn: &mut SqliteConnection) -> versioned_core::Result<Option<i64>> {
+///     Ok(Ticket::find(&id, conn).optional()?.map(|ticket| ticket.price))
+/// }
+/// ```
 pub trait OptionalExt<T> {
     /// `Ok(None)` for [`Error::NotFound`].
     ///

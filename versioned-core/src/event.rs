@@ -50,11 +50,39 @@ pub struct Event<T> {
 
 impl<T> Event<T> {
     /// `entity/key/version`: the same however often the event is sent, for a broker that drops duplicates.
+    ///
+    /// ```
+    /// # use versioned_core::{Event, Op};
+    /// let event = Event {
+    ///     entity: "tickets".into(),
+    ///     key: "7".into(),
+    ///     version: 3,
+    ///     op: Op::Deleted,
+    ///     at: String::new(),
+    ///     data: None::<()>,
+    ///     trace: None,
+    ///     metadata: None,
+    /// };
+    /// assert_eq!(event.id(), "tickets/7/3");
+    /// ```
     pub fn id(&self) -> String {
         format!("{}/{}/{}", self.entity, self.key, self.version)
     }
 
     /// This event as a CloudEvents 1.0 structure from `source` (a URI, such as `/tickets-service`).
+    ///
+    /// The version is text, as integers of CloudEvents have 32 bits; `sequence` is the same with leading zeros.
+    ///
+    /// ```
+    /// # use versioned_core::Event;
+    /// let event: Event<serde_json::Value> = serde_json::from_str(
+    ///     r#"{ "entity": "tickets", "key": "7", "version": 2, "op": "updated", "data": { "price": 25 } }"#,
+    /// )?;
+    /// let cloud = event.cloudevent("/tickets-service")?;
+    /// assert_eq!((&cloud["id"], &cloud["type"]), (&"tickets/7/2".into(), &"tickets.updated".into()));
+    /// assert_eq!((&cloud["subject"], &cloud["version"]), (&"7".into(), &"2".into()));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -136,7 +164,29 @@ pub(crate) fn micros_now() -> i64 {
         .unwrap_or(1)
 }
 
-/// Why an event is not one that this replica can apply. Nothing was written.
+/// Why an event is not one that this replica can apply. Nothing was written, and it will be the same the next time: set the
+/// event aside.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// use versioned_core::{Error, Event, EventError};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let conn = &mut SqliteConnection::establish(":memory:")?;
+/// let of_orders: Event<TicketCopy> = serde_json::from_str(
+///     r#"{ "entity": "orders", "key": "7", "version": 1, "op": "created", "data": { "id": 7, "price": 20, "version": 1 } }"#,
+/// )?;
+/// let refused = TicketCopy::apply(&of_orders, conn); // before any SQL
+/// assert!(matches!(refused, Err(Error::Event(EventError::Entity { expected: "tickets", .. }))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventError {

@@ -182,6 +182,13 @@ pub use versioned_derive::Versioned;
 pub use versioned_derive::version_field;
 
 /// The methods for Diesel's own, blocking connections.
+///
+/// ```
+/// use versioned_core::prelude::*;
+/// ```
+///
+/// The derive, the methods of [owners](prelude::OwnerDsl), of [dependents](prelude::DependentDsl) and of [`Tracked`] models, [`transaction`], and
+/// the bounds of generic code: [`Owner`], [`Dependent`], Diesel's `LoadConnection`.
 pub mod prelude {
     pub use crate::blocking::{DependentDsl, OwnerDsl, TrackedDsl};
     pub use crate::dependent::Dependent;
@@ -193,6 +200,10 @@ pub mod prelude {
 }
 
 /// The same methods for the connections of `diesel-async`.
+///
+/// ```
+/// use versioned_core::async_prelude::*;
+/// ```
 #[cfg(feature = "async")]
 pub mod async_prelude {
     pub use crate::dependent::Dependent;
@@ -205,5 +216,5 @@ pub mod async_prelude {
 
 /// The README's code compiles, with the features that it shows.
 #[cfg(all(doctest, feature = "async", feature = "http"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -19,6 +19,17 @@ use crate::dialect::{Dialect, Flavor};
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to be published
 /// ```
 ///
+/// ```
+/// # use diesel::prelude::*;
+/// use diesel_migrations::MigrationHarness;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let conn = &mut SqliteConnection::establish(":memory:")?;
+/// conn.run_pending_migrations(versioned_core::MIGRATIONS)?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Their versions sort before those of migrations with a date, so that reverting the last migration never meets them.
 pub const MIGRATIONS: Migrations = Migrations(());
 

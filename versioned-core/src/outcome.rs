@@ -1,6 +1,25 @@
 //! What became of an event.
 
 /// What [`apply`](crate::prelude::DependentDsl::apply) did with an event.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// use versioned_core::{Event, Outcome};
+///
+/// fn consume(event: &Event<TicketCopy>, conn: &mut SqliteConnection) -> versioned_core::Result<bool> {
+///     let outcome = TicketCopy::apply(event, conn)?;
+///     if let Outcome::Gap { current, received } = outcome {
+///         eprintln!("{}: version {received} came onto {current}", event.id());
+///     }
+///     Ok(outcome.should_ack()) // acknowledge after the commit
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "an event whose outcome is a `Gap` must be delivered again: acknowledge only if `should_ack()`"]
 #[non_exhaustive]

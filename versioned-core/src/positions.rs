@@ -10,9 +10,10 @@
 //! 2. send a [snapshot](crate::prelude::OwnerDsl::snapshot) to the replicas: each of its events is newer than anything
 //!    that was ever announced;
 //! 3. at each replica, once it has applied the snapshot, delete the rows that it left behind
-//!    (`DELETE FROM ticket_copies WHERE version < 4294967296`): the backup does not have them any more.
+//!    (`DELETE FROM ticket_copies WHERE version < 4294967296`): the backup does not have them any more;
+//! 4. do not use the keys of these records again: let an identity go on beyond the largest key that was ever given.
 //!
-//! The next restore adds another 4294967296.
+//! The next restore adds another 4294967296. The [guide](crate::guide::restore) has the details.
 
 use std::time::Duration;
 
@@ -34,6 +35,23 @@ use crate::operation;
 /// DELETE FROM versioned_positions WHERE entity = 'tickets' AND deleted_at < $1
 /// ```
 ///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// use std::time::Duration;
+/// use versioned_core::positions;
+///
+/// fn once_a_day(conn: &mut SqliteConnection) -> versioned_core::Result<usize> {
+///     let month = Duration::from_secs(30 * 24 * 60 * 60);
+///     positions::purge_tombstones::<TicketCopy, _>(month, conn)
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// What the database says.
@@ -50,6 +68,29 @@ where
 
 /// Empties a replica, its positions and its parked events, in one transaction: to be filled again by a
 /// [snapshot](crate::prelude::OwnerDsl::snapshot) and the events since.
+///
+/// ```sql
+/// DELETE FROM versioned_positions WHERE entity = 'tickets'
+/// DELETE FROM versioned_parked WHERE entity = 'tickets'
+/// DELETE FROM ticket_copies
+/// ```
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// use versioned_core::{Event, positions};
+///
+/// fn anew(snapshot: &[Event<TicketCopy>], conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+///     positions::rebuild::<TicketCopy, _>(conn)?;
+///     TicketCopy::apply_all(snapshot, conn)?;
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Errors
 ///

@@ -8,6 +8,27 @@ use std::time::Duration;
 /// of times, after a random pause whose bound doubles each time.
 ///
 /// The first two retries come without a pause: the winner has written already, and nothing is gained by waiting.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+/// use std::time::Duration;
+/// use versioned_core::Retry;
+///
+/// const PATIENT: Retry = Retry::times(200).pause(Duration::from_millis(1)).longest(Duration::from_secs(1));
+///
+/// fn raise(conn: &mut SqliteConnection) -> versioned_core::Result<Ticket> {
+///     Ticket::update_with_retry(&7, PATIENT, conn, |ticket| {
+///         ticket.price += 5;
+///         Ok(())
+///     })
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     times: u32,
@@ -16,7 +37,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Retries `times` times, besides the first attempt.
+    /// Retries `times` times, besides the first attempt; 0 for none.
     pub const fn times(times: u32) -> Self {
         Self {
             times,

@@ -10,8 +10,8 @@ use crate::model::Versioned;
 /// `models` in memory are afterwards what they were before, so that the next `save` finds the row.
 ///
 /// `models` is a `&mut` model, a slice of models, or a tuple of such; `body` gets them back as its second argument.
-/// Only versions are put back: other fields keep what `body` wrote to them. Inside of a transaction it opens a
-/// savepoint.
+/// Only versions are put back: other fields keep what `body` wrote to them. It runs Diesel's `transaction`: BEGIN and COMMIT
+/// or ROLLBACK; inside of a transaction a savepoint.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -51,7 +51,24 @@ where
     Ok(done)
 }
 
-/// The models that a [`transaction`] is about: `&mut` one, a slice of them, or a tuple of such.
+/// The models that a [`transaction`] is about: `&mut` one, a slice of them, or a tuple of such, of up to six.
+///
+/// For code that is generic over its models:
+///
+/// ```
+/// use diesel::prelude::*;
+/// use versioned_core::prelude::*;
+/// use versioned_core::{Family, Models, Result};
+///
+/// /// What it costs is one line in a log.
+/// fn logged<C, M, R>(conn: &mut C, models: M, body: impl for<'s> FnOnce(&mut C, <M::Family as Family>::Each<'s>) -> Result<R>) -> Result<R>
+/// where
+///     C: Connection,
+///     M: Models,
+/// {
+///     transaction(conn, models, body).inspect_err(|error| eprintln!("rolled back: {error}"))
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a transaction can put back",
     note = "give `&mut model`, `&mut models[..]`, or a tuple of such"

@@ -19,6 +19,15 @@ pub use self::timestamp::{Precision, TimestampVersion};
 /// A counter is the strong guard: it also numbers the record's events, so that a replica can tell the next one from
 /// a gap. A timestamp depends on clocks and on the precision of its column; a random token says only *that* the row
 /// changed, not by how much. Both guard an owner; neither can feed a dependent.
+///
+/// ```
+/// use versioned_core::version::{Token, Version};
+///
+/// assert_eq!(i64::initial(), 1);
+/// assert_eq!(7_i32.next(), Some(8));
+/// assert_eq!(i16::MAX.next(), None); // a save is an error then, before any SQL
+/// assert_eq!(7_i64.token(), Token::Number(7));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the type of a version field",
     label = "not a version",
@@ -42,6 +51,17 @@ pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
 /// A version that counts: each one is its predecessor plus one.
 ///
 /// Only such versions can feed a dependent, which tells the next event from a gap by the number.
+///
+/// ```
+/// use versioned_core::SequentialVersion;
+/// use versioned_core::version::SequentialVersion as _;
+///
+/// #[derive(Debug, Clone, Copy, PartialEq, SequentialVersion)]
+/// struct Rev(i16);
+///
+/// assert_eq!(Rev(7).number(), 7);
+/// assert_eq!(Rev::from_number(40_000), None);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not count: a sequential version is needed here",
     label = "not a sequential version",
@@ -97,6 +117,15 @@ macro_rules! counters {
 counters!(i16 i32 i64);
 
 /// A version without its type: what a [`Conflict`](crate::Conflict) carries.
+///
+/// ```
+/// use versioned_core::version::Token;
+///
+/// let found = Token::Number(7);
+/// assert_eq!(found, 7);
+/// assert_eq!(found.to_string(), "7");
+/// assert_eq!(Token::Micros(7).number(), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Token {

@@ -25,11 +25,13 @@ use proc_macro::TokenStream;
 /// | `guard = "position" \| "row"` | dependent: the position is kept in a table that outlives a deletion, or in the row |
 /// | `gap = "nack" \| "park"` | dependent: an event that came too early is delivered again, or kept until its turn |
 /// | `tombstones` | owner: deletions are remembered, so that a record which is made again goes on from the deleted version |
+/// | `outbox` | owner: each write also writes its event, in the same transaction; the model derives `Serialize` |
 /// | `crate = ::path` | where `versioned_core` is found; default: `::versioned_core` |
 ///
 /// | on a field | |
 /// | --- | --- |
 /// | `version` | this is the version; default: the field named `version` |
+/// | `excluded` | no part of the record's state: changed alone in a `Tracked` model, it is written unguarded and moves no version |
 /// | `precision = "micros" \| "millis" \| "seconds"` | a timestamp version is cut to what its column keeps |
 ///
 /// Of two values the first is the default. One mode is required. Diesel's own attributes mean here what they mean there:

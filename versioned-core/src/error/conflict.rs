@@ -27,6 +27,8 @@ pub(crate) struct Target {
 }
 
 /// A write that lost against another one. Nothing of it was written, and the model in memory is as it was.
+///
+/// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`.
 #[derive(Debug)]
 pub struct Conflict(Box<Facts>);
 
@@ -122,7 +124,17 @@ impl fmt::Display for Conflict {
 
 impl StdError for Conflict {}
 
-/// A row of a batch that lost.
+/// A row of a batch that lost: see [`Error::Conflicts`](crate::Error::Conflicts).
+///
+/// ```
+/// # use versioned_core::Error;
+/// fn rows(error: &Error) -> Vec<usize> {
+///     match error {
+///         Error::Conflicts(lost) => lost.iter().map(|lost| lost.row).collect(),
+///         _ => Vec::new(),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RowConflict {

@@ -7,6 +7,27 @@ use super::{Token, Version};
 /// A version of microseconds in a column of seconds (MySQL's `DATETIME` without `(6)`) would come back as another
 /// value than the one in memory, and every second save would be refused. Named by
 /// `#[versioned(version, precision = "seconds")]` on the field; the default is microseconds.
+///
+/// ```
+/// # #[cfg(feature = "chrono")]
+/// # mod example {
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// diesel::table! {
+///     notes { id -> BigInt, text -> Text, changed -> Timestamp, }
+/// }
+///
+/// #[derive(Queryable, Selectable, Versioned)]
+/// #[diesel(table_name = notes)]
+/// #[versioned(owner)]
+/// struct Note {
+///     id: i64,
+///     text: String,
+///     #[versioned(version, precision = "seconds")] // `changed DATETIME NOT NULL`
+///     changed: chrono::NaiveDateTime,
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// `DATETIME(6)`, PostgreSQL's `timestamp`.
