@@ -229,7 +229,7 @@ fn write(url: &str, records: i64, mut dice: Dice) -> Result<(), Box<dyn StdError
     loop {
         let id = 1 + i64::try_from(dice.below(bound))?;
         lost_to_the_other(one_write(id, &mut dice, &mut conn))?;
-        thread::sleep(Duration::from_micros(dice.below(6_000)));
+        thread::sleep(Duration::from_micros(dice.below(14_000)));
     }
 }
 

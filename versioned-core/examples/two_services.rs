@@ -407,10 +407,10 @@ mod processes {
             stop.stop();
         });
         let connect = || AsyncPgConnection::establish(&options.orders_db);
-        let consumed = consumer.replicate::<TicketCopy, _>(connect, shutdown).await;
+        let figures = consumer.replicate::<TicketCopy, _>(connect, shutdown).await;
         println!(
             "  orders       {} applied, {} duplicates, {} gaps, delivered again",
-            consumed.applied, consumed.duplicates, consumed.gaps
+            figures.applied, figures.duplicates, figures.gaps
         );
         Ok(())
     }

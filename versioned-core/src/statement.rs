@@ -45,7 +45,7 @@ pub(crate) use self::position::{
     Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, LookAll, OnPosition, OnPositions,
     Park, Position, Purge, Text, Tombstones, Unpark, Upsert, UpsertAll,
 };
-pub(crate) use self::relay::{Backlog, Delivered, Heads, Hold, ReadCommitted, Refused, Take};
+pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
 pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;
 pub(crate) use self::revise::Revise;

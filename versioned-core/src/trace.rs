@@ -125,7 +125,7 @@ pub(crate) fn consumer_trouble(trouble: &crate::nats::Trouble<'_>) {
                 tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
             }
             Trouble::Broker(reason) => {
-                tracing::warn!(target: TARGET, reason, "consumer: the broker")
+                tracing::warn!(target: TARGET, reason, "consumer: the broker");
             }
         }
     }

@@ -23,10 +23,15 @@ async fn send(context: &Context, event: &Event<Copy>) {
 
 /// The durable of these tests, with a short wait for acknowledgements.
 async fn durable(stream: &stream::Stream) -> PullConsumer {
+    durable_that_waits(stream, Duration::from_secs(2)).await
+}
+
+/// The same, where it is not there yet: it waits this long for an acknowledgement.
+async fn durable_that_waits(stream: &stream::Stream, ack_wait: Duration) -> PullConsumer {
     let config = pull::Config {
         durable_name: Some("orders".to_owned()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: Duration::from_secs(2),
+        ack_wait,
         max_deliver: -1,
         max_ack_pending: -1,
         ..pull::Config::default()
@@ -125,12 +130,12 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
         outstanding(&stream).await == 0
     })
     .await;
-    let consumed = running.stop().await;
-    assert_eq!(consumed.applied, 100);
-    assert!(consumed.duplicates >= 40, "{consumed:?}");
-    assert!(consumed.gaps >= 20, "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(figures.applied, 100);
+    assert!(figures.duplicates >= 40, "{figures:?}");
+    assert!(figures.gaps >= 20, "{figures:?}");
     assert_eq!(
-        (consumed.failed, consumed.terminated, consumed.parked),
+        (figures.failed, figures.terminated, figures.parked),
         (0, 0, 0)
     );
     let odd: Vec<_> = (1..=20)
@@ -181,9 +186,9 @@ async fn what_cannot_be_read_is_terminated_and_reported_and_the_rest_flows() {
     .await;
     // Not even after the wait for an acknowledgement.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    let consumed = running.stop().await;
+    let figures = running.stop().await;
     assert_eq!(
-        (consumed.applied, consumed.terminated, consumed.failed),
+        (figures.applied, figures.terminated, figures.failed),
         (1, 8, 0)
     );
     assert_eq!(rows(&mut conn), [(1, 1)]);
@@ -240,9 +245,9 @@ async fn an_event_that_fails_is_not_acknowledged_and_comes_again() {
         outstanding(&stream).await == 0
     })
     .await;
-    let consumed = running.stop().await;
-    assert_eq!(consumed.applied + consumed.duplicates, 10, "{consumed:?}");
-    assert!(consumed.failed >= 20, "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(figures.applied + figures.duplicates, 10, "{figures:?}");
+    assert!(figures.failed >= 20, "{figures:?}");
     assert_eq!(rows(&mut conn).len(), 10);
 }
 
@@ -288,6 +293,7 @@ async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
     for id in 1..=40 {
         send(&context, &event(Op::Created, id, 1)).await;
     }
+    let long = Duration::from_secs(50);
     let (now, most, done) = (
         AtomicUsize::new(0),
         AtomicUsize::new(0),
@@ -295,7 +301,7 @@ async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
     );
     let counters = Arc::new((now, most, done));
     let theirs = Arc::clone(&counters);
-    let consumer = JetStreamConsumer::new(durable(&stream).await).concurrency(5);
+    let consumer = JetStreamConsumer::new(durable_that_waits(&stream, long).await).concurrency(5);
     let shutdown = Shutdown::new();
     let stop = shutdown.clone();
     let task = tokio::spawn(async move {
@@ -317,11 +323,11 @@ async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
     })
     .await;
     shutdown.stop();
-    let consumed = task.await.unwrap();
+    let figures = task.await.unwrap();
     assert_eq!(counters.1.load(Ordering::SeqCst), 5);
     assert_eq!(counters.0.load(Ordering::SeqCst), 0, "all were finished");
     let done = counters.2.load(Ordering::SeqCst);
-    assert_eq!(consumed.applied, done as u64);
+    assert_eq!(figures.applied, done as u64);
     assert!((10..=20).contains(&done), "{done}");
     until("what is done is acknowledged", async || {
         outstanding(&stream).await == 40 - done as u64
@@ -346,11 +352,7 @@ async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
         seen.lock().unwrap().len() == 40 - done
     })
     .await;
-    assert!(
-        start.elapsed() < Duration::from_millis(1_800),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < long / 2, "{:?}", start.elapsed());
     shutdown.stop();
     task.await.unwrap();
 }
@@ -401,9 +403,9 @@ async fn several_consumers_share_a_durable() {
     .await;
     let mut applied = 0;
     for running in consumers {
-        let consumed = running.stop().await;
-        assert!(consumed.applied > 0, "{consumed:?}");
-        applied += consumed.applied;
+        let figures = running.stop().await;
+        assert!(figures.applied > 0, "{figures:?}");
+        applied += figures.applied;
     }
     assert_eq!(applied, 300);
     let mut each: Vec<_> = (1..=100)
@@ -445,9 +447,9 @@ async fn many_gaps_do_not_keep_out_what_closes_them() {
         outstanding(&stream).await == 0
     })
     .await;
-    let consumed = running.stop().await;
-    assert_eq!(consumed.applied, 2 * RECORDS as u64);
-    assert!(consumed.gaps > 1_000, "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(figures.applied, 2 * RECORDS as u64);
+    assert!(figures.gaps > 1_000, "{figures:?}");
     assert_eq!(
         rows(&mut conn),
         (1..=RECORDS).map(|id| (id, 2)).collect::<Vec<_>>()

@@ -8,6 +8,8 @@ use std::time::Duration;
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher};
 
 type Answer = Result<(), PublishError>;
+type First = Box<dyn Fn(&[OutboxRow]) + Send + Sync>;
+type Refuse = Box<dyn Fn(&OutboxRow) -> Answer + Send + Sync>;
 
 /// Keeps what it was sent, unless `refuse` says otherwise.
 #[derive(Default)]
@@ -16,8 +18,8 @@ pub(crate) struct Broker {
     pub(crate) batches: Mutex<Vec<usize>>,
     pub(crate) away: AtomicBool,
     /// Does this before it answers; a panic is a crash.
-    pub(crate) first: Option<Box<dyn Fn(&[OutboxRow]) + Send + Sync>>,
-    pub(crate) refuse: Option<Box<dyn Fn(&OutboxRow) -> Answer + Send + Sync>>,
+    pub(crate) first: Option<First>,
+    pub(crate) refuse: Option<Refuse>,
     /// Never answers for a batch with this key in it.
     pub(crate) hangs_at: Option<&'static str>,
 }

@@ -13,7 +13,7 @@ use versioned_core::outbox::{self, OutboxRow, PublishError, Relay};
 use super::super::broker::*;
 use super::super::*;
 use super::backend::{self, Conn};
-use super::scenarios::database;
+use super::scenarios::{database, until_published};
 
 /// Ends the session of a connection, as an administrator or a network would.
 fn kill(session: i64, admin: &mut Conn) {
@@ -54,7 +54,7 @@ fn two_relays_never_have_the_same_event_in_hand() {
     .batch(8);
     let mut theirs = db.connect();
     let victim = session(&mut theirs);
-    let broken = thread::spawn(move || {
+    let run = thread::spawn(move || {
         slow.run_once(&mut theirs)
             .map_err(|error| error.to_string())
     });
@@ -75,8 +75,8 @@ fn two_relays_never_have_the_same_event_in_hand() {
 
     kill(victim, &mut conn);
     release.send(()).unwrap();
-    broken.join().unwrap().unwrap_err();
-    while quick.run_once(&mut conn).unwrap().taken() > 0 {}
+    run.join().unwrap().unwrap_err();
+    until_published(&quick, &mut conn);
     assert_eq!(broker.sorted_ids(), created(1..=20));
 }
 
@@ -96,7 +96,7 @@ fn a_connection_that_breaks_while_the_batch_is_published_loses_nothing() {
     assert_eq!(first.ids(), created(1..=3), "the broker has them");
     let again = Arc::new(Broker::new());
     let relay = Relay::new(Arc::clone(&again));
-    assert_eq!(relay.run_once(&mut conn).unwrap().published, 3);
+    until_published(&relay, &mut conn);
     assert_eq!(again.ids(), created(1..=3));
 }
 
@@ -106,7 +106,7 @@ fn moody() -> Arc<Broker> {
     Arc::new(Broker::refusing(move |_| {
         let thrown = dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed) >> 32;
         thread::sleep(Duration::from_micros(thrown % 300));
-        if thrown % 10 == 0 {
+        if thrown.is_multiple_of(10) {
             return Err(PublishError::rejected("not now"));
         }
         Ok(())
@@ -151,6 +151,15 @@ fn ordered_relays_publish_the_events_of_a_record_in_their_order() {
     const RECORDS: i64 = 40;
     const VERSIONS: i64 = 12;
     let (db, mut conn) = database();
+    announce(1..=RECORDS, &mut conn);
+    let save_each = |conn: &mut Conn| {
+        for id in 1..=RECORDS {
+            let mut ticket = Ticket::find(&id, conn).unwrap();
+            ticket.save(conn).unwrap();
+        }
+    };
+    // Half of them wait already.
+    (1..VERSIONS / 2).for_each(|_| save_each(&mut conn));
     let broker = moody();
     let written = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -159,17 +168,11 @@ fn ordered_relays_publish_the_events_of_a_record_in_their_order() {
             let relay = Relay::new(Arc::clone(&broker))
                 .ordered()
                 .batch(7)
-                .backoff(Duration::from_millis(2), Duration::from_millis(5));
+                .backoff(Duration::from_millis(10), Duration::from_millis(20));
             let written = &written;
             scope.spawn(move || drain(&relay, written, &mut conn));
         }
-        announce(1..=RECORDS, &mut conn);
-        for _ in 1..VERSIONS {
-            for id in 1..=RECORDS {
-                let mut ticket = Ticket::find(&id, &mut conn).unwrap();
-                ticket.save(&mut conn).unwrap();
-            }
-        }
+        (VERSIONS / 2..VERSIONS).for_each(|_| save_each(&mut conn));
         written.store(true, Ordering::SeqCst);
     });
     let versions = broker.versions();

@@ -34,9 +34,9 @@ use versioned_tests::proxy::Proxy;
 use versioned_tests::soak::{COPIES, DURABLE, Dice, Role, STREAM, Sides, TICKETS};
 
 const RECORDS: i64 = 2_000;
-/// The short form kills a process twice a second, the long one every two seconds.
+/// The short form kills a process every 0.4 s, the long one every two seconds.
 const KILLS: u32 = 36;
-const SHORT_PAUSE: Duration = Duration::from_millis(500);
+const SHORT_PAUSE: Duration = Duration::from_millis(400);
 const LONG_PAUSE: Duration = Duration::from_secs(2);
 /// How long no event may come through once nobody kills any more.
 const STUCK: Duration = Duration::from_secs(30);
@@ -121,6 +121,7 @@ fn prepare(broker: &Broker) {
     });
 }
 
+#[allow(clippy::too_many_lines, reason = "one story")]
 fn soak(park: bool) {
     // Half of the time is for each of the two forms.
     let (pause, times) = match minutes() {

@@ -63,6 +63,6 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let ids = diesel::dsl::sql::<Text>("SELECT entity || '/' || key || '/' || version FROM versioned_outbox ORDER BY id");
     let ids: Vec<String> = ids.load(conn)?;
     assert_eq!(ids, ["tickets/7/1", "tickets/7/2", "generic/8/1", "generic/8/2"]);
-    let _: fn(&Borrowed<'_>) -> Rev = versioned_core::Versioned::version;
+    let _: fn(&Borrowed<'static>) -> Rev = |model| versioned_core::Versioned::version(model);
     Ok(())
 }

@@ -14,16 +14,17 @@ pub trait Fields: Sized {
     fn fields(row: &mut Self, base: &Self, mine: &Self, walk: &mut FieldWalk);
 }
 
-/// A value of which can be said whether it changed, and that can be taken over.
+/// A value of which can be said whether it changed, and that can be taken over. `C` is its column: it keeps the bounds of two
+/// fields apart, whose types differ in a lifetime.
 #[diagnostic::on_unimplemented(
     message = "a field of type `{Self}` can't be tracked, implement `PartialEq` and `Clone` for it",
     label = "this model has a field that can't be compared",
     note = "a model that is not `Tracked` needs neither"
 )]
-pub trait Comparable: PartialEq + Clone {}
+pub trait Comparable<C>: PartialEq + Clone {}
 
 #[diagnostic::do_not_recommend]
-impl<T: PartialEq + Clone> Comparable for T {}
+impl<T: PartialEq + Clone, C> Comparable<C> for T {}
 
 /// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,13 +96,13 @@ impl FieldWalk {
     }
 
     /// A column of the primary key.
-    pub fn key<C: Column, F: Comparable>(&mut self, _column: C, row: &F, base: &F) {
+    pub fn key<C: Column, F: Comparable<C>>(&mut self, _column: C, row: &F, base: &F) {
         self.shown += 1;
         self.key_changed |= row != base;
     }
 
     /// An ordinary column.
-    pub fn column<C: Column, F: Comparable>(
+    pub fn column<C: Column, F: Comparable<C>>(
         &mut self,
         _column: C,
         row: &mut F,
@@ -120,7 +121,7 @@ impl FieldWalk {
     }
 
     /// A column with `#[versioned(excluded)]`.
-    pub fn excluded<C: Column, F: Comparable>(
+    pub fn excluded<C: Column, F: Comparable<C>>(
         &mut self,
         column: C,
         row: &mut F,

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
@@ -12,16 +12,17 @@ use async_nats::jetstream::stream::{ConsumerError, Stream};
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::stream::{self, StreamExt as _};
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::outcome::Outcome;
 use crate::trace;
 
-/// How long the server keeps a request for messages.
-const EXPIRES: Duration = Duration::from_secs(10);
-/// How often it says that it still has it.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long the server keeps a request for messages. It says when it gives one up: until then it may still answer.
+const EXPIRES: Duration = Duration::from_secs(1);
+/// When a request counts as lost.
+const LOST: Duration = Duration::from_secs(3);
 /// How long to wait before asking a broker that has gone.
 const AWAY: Duration = Duration::from_millis(500);
 
@@ -83,7 +84,7 @@ impl JetStreamConsumer {
             .map(Self::new)
     }
 
-    /// How many events are in hand at once; 8 unless said otherwise, and at least 1. As many again may be fetched ahead.
+    /// How many events are in hand at once; 8 unless said otherwise, and at least 1. No more are asked for.
     #[must_use]
     pub fn concurrency(self, events: usize) -> Self {
         Self {
@@ -115,8 +116,8 @@ impl JetStreamConsumer {
 
     /// Hands each event to `handle`, which applies it, and tells the broker what became of it; until `shutdown` is ready.
     ///
-    /// `handle` answers after its COMMIT. What is in hand is finished before this ends, and what was fetched ahead is given
-    /// back. What goes wrong ends nothing; a broker that is away is asked again.
+    /// `handle` answers after its COMMIT. What is in hand is finished before this ends, and what still comes is given back,
+    /// which takes up to a second. What goes wrong ends nothing; a broker that is away is asked again.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;
@@ -139,6 +140,10 @@ impl JetStreamConsumer {
     /// consumer.run(handle, shutdown).await;
     /// # }
     /// ```
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
     pub fn run<T, F, Fut>(
         &self,
         handle: F,
@@ -151,55 +156,103 @@ impl JetStreamConsumer {
     {
         async move {
             let tally = Tally::default();
-            let mut messages = pin!(self.messages());
+            let room = Arc::new(Semaphore::new(self.concurrency));
+            let closing = AtomicBool::new(false);
+            let mut messages = pin!(self.messages(&room, &closing));
             let over = async move { drop(shutdown.await) };
-            let handled = messages
-                .as_mut()
-                .take_until(over)
-                .for_each_concurrent(self.concurrency, |message| {
-                    self.one(message, &handle, &tally)
-                });
+            let handled = messages.as_mut().take_until(over).for_each_concurrent(
+                None,
+                async |(message, in_hand)| {
+                    self.one(message, &handle, &tally).await;
+                    drop(in_hand);
+                },
+            );
             handled.await;
-            while let Poll::Ready(Some(message)) = futures_util::poll!(messages.next()) {
+            closing.store(true, Ordering::Relaxed);
+            while let Some((message, in_hand)) = messages.next().await {
                 self.answer(&message, AckKind::Nak(None)).await;
+                drop(in_hand);
             }
             tally.consumed()
         }
     }
 
-    /// The messages of the consumer, without an end: where the broker has gone, it is asked again.
-    fn messages(&self) -> impl futures_util::Stream<Item = Message> + Send {
-        stream::unfold(None, async move |mut source: Option<pull::Stream>| {
+    /// The messages of the consumer, each with its share of the room; until `closing`, and what was asked for has come.
+    fn messages(
+        &self,
+        room: &Arc<Semaphore>,
+        closing: &AtomicBool,
+    ) -> impl futures_util::Stream<Item = (Message, OwnedSemaphorePermit)> + Send {
+        stream::unfold(None, async move |mut request: Option<Request>| {
             loop {
-                let problem = match &mut source {
-                    Some(messages) => match messages.next().await {
-                        Some(Ok(message)) => return Some((message, source)),
-                        Some(Err(error)) => error.to_string(),
-                        None => "the messages have come to an end".to_owned(),
-                    },
-                    None => match self.open().await {
-                        Ok(messages) => {
-                            source = Some(messages);
-                            continue;
-                        }
-                        Err(error) => error.to_string(),
-                    },
+                let Some(Request {
+                    batch,
+                    room: reserved,
+                }) = &mut request
+                else {
+                    request = self.request(room, closing).await?;
+                    continue;
                 };
-                source = None;
-                self.report(&Trouble::Broker(&problem));
-                tokio::time::sleep(AWAY).await;
+                let problem = match tokio::time::timeout(LOST, batch.next()).await {
+                    Ok(Some(Ok(message))) => {
+                        if let Some(in_hand) = reserved.split(1) {
+                            return Some(((message, in_hand), request));
+                        }
+                        None
+                    }
+                    Ok(None) => None,
+                    Ok(Some(Err(error))) => Some(error.to_string()),
+                    Err(_) => Some("no answer to a request for messages".to_owned()),
+                };
+                request = None;
+                if let Some(problem) = problem {
+                    self.away(&problem).await;
+                }
             }
         })
     }
 
-    async fn open(&self) -> Result<pull::Stream, async_nats::jetstream::consumer::StreamError> {
-        self.consumer
-            .stream()
-            .max_messages_per_batch(self.concurrency)
-            .expires(EXPIRES)
-            .heartbeat(HEARTBEAT)
-            .messages()
-            .await
+    /// Asks for as many messages as there is room for; `None` when nothing more is to be asked for.
+    #[allow(
+        clippy::option_option,
+        reason = "the outer one is the end of the stream, the inner one a request that failed"
+    )]
+    async fn request(
+        &self,
+        room: &Arc<Semaphore>,
+        closing: &AtomicBool,
+    ) -> Option<Option<Request>> {
+        // Not for each single one, which would cost a request for each.
+        let least = u32::try_from(self.concurrency / 4)
+            .unwrap_or(u32::MAX)
+            .max(1);
+        let mut reserved = Arc::clone(room).acquire_many_owned(least).await.ok()?;
+        if closing.load(Ordering::Relaxed) {
+            return None;
+        }
+        while let Ok(one) = Arc::clone(room).try_acquire_owned() {
+            reserved.merge(one);
+        }
+        let batch = self
+            .consumer
+            .batch()
+            .max_messages(reserved.num_permits())
+            .expires(EXPIRES);
+        match batch.messages().await {
+            Ok(batch) => Some(Some(Request {
+                batch,
+                room: reserved,
+            })),
+            Err(error) => {
+                self.away(&error.to_string()).await;
+                Some(None)
+            }
+        }
+    }
+
+    async fn away(&self, problem: &str) {
+        self.report(&Trouble::Broker(problem));
+        tokio::time::sleep(AWAY).await;
     }
 
     async fn one<T, F, Fut>(&self, message: Message, handle: &F, tally: &Tally)
@@ -282,6 +335,12 @@ impl fmt::Debug for JetStreamConsumer {
             .field("concurrency", &self.concurrency)
             .finish_non_exhaustive()
     }
+}
+
+/// Messages that were asked for, and the room for those that have not come yet.
+struct Request {
+    batch: pull::Batch,
+    room: OwnedSemaphorePermit,
 }
 
 #[derive(Default)]

@@ -52,6 +52,10 @@ impl JetStreamConsumer {
     /// ```text
     /// consumer.replicate::<TicketCopy, _>(|| AsyncPgConnection::establish(URL), shutdown).await
     /// ```
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
     pub fn replicate<M, C>(
         &self,
         connect: C,

@@ -18,6 +18,10 @@ impl<P: Publisher> Relay<P> {
     /// # Errors
     ///
     /// As [`run_once`](Self::run_once).
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
     pub fn run_once_async<C>(
         &self,
         conn: &mut C,

@@ -16,7 +16,7 @@ use crate::outbox::{
     Database, Lag, OutboxRow, Pass, PublishError, Publisher, Relay, Totals, Trouble,
 };
 use crate::retry::Retry;
-use crate::statement::{Backlog, Delivered, Heads, Hold, ReadCommitted, Refused, Take};
+use crate::statement::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
 use crate::trace;
 
 /// How often `SQLite` is asked to delete what was published, when somebody else is writing.
@@ -135,24 +135,25 @@ where
     P: Publisher,
     X: Executor<Backend: Database>,
 {
-    let now = micros_now();
-    let limit = i64::try_from(relay.limit()).unwrap_or(i64::MAX);
+    let due = Due {
+        now: micros_now(),
+        limit: i64::try_from(relay.limit()).unwrap_or(i64::MAX),
+    };
     let flavor = PhantomData;
     let rows = match (relay.ordered, dialect) {
-        (false, _) => On::<X>::waiting(x, Take::<false, On<X>> { now, limit, flavor }).await?,
+        (false, _) => On::<X>::waiting(x, Take::<false, On<X>> { due, flavor }).await?,
         (true, Dialect::Mysql) => {
-            let limits = limit.saturating_mul(RELAYS);
-            let heads = Heads::<On<X>> {
-                now,
-                limit: limits,
-                flavor,
+            let more = Due {
+                limit: due.limit.saturating_mul(RELAYS),
+                ..due
             };
+            let heads = Heads::<On<X>> { due: more, flavor };
             let heads = On::<X>::numbers(x, heads).await?;
-            let mut rows = On::<X>::waiting(x, Hold::<On<X>>::new(&heads, limit)).await?;
+            let mut rows = On::<X>::waiting(x, Hold::<On<X>>::new(&heads, due.limit)).await?;
             rows.sort_unstable_by_key(|(id, ..)| *id);
             rows
         }
-        (true, _) => On::<X>::waiting(x, Take::<true, On<X>> { now, limit, flavor }).await?,
+        (true, _) => On::<X>::waiting(x, Take::<true, On<X>> { due, flavor }).await?,
     };
     Ok(rows.into_iter().map(OutboxRow::new).collect())
 }

@@ -47,6 +47,10 @@ where
 ///
 /// As [`lag`].
 #[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
 pub fn lag_async<C>(conn: &mut C) -> impl Future<Output = Result<Lag>> + Send
 where
     C: diesel_async::AsyncConnection,

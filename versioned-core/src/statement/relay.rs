@@ -8,6 +8,39 @@ use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, Flavor};
 
+/// What is due now, the first of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    /// Microseconds since 1970.
+    pub(crate) now: i64,
+    pub(crate) limit: i64,
+}
+
+impl Due {
+    fn push<'b, const HEADS: bool, F, DB>(
+        &'b self,
+        out: &mut AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        F: Flavor<DB> + ?Sized,
+        DB: Backend,
+    {
+        out.push_sql(" WHERE o.due <= ");
+        F::push_number(out, &self.now)?;
+        if HEADS {
+            out.push_sql(
+                " AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.",
+            );
+            out.push_identifier("key")?;
+            out.push_sql(" = o.");
+            out.push_identifier("key")?;
+            out.push_sql(" AND e.version < o.version)");
+        }
+        out.push_sql(" ORDER BY o.attempts, o.id LIMIT ");
+        F::push_number(out, &self.limit)
+    }
+}
+
 /// A batch, of events that no other relay has in hand. With `HEADS` only the oldest one of each record.
 ///
 /// ```sql
@@ -17,8 +50,7 @@ use crate::dialect::{Dialect, Flavor};
 /// ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED
 /// ```
 pub(crate) struct Take<const HEADS: bool, F: ?Sized> {
-    pub(crate) now: i64,
-    pub(crate) limit: i64,
+    pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
@@ -38,7 +70,7 @@ where
         out.push_sql("SELECT ");
         columns(&mut out)?;
         from_outbox(dialect, &mut out);
-        due::<HEADS, F, DB>(&self.now, &self.limit, &mut out)?;
+        self.due.push::<HEADS, F, DB>(&mut out)?;
         if dialect != Some(Dialect::Sqlite) {
             out.push_sql(" FOR UPDATE SKIP LOCKED");
         }
@@ -51,8 +83,7 @@ where
 /// In one statement it would not hold: a locking SELECT sees each row as it is, and its subquery the rows as they were when it
 /// began. To it an event is the oldest one if that was committed in between.
 pub(crate) struct Heads<F: ?Sized> {
-    pub(crate) now: i64,
-    pub(crate) limit: i64,
+    pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
@@ -71,7 +102,7 @@ where
         out.push_sql("SELECT o.id");
         let dialect = F::dialect(out.backend());
         from_outbox(dialect, &mut out);
-        due::<true, F, DB>(&self.now, &self.limit, &mut out)
+        self.due.push::<true, F, DB>(&mut out)
     }
 }
 
@@ -148,30 +179,6 @@ where
          STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id",
     );
     Ok(())
-}
-
-fn due<'b, const HEADS: bool, F, DB>(
-    now: &'b i64,
-    limit: &'b i64,
-    out: &mut AstPass<'_, 'b, DB>,
-) -> QueryResult<()>
-where
-    F: Flavor<DB> + ?Sized,
-    DB: Backend,
-{
-    out.push_sql(" WHERE o.due <= ");
-    F::push_number(out, now)?;
-    if HEADS {
-        out.push_sql(
-            " AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.",
-        );
-        out.push_identifier("key")?;
-        out.push_sql(" = o.");
-        out.push_identifier("key")?;
-        out.push_sql(" AND e.version < o.version)");
-    }
-    out.push_sql(" ORDER BY o.attempts, o.id LIMIT ");
-    F::push_number(out, limit)
 }
 
 /// Events that the broker has.

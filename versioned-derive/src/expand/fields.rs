@@ -10,8 +10,8 @@ use crate::model::{Column, Model, Role, Step, Written};
 /// ```text
 /// impl ::versioned_core::model::Fields for Ticket
 /// where
-///     for<'__lazy> i64: ::versioned_core::model::Comparable,
-///     for<'__lazy> String: ::versioned_core::model::Comparable,
+///     for<'__lazy> i64: ::versioned_core::model::Comparable<tickets::id>,
+///     for<'__lazy> String: ::versioned_core::model::Comparable<tickets::title>,
 /// {
 ///     fn fields(
 ///         __row: &mut Self,
@@ -64,18 +64,18 @@ fn is_updated(step: &Step<'_>) -> bool {
 }
 
 fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
-    let (ty, embedded) = match step {
+    let table = &model.table;
+    let (ty, column) = match step {
         Step::Key(column) | Step::Plain(column, _) | Step::Converted(column, ..) => {
-            (column.ty, false)
+            (column.ty, Some(&column.name))
         }
-        Step::Embedded(_, ty, _) => (*ty, true),
+        Step::Embedded(_, ty, _) => (*ty, None),
     };
     let bound = generics::at(ty, |span| {
         let root = model.root.at(span);
-        if embedded {
-            quote_spanned!(span=> #root::model::Fields)
-        } else {
-            quote_spanned!(span=> #root::model::Comparable)
+        match column {
+            Some(name) => quote_spanned!(span=> #root::model::Comparable<#table::#name>),
+            None => quote_spanned!(span=> #root::model::Fields),
         }
     });
     let span = Span::mixed_site().located_at(ty.span());

@@ -3,8 +3,11 @@
 mod passes;
 mod runs;
 
+use std::time::{Duration, Instant};
+
 use diesel_migrations::MigrationHarness as _;
 use versioned_core::MIGRATIONS;
+use versioned_core::outbox::{Publisher, Relay};
 
 use super::super::broker::*;
 use super::super::*;
@@ -39,6 +42,16 @@ fn waiting(conn: &mut Conn) -> Vec<Row> {
             (format!("{entity}/{key}/{version}"), attempts, due, error)
         })
         .collect()
+}
+
+/// Pass after pass until nothing waits: a server takes its time to notice that a connection is gone, and its locks with it.
+#[track_caller]
+pub(super) fn until_published<P: Publisher>(relay: &Relay<P>, conn: &mut Conn) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !waiting(conn).is_empty() {
+        relay.run_once(conn).unwrap();
+        assert!(Instant::now() < end, "{:?}", waiting(conn));
+    }
 }
 
 fn untouched(ids: impl IntoIterator<Item = i64>) -> Vec<Row> {
