@@ -3,7 +3,8 @@
 //! # After the owner was restored from a backup
 //!
 //! Its versions have gone back, and its replicas take the new history for the old one: without a word they ignore it.
-//! The repair needs no field, only room in the numbers. Stop the writers and
+//! The repair needs no field, only room in the numbers. Stop the writers, let the replicas apply what the broker still holds,
+//! and
 //!
 //! 1. at the owner: `UPDATE tickets SET version = version + 4294967296`, and the same for `version` in
 //!    `versioned_positions` if the model has `tombstones`;
@@ -11,7 +12,8 @@
 //!    that was ever announced;
 //! 3. at each replica, once it has applied the snapshot, delete the rows that it left behind
 //!    (`DELETE FROM ticket_copies WHERE version < 4294967296`): the backup does not have them any more;
-//! 4. do not use the keys of these records again: let an identity go on beyond the largest key that was ever given.
+//! 4. start the writers, and do not use the keys of these records again: let an identity go on beyond the largest key that
+//!    was ever given.
 //!
 //! The next restore adds another 4294967296. The [guide](crate::guide::restore) has the details.
 
