@@ -25,8 +25,8 @@ const _: () = {
     #[automatically_derived]
     impl ::versioned_core::model::Fields for Address
     where
-        for<'__lazy> String: ::versioned_core::model::Comparable,
-        for<'__lazy> Option<String>: ::versioned_core::model::Comparable,
+        for<'__lazy> String: ::versioned_core::model::Comparable<tickets::street>,
+        for<'__lazy> Option<String>: ::versioned_core::model::Comparable<tickets::city>,
     {
         fn fields(
             __row: &mut Self,

@@ -57,9 +57,9 @@ const _: () = {
     #[automatically_derived]
     impl ::versioned_core::model::Fields for Ticket
     where
-        for<'__lazy> i64: ::versioned_core::model::Comparable,
-        for<'__lazy> String: ::versioned_core::model::Comparable,
-        for<'__lazy> i64: ::versioned_core::model::Comparable,
+        for<'__lazy> i64: ::versioned_core::model::Comparable<tickets::id>,
+        for<'__lazy> String: ::versioned_core::model::Comparable<tickets::title>,
+        for<'__lazy> i64: ::versioned_core::model::Comparable<tickets::price>,
     {
         fn fields(
             __row: &mut Self,

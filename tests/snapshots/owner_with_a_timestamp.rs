@@ -66,7 +66,7 @@ const _: () = {
     #[automatically_derived]
     impl ::versioned_core::model::Fields for Note
     where
-        for<'__lazy> i64: ::versioned_core::model::Comparable,
+        for<'__lazy> i64: ::versioned_core::model::Comparable<notes::id>,
     {
         fn fields(
             __row: &mut Self,

@@ -140,13 +140,22 @@ const _: () = {
     impl<'a, T, const N: usize> crate::toolkit::model::Fields for Order<'a, T, N>
     where
         T: Clone,
-        for<'__lazy> Cow<'a, str>: crate::toolkit::model::Comparable,
-        for<'__lazy> i32: crate::toolkit::model::Comparable,
-        for<'__lazy> T: crate::toolkit::model::Comparable,
-        for<'__lazy> Option<i16>: crate::toolkit::model::Comparable,
-        for<'__lazy> [u8; N]: crate::toolkit::model::Comparable,
-        for<'__lazy> Option<NaiveDateTime>: crate::toolkit::model::Comparable,
-        for<'__lazy> Url: crate::toolkit::model::Comparable,
+        for<'__lazy> Cow<
+            'a,
+            str,
+        >: crate::toolkit::model::Comparable<schema::orders::shop>,
+        for<'__lazy> i32: crate::toolkit::model::Comparable<schema::orders::number>,
+        for<'__lazy> T: crate::toolkit::model::Comparable<schema::orders::r#type>,
+        for<'__lazy> Option<
+            i16,
+        >: crate::toolkit::model::Comparable<schema::orders::order>,
+        for<'__lazy> [u8; N]: crate::toolkit::model::Comparable<
+            schema::orders::checksum,
+        >,
+        for<'__lazy> Option<
+            NaiveDateTime,
+        >: crate::toolkit::model::Comparable<schema::orders::shipped>,
+        for<'__lazy> Url: crate::toolkit::model::Comparable<schema::orders::url>,
         for<'__lazy> Address: crate::toolkit::model::Fields,
     {
         fn fields(
