@@ -21,10 +21,24 @@ pub trait Fields: Sized {
     label = "this model has a field that can't be compared",
     note = "a model that is not `Tracked` needs neither"
 )]
-pub trait Comparable<C>: PartialEq + Clone {}
+pub trait Comparable<C> {
+    /// Whether it is the same value.
+    fn is(&self, other: &Self) -> bool;
+
+    /// Takes another value over.
+    fn take(&mut self, other: &Self);
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: PartialEq + Clone, C> Comparable<C> for T {}
+impl<T: PartialEq + Clone, C> Comparable<C> for T {
+    fn is(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn take(&mut self, other: &Self) {
+        self.clone_from(other);
+    }
+}
 
 /// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,7 +112,7 @@ impl FieldWalk {
     /// A column of the primary key.
     pub fn key<C: Column, F: Comparable<C>>(&mut self, _column: C, row: &F, base: &F) {
         self.shown += 1;
-        self.key_changed |= row != base;
+        self.key_changed |= !row.is(base);
     }
 
     /// An ordinary column.
@@ -112,10 +126,10 @@ impl FieldWalk {
         let place = self.shown;
         self.shown += 1;
         match self.task {
-            Task::Diff if row != base => self.found.insert(place),
-            Task::Compare if mine != base && row == base => self.found.insert(place),
-            Task::Compare if mine != base && row != mine => self.both.push((place, C::NAME)),
-            Task::Take if self.found.contains(place) => row.clone_from(mine),
+            Task::Diff if !row.is(base) => self.found.insert(place),
+            Task::Compare if !mine.is(base) && row.is(base) => self.found.insert(place),
+            Task::Compare if !mine.is(base) && !row.is(mine) => self.both.push((place, C::NAME)),
+            Task::Take if self.found.contains(place) => row.take(mine),
             Task::Diff | Task::Compare | Task::Take => {}
         }
     }

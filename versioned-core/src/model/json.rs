@@ -27,16 +27,28 @@ pub trait FromJson: DeserializeOwned {}
 impl<T: DeserializeOwned> FromJson for T {}
 
 /// The JSON of an event, for `outbox`.
+///
+/// # Errors
+///
+/// What serde says.
 pub fn event_to_json<T: ToJson>(event: &Event<&T>) -> JsonResult<String> {
     serde_json::to_string(event)
 }
 
 /// The JSON of an event, for `gap = "park"`.
+///
+/// # Errors
+///
+/// What serde says.
 pub fn parked_to_json<T: ToJson>(event: &Event<T>) -> JsonResult<String> {
     serde_json::to_string(event)
 }
 
 /// The event with this JSON.
+///
+/// # Errors
+///
+/// What serde says.
 pub fn parked_from_json<T: FromJson>(text: &str) -> JsonResult<Event<T>> {
     serde_json::from_str(text)
 }

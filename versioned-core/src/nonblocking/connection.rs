@@ -97,32 +97,29 @@ pub(crate) struct Shared<'c, C>(pub(crate) &'c mut C);
 impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
     type Backend = C::Backend;
 
-    fn execute<S>(&mut self, statement: S) -> impl Future<Output = QueryResult<usize>> + Send
+    async fn execute<S>(&mut self, statement: S) -> QueryResult<usize>
     where
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        async { Nonblocking(self.0).execute(statement).await }
+        Nonblocking(self.0).execute(statement).await
     }
 
-    fn first<T, ST, S>(
-        &mut self,
-        statement: S,
-    ) -> impl Future<Output = QueryResult<Option<T>>> + Send
+    async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
     where
         T: FromSqlRow<ST, Self::Backend> + Send,
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        async { Nonblocking(self.0).first::<T, ST, S>(statement).await }
+        Nonblocking(self.0).first::<T, ST, S>(statement).await
     }
 
-    fn all<T, ST, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<T>>> + Send
+    async fn all<T, ST, S>(&mut self, statement: S) -> QueryResult<Vec<T>>
     where
         T: FromSqlRow<ST, Self::Backend> + Send,
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        async { Nonblocking(self.0).all::<T, ST, S>(statement).await }
+        Nonblocking(self.0).all::<T, ST, S>(statement).await
     }
 }
 

@@ -73,9 +73,10 @@ fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     };
     let bound = generics::at(ty, |span| {
         let root = model.root.at(span);
-        match column {
-            Some(name) => quote_spanned!(span=> #root::model::Comparable<#table::#name>),
-            None => quote_spanned!(span=> #root::model::Fields),
+        if let Some(name) = column {
+            quote_spanned!(span=> #root::model::Comparable<#table::#name>)
+        } else {
+            quote_spanned!(span=> #root::model::Fields)
         }
     });
     let span = Span::mixed_site().located_at(ty.span());

@@ -147,7 +147,7 @@ fn t18_one_row_twice_is_refused_before_any_sql() {
     ] {
         match refused {
             Err(Error::TwiceInBatch { table, id }) => {
-                assert_eq!((table, id.as_str()), ("tickets", "7"))
+                assert_eq!((table, id.as_str()), ("tickets", "7"));
             }
             other => panic!("{other:?}"),
         }

@@ -28,7 +28,7 @@ fn only_the_changed_columns_are_written() {
     assert_eq!((change.price, change.version()), (25, 2));
     let one =
         sql("UPDATE 'tickets' SET 'price' = ?, 'version' = ? WHERE 'id' = ? AND 'version' = ?");
-    assert_eq!(ran(&log), [one.clone()]);
+    assert_eq!(ran(&log), std::slice::from_ref(&one));
     ticket.note = None;
     ticket.title = "opera".into();
     ticket.save(&mut conn).unwrap();
@@ -187,7 +187,7 @@ fn t13_a_changed_key_is_refused() {
     for refused in [ticket.save(&mut conn).map(drop), ticket.rebase(&mut conn)] {
         match refused {
             Err(Error::KeyChanged { table, id }) => {
-                assert_eq!((table, id.as_str()), ("tickets", "7"))
+                assert_eq!((table, id.as_str()), ("tickets", "7"));
             }
             other => panic!("{other:?}"),
         }
