@@ -14,6 +14,9 @@ pub struct Connection {
     prepared: Cell<u32>,
 }
 
+// SAFETY: libpq lets any thread use a connection, one at a time; it has no state of the thread's.
+unsafe impl Send for Connection {}
+
 /// Values and answers are in PostgreSQL's binary form.
 const BINARY: c_int = 1;
 
@@ -67,7 +70,7 @@ impl Connection {
     /// # Panics
     ///
     /// On a NUL in the SQL.
-    pub fn prepare<const N: usize>(&self, sql: &str) -> Result<Prepared<'_, N>, String> {
+    pub fn prepare(&self, sql: &str) -> Result<Prepared, String> {
         let sql = CString::new(sql).expect("no NUL in SQL");
         let number = self.prepared.get() + 1;
         self.prepared.set(number);
@@ -83,10 +86,67 @@ impl Connection {
             )
         };
         self.affected(result)?;
-        Ok(Prepared {
-            connection: self,
-            name,
-        })
+        Ok(Prepared { name })
+    }
+
+    /// Runs a statement that this connection prepared; answers with the number of rows that it touched.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub fn run(&self, statement: &Prepared, binds: &[&[u8]]) -> Result<u64, String> {
+        self.affected(self.send(statement, binds))
+    }
+
+    /// Runs a query that this connection prepared, of `BIGINT` columns that are not NULL; answers with its first row.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub fn numbers<const N: usize>(
+        &self,
+        statement: &Prepared,
+        binds: &[&[u8]],
+    ) -> Result<Option<[i64; N]>, String> {
+        let result = self.send(statement, binds);
+        // SAFETY: a null result has no rows. The row and its columns are there, and eight bytes each, which the caller
+        // promises and the lengths confirm; the value is copied before the result is cleared.
+        let row = unsafe {
+            (ffi::PQntuples(result) > 0).then(|| {
+                std::array::from_fn(|column| {
+                    let column = c_int::try_from(column).unwrap_or(c_int::MAX);
+                    assert_eq!(ffi::PQgetlength(result, 0, column), 8, "a BIGINT");
+                    i64::from_be_bytes(ffi::PQgetvalue(result, 0, column).cast::<[u8; 8]>().read())
+                })
+            })
+        };
+        self.affected(result)?;
+        Ok(row)
+    }
+
+    fn send(&self, statement: &Prepared, binds: &[&[u8]]) -> *mut ffi::PGresult {
+        let number = c_int::try_from(binds.len()).unwrap_or(c_int::MAX);
+        let values: Vec<_> = binds
+            .iter()
+            .map(|bind| bind.as_ptr().cast::<c_char>())
+            .collect();
+        let lengths: Vec<_> = binds
+            .iter()
+            .map(|bind| c_int::try_from(bind.len()).unwrap_or(c_int::MAX))
+            .collect();
+        let formats = vec![BINARY; binds.len()];
+        // SAFETY: the three arrays have `number` entries and live through the call, as do the values.
+        unsafe {
+            ffi::PQexecPrepared(
+                self.connection.as_ptr(),
+                statement.name.as_ptr(),
+                number,
+                values.as_ptr(),
+                lengths.as_ptr(),
+                formats.as_ptr(),
+                BINARY,
+            )
+        }
     }
 
     /// The number of rows that a statement touched. Takes the result.
@@ -123,35 +183,8 @@ impl Drop for Connection {
     }
 }
 
-/// A prepared statement with `N` parameters.
+/// The name of a prepared statement.
 #[derive(Debug)]
-pub struct Prepared<'c, const N: usize> {
-    connection: &'c Connection,
+pub struct Prepared {
     name: CString,
-}
-
-impl<const N: usize> Prepared<'_, N> {
-    /// Runs the statement; answers with the number of rows that it touched.
-    ///
-    /// # Errors
-    ///
-    /// What the server says.
-    pub fn execute(&self, binds: [&[u8]; N]) -> Result<u64, String> {
-        let values = binds.map(|bind| bind.as_ptr().cast::<c_char>());
-        let lengths = binds.map(|bind| c_int::try_from(bind.len()).unwrap_or(c_int::MAX));
-        let formats = [BINARY; N];
-        // SAFETY: the three arrays have `N` entries and live through the call, as do the values.
-        let result = unsafe {
-            ffi::PQexecPrepared(
-                self.connection.connection.as_ptr(),
-                self.name.as_ptr(),
-                c_int::try_from(N).unwrap_or(c_int::MAX),
-                values.as_ptr(),
-                lengths.as_ptr(),
-                formats.as_ptr(),
-                BINARY,
-            )
-        };
-        self.connection.affected(result)
-    }
 }

@@ -1,0 +1,42 @@
+//! How fast this toolkit is, beside Diesel by hand, other crates and the raw drivers' prepared statements, in one run.
+//!
+//! ```sh
+//! cargo bench -p versioned-tests --all-features --bench speed
+//! cargo bench -p versioned-tests --all-features --bench speed -- save postgres    # subjects with these words in their names
+//! cargo bench -p versioned-tests --all-features --bench speed -- growth           # with more columns, models and rows
+//! cargo bench -p versioned-tests --all-features --bench speed -- --write          # and writes tables and pictures
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a program of our own"
+)]
+
+mod batch;
+mod by_hand;
+mod crowd;
+mod machine;
+mod nonblocking;
+mod picture;
+mod places;
+mod raw;
+mod report;
+mod single;
+mod tickets;
+mod turns;
+
+fn main() {
+    if turns::is_a_test() {
+        return;
+    }
+    turns::pin();
+    let mut suite = report::Suite::asked_for();
+    single::run(&mut suite);
+    batch::run(&mut suite);
+    crowd::run(&mut suite);
+    suite.finish();
+}

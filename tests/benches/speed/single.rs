@@ -1,0 +1,88 @@
+//! One row: insert, save, a save that is refused, touch, delete; blocking on each backend, async on PostgreSQL.
+
+use versioned_core::prelude::Owner;
+
+use crate::by_hand::{ByHand, Incumbent};
+use crate::nonblocking::{self, Sqlx, Tokio, runtime};
+use crate::places::{File, MariaDb, Memory, On, Place, Postgres};
+use crate::raw::{Raw as _, RawWriter};
+use crate::report::{Subject, Suite};
+use crate::tickets::{Operation, Ours, TICKETS, Ticket, Writer, candidate};
+use crate::turns::take_turns;
+
+const ROUNDS: usize = 41;
+
+type Writers = Vec<(&'static str, Box<dyn Writer>)>;
+
+pub(crate) fn run(suite: &mut Suite) {
+    blocking::<Memory>(suite);
+    blocking::<File>(suite);
+    blocking::<Postgres>(suite);
+    asynchronous(suite);
+    blocking::<MariaDb>(suite);
+}
+
+fn blocking<P: Place>(suite: &mut Suite)
+where
+    Ticket: Owner<On<P>>,
+    ByHand<P::Conn>: Writer,
+    Incumbent<P::Conn>: Writer,
+{
+    let wanted = wanted(suite, P::NAME);
+    if wanted.is_empty() {
+        return;
+    }
+    let (place, runtime) = (P::fresh(TICKETS), runtime());
+    let mut writers: Writers = vec![
+        ("versioned", Box::new(Ours(place.connect()))),
+        ("Diesel by hand", Box::new(ByHand(place.connect()))),
+        ("diesel_versioning", Box::new(Incumbent(place.connect()))),
+    ];
+    writers.extend(place.sqlx(&runtime).map(|sqlx| ("sqlx", sqlx)));
+    writers.push((P::Raw::NAME, Box::new(RawWriter::new(place.raw()))));
+    measure(suite, P::NAME, &wanted, &mut writers);
+}
+
+fn asynchronous(suite: &mut Suite) {
+    const NAME: &str = "PostgreSQL, async";
+    let wanted = wanted(suite, NAME);
+    if wanted.is_empty() {
+        return;
+    }
+    let (place, runtime) = (Postgres::fresh(TICKETS), runtime());
+    let url = place.0.url();
+    let mut writers: Writers = vec![
+        (
+            "versioned",
+            Box::new(nonblocking::Ours::open(&runtime, url)),
+        ),
+        (
+            "Diesel by hand",
+            Box::new(nonblocking::ByHand::open(&runtime, url)),
+        ),
+        (
+            "diesel_versioning",
+            Box::new(nonblocking::Incumbent::open(&runtime, url)),
+        ),
+        ("sqlx", Box::new(Sqlx::postgres(&runtime, url))),
+        ("tokio-postgres", Box::new(Tokio::open(&runtime, url))),
+    ];
+    measure(suite, NAME, &wanted, &mut writers);
+}
+
+fn wanted(suite: &Suite, place: &str) -> Vec<Operation> {
+    let mut operations = Operation::ALL.to_vec();
+    operations.retain(|operation| suite.wants(operation.name(), place));
+    operations
+}
+
+fn measure(suite: &mut Suite, place: &'static str, wanted: &[Operation], writers: &mut Writers) {
+    for operation in wanted {
+        let mut candidates: Vec<_> = writers
+            .iter_mut()
+            .filter_map(|(name, writer)| candidate(name, *operation, &mut **writer))
+            .collect();
+        let measured = take_turns(ROUNDS, &mut candidates);
+        suite.add(Subject::new(operation.name(), place, measured));
+    }
+}
