@@ -16,14 +16,18 @@
     reason = "a program of our own"
 )]
 
+mod apply;
 mod batch;
 mod by_hand;
 mod crowd;
 mod machine;
 mod nonblocking;
+mod outbox;
 mod picture;
+mod pipeline;
 mod places;
 mod raw;
+mod relay;
 mod report;
 mod single;
 mod tickets;
@@ -36,7 +40,11 @@ fn main() {
     turns::pin();
     let mut suite = report::Suite::asked_for();
     single::run(&mut suite);
+    pipeline::run(&mut suite);
+    outbox::run(&mut suite);
     batch::run(&mut suite);
     crowd::run(&mut suite);
+    apply::run(&mut suite);
+    relay::run(&mut suite);
     suite.finish();
 }

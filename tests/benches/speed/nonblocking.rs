@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use diesel::ExpressionMethods as _;
 use diesel::QueryDsl as _;
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use diesel_versioning::VersionedAsync as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -111,7 +111,7 @@ macro_rules! execute {
     ($waiting:expr, $query:expr) => {{
         let Waiting { runtime, conn } = $waiting;
         runtime
-            .block_on(RunQueryDsl::execute($query, conn))
+            .block_on(diesel_async::RunQueryDsl::execute($query, conn))
             .unwrap()
     }};
 }
@@ -133,7 +133,7 @@ impl Writer for ByHand {
         assert_eq!(execute!(&mut self.0, save), 0);
         let look = tickets::table.find(ticket.id).select(tickets::version);
         let Waiting { runtime, conn } = &mut self.0;
-        let found: i64 = runtime.block_on(RunQueryDsl::first(look, conn)).unwrap();
+        let found: i64 = runtime.block_on(diesel_async::RunQueryDsl::first(look, conn)).unwrap();
         assert_ne!(found, ticket.version);
     }
 
@@ -296,17 +296,24 @@ impl Tokio {
         binds: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> u64 {
         let Waiting { runtime, conn } = &self.on;
-        runtime.block_on(conn.execute(statement, binds)).unwrap()
+        runtime
+            .block_on(conn.execute(statement, binds))
+            .unwrap()
     }
 
-    fn update(&self, ticket: &Ticket) -> u64 {
+    /// How many rows were at the version of the ticket, and are saved.
+    pub(crate) async fn update(&self, ticket: &Ticket) -> u64 {
         let Ticket {
             id,
             title,
             price,
             version,
         } = ticket;
-        self.run(&self.save, &[title, price, &(version + 1), id, version])
+        let next = version + 1;
+        let binds: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+            [title, price, &next, id, version];
+        let updated = self.on.conn.execute(&self.save, &binds);
+        updated.await.unwrap()
     }
 }
 
@@ -322,12 +329,12 @@ impl Writer for Tokio {
     }
 
     fn save(&mut self, ticket: &mut Ticket) {
-        assert_eq!(self.update(ticket), 1);
+        assert_eq!(self.on.runtime.block_on(self.update(ticket)), 1);
         ticket.version += 1;
     }
 
     fn stale(&mut self, ticket: &mut Ticket) {
-        assert_eq!(self.update(ticket), 0);
+        assert_eq!(self.on.runtime.block_on(self.update(ticket)), 0);
         let Waiting { runtime, conn } = &self.on;
         let row = runtime.block_on(conn.query_one(&self.look, &[&ticket.id]));
         assert_ne!(row.unwrap().get::<_, i64>(0), ticket.version);

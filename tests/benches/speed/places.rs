@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use diesel::connection::{LoadConnection, SimpleConnection as _};
 use diesel::{Connection as _, MysqlConnection, PgConnection, SqliteConnection};
+use diesel_migrations::MigrationHarness as _;
 use tokio::runtime::Runtime;
+use versioned_core::MIGRATIONS;
 
 use crate::nonblocking::Sqlx;
 use crate::raw::{Libpq, MysqlCrate, Raw, Rusqlite};
@@ -27,6 +29,9 @@ pub(crate) trait Place {
     fn connect(&self) -> Self::Conn;
 
     fn raw(&self) -> Self::Raw;
+
+    /// Makes the toolkit's own tables.
+    fn migrate(conn: &mut Self::Conn);
 
     /// sqlx, where it has its place among those who block: it runs SQLite in a thread.
     fn sqlx(&self, _runtime: &Rc<Runtime>) -> Option<Box<dyn Writer>> {
@@ -64,6 +69,10 @@ impl Place for Memory {
         raw
     }
 
+    fn migrate(conn: &mut SqliteConnection) {
+        conn.run_pending_migrations(MIGRATIONS).unwrap();
+    }
+
     fn sqlx(&self, runtime: &Rc<Runtime>) -> Option<Box<dyn Writer>> {
         Some(Box::new(Sqlx::sqlite(runtime, MEMORY, self.ddl)))
     }
@@ -92,6 +101,10 @@ impl Place for File {
         raw
     }
 
+    fn migrate(conn: &mut SqliteConnection) {
+        conn.run_pending_migrations(MIGRATIONS).unwrap();
+    }
+
     fn sqlx(&self, runtime: &Rc<Runtime>) -> Option<Box<dyn Writer>> {
         Some(Box::new(Sqlx::sqlite(runtime, self.0.url(), "")))
     }
@@ -117,6 +130,10 @@ impl Place for Postgres {
     fn raw(&self) -> Libpq {
         Libpq::open(self.0.url())
     }
+
+    fn migrate(conn: &mut PgConnection) {
+        conn.run_pending_migrations(MIGRATIONS).unwrap();
+    }
 }
 
 /// MariaDB, or MySQL.
@@ -138,5 +155,9 @@ impl Place for MariaDb {
 
     fn raw(&self) -> MysqlCrate {
         MysqlCrate::open(self.0.url())
+    }
+
+    fn migrate(conn: &mut MysqlConnection) {
+        conn.run_pending_migrations(MIGRATIONS).unwrap();
     }
 }

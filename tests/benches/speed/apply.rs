@@ -1,0 +1,328 @@
+//! Events onto replicas: `apply` and `apply_all`, against the raw driver doing the same statements.
+
+use diesel::connection::LoadConnection;
+use diesel::prelude::*;
+use versioned_core::prelude::{Dependent, DependentDsl};
+use versioned_core::{Event, Op, Outcome};
+
+use crate::places::{File, MariaDb, On, Place, Postgres};
+use crate::raw::Raw;
+use crate::report::{Subject, Suite};
+use crate::tickets::Ticket;
+use crate::turns::{Candidate, Work, take_turns};
+
+use statements::RawReplica;
+
+mod statements;
+
+const ROUNDS: usize = 41;
+const ALL: &str = "apply_all of 10,000";
+const EVENTS: usize = 10_000;
+const ROUNDS_OF_ALL: usize = 5;
+
+diesel::table! {
+    ticket_copies {
+        id -> BigInt,
+        title -> VarChar,
+        price -> BigInt,
+        version -> BigInt,
+    }
+}
+
+pub(crate) const COPIES: &str = "CREATE TABLE ticket_copies (
+    id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, price BIGINT NOT NULL, version BIGINT NOT NULL
+)";
+
+/// What a replica lets pass, and what guards it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) latest: bool,
+    pub(crate) position: bool,
+}
+
+/// A replica of tickets.
+pub(crate) trait Replica: DependentDsl + From<Ticket> + 'static {
+    const KIND: Kind;
+    const NAME: &'static str;
+}
+
+macro_rules! replicas {
+    ($($name:ident, $policy:literal, $guard:literal, $latest:literal, $position:literal;)*) => {$(
+        #[derive(Debug, Clone, Queryable, Selectable, versioned_core::Versioned)]
+        #[diesel(table_name = ticket_copies)]
+        #[versioned(dependent, entity = "tickets", policy = $policy, guard = $guard)]
+        pub(crate) struct $name {
+            id: i64,
+            title: String,
+            price: i64,
+            version: i64,
+        }
+
+        impl From<Ticket> for $name {
+            fn from(ticket: Ticket) -> Self {
+                let Ticket { id, title, price, version } = ticket;
+                Self { id, title, price, version }
+            }
+        }
+
+        impl Replica for $name {
+            const KIND: Kind = Kind { latest: $latest, position: $position };
+            const NAME: &'static str = concat!("apply, ", $policy, ", guard ", $guard);
+        }
+    )*};
+}
+
+replicas! {
+    SequentialPosition, "sequential", "position", false, true;
+    SequentialRow, "sequential", "row", false, false;
+    LatestPosition, "latest", "position", true, true;
+    LatestRow, "latest", "row", true, false;
+}
+
+pub(crate) fn run(suite: &mut Suite) {
+    on::<File>(suite);
+    on::<Postgres>(suite);
+    on::<MariaDb>(suite);
+}
+
+fn on<P: Place>(suite: &mut Suite)
+where
+    SequentialPosition: Dependent<On<P>>,
+    SequentialRow: Dependent<On<P>>,
+    LatestPosition: Dependent<On<P>>,
+    LatestRow: Dependent<On<P>>,
+{
+    one::<P, SequentialPosition>(suite);
+    one::<P, SequentialRow>(suite);
+    one::<P, LatestPosition>(suite);
+    one::<P, LatestRow>(suite);
+    all::<P, SequentialPosition>(suite, "sequential, an event");
+    all::<P, LatestPosition>(suite, "latest, an event");
+}
+
+fn one<P: Place, M: Replica + Dependent<On<P>>>(suite: &mut Suite) {
+    if suite.wants(M::NAME, P::NAME) {
+        let place = P::fresh(COPIES);
+        let measured = take_turns(ROUNDS, &mut candidates::<P, M>(&place, 10));
+        suite.add(Subject::new(M::NAME, P::NAME, measured));
+    }
+}
+
+/// This toolkit and the raw driver, each with its half of the rows of one replica.
+pub(crate) fn candidates<P: Place, M: Replica + Dependent<On<P>>>(
+    place: &P,
+    rows: i64,
+) -> [Candidate<'static>; 2] {
+    let mut conn = place.connect();
+    P::migrate(&mut conn);
+    fill(rows, &mut conn);
+    let raw = RawReplica::new(place.raw(), M::KIND);
+    [
+        (
+            "versioned",
+            Box::new(Ours::<M, _> {
+                conn,
+                records: Records::of(1, rows),
+                events: Vec::new(),
+            }),
+        ),
+        (
+            P::Raw::NAME,
+            Box::new(ByHand {
+                raw,
+                records: Records::of(2, rows),
+                events: Vec::new(),
+            }),
+        ),
+    ]
+}
+
+/// Makes a replica of this many rows, all at version 1, with their positions.
+fn fill<C: LoadConnection>(rows: i64, conn: &mut C) {
+    let key = match std::any::type_name::<C::Backend>().contains("Mysql") {
+        true => "`key`",
+        false => "\"key\"",
+    };
+    conn.batch_execute("INSERT INTO ticket_copies VALUES (1, 'concert', 20, 1)")
+        .unwrap();
+    let mut there = 1;
+    while there < rows {
+        conn.batch_execute(&format!(
+            "INSERT INTO ticket_copies SELECT id + {there}, title, price, 1 FROM ticket_copies WHERE id + {there} <= {rows}"
+        ))
+        .unwrap();
+        there *= 2;
+    }
+    conn.batch_execute(&format!(
+        "INSERT INTO versioned_positions (entity, {key}, version) SELECT 'tickets', CONCAT(id, ''), 1 FROM ticket_copies"
+    ))
+    .unwrap();
+}
+
+/// Half of the rows of a replica.
+pub(crate) struct Records {
+    first: i64,
+    versions: Vec<i64>,
+    next: usize,
+}
+
+impl Records {
+    fn of(first: i64, rows: i64) -> Self {
+        Self {
+            first,
+            versions: vec![1; usize::try_from(rows / 2).unwrap()],
+            next: 0,
+        }
+    }
+
+    /// The next version of one of them, never of two neighbours.
+    fn next(&mut self) -> Ticket {
+        // A prime: every record has its turn.
+        self.next = (self.next + 7_919) % self.versions.len();
+        self.versions[self.next] += 1;
+        Ticket {
+            price: self.versions[self.next],
+            version: self.versions[self.next],
+            ..Ticket::new(self.first + 2 * i64::try_from(self.next).unwrap())
+        }
+    }
+}
+
+fn event<M: From<Ticket>>(ticket: Ticket) -> Event<M> {
+    Event {
+        entity: "tickets".into(),
+        key: ticket.id.to_string(),
+        version: ticket.version,
+        op: Op::Updated,
+        at: String::new(),
+        data: Some(ticket.into()),
+        trace: None,
+        metadata: None,
+    }
+}
+
+struct Ours<M, C> {
+    conn: C,
+    records: Records,
+    /// Of the next turn, the first one last.
+    events: Vec<Event<M>>,
+}
+
+impl<M, C> Work for Ours<M, C>
+where
+    C: LoadConnection,
+    M: Replica + Dependent<C::Backend>,
+{
+    fn ready(&mut self, times: u32) {
+        self.events = (0..times).map(|_| event(self.records.next())).collect();
+        self.events.reverse();
+    }
+
+    fn work(&mut self) {
+        let event = self.events.pop().unwrap();
+        assert_eq!(M::apply(&event, &mut self.conn).unwrap(), Outcome::Applied);
+    }
+}
+
+struct ByHand<R> {
+    raw: RawReplica<R>,
+    records: Records,
+    events: Vec<(String, Ticket)>,
+}
+
+/// With the key as text, which the event has too.
+fn keyed(ticket: Ticket) -> (String, Ticket) {
+    (ticket.id.to_string(), ticket)
+}
+
+impl<R: Raw> Work for ByHand<R> {
+    fn ready(&mut self, times: u32) {
+        self.events = (0..times).map(|_| keyed(self.records.next())).collect();
+        self.events.reverse();
+    }
+
+    fn work(&mut self) {
+        let (key, ticket) = self.events.pop().unwrap();
+        self.raw.apply(&key, &ticket);
+    }
+}
+
+fn all<P: Place, M: Replica + Dependent<On<P>>>(suite: &mut Suite, note: &'static str) {
+    if suite.wants(&format!("{ALL} {note}"), P::NAME) {
+        let place = P::fresh(COPIES);
+        let measured = take_turns(ROUNDS_OF_ALL, &mut all_candidates::<P, M>(&place, EVENTS));
+        let measured = measured
+            .into_iter()
+            .map(|measured| measured.per(EVENTS as f64));
+        suite.add(Subject::new(ALL, P::NAME, measured.collect()).note(note));
+    }
+}
+
+/// This toolkit and the raw driver, each with this number of events of as many records.
+pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
+    place: &P,
+    events: usize,
+) -> [Candidate<'static>; 2] {
+    let mut conn = place.connect();
+    P::migrate(&mut conn);
+    let rows = i64::try_from(2 * events).unwrap();
+    fill(rows, &mut conn);
+    let raw = RawReplica::new(place.raw(), M::KIND);
+    [
+        (
+            "versioned",
+            Box::new(AllOurs::<M, _> {
+                conn,
+                records: Records::of(1, rows),
+                events: Vec::new(),
+            }),
+        ),
+        (
+            P::Raw::NAME,
+            Box::new(AllByHand {
+                raw,
+                records: Records::of(2, rows),
+                events: Vec::new(),
+            }),
+        ),
+    ]
+}
+
+struct AllOurs<M, C> {
+    conn: C,
+    records: Records,
+    events: Vec<Event<M>>,
+}
+
+impl<M, C> Work for AllOurs<M, C>
+where
+    C: LoadConnection,
+    M: Replica + Dependent<C::Backend>,
+{
+    fn ready(&mut self, _times: u32) {
+        let events = self.records.versions.len();
+        self.events = (0..events).map(|_| event(self.records.next())).collect();
+    }
+
+    fn work(&mut self) {
+        let outcomes = M::apply_all(&self.events, &mut self.conn).unwrap();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
+    }
+}
+
+struct AllByHand<R> {
+    raw: RawReplica<R>,
+    records: Records,
+    events: Vec<(String, Ticket)>,
+}
+
+impl<R: Raw> Work for AllByHand<R> {
+    fn ready(&mut self, _times: u32) {
+        let events = self.records.versions.len();
+        self.events = (0..events).map(|_| keyed(self.records.next())).collect();
+    }
+
+    fn work(&mut self) {
+        self.raw.apply_all(&self.events);
+    }
+}
