@@ -20,6 +20,7 @@ mod apply;
 mod batch;
 mod by_hand;
 mod crowd;
+mod growth;
 mod machine;
 mod nonblocking;
 mod outbox;
@@ -39,6 +40,7 @@ fn main() {
     }
     turns::pin();
     let mut suite = report::Suite::asked_for();
+    growth::run(&suite);
     single::run(&mut suite);
     pipeline::run(&mut suite);
     outbox::run(&mut suite);

@@ -133,7 +133,9 @@ impl Writer for ByHand {
         assert_eq!(execute!(&mut self.0, save), 0);
         let look = tickets::table.find(ticket.id).select(tickets::version);
         let Waiting { runtime, conn } = &mut self.0;
-        let found: i64 = runtime.block_on(diesel_async::RunQueryDsl::first(look, conn)).unwrap();
+        let found: i64 = runtime
+            .block_on(diesel_async::RunQueryDsl::first(look, conn))
+            .unwrap();
         assert_ne!(found, ticket.version);
     }
 
@@ -296,9 +298,7 @@ impl Tokio {
         binds: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> u64 {
         let Waiting { runtime, conn } = &self.on;
-        runtime
-            .block_on(conn.execute(statement, binds))
-            .unwrap()
+        runtime.block_on(conn.execute(statement, binds)).unwrap()
     }
 
     /// How many rows were at the version of the ticket, and are saved.
