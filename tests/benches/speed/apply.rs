@@ -186,6 +186,13 @@ impl Records {
             ..Ticket::new(self.first + 2 * i64::try_from(self.next).unwrap())
         }
     }
+
+    /// The next versions of them all.
+    fn all<T>(&mut self, make: impl Fn(Ticket) -> T) -> Vec<T> {
+        (0..self.versions.len())
+            .map(|_| make(self.next()))
+            .collect()
+    }
 }
 
 fn event<M: From<Ticket>>(ticket: Ticket) -> Event<M> {
@@ -274,7 +281,7 @@ pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
             Box::new(AllOurs::<M, _> {
                 conn,
                 records: Records::of(1, rows),
-                events: Vec::new(),
+                batches: Vec::new(),
             }),
         ),
         (
@@ -282,7 +289,7 @@ pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
             Box::new(AllByHand {
                 raw,
                 records: Records::of(2, rows),
-                events: Vec::new(),
+                batches: Vec::new(),
             }),
         ),
     ]
@@ -291,7 +298,8 @@ pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
 struct AllOurs<M, C> {
     conn: C,
     records: Records,
-    events: Vec<Event<M>>,
+    /// The batches of the next turn.
+    batches: Vec<Vec<Event<M>>>,
 }
 
 impl<M, C> Work for AllOurs<M, C>
@@ -299,13 +307,14 @@ where
     C: LoadConnection,
     M: Replica + Dependent<C::Backend>,
 {
-    fn ready(&mut self, _times: u32) {
-        let events = self.records.versions.len();
-        self.events = (0..events).map(|_| event(self.records.next())).collect();
+    fn ready(&mut self, times: u32) {
+        self.batches = (0..times).map(|_| self.records.all(event)).collect();
+        self.batches.reverse();
     }
 
     fn work(&mut self) {
-        let outcomes = M::apply_all(&self.events, &mut self.conn).unwrap();
+        let events = self.batches.pop().unwrap();
+        let outcomes = M::apply_all(&events, &mut self.conn).unwrap();
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
     }
 }
@@ -313,16 +322,17 @@ where
 struct AllByHand<R> {
     raw: RawReplica<R>,
     records: Records,
-    events: Vec<(String, Ticket)>,
+    batches: Vec<Vec<(String, Ticket)>>,
 }
 
 impl<R: Raw> Work for AllByHand<R> {
-    fn ready(&mut self, _times: u32) {
-        let events = self.records.versions.len();
-        self.events = (0..events).map(|_| keyed(self.records.next())).collect();
+    fn ready(&mut self, times: u32) {
+        self.batches = (0..times).map(|_| self.records.all(keyed)).collect();
+        self.batches.reverse();
     }
 
     fn work(&mut self) {
-        self.raw.apply_all(&self.events);
+        let events = self.batches.pop().unwrap();
+        self.raw.apply_all(&events);
     }
 }
