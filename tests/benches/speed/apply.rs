@@ -332,7 +332,9 @@ impl<R: Raw> Work for AllByHand<R> {
     }
 
     fn work(&mut self) {
-        let events = self.batches.pop().unwrap();
+        let mut events = self.batches.pop().unwrap();
+        // In the order of their keys, so that two who do this never wait for each other in a circle.
+        events.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
         self.raw.apply_all(&events);
     }
 }

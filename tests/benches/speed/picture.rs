@@ -6,6 +6,7 @@ use std::fs;
 use crate::growth::{Growth, Point};
 use crate::machine::Machine;
 use crate::report::{Subject, repository};
+use crate::tickets::Operation;
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 250.0;
@@ -58,7 +59,7 @@ pub(crate) fn legend<'a>(y: f64, entries: impl Iterator<Item = (&'a str, &'a str
     legend
 }
 
-/// The work on one row: bars against the raw driver's prepared statement.
+/// Saves of one row: bars against the raw driver's prepared statement.
 pub(crate) fn bars(subjects: &[Subject], machine: &Machine) -> String {
     let scale = (WIDTH - LEFT - 60.0) / MOST;
     let mut body = text(
@@ -69,9 +70,10 @@ pub(crate) fn bars(subjects: &[Subject], machine: &Machine) -> String {
     );
     body += &legend(40.0, COLOURS.into_iter());
     let mut y = 60.0;
+    let shown = [Operation::Save, Operation::Stale].map(Operation::name);
     for subject in subjects
         .iter()
-        .filter(|subject| subject.named(COLOURS[1].0).is_some())
+        .filter(|subject| shown.contains(&subject.what))
     {
         let label = format!("{}, {}", subject.what, subject.place);
         body += &text(LEFT - 10.0, y + BAR, "end", &label);

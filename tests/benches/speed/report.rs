@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::machine::Machine;
 use crate::picture;
+use crate::tickets::Operation;
 use crate::turns::Measured;
 
 const BEGIN: &str = "<!-- speed -->";
@@ -159,22 +160,22 @@ impl Suite {
         table
     }
 
-    /// The work on one row, and those with whom one would do it instead.
+    /// A save of one row, and those with whom one would do it instead.
     fn summary(&self) -> String {
         const OTHERS: [&str; 3] = ["Diesel by hand", "diesel_versioning", "sqlx"];
         let mut table = String::from(
             "| | versioned | raw driver | Diesel by hand | `diesel_versioning` | sqlx |\n| --- | --: | --: | --: | --: | --: |\n",
         );
         for subject in &self.subjects {
-            let others = OTHERS.map(|name| subject.named(name));
-            if others[0].is_none() {
+            if subject.what != Operation::Save.name() {
                 continue;
             }
+            let others = OTHERS.map(|name| subject.named(name));
             let (ours, floor) = (subject.ours(), subject.floor());
             write!(
                 table,
                 "| {} | {:.2} µs | {:.2} × |",
-                subject.title(),
+                subject.place,
                 ours.median(),
                 floor.ratio(ours)
             )
