@@ -27,11 +27,11 @@ const COLUMNS: usize = 10;
 const ROUNDS: usize = 5;
 /// Crates with the same models, and what they derive.
 const VARIANTS: [(&str, &str); 4] = [
-    ("plain", ""),
-    ("diesel", "Insertable, AsChangeset, Identifiable"),
-    ("versioned", "versioned_core::Versioned"),
+    ("with_none", ""),
+    ("with_diesel", "Insertable, AsChangeset, Identifiable"),
+    ("with_versioned", "versioned_core::Versioned"),
     (
-        "both",
+        "with_both",
         "Insertable, AsChangeset, Identifiable, versioned_core::Versioned",
     ),
 ];
@@ -114,7 +114,8 @@ impl Models {
             let manifest = format!(
                 "[package]\nname = \"{name}\"\nedition = \"2024\"\n\n[dependencies]\n\
                  diesel = {{ version = \"2.3\", default-features = false, features = [\"32-column-tables\"] }}\n\
-                 versioned-core = {{ path = {core:?}, features = [\"sqlite\", \"postgres\"] }}\n"
+                 versioned-core = {{ path = \"{}\", features = [\"sqlite\", \"postgres\"] }}\n",
+                core.display()
             );
             fs::write(models.directory.join(name).join("Cargo.toml"), manifest).unwrap();
             fs::write(models.source(name, "lib"), Self::lib()).unwrap();
@@ -170,7 +171,9 @@ impl Models {
                 let (before, start) = (children(), Instant::now());
                 self.check(name, incremental);
                 let wall = start.elapsed();
-                measured.push(children().map_or(wall, |after| after - before.unwrap_or_default()));
+                measured.push(children().map_or(wall, |after| {
+                    after.saturating_sub(before.unwrap_or_default())
+                }));
             }
         }
         measured

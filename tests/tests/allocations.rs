@@ -60,8 +60,7 @@ struct SaveByHand<'a> {
     title: &'a str,
     price: &'a i64,
     next: &'a i64,
-    id: &'a i64,
-    version: &'a i64,
+    row: [i64; 2],
 }
 
 impl QueryFragment<Sqlite> for SaveByHand<'_> {
@@ -72,37 +71,36 @@ impl QueryFragment<Sqlite> for SaveByHand<'_> {
         out.push_bind_param::<BigInt, _>(self.price)?;
         out.push_sql(", `version` = ");
         out.push_bind_param::<BigInt, _>(self.next)?;
-        guard(self.id, self.version, out)
+        guard(&self.row, out)
     }
 }
 
 struct TouchByHand<'a> {
     next: &'a i64,
-    id: &'a i64,
-    version: &'a i64,
+    row: [i64; 2],
 }
 
 impl QueryFragment<Sqlite> for TouchByHand<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("UPDATE `tickets` SET `version` = ");
         out.push_bind_param::<BigInt, _>(self.next)?;
-        guard(self.id, self.version, out)
+        guard(&self.row, out)
     }
 }
 
-struct DeleteByHand<'a> {
-    id: &'a i64,
-    version: &'a i64,
+struct DeleteByHand {
+    row: [i64; 2],
 }
 
-impl QueryFragment<Sqlite> for DeleteByHand<'_> {
+impl QueryFragment<Sqlite> for DeleteByHand {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("DELETE FROM `tickets`");
-        guard(self.id, self.version, out)
+        guard(&self.row, out)
     }
 }
 
-fn guard<'b>(id: &'b i64, version: &'b i64, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+fn guard<'b>(row: &'b [i64; 2], mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+    let [id, version] = row;
     out.push_sql(" WHERE `id` = ");
     out.push_bind_param::<BigInt, _>(id)?;
     out.push_sql(" AND `version` = ");
@@ -111,16 +109,20 @@ fn guard<'b>(id: &'b i64, version: &'b i64, mut out: AstPass<'_, 'b, Sqlite>) ->
 
 /// Each is prepared once.
 macro_rules! prepared_once {
-    ($($statement:ident),*) => {$(
-        impl QueryId for $statement<'_> {
-            type QueryId = $statement<'static>;
+    ($($statement:ty, $id:ty;)*) => {$(
+        impl QueryId for $statement {
+            type QueryId = $id;
         }
 
-        impl<C> RunQueryDsl<C> for $statement<'_> {}
+        impl<C> RunQueryDsl<C> for $statement {}
     )*};
 }
 
-prepared_once!(SaveByHand, TouchByHand, DeleteByHand);
+prepared_once! {
+    SaveByHand<'_>, SaveByHand<'static>;
+    TouchByHand<'_>, TouchByHand<'static>;
+    DeleteByHand, DeleteByHand;
+}
 
 /// Compares what the last of some tickets allocates, when the statements are prepared.
 fn compare(
@@ -166,8 +168,7 @@ fn a_save_allocates_nothing_of_its_own() {
                 title,
                 price,
                 next: &next,
-                id,
-                version,
+                row: [*id, *version],
             };
             assert_eq!(statement.execute(conn).unwrap(), 1);
             ticket.version = next;
@@ -185,8 +186,7 @@ fn a_touch_allocates_nothing_of_its_own() {
             let next = ticket.version + 1;
             let statement = TouchByHand {
                 next: &next,
-                id: &ticket.id,
-                version: &ticket.version,
+                row: [ticket.id, ticket.version],
             };
             assert_eq!(statement.execute(conn).unwrap(), 1);
             ticket.version = next;
@@ -202,8 +202,7 @@ fn a_deletion_allocates_nothing_of_its_own() {
         },
         |ticket, conn| {
             let statement = DeleteByHand {
-                id: &ticket.id,
-                version: &ticket.version,
+                row: [ticket.id, ticket.version],
             };
             assert_eq!(statement.execute(conn).unwrap(), 1);
             ticket.version += 1;

@@ -73,9 +73,6 @@ impl Growth {
 }
 
 pub(crate) fn run(suite: &Suite) {
-    if !suite.wants_growth() {
-        return;
-    }
     let mut all = Vec::new();
     on::<File>(&mut all);
     on::<Postgres>(&mut all);

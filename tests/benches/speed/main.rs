@@ -19,6 +19,7 @@
 mod apply;
 mod batch;
 mod by_hand;
+mod cached;
 mod crowd;
 mod growth;
 mod machine;
@@ -40,7 +41,10 @@ fn main() {
     }
     turns::pin();
     let mut suite = report::Suite::asked_for();
-    growth::run(&suite);
+    if suite.wants_growth() {
+        growth::run(&suite);
+        return;
+    }
     single::run(&mut suite);
     pipeline::run(&mut suite);
     outbox::run(&mut suite);

@@ -213,7 +213,7 @@ fn short(number: f64) -> String {
     match number {
         1_000_000.0.. => format!("{:.0} M", number / 1e6),
         1_000.0.. => format!("{:.0} k", number / 1e3),
-        10.0.. => format!("{number:.0}"),
+        _ if number >= 10.0 || number.fract() == 0.0 => format!("{number:.0}"),
         _ => format!("{number:.1}"),
     }
 }

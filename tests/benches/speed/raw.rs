@@ -1,5 +1,7 @@
 //! The raw drivers, with their prepared statements: the floor.
 
+use std::fmt::Write as _;
+
 use mysql::prelude::Queryable as _;
 use rusqlite::OpenFlags;
 use rusqlite::types::{ToSql, ToSqlOutput};
@@ -164,12 +166,12 @@ impl Raw for Libpq {
     }
 }
 
-/// With `$1`, `$2`, ... in the place of `?`.
+/// With `$1`, `$2`, .. in the place of `?`.
 fn numbered(sql: &str) -> String {
     let mut pieces = sql.split('?');
     let mut text = pieces.next().unwrap().to_owned();
     for (place, piece) in pieces.enumerate() {
-        text.push_str(&format!("${}{piece}", place + 1));
+        write!(text, "${}{piece}", place + 1).unwrap();
     }
     text
 }

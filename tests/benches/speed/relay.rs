@@ -93,7 +93,7 @@ pub(crate) fn run(suite: &mut Suite) {
             });
         }),
         candidate("batches of 1,000, ordered", |db| {
-            drained(&relay(1_000).ordered(), db)
+            drained(&relay(1_000).ordered(), db);
         }),
         candidate("batches of 1,000, async", |db| {
             runtime.block_on(async {

@@ -3,6 +3,7 @@
 use versioned_core::prelude::Owner;
 
 use crate::by_hand::{ByHand, Incumbent};
+use crate::cached::Cached;
 use crate::nonblocking::{self, Sqlx, Tokio, runtime};
 use crate::places::{File, MariaDb, Memory, On, Place, Postgres};
 use crate::raw::{Raw as _, RawWriter};
@@ -63,6 +64,10 @@ fn asynchronous(suite: &mut Suite) {
         (
             "diesel_versioning",
             Box::new(nonblocking::Incumbent::open(&runtime, url)),
+        ),
+        (
+            "diesel-async, cached by hand",
+            Box::new(Cached::open(&runtime, url)),
         ),
         ("sqlx", Box::new(Sqlx::postgres(&runtime, url))),
         ("tokio-postgres", Box::new(Tokio::open(&runtime, url))),

@@ -103,6 +103,10 @@ impl Connection {
     /// # Errors
     ///
     /// What the server says.
+    ///
+    /// # Panics
+    ///
+    /// When a value is none of a `BIGINT`.
     pub fn numbers<const N: usize>(
         &self,
         statement: &Prepared,
