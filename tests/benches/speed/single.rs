@@ -3,7 +3,7 @@
 use versioned_core::prelude::Owner;
 
 use crate::by_hand::{ByHand, Incumbent};
-use crate::cached::Cached;
+use crate::cached::{Cached, SaveOnly};
 use crate::nonblocking::{self, Sqlx, Tokio, runtime};
 use crate::places::{File, MariaDb, Memory, On, Place, Postgres};
 use crate::raw::{Raw as _, RawWriter};
@@ -28,6 +28,7 @@ where
     Ticket: Owner<On<P>>,
     ByHand<P::Conn>: Writer,
     Incumbent<P::Conn>: Writer,
+    P::Conn: SaveOnly,
 {
     let wanted = wanted(suite, P::NAME);
     if wanted.is_empty() {
@@ -39,6 +40,7 @@ where
         ("Diesel by hand", Box::new(ByHand(place.connect()))),
         ("diesel_versioning", Box::new(Incumbent(place.connect()))),
     ];
+    writers.push(("Diesel, cached by hand", Box::new(Cached(place.connect()))));
     writers.extend(place.sqlx(&runtime).map(|sqlx| ("sqlx", sqlx)));
     writers.push((P::Raw::NAME, Box::new(RawWriter::new(place.raw()))));
     measure(suite, P::NAME, &wanted, &mut writers);
@@ -66,7 +68,7 @@ fn asynchronous(suite: &mut Suite) {
             Box::new(nonblocking::Incumbent::open(&runtime, url)),
         ),
         (
-            "diesel-async, cached by hand",
+            "Diesel, cached by hand",
             Box::new(Cached::open(&runtime, url)),
         ),
         ("sqlx", Box::new(Sqlx::postgres(&runtime, url))),
