@@ -3,9 +3,10 @@
 //!
 //! ```sh
 //! cargo bench -p versioned-tests --bench compile_time
+//! cargo bench -p versioned-tests --bench compile_time -- 40    # models, instead of 200: sooner done
 //! ```
 //!
-//! The first run compiles the dependencies. What counts is the CPU time of `cargo check` and all that it starts.
+//! It takes many minutes, and the first run compiles the dependencies. What counts is the CPU time of `cargo check` and all that it starts.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 const MODELS: usize = 200;
 /// Besides the key and the version.
 const COLUMNS: usize = 10;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// Crates with the same models, and what they derive.
 const VARIANTS: [(&str, &str); 4] = [
     ("with_none", ""),
@@ -41,14 +42,15 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let models = Models::write();
+    let number = std::env::args().find_map(|argument| argument.parse().ok());
+    let models = Models::write(number.unwrap_or(MODELS));
+    // The dependencies, which are the same for all.
+    models.check(VARIANTS[0].0, false);
     for (name, _) in VARIANTS {
-        // The dependencies, and the first incremental caches.
         models.check(name, true);
-        models.check(name, false);
     }
     let whole = models.measure(false, |models, name, round| {
-        let lib = format!("{}\n// {round}\n", Models::lib());
+        let lib = format!("{}\n// {round}\n", models.lib());
         fs::write(models.source(name, "lib"), lib).unwrap();
     });
     let one = models.measure(true, |models, name, round| {
@@ -61,8 +63,9 @@ fn main() {
         .map(|(name, _)| models.lines(name))
         .collect();
 
+    let number = models.number;
     println!(
-        "{MODELS} models of {} columns; medians of {ROUNDS}",
+        "{number} models of {} columns; medians of {ROUNDS}",
         COLUMNS + 2
     );
     println!(
@@ -74,7 +77,7 @@ fn main() {
             "{name:<28} {:>10.2} s {:>20.2} s {:>16}",
             whole[place].as_secs_f64(),
             one[place].as_secs_f64(),
-            (lines[place] - lines[0]) / MODELS
+            (lines[place] - lines[0]) / number
         );
     }
     let cost = |place: usize| whole[place].as_secs_f64() - whole[0].as_secs_f64();
@@ -88,15 +91,17 @@ fn main() {
 
 /// A workspace with a crate for each variant.
 struct Models {
+    number: usize,
     directory: PathBuf,
 }
 
 impl Models {
-    fn write() -> Self {
+    fn write(number: usize) -> Self {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         // Where Cargo builds this: a second run finds the dependencies built.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let models = Self {
+            number,
             directory: target.join("compile_time"),
         };
         let members: Vec<_> = VARIANTS.iter().map(|(name, _)| *name).collect();
@@ -118,8 +123,8 @@ impl Models {
                 core.display()
             );
             fs::write(models.directory.join(name).join("Cargo.toml"), manifest).unwrap();
-            fs::write(models.source(name, "lib"), Self::lib()).unwrap();
-            for number in 0..MODELS {
+            fs::write(models.source(name, "lib"), models.lib()).unwrap();
+            for number in 0..models.number {
                 let file = models.source(name, &format!("m{number}"));
                 fs::write(file, model(number, "c0", derives)).unwrap();
             }
@@ -127,8 +132,8 @@ impl Models {
         models
     }
 
-    fn lib() -> String {
-        (0..MODELS).fold(String::new(), |mut lib, number| {
+    fn lib(&self) -> String {
+        (0..self.number).fold(String::new(), |mut lib, number| {
             writeln!(lib, "pub mod m{number};").unwrap();
             lib
         })
