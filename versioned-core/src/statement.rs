@@ -8,8 +8,10 @@ mod bulk;
 mod bump;
 mod create;
 mod delete;
+mod given;
 mod guard;
 mod insert;
+mod json_table;
 mod outbox;
 mod page;
 mod pair;
@@ -30,15 +32,18 @@ use diesel::result::QueryResult;
 use crate::fetch::Fetch;
 
 pub(crate) use self::arrays::{
-    Arrays, Count, Deletes, Given, InsertAll, Missed, Places, Saves, Verb, WriteAll,
+    AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
+    WriteAll,
 };
 pub(crate) use self::bulk::{MergeAll, RemoveAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, Created, ForgetKey};
 pub(crate) use self::delete::Delete;
+pub(crate) use self::given::{Binds, Given};
 pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
+pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{

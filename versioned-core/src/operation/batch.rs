@@ -1,6 +1,7 @@
 //! Many rows at once: all or none, or each for itself.
 
 mod arrays;
+mod json;
 mod plan;
 mod rows;
 mod work;
@@ -14,8 +15,27 @@ use super::settle::settle;
 use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::model::NoArray;
 use crate::owner::Owner;
+
+/// Why a statement did not write all rows of a batch.
+enum Miss {
+    /// A row is not at the version that was loaded.
+    Row,
+    /// The database said something else.
+    Error(Error),
+}
+
+impl From<DieselError> for Miss {
+    fn from(error: DieselError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<Error> for Miss {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Inserts all models at the initial version, or none.
 pub(crate) async fn insert_all<'m, M, X>(
@@ -55,18 +75,13 @@ where
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    let mut done = Ok(());
-    let mut by_arrays = arrays::fit::<W, M, X>();
-    if by_arrays {
-        done = arrays::all::<W, M, X>(models, &plan, x).await;
-        by_arrays = !matches!(&done, Err(error) if is_no_array(error));
-    }
-    if !by_arrays {
+    let at_once = arrays::all::<W, M, X>(models, &plan, x).await?
+        || json::all::<W, M, X>(models, &plan, x).await?;
+    if !at_once {
         x.begin().await?;
-        done = rows::all::<W, M, X>(models, &mut plan, x).await;
-        done = settle(done, x).await;
+        let done = rows::all::<W, M, X>(models, &mut plan, x).await;
+        settle(done, x).await?;
     }
-    done?;
     let changes = models.iter_mut().zip(plan.next).map(|(model, next)| {
         model.set_version(next);
         Change::new(W::OP, model)
@@ -87,19 +102,16 @@ where
         return Ok(Vec::new());
     }
     let plan = Plan::of_loaded(models)?;
-    let mut done = Ok(Vec::new());
-    let mut by_arrays = arrays::fit::<Saving, M, X>();
-    if by_arrays {
-        done = arrays::each(models, &plan, x).await;
-        by_arrays = !matches!(&done, Err(error) if is_no_array(error));
-    }
-    if !by_arrays {
-        x.begin().await?;
-        done = rows::each(models, &plan.order, &plan, x).await;
-        done = settle(done, x).await;
-    }
+    let refused = match arrays::each(models, &plan, x).await? {
+        Some(refused) => refused,
+        None => {
+            x.begin().await?;
+            let done = rows::each(&plan.order, models, &plan, x).await;
+            settle(done, x).await?
+        }
+    };
     let mut failed: Vec<Option<Error>> = models.iter().map(|_| None).collect();
-    for (row, error) in done? {
+    for (row, error) in refused {
         if let Some(outcome) = failed.get_mut(row) {
             *outcome = Some(error);
         }
@@ -114,12 +126,4 @@ where
             Ok(Change::new(Saving::OP, &*model))
         })
         .collect())
-}
-
-/// Whether a column has no array form. Nothing was sent then.
-fn is_no_array(error: &Error) -> bool {
-    match error {
-        Error::Database(DieselError::SerializationError(error)) => error.is::<NoArray>(),
-        _ => false,
-    }
 }
