@@ -3,6 +3,15 @@
 //! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
 //! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
 
+/// The text depends on the statement's type alone: Diesel, which walks a statement at each run to find that out, is told so.
+macro_rules! one_text {
+    () => {
+        fn is_safe_to_cache_prepared(&self, _: &DB) -> diesel::result::QueryResult<bool> {
+            Ok(true)
+        }
+    };
+}
+
 mod arrays;
 mod bulk;
 mod bump;
@@ -24,6 +33,7 @@ mod save;
 mod save_changes;
 mod select;
 mod touch;
+mod values;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -59,6 +69,7 @@ pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;
 pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
 pub(crate) use self::touch::Touch;
+pub(crate) use self::values::{ROWS, WriteValues};
 
 /// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
 pub(crate) struct Returning<S, M: Fetch<DB>, DB: Backend> {

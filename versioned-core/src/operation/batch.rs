@@ -4,6 +4,7 @@ mod arrays;
 mod json;
 mod plan;
 mod rows;
+mod values;
 mod work;
 
 use diesel::result::Error as DieselError;
@@ -11,10 +12,14 @@ use diesel::result::Error as DieselError;
 use self::plan::Plan;
 pub(crate) use self::work::{Deleting, Saving};
 use self::work::{Inserting, Work};
+use super::announce::reads_back;
 use super::settle::settle;
 use crate::change::Change;
+use crate::dialect::{Dialect, Flavor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::fetch::Fetch;
+use crate::model::By;
 use crate::owner::Owner;
 
 /// Why a statement did not write all rows of a batch.
@@ -75,9 +80,7 @@ where
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    let at_once = arrays::all::<W, M, X>(models, &plan, x).await?
-        || json::all::<W, M, X>(models, &plan, x).await?;
-    if !at_once {
+    if !at_once::<W, M, X>(models, &plan, x).await? {
         x.begin().await?;
         let done = rows::all::<W, M, X>(models, &mut plan, x).await;
         settle(done, x).await?;
@@ -87,6 +90,52 @@ where
         Change::new(W::OP, model)
     });
     Ok(changes.collect())
+}
+
+/// The database in whose way many rows are one statement; none where a row needs statements of its own.
+fn many_at_once<W, M, X>() -> Option<Dialect>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    let dialect = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN?;
+    let position = M::TOMBSTONES && W::BY != By::Update;
+    let event = M::OUTBOX && dialect != Dialect::Postgres;
+    let alone = position || event || reads_back::<M, X::Backend>();
+    (!alone).then_some(dialect)
+}
+
+/// Writes all rows with statements for many of them, or none. `false` if that cannot be done, or was not.
+async fn at_once<W, M, X>(models: &mut [M], plan: &Plan<M::Version>, x: &mut X) -> Result<bool>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    match many_at_once::<W, M, X>() {
+        Some(Dialect::Postgres) => arrays::all::<W, M, X>(models, plan, x).await,
+        Some(Dialect::Sqlite) if values::fit::<W>(models.len()) => {
+            x.begin().await?;
+            let written = values::write::<W, M, X>(models, plan, x).await;
+            attempted(written, x).await
+        }
+        Some(Dialect::Mysql) if json::fit::<W, M, X::Backend>(models, plan)? => {
+            x.begin().await?;
+            let written = json::write::<W, M, X>(models, plan, x).await;
+            attempted(written, x).await
+        }
+        _ => Ok(false),
+    }
+}
+
+/// `false` if not all rows were written: none was, and row by row it shows what is wrong with which.
+async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<bool> {
+    match settle(written, x).await {
+        Ok(()) => Ok(true),
+        Err(Miss::Error(error)) if rows::ends_the_transaction(&error) => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Saves the models that can be saved; the outcome of each.
@@ -102,7 +151,11 @@ where
         return Ok(Vec::new());
     }
     let plan = Plan::of_loaded(models)?;
-    let refused = match arrays::each(models, &plan, x).await? {
+    let mut refused = None;
+    if many_at_once::<Saving, M, X>() == Some(Dialect::Postgres) {
+        refused = arrays::each(models, &plan, x).await?;
+    }
+    let refused = match refused {
         Some(refused) => refused,
         None => {
             x.begin().await?;

@@ -45,16 +45,10 @@ pub(crate) struct Arrays<'a, M: Stored<DB>, DB: Backend> {
 
 impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
     pub(crate) fn new(given: &'a Given<'a, M>, events: Option<&'a Told>) -> QueryResult<Self> {
-        let columns = {
-            let conversions = Conversions::default();
-            let mut walk = Walk::<DB>::count(&conversions, given.by);
-            given.show(0, &mut walk)?;
-            walk.shown()
-        };
         Ok(Self {
             source: M::source(),
             given,
-            columns: (0..columns)
+            columns: (0..given.columns()?)
                 .map(|column| Elements {
                     rows: given,
                     column,
@@ -202,6 +196,8 @@ where
     M: Stored<DB>,
     DB: Backend,
 {
+    one_text!();
+
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { arrays, least, .. } = self;
         let answers = A::PLACES || arrays.events.is_some();
@@ -272,6 +268,8 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Missed<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
+    one_text!();
+
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.with_given(true, out.reborrow())?;
         out.push_sql(" SELECT place FROM given WHERE NOT EXISTS (SELECT 1 FROM ");
@@ -299,6 +297,8 @@ impl<M: Stored<DB>, DB: Backend> QueryId for InsertAll<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
+    one_text!();
+
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let arrays = &self.0;
         arrays.with_given(false, out.reborrow())?;
@@ -311,9 +311,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
         out.push_sql(" (");
         arrays.given.names(&arrays.conversions, out.reborrow())?;
         out.push_sql(") SELECT ");
-        for place in 0..arrays.columns.len() {
-            out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
-        }
+        arrays.given.places(&mut out)?;
         out.push_sql(" FROM given");
         if let Some(events) = arrays.events {
             out.push_sql(") ");

@@ -36,6 +36,47 @@ impl<M: Versioned> Given<'_, M> {
         M::version_column(next, walk)
     }
 
+    /// How many columns are shown.
+    pub(super) fn columns<DB>(&self) -> QueryResult<usize>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        let conversions = Conversions::default();
+        let mut walk = Walk::<DB>::count(&conversions, self.by);
+        self.show(0, &mut walk)?;
+        Ok(walk.shown())
+    }
+
+    /// `c0, c1`: what the columns are called.
+    pub(super) fn places<DB>(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        for place in 0..self.columns()? {
+            out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
+        }
+        Ok(())
+    }
+
+    /// `?, ?`: the values of a row.
+    pub(super) fn binds<'b, DB>(
+        &'b self,
+        row: usize,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        self.show(
+            row,
+            &mut Walk::new(out, conversions, Clause::Value(self.by)),
+        )
+    }
+
     /// `"id", "title"`: the columns of an INSERT.
     pub(super) fn names<'b, DB>(
         &'b self,
@@ -108,9 +149,7 @@ impl<'a, M: Versioned> Binds<'a, M> {
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Binds<'_, M> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let clause = Clause::Value(self.given.by);
-        let mut walk = Walk::new(out, &self.conversions, clause);
-        self.given.show(self.row, &mut walk)
+        self.given.binds(self.row, &self.conversions, out)
     }
 }
 

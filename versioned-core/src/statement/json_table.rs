@@ -78,6 +78,8 @@ where
     M: Stored<DB>,
     DB: Backend,
 {
+    one_text!();
+
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match self.given.by {
             By::Insert => {
@@ -86,9 +88,7 @@ where
                 out.push_sql(" (");
                 self.given.names(&self.conversions, out.reborrow())?;
                 out.push_sql(") SELECT ");
-                for place in 0..self.columns.len() {
-                    out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
-                }
+                self.given.places::<DB>(&mut out)?;
                 out.push_sql(" FROM ");
                 self.table(out)
             }

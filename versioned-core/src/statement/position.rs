@@ -188,6 +188,8 @@ where
     F: Flavor<DB> + ?Sized,
     DB: Backend,
 {
+    one_text!();
+
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         write::<F, DB>(T::PIECES, &self.position, &mut out)
     }

@@ -450,7 +450,7 @@ fn t18_a_batch_is_a_constant_number_of_statements() {
     match backend::NAME {
         "postgres" => by_arrays(&mut conn),
         "mysql" => by_a_table_in_json(&mut conn),
-        _ => in_a_loop(3, &mut conn),
+        _ => by_values(&mut conn),
     }
 }
 
@@ -550,6 +550,33 @@ fn by_a_table_in_json(conn: &mut Conn) {
     in_a_loop(13, conn);
 }
 
+fn by_values(conn: &mut Conn) {
+    let log = Log::on(conn);
+    let mut batch = inserted(1..=102, conn);
+    let lines = ran(&log);
+    let many = "INSERT INTO `tickets` (`id`, `title`, `price`, `note`, `version`) VALUES (?, ?, ?, ?, ?), (";
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with(many)).count(),
+        2
+    );
+    assert_eq!(lines.len(), 1 + 2 + 2 + 1, "{lines:?}");
+    Ticket::save_all(&mut batch, conn).unwrap();
+    let lines = ran(&log);
+    let many = "WITH given (c0, c1, c2, c3, c4, c5) AS (VALUES (?, ?, ?, ?, ?, ?), (";
+    let update = ") UPDATE `tickets` AS stored SET `title` = given.c2, `price` = given.c3, `note` = given.c4, \
+        `version` = given.c5 FROM given WHERE stored.`version` = given.c0 AND stored.`id` = given.c1";
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.starts_with(many) && line.ends_with(update))
+            .count(),
+        2
+    );
+    assert_eq!(lines.len(), 1 + 2 + 2 + 1, "{lines:?}");
+    drop(log);
+    in_a_loop(203, conn);
+}
+
 /// Three rows, from this key on.
 fn in_a_loop(key: i64, conn: &mut Conn) {
     let mut batch = inserted([key + 2, key, key + 1], conn);
@@ -557,11 +584,8 @@ fn in_a_loop(key: i64, conn: &mut Conn) {
     Ticket::save_all(&mut batch, conn).unwrap();
     let lines = log.take();
     let saves = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
-    assert_eq!(
-        (saves("UPDATE"), saves("prepare UPDATE")),
-        (3, 1),
-        "{lines:?}"
-    );
+    assert_eq!(saves("UPDATE"), 3, "{lines:?}");
+    assert!(saves("prepare UPDATE") <= 1, "{lines:?}");
     assert_eq!(
         (
             lines.first().map(String::as_str),

@@ -8,13 +8,12 @@ pub(super) use self::each::each;
 use super::Miss;
 use super::plan::Plan;
 use super::work::Work;
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::Flavor;
 use crate::error::{Error, Result, RowConflict};
 use crate::event;
 use crate::executor::Executor;
-use crate::fetch::Fetch;
 use crate::model::{By, NoArray, OwnerModel};
-use crate::operation::announce::{event_of, event_of_deletion, reads_back};
+use crate::operation::announce::{event_of, event_of_deletion};
 use crate::operation::outcome::refused;
 use crate::operation::settle::settle;
 use crate::owner::Owner;
@@ -29,19 +28,6 @@ const CHUNK: usize = 2_000;
 /// about 1 µs each; BEGIN and COMMIT cost two round trips.
 const FEW: usize = 250;
 
-/// Whether this batch can be written so: not where a row needs statements of its own.
-fn fit<W, M, X>() -> bool
-where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
-{
-    let is_postgres =
-        <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN == Some(Dialect::Postgres);
-    let positions = M::TOMBSTONES && W::BY != By::Update;
-    is_postgres && !positions && !reads_back::<M, X::Backend>()
-}
-
 /// Writes all rows or none. `false` if it cannot be done so; nothing was written then.
 pub(super) async fn all<W, M, X>(
     models: &mut [M],
@@ -53,9 +39,6 @@ where
     M: Owner<X::Backend>,
     W: Work,
 {
-    if !fit::<W, M, X>() {
-        return Ok(false);
-    }
     let rows = plan.order.len();
     let written = if W::BY == By::Insert && rows <= CHUNK {
         insert::<W, M, X>(&plan.order, models, plan, x).await

@@ -5,7 +5,7 @@ use diesel::result::Error as DieselError;
 use super::super::plan::Plan;
 use super::super::rows;
 use super::super::work::{Saving, Work};
-use super::{CHUNK, FEW, events, fit, index, is_no_array};
+use super::{CHUNK, FEW, events, index, is_no_array};
 use crate::dialect::Flavor;
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::executor::Executor;
@@ -25,9 +25,6 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    if !fit::<Saving, M, X>() {
-        return Ok(None);
-    }
     let done = if plan.order.len() <= CHUNK && !x.in_transaction() {
         match each_of(&plan.order, models, plan, x).await {
             Err(error) if is_of_a_row(&error) => {
