@@ -3,15 +3,6 @@
 //! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
 //! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
 
-/// The text depends on the statement's type alone: Diesel, which walks a statement at each run to find that out, is told so.
-macro_rules! one_text {
-    () => {
-        fn is_safe_to_cache_prepared(&self, _: &DB) -> diesel::result::QueryResult<bool> {
-            Ok(true)
-        }
-    };
-}
-
 mod arrays;
 mod bulk;
 mod bump;

@@ -6,6 +6,7 @@
 //! into its column. Binary has no text.
 
 use std::ffi::c_ulong;
+use std::io::Write as _;
 use std::mem::offset_of;
 
 use diesel::mysql::data_types::MysqlTime;
@@ -27,16 +28,15 @@ pub(super) fn push_row(row: &dyn QueryFragment<Mysql>, table: &mut JsonTable) ->
         };
         table.columns = columns;
     }
-    table.begin_row();
     for (place, (bytes, sql_type)) in values.binds.iter().zip(values.metadata).enumerate() {
-        let value = match bytes {
-            Some(bytes) => json(bytes, sql_type),
-            None => Some(b"null".to_vec()),
+        let text = table.value(place);
+        let written = match bytes {
+            Some(bytes) => json(bytes, sql_type, text),
+            None => write!(text, "null").ok(),
         };
-        let Some(value) = value else {
+        if written.is_none() {
             return Ok(false);
-        };
-        table.value(place, |text| text.extend(value));
+        }
     }
     table.end_row();
     Ok(true)
@@ -60,40 +60,41 @@ fn column(sql_type: MysqlType) -> Option<JsonColumn> {
     }
 }
 
-/// A value in JSON. As the client library does, a number is read from the first of its bytes: Diesel sends four for a `bool`.
-fn json(bytes: &[u8], sql_type: MysqlType) -> Option<Vec<u8>> {
+/// Writes a value in JSON. As the client library does, a number is read from the first of its bytes: Diesel sends four for
+/// a `bool`.
+fn json(bytes: &[u8], sql_type: MysqlType, text: &mut Vec<u8>) -> Option<()> {
     use MysqlType as Type;
+    macro_rules! number {
+        ($number:ty) => {
+            write!(text, "{}", <$number>::from_ne_bytes(*bytes.first_chunk()?)).ok()
+        };
+    }
     match sql_type {
-        Type::Tiny => number(i8::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::Short => number(i16::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::Long => number(i32::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::LongLong => number(i64::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::UnsignedTiny => number(u8::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::UnsignedShort => number(u16::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::UnsignedLong => number(u32::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::UnsignedLongLong => number(u64::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::Float => finite(f32::from_ne_bytes(*bytes.first_chunk()?).into()),
-        Type::Double => finite(f64::from_ne_bytes(*bytes.first_chunk()?)),
-        Type::String | Type::Numeric => text(std::str::from_utf8(bytes).ok()?),
-        Type::Date => text(&Time(bytes).date()?),
-        Type::Time => text(&Time(bytes).time()?),
-        Type::DateTime | Type::Timestamp => text(&Time(bytes).date_and_time()?),
+        Type::Tiny => number!(i8),
+        Type::Short => number!(i16),
+        Type::Long => number!(i32),
+        Type::LongLong => number!(i64),
+        Type::UnsignedTiny => number!(u8),
+        Type::UnsignedShort => number!(u16),
+        Type::UnsignedLong => number!(u32),
+        Type::UnsignedLongLong => number!(u64),
+        Type::Float => finite(f32::from_ne_bytes(*bytes.first_chunk()?).into(), text),
+        Type::Double => finite(f64::from_ne_bytes(*bytes.first_chunk()?), text),
+        Type::String | Type::Numeric => quoted(std::str::from_utf8(bytes).ok()?, text),
+        Type::Date => quoted(&Time(bytes).date()?, text),
+        Type::Time => quoted(&Time(bytes).time()?, text),
+        Type::DateTime | Type::Timestamp => quoted(&Time(bytes).date_and_time()?, text),
         _ => None,
     }
 }
 
-fn number(number: impl ToString) -> Option<Vec<u8>> {
-    Some(number.to_string().into_bytes())
+fn finite(number: f64, text: &mut Vec<u8>) -> Option<()> {
+    number.is_finite().then_some(())?;
+    write!(text, "{number:?}").ok()
 }
 
-fn finite(number: f64) -> Option<Vec<u8>> {
-    number
-        .is_finite()
-        .then(|| format!("{number:?}").into_bytes())
-}
-
-fn text(text: &str) -> Option<Vec<u8>> {
-    serde_json::to_vec(text).ok()
+fn quoted(value: &str, text: &mut Vec<u8>) -> Option<()> {
+    serde_json::to_writer(text, value).ok()
 }
 
 /// The bytes of a `MysqlTime`.

@@ -66,17 +66,15 @@ impl JsonTable {
         self.text.len()
     }
 
-    pub(crate) fn begin_row(&mut self) {
-        self.text
-            .extend(if self.text.len() > 1 { ",[" } else { "[" }.bytes());
-    }
-
-    /// A value of the row, in JSON.
-    pub(crate) fn value(&mut self, place: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        if place > 0 {
-            self.text.push(b',');
-        }
-        write(&mut self.text);
+    /// Where the value of a row's column at this place is written to.
+    pub(crate) fn value(&mut self, place: usize) -> &mut Vec<u8> {
+        let between: &[u8] = match place {
+            0 if self.text.len() > 1 => b",[",
+            0 => b"[",
+            _ => b",",
+        };
+        self.text.extend(between);
+        &mut self.text
     }
 
     pub(crate) fn end_row(&mut self) {

@@ -155,16 +155,13 @@ where
     if many_at_once::<Saving, M, X>() == Some(Dialect::Postgres) {
         refused = arrays::each(models, &plan, x).await?;
     }
-    let refused = match refused {
-        Some(refused) => refused,
-        None => {
-            x.begin().await?;
-            let done = rows::each(&plan.order, models, &plan, x).await;
-            settle(done, x).await?
-        }
-    };
+    if refused.is_none() {
+        x.begin().await?;
+        let done = rows::each(&plan.order, models, &plan, x).await;
+        refused = Some(settle(done, x).await?);
+    }
     let mut failed: Vec<Option<Error>> = models.iter().map(|_| None).collect();
-    for (row, error) in refused {
+    for (row, error) in refused.into_iter().flatten() {
         if let Some(outcome) = failed.get_mut(row) {
             *outcome = Some(error);
         }

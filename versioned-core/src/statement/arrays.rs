@@ -167,8 +167,10 @@ impl Locking for InTurn {
 pub(crate) struct WriteAll<'a, V, A, L, M: Stored<DB>, DB: Backend> {
     arrays: Arrays<'a, M, DB>,
     least: i64,
-    kind: PhantomData<fn() -> (V, A, L)>,
+    kind: Kind<(V, A, L)>,
 }
+
+type Kind<T> = PhantomData<fn() -> T>;
 
 impl<'a, V, A, L, M: Stored<DB>, DB: Backend> WriteAll<'a, V, A, L, M, DB> {
     pub(crate) fn new(arrays: Arrays<'a, M, DB>, least: i64) -> Self {
@@ -196,8 +198,6 @@ where
     M: Stored<DB>,
     DB: Backend,
 {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { arrays, least, .. } = self;
         let answers = A::PLACES || arrays.events.is_some();
@@ -268,8 +268,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Missed<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.with_given(true, out.reborrow())?;
         out.push_sql(" SELECT place FROM given WHERE NOT EXISTS (SELECT 1 FROM ");
@@ -297,8 +295,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for InsertAll<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let arrays = &self.0;
         arrays.with_given(false, out.reborrow())?;

@@ -31,8 +31,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Delete<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Delete<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;

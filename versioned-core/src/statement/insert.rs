@@ -57,8 +57,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         self.source.walk_ast(out.reborrow())?;

@@ -78,8 +78,6 @@ where
     M: Stored<DB>,
     DB: Backend,
 {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match self.given.by {
             By::Insert => {

@@ -98,8 +98,6 @@ where
     F: Flavor<DB> + ?Sized,
     DB: Backend,
 {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         into_outbox(&mut out)?;
         out.push_sql(" VALUES (");
@@ -142,10 +140,6 @@ where
     F: Flavor<DB> + ?Sized,
     DB: Backend,
 {
-    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
-        self.write.is_safe_to_cache_prepared(backend)
-    }
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("WITH written AS (");
         self.write.walk_ast(out.reborrow())?;

@@ -188,8 +188,6 @@ where
     F: Flavor<DB> + ?Sized,
     DB: Backend,
 {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         write::<F, DB>(T::PIECES, &self.position, &mut out)
     }

@@ -55,8 +55,6 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Merge<'_, R, M, DB> {
 }
 
 impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.insert.walk_ast(out.reborrow())?;
         self.insert.on_conflict(out.reborrow())?;
@@ -104,8 +102,6 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Overwrite<'_, R, M, D
 }
 
 impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'_, R, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;
@@ -147,8 +143,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Remove<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Remove<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;

@@ -35,10 +35,6 @@ where
     DB: Backend,
     S: QueryFragment<DB>,
 {
-    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
-        self.statement.is_safe_to_cache_prepared(backend)
-    }
-
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.statement.walk_ast(out)
     }

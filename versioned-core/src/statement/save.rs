@@ -44,8 +44,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Save<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;

@@ -116,8 +116,6 @@ where
     M: Stored<DB>,
     DB: Backend,
 {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         out.push_identifier(<M::VersionColumn as Column>::NAME)?;

@@ -33,8 +33,6 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Touch<'_, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Touch<'_, M, DB> {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;

@@ -60,8 +60,6 @@ where
     M: Stored<DB>,
     DB: Backend,
 {
-    one_text!();
-
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self {
             given, conversions, ..
