@@ -1,5 +1,9 @@
 //! Which SQL a backend wants, in generic code and under `#[derive(MultiConnection)]`.
 
+mod binds;
+#[cfg(feature = "mysql")]
+mod mysql;
+
 use std::any::Any;
 use std::cell::Cell;
 
@@ -12,8 +16,9 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Integer, Text};
 
+use self::binds::binds_and_rows;
 use crate::executor::Runner;
-use crate::model::Elements;
+use crate::model::{Elements, JsonTable};
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +93,12 @@ pub trait Flavor<DB: Backend> {
     #[doc(hidden)]
     fn push_numbers<'b>(_out: &mut AstPass<'_, 'b, DB>, _numbers: &'b [i64]) -> QueryResult<()> {
         Err(no_arrays())
+    }
+
+    /// Adds the binds of a row to a table in JSON; `false` if they have no such form, as everywhere but on MySQL and MariaDB.
+    #[doc(hidden)]
+    fn push_row(_row: &dyn QueryFragment<DB>, _table: &mut JsonTable) -> QueryResult<bool> {
+        Ok(false)
     }
 
     /// Writes ` = ANY($1)`, or ` IN (1, 2)` where there are no arrays to bind.
@@ -178,88 +189,6 @@ fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
     });
 }
 
-/// The bodies that are the same for each backend, but not in generic code.
-macro_rules! binds_and_rows {
-    ($backend:ty) => {
-        fn push_text<'b>(out: &mut AstPass<'_, 'b, $backend>, text: &'b str) -> QueryResult<()> {
-            out.push_bind_param::<Text, str>(text)
-        }
-
-        fn push_number<'b>(
-            out: &mut AstPass<'_, 'b, $backend>,
-            number: &'b i64,
-        ) -> QueryResult<()> {
-            out.push_bind_param::<BigInt, i64>(number)
-        }
-
-        fn number<X, S>(
-            x: &mut X,
-            statement: S,
-        ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
-        where
-            X: Runner<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId + Send,
-        {
-            x.first::<i64, BigInt, _>(statement)
-        }
-
-        fn numbers<X, S>(
-            x: &mut X,
-            statement: S,
-        ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
-        where
-            X: Runner<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId + Send,
-        {
-            x.all::<i64, BigInt, _>(statement)
-        }
-
-        fn figures<X, S>(
-            x: &mut X,
-            statement: S,
-        ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
-        where
-            X: Runner<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId + Send,
-        {
-            x.first::<(i64, i64, i64), (BigInt, BigInt, BigInt), _>(statement)
-        }
-
-        fn waiting<X, S>(
-            x: &mut X,
-            statement: S,
-        ) -> impl Future<Output = QueryResult<Vec<Waiting>>> + Send
-        where
-            X: Runner<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId + Send,
-        {
-            x.all::<Waiting, WaitingSql, _>(statement)
-        }
-
-        fn text<X, S>(
-            x: &mut X,
-            statement: S,
-        ) -> impl Future<Output = QueryResult<Option<String>>> + Send
-        where
-            X: Runner<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId + Send,
-        {
-            x.first::<String, Text, _>(statement)
-        }
-
-        fn pairs<X, S>(
-            x: &mut X,
-            statement: S,
-        ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
-        where
-            X: Runner<Backend = $backend>,
-            S: QueryFragment<$backend> + QueryId + Send,
-        {
-            x.all::<(String, i64), (Text, BigInt), _>(statement)
-        }
-    };
-}
-
 macro_rules! backends {
     ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident $({ $($more:tt)* })?;)*) => {$(
         #[cfg(feature = $feature)]
@@ -315,13 +244,20 @@ backends! {
             numbers: &'b [i64],
         ) -> QueryResult<()> {
             out.push_sql(" = ANY(");
-            out.push_bind_param::<diesel::sql_types::Array<BigInt>, [i64]>(numbers)?;
+            Self::push_numbers(out, numbers)?;
             out.push_sql(")");
             Ok(())
         }
     };
     "sqlite" (), diesel::sqlite::Sqlite => Sqlite;
-    "mysql" (), diesel::mysql::Mysql => Mysql;
+    "mysql" (), diesel::mysql::Mysql => Mysql {
+        fn push_row(
+            row: &dyn QueryFragment<diesel::mysql::Mysql>,
+            table: &mut JsonTable,
+        ) -> QueryResult<bool> {
+            mysql::push_row(row, table)
+        }
+    };
 }
 
 /// `MultiConnection` dispatches every fragment that it knows, `Exists` among them, to the live variant's backend:

@@ -5,6 +5,7 @@ mod conversions;
 mod elements;
 mod fields;
 mod json;
+mod json_table;
 mod key;
 mod walk;
 
@@ -33,6 +34,8 @@ pub use self::fields::{Comparable, Fields};
 pub(crate) use self::fields::{Compared, Diff, Places, take};
 #[doc(hidden)]
 pub use self::json::{FromJson, ToJson, event_to_json, parked_from_json, parked_to_json};
+pub(crate) use self::json_table::JsonColumn;
+pub use self::json_table::JsonTable;
 pub use self::key::{Key, KeyColumns};
 #[doc(hidden)]
 pub use self::key::{key_part, key_parts, key_text};

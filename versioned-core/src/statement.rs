@@ -8,8 +8,10 @@ mod bulk;
 mod bump;
 mod create;
 mod delete;
+mod given;
 mod guard;
 mod insert;
+mod json_table;
 mod outbox;
 mod page;
 mod pair;
@@ -22,6 +24,7 @@ mod save;
 mod save_changes;
 mod select;
 mod touch;
+mod values;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -30,15 +33,18 @@ use diesel::result::QueryResult;
 use crate::fetch::Fetch;
 
 pub(crate) use self::arrays::{
-    Arrays, Count, Deletes, Given, InsertAll, Missed, Places, Saves, Verb, WriteAll,
+    AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
+    WriteAll,
 };
 pub(crate) use self::bulk::{MergeAll, RemoveAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, Created, ForgetKey};
 pub(crate) use self::delete::Delete;
+pub(crate) use self::given::{Binds, Given};
 pub(crate) use self::guard::{Guard, Record};
 pub(crate) use self::insert::Insert;
+pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
@@ -54,6 +60,7 @@ pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;
 pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
 pub(crate) use self::touch::Touch;
+pub(crate) use self::values::{ROWS, WriteValues};
 
 /// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
 pub(crate) struct Returning<S, M: Fetch<DB>, DB: Backend> {

@@ -17,6 +17,8 @@
 #[cfg(feature = "postgres")]
 mod arrays;
 #[cfg(feature = "mysql")]
+mod json_table;
+#[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;

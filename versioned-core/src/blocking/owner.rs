@@ -158,7 +158,8 @@ pub trait OwnerDsl: OwnerModel {
     /// Inserts all of these records at the initial version, or none.
     ///
     /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; a transaction around several of them.
-    /// SQLite, MySQL, MariaDB, and models with `tombstones`: a loop of [`insert`](OwnerDsl::insert) in a transaction.
+    /// MySQL and MariaDB: the same with `JSON_TABLE`; SQLite: with `VALUES`, 50 rows at a time; as
+    /// [`save_all`](OwnerDsl::save_all). Models with `tombstones`: a loop of [`insert`](OwnerDsl::insert) in a transaction.
     ///
     /// ```sql
     /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) INSERT INTO tickets (id, ..) SELECT c0, .. FROM given
@@ -178,18 +179,35 @@ pub trait OwnerDsl: OwnerModel {
 
     /// Saves all of these records, or none: each row must be at the version that its model was loaded at.
     ///
-    /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; a transaction around several of them.
-    /// The rows are locked in the order of their keys, so that batches which meet do not deadlock. A model with a column
-    /// whose type has no array form (an array), and SQLite, MySQL and MariaDB: a loop of [`save`](OwnerDsl::save) in a
-    /// transaction, in the same order.
+    /// The rows are written in the order of their keys, so that batches which meet wait for each other but do not deadlock.
+    ///
+    /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; in a transaction if they are more than
+    /// 250. Fewer are locked before the first of them is written (`WITH held AS (SELECT .. FOR NO KEY UPDATE)`), by the same
+    /// statement, and need no transaction.
     ///
     /// ```sql
-    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, .., generate_series(1, $6) AS place),
-    /// held AS (SELECT 1 FROM tickets AS stored, given WHERE stored.version = c0 AND stored.id = c1
-    ///     ORDER BY given.place FOR NO KEY UPDATE OF stored)
-    /// UPDATE tickets AS stored SET title = c2, version = c3 FROM given
-    ///     WHERE stored.version = c0 AND stored.id = c1 AND (SELECT count(*) FROM held) >= $7
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) UPDATE tickets AS stored SET title = c2, version = c3
+    ///     FROM given WHERE stored.version = ANY(ARRAY[c0]) AND stored.id = ANY(ARRAY[c1])
     /// ```
+    ///
+    /// MySQL and MariaDB, from 4 rows on, in a transaction: the rows as JSON, up to 2,000 of them or 1 MiB at a time, if each
+    /// column's type keeps its values on this way (not bytes), and keys and version are integers.
+    ///
+    /// ```sql
+    /// UPDATE JSON_TABLE(?, '$[*]' COLUMNS (c0 BIGINT PATH '$[0]' ERROR ON ERROR, ..)) AS given
+    ///     STRAIGHT_JOIN tickets AS stored ON stored.version = c0 AND stored.id = c1 SET stored.title = c2, stored.version = c3
+    /// ```
+    ///
+    /// SQLite, in a transaction: 50 rows at a time.
+    ///
+    /// ```sql
+    /// WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), ..) UPDATE tickets AS stored SET title = c2, version = c3
+    ///     FROM given WHERE stored.version = c0 AND stored.id = c1
+    /// ```
+    ///
+    /// Whatever cannot be written so goes row by row, by [`save`](OwnerDsl::save) in a transaction: what is left over, columns
+    /// without an array form on PostgreSQL (arrays), a database that does not know the statement, a `MultiConnection`. On
+    /// SQLite, MySQL and MariaDB so does a batch with a row that is refused, to say which, and with an outbox.
     ///
     /// # Errors
     ///
@@ -207,7 +225,8 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// Deletes all of these records, or none, as [`save_all`](OwnerDsl::save_all) saves them.
+    /// Deletes all of these records, or none, as [`save_all`](OwnerDsl::save_all) saves them; on SQLite, and with `tombstones`,
+    /// row by row.
     ///
     /// # Errors
     ///

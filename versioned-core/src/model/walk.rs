@@ -34,9 +34,13 @@ pub(crate) enum Clause {
     Arrays(By),
     /// `"title" = given.c1`: what an UPDATE sets from those arrays; as `Assignments`.
     FromArrays,
-    /// `stored."id" = given.c0`: the key.
+    /// `stored."id" = ANY(ARRAY[given.c0])`: the key.
     OnArrays,
-    /// No SQL: the value of one column.
+    /// `stored."title" = given.c1`: what an UPDATE sets from a table in JSON; as `Assignments`.
+    FromTable,
+    /// `stored."id" = given.c0`: the key.
+    OnTable,
+    /// The values alone.
     Value(By),
 }
 
@@ -144,7 +148,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Changes(_)
             | Clause::Excluded
             | Clause::Older
-            | Clause::FromArrays => {
+            | Clause::FromArrays
+            | Clause::FromTable => {
                 self.skip();
                 Ok(())
             }
@@ -154,6 +159,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::KeyValues
             | Clause::Arrays(_)
             | Clause::OnArrays
+            | Clause::OnTable
             | Clause::Value(_) => self.write(column, field),
         }
     }
@@ -173,6 +179,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::KeyValues
             | Clause::Older
             | Clause::OnArrays
+            | Clause::OnTable
             | Clause::Arrays(By::Delete)
             | Clause::Value(By::Delete) => {
                 self.skip();
@@ -189,6 +196,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Excluded
             | Clause::Arrays(_)
             | Clause::FromArrays
+            | Clause::FromTable
             | Clause::Value(_) => self.write(column, field),
         }
     }
@@ -238,13 +246,13 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             self.first = false;
         } else {
             out.push_sql(match self.clause {
-                Clause::Condition | Clause::OnArrays => " AND ",
+                Clause::Condition | Clause::OnArrays | Clause::OnTable => " AND ",
                 _ => ", ",
             });
         }
         match self.clause {
             Clause::Names => out.push_identifier(C::NAME),
-            Clause::Values | Clause::KeyValues => field.bind(out),
+            Clause::Values | Clause::KeyValues | Clause::Value(_) => field.bind(out),
             Clause::Assignments | Clause::Changes(_) | Clause::Condition => {
                 out.push_identifier(C::NAME)?;
                 out.push_sql(" = ");
@@ -268,6 +276,12 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             Clause::OnArrays => {
                 out.push_sql("stored.");
                 out.push_identifier(C::NAME)?;
+                out.push_sql(&format!(" = ANY(ARRAY[given.c{place}])"));
+                Ok(())
+            }
+            Clause::OnTable | Clause::FromTable => {
+                out.push_sql("stored.");
+                out.push_identifier(C::NAME)?;
                 out.push_sql(&format!(" = given.c{place}"));
                 Ok(())
             }
@@ -281,7 +295,6 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 }
                 Ok(())
             }
-            Clause::Value(_) => Ok(()),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Many rows at once: all or none, or each for itself.
 
 mod arrays;
+mod json;
 mod plan;
 mod rows;
+mod values;
 mod work;
 
 use diesel::result::Error as DieselError;
@@ -10,12 +12,35 @@ use diesel::result::Error as DieselError;
 use self::plan::Plan;
 pub(crate) use self::work::{Deleting, Saving};
 use self::work::{Inserting, Work};
+use super::announce::reads_back;
 use super::settle::settle;
 use crate::change::Change;
+use crate::dialect::{Dialect, Flavor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::model::NoArray;
+use crate::fetch::Fetch;
+use crate::model::By;
 use crate::owner::Owner;
+
+/// Why a statement did not write all rows of a batch.
+enum Miss {
+    /// A row is not at the version that was loaded.
+    Row,
+    /// The database said something else.
+    Error(Error),
+}
+
+impl From<DieselError> for Miss {
+    fn from(error: DieselError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<Error> for Miss {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Inserts all models at the initial version, or none.
 pub(crate) async fn insert_all<'m, M, X>(
@@ -55,23 +80,62 @@ where
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    let mut done = Ok(());
-    let mut by_arrays = arrays::fit::<W, M, X>();
-    if by_arrays {
-        done = arrays::all::<W, M, X>(models, &plan, x).await;
-        by_arrays = !matches!(&done, Err(error) if is_no_array(error));
-    }
-    if !by_arrays {
+    if !at_once::<W, M, X>(models, &plan, x).await? {
         x.begin().await?;
-        done = rows::all::<W, M, X>(models, &mut plan, x).await;
-        done = settle(done, x).await;
+        let done = rows::all::<W, M, X>(models, &mut plan, x).await;
+        settle(done, x).await?;
     }
-    done?;
     let changes = models.iter_mut().zip(plan.next).map(|(model, next)| {
         model.set_version(next);
         Change::new(W::OP, model)
     });
     Ok(changes.collect())
+}
+
+/// The database in whose way many rows are one statement; none where a row needs statements of its own.
+fn many_at_once<W, M, X>() -> Option<Dialect>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    let dialect = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN?;
+    let position = M::TOMBSTONES && W::BY != By::Update;
+    let event = M::OUTBOX && dialect != Dialect::Postgres;
+    let alone = position || event || reads_back::<M, X::Backend>();
+    (!alone).then_some(dialect)
+}
+
+/// Writes all rows with statements for many of them, or none. `false` if that cannot be done, or was not.
+async fn at_once<W, M, X>(models: &mut [M], plan: &Plan<M::Version>, x: &mut X) -> Result<bool>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    match many_at_once::<W, M, X>() {
+        Some(Dialect::Postgres) => arrays::all::<W, M, X>(models, plan, x).await,
+        Some(Dialect::Sqlite) if values::fit::<W>(models.len()) => {
+            x.begin().await?;
+            let written = values::write::<W, M, X>(models, plan, x).await;
+            attempted(written, x).await
+        }
+        Some(Dialect::Mysql) if json::fit::<W, M, X::Backend>(models, plan)? => {
+            x.begin().await?;
+            let written = json::write::<W, M, X>(models, plan, x).await;
+            attempted(written, x).await
+        }
+        _ => Ok(false),
+    }
+}
+
+/// `false` if not all rows were written: none was, and row by row it shows what is wrong with which.
+async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<bool> {
+    match settle(written, x).await {
+        Ok(()) => Ok(true),
+        Err(Miss::Error(error)) if rows::ends_the_transaction(&error) => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Saves the models that can be saved; the outcome of each.
@@ -87,19 +151,17 @@ where
         return Ok(Vec::new());
     }
     let plan = Plan::of_loaded(models)?;
-    let mut done = Ok(Vec::new());
-    let mut by_arrays = arrays::fit::<Saving, M, X>();
-    if by_arrays {
-        done = arrays::each(models, &plan, x).await;
-        by_arrays = !matches!(&done, Err(error) if is_no_array(error));
+    let mut refused = None;
+    if many_at_once::<Saving, M, X>() == Some(Dialect::Postgres) {
+        refused = arrays::each(models, &plan, x).await?;
     }
-    if !by_arrays {
+    if refused.is_none() {
         x.begin().await?;
-        done = rows::each(models, &plan.order, &plan, x).await;
-        done = settle(done, x).await;
+        let done = rows::each(&plan.order, models, &plan, x).await;
+        refused = Some(settle(done, x).await?);
     }
     let mut failed: Vec<Option<Error>> = models.iter().map(|_| None).collect();
-    for (row, error) in done? {
+    for (row, error) in refused.into_iter().flatten() {
         if let Some(outcome) = failed.get_mut(row) {
             *outcome = Some(error);
         }
@@ -114,12 +176,4 @@ where
             Ok(Change::new(Saving::OP, &*model))
         })
         .collect())
-}
-
-/// Whether a column has no array form. Nothing was sent then.
-fn is_no_array(error: &Error) -> bool {
-    match error {
-        Error::Database(DieselError::SerializationError(error)) => error.is::<NoArray>(),
-        _ => false,
-    }
 }

@@ -8,9 +8,14 @@ use crate::executor::Executor;
 use crate::owner::Owner;
 use crate::statement::{Current, Find, Guard, Record, Returning};
 use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::Error as DieselError;
 
 /// Ends the transaction that `begin` opened as `done` says.
-pub(super) async fn settle<T, X: Executor>(done: Result<T>, x: &mut X) -> Result<T> {
+pub(super) async fn settle<T, E, X>(done: Result<T, E>, x: &mut X) -> Result<T, E>
+where
+    E: From<DieselError>,
+    X: Executor,
+{
     match done {
         Ok(value) => {
             x.commit().await?;

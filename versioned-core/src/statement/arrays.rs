@@ -1,80 +1,37 @@
 //! Many rows in one statement, for PostgreSQL: each column is an array, so that the text does not depend on their number.
 //!
 //! ```sql
-//! WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, .., generate_series(1, $6) AS place),
-//! held AS (SELECT 1 FROM tickets AS stored, given WHERE stored.version = given.c0 AND stored.id = given.c1
-//!     ORDER BY given.place FOR NO KEY UPDATE OF stored)
+//! WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..)
 //! UPDATE tickets AS stored SET title = given.c2, version = given.c3 FROM given
-//!     WHERE stored.version = given.c0 AND stored.id = given.c1 AND (SELECT count(*) FROM held) >= $7
+//!     WHERE stored.version = ANY(ARRAY[given.c0]) AND stored.id = ANY(ARRAY[given.c1])
 //! ```
 //!
-//! `held` locks the rows in the order of their keys before the first of them is written: batches that meet wait for each
-//! other, and never in a circle. What it counts cannot change any more, so that "all or nothing" is decided in the statement.
-//! The guard stands in the UPDATE too: PostgreSQL looks at it again for a row that somebody else has just written.
+//! `= ANY(ARRAY[..])` can neither be hashed nor merged: PostgreSQL goes through `given` from its beginning to its end and
+//! looks each row up in the key's index, so that the rows are locked in the order of `given`, and batches that meet wait for
+//! each other but never in a circle. A plain `=` would let it scan the table instead, and lock in the order of the scan.
+//!
+//! Where the table is a page or two it scans it all the same. `AllFirst` takes the locks in that order first, whatever the plan:
+//!
+//! ```sql
+//! WITH given AS (.., generate_series(1, $6) AS place),
+//! held AS (SELECT 1 FROM tickets AS stored, given WHERE .. ORDER BY given.place FOR NO KEY UPDATE OF stored)
+//! UPDATE .. AND (SELECT count(*) FROM held) >= $7
+//! ```
+//!
+//! What `held` counts cannot change any more, so that "all or nothing" is decided in the statement, which needs no transaction
+//! around it. The guard stands in the UPDATE too: PostgreSQL looks at it again for a row that somebody else has just written.
 
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::serialize::{self, Output};
 
+use super::given::Given;
 use super::outbox::{Told, into_outbox};
 use crate::dialect::Flavor;
 use crate::fetch::{Fetch, Stored};
-use crate::model::{By, Clause, Conversions, Elements, Rows, Value, Versioned, Walk};
-
-/// Models, in the order in which their rows are locked.
-pub(crate) struct Given<'a, M: Versioned> {
-    pub(crate) models: Vec<&'a M>,
-    /// The version that each of them gets.
-    pub(crate) next: Vec<&'a M::Version>,
-    pub(crate) by: By,
-}
-
-impl<M: Versioned> Given<'_, M> {
-    /// Shows the columns of one model: the version that its row must have, what is written, the version that it gets.
-    fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
-    where
-        DB: Backend,
-        M: Stored<DB>,
-    {
-        let (Some(model), Some(next)) = (self.models.get(row), self.next.get(row)) else {
-            return Ok(());
-        };
-        if self.by != By::Insert {
-            M::version_column(model.loaded(), walk)?;
-        }
-        model.columns(walk)?;
-        if self.by == By::Delete {
-            return Ok(());
-        }
-        M::version_column(next, walk)
-    }
-}
-
-impl<M: Stored<DB>, DB: Backend> Rows<DB> for Given<'_, M> {
-    fn len(&self) -> usize {
-        self.models.len()
-    }
-
-    fn write<'o>(
-        &'o self,
-        row: usize,
-        column: usize,
-        conversions: &'o Conversions,
-        out: &'o mut Output<'o, 'o, DB>,
-    ) -> serialize::Result {
-        let value = Value {
-            column,
-            out,
-            null: None,
-        };
-        let mut walk = Walk::value(value, conversions, self.by);
-        self.show(row, &mut walk)?;
-        Ok(walk.written().ok_or("there is no such column")?)
-    }
-}
+use crate::model::{Clause, Conversions, Elements, Walk};
 
 /// `given`, and the events of the writes, if there are any.
 pub(crate) struct Arrays<'a, M: Stored<DB>, DB: Backend> {
@@ -88,16 +45,10 @@ pub(crate) struct Arrays<'a, M: Stored<DB>, DB: Backend> {
 
 impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
     pub(crate) fn new(given: &'a Given<'a, M>, events: Option<&'a Told>) -> QueryResult<Self> {
-        let columns = {
-            let conversions = Conversions::default();
-            let mut walk = Walk::<DB>::count(&conversions, given.by);
-            given.show(0, &mut walk)?;
-            walk.shown()
-        };
         Ok(Self {
             source: M::source(),
             given,
-            columns: (0..columns)
+            columns: (0..given.columns()?)
                 .map(|column| Elements {
                     rows: given,
                     column,
@@ -109,8 +60,8 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
         })
     }
 
-    /// `WITH given AS (..)`
-    fn with_given<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+    /// `WITH given AS (..)`, with the rows' places if somebody asks for them.
+    fn with_given<'b>(&'b self, places: bool, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("WITH given AS (SELECT ");
         let mut walk = Walk::arrays(
             out.reborrow(),
@@ -123,31 +74,24 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
             out.push_sql(", ");
             events.arrays::<M::On, DB>(&mut out)?;
         }
-        out.push_sql(", generate_series(1, ");
-        <M::On as Flavor<DB>>::push_number(&mut out, &self.count)?;
-        out.push_sql(") AS place)");
+        if places {
+            out.push_sql(", generate_series(1, ");
+            <M::On as Flavor<DB>>::push_number(&mut out, &self.count)?;
+            out.push_sql(") AS place");
+        }
+        out.push_sql(")");
         Ok(())
     }
 
-    /// `stored."version" = given.c0 AND stored."id" = given.c1`
+    /// `stored."version" = ANY(ARRAY[given.c0]) AND stored."id" = ANY(ARRAY[given.c1])`
     fn guard<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let Some(model) = self.given.models.first() else {
-            return Ok(());
-        };
-        let mut walk = Walk::new(out, &self.conversions, Clause::OnArrays);
-        M::version_column(model.loaded(), &mut walk)?;
-        model.columns(&mut walk)
+        self.given.guard(Clause::OnArrays, &self.conversions, out)
     }
 
     /// `"title" = given.c2, "version" = given.c3`
     fn assignments<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let (Some(model), Some(next)) = (self.given.models.first(), self.given.next.first()) else {
-            return Ok(());
-        };
-        let mut walk = Walk::new(out, &self.conversions, Clause::FromArrays);
-        walk.skip();
-        model.columns(&mut walk)?;
-        M::version_column(next, &mut walk)
+        self.given
+            .assignments(Clause::FromArrays, &self.conversions, out)
     }
 }
 
@@ -201,14 +145,34 @@ impl Answer for Places {
     const PLACES: bool = true;
 }
 
-/// Writes the rows that are at the version that was loaded, if there are at least `least` of them.
-pub(crate) struct WriteAll<'a, V, A, M: Stored<DB>, DB: Backend> {
-    arrays: Arrays<'a, M, DB>,
-    least: i64,
-    kind: PhantomData<fn() -> (V, A)>,
+/// When a guarded statement locks its rows.
+pub(crate) trait Locking: 'static {
+    /// All of them before it writes the first; otherwise each as it writes it.
+    const FIRST: bool;
 }
 
-impl<'a, V, A, M: Stored<DB>, DB: Backend> WriteAll<'a, V, A, M, DB> {
+pub(crate) enum AllFirst {}
+
+impl Locking for AllFirst {
+    const FIRST: bool = true;
+}
+
+pub(crate) enum InTurn {}
+
+impl Locking for InTurn {
+    const FIRST: bool = false;
+}
+
+/// Writes the rows that are at the version that was loaded; with `AllFirst`, if there are at least `least` of them.
+pub(crate) struct WriteAll<'a, V, A, L, M: Stored<DB>, DB: Backend> {
+    arrays: Arrays<'a, M, DB>,
+    least: i64,
+    kind: Kind<(V, A, L)>,
+}
+
+type Kind<T> = PhantomData<fn() -> T>;
+
+impl<'a, V, A, L, M: Stored<DB>, DB: Backend> WriteAll<'a, V, A, L, M, DB> {
     pub(crate) fn new(arrays: Arrays<'a, M, DB>, least: i64) -> Self {
         Self {
             arrays,
@@ -220,29 +184,33 @@ impl<'a, V, A, M: Stored<DB>, DB: Backend> WriteAll<'a, V, A, M, DB> {
 
 pub(crate) enum WriteAllId {}
 
-impl<V: Verb, A: Answer, M: Stored<DB>, DB: Backend> QueryId for WriteAll<'_, V, A, M, DB> {
-    type QueryId = (WriteAllId, V, A, M::Static);
+impl<V: Verb, A: Answer, L: Locking, M: Stored<DB>, DB: Backend> QueryId
+    for WriteAll<'_, V, A, L, M, DB>
+{
+    type QueryId = (WriteAllId, V, A, L, M::Static);
 }
 
-impl<V, A, M, DB> QueryFragment<DB> for WriteAll<'_, V, A, M, DB>
+impl<V, A, L, M, DB> QueryFragment<DB> for WriteAll<'_, V, A, L, M, DB>
 where
     V: Verb,
     A: Answer,
+    L: Locking,
     M: Stored<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { arrays, least, .. } = self;
-        arrays.with_given(out.reborrow())?;
-        out.push_sql(", held AS (SELECT 1 FROM ");
-        arrays.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS stored, given WHERE ");
-        arrays.guard(out.reborrow())?;
-        out.push_sql(" ORDER BY given.place FOR ");
-        out.push_sql(V::LOCK);
-        out.push_sql(" OF stored)");
-
         let answers = A::PLACES || arrays.events.is_some();
+        arrays.with_given(answers || L::FIRST, out.reborrow())?;
+        if L::FIRST {
+            out.push_sql(", held AS (SELECT 1 FROM ");
+            arrays.source.walk_ast(out.reborrow())?;
+            out.push_sql(" AS stored, given WHERE ");
+            arrays.guard(out.reborrow())?;
+            out.push_sql(" ORDER BY given.place FOR ");
+            out.push_sql(V::LOCK);
+            out.push_sql(" OF stored)");
+        }
         out.push_sql(if answers { ", written AS (" } else { " " });
         if V::DELETES {
             out.push_sql("DELETE FROM ");
@@ -256,8 +224,10 @@ where
             out.push_sql(" FROM given WHERE ");
         }
         arrays.guard(out.reborrow())?;
-        out.push_sql(" AND (SELECT count(*) FROM held) >= ");
-        <<M as Fetch<DB>>::On as Flavor<DB>>::push_number(&mut out, least)?;
+        if L::FIRST {
+            out.push_sql(" AND (SELECT count(*) FROM held) >= ");
+            <<M as Fetch<DB>>::On as Flavor<DB>>::push_number(&mut out, least)?;
+        }
         if !answers {
             return Ok(());
         }
@@ -299,7 +269,7 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Missed<'_, M, DB> {
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.with_given(out.reborrow())?;
+        self.0.with_given(true, out.reborrow())?;
         out.push_sql(" SELECT place FROM given WHERE NOT EXISTS (SELECT 1 FROM ");
         self.0.source.walk_ast(out.reborrow())?;
         out.push_sql(" AS stored WHERE ");
@@ -327,7 +297,7 @@ impl<M: Stored<DB>, DB: Backend> QueryId for InsertAll<'_, M, DB> {
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let arrays = &self.0;
-        arrays.with_given(out.reborrow())?;
+        arrays.with_given(false, out.reborrow())?;
         out.push_sql(if arrays.events.is_some() {
             ", written AS (INSERT INTO "
         } else {
@@ -335,17 +305,14 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
         });
         arrays.source.walk_ast(out.reborrow())?;
         out.push_sql(" (");
-        let mut names = Walk::new(out.reborrow(), &arrays.conversions, Clause::Names);
-        arrays.given.show(0, &mut names)?;
+        arrays.given.names(&arrays.conversions, out.reborrow())?;
         out.push_sql(") SELECT ");
-        for place in 0..arrays.columns.len() {
-            out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
-        }
-        out.push_sql(" FROM given ORDER BY place");
+        arrays.given.places(&mut out)?;
+        out.push_sql(" FROM given");
         if let Some(events) = arrays.events {
             out.push_sql(") ");
             tell::<M, DB>(events, &mut out)?;
-            out.push_sql(" FROM given ORDER BY place");
+            out.push_sql(" FROM given");
         }
         Ok(())
     }

@@ -436,78 +436,156 @@ fn t18_overlapping_batches_lose_no_update() {
     assert!(rows.iter().all(|row| row.version == row.price + 1));
 }
 
+/// What was run, without what was prepared for it.
+fn ran(log: &Log) -> Vec<String> {
+    log.take()
+        .into_iter()
+        .filter(|line| !line.starts_with("prepare "))
+        .collect()
+}
+
 #[test]
-fn t18_a_batch_is_a_constant_number_of_statements_on_postgresql() {
-    if backend::NAME != "postgres" {
-        return in_key_order_elsewhere();
-    }
+fn t18_a_batch_is_a_constant_number_of_statements() {
     let (_db, mut conn, _) = two_sessions();
-    let log = Log::on(&mut conn);
-    let mut batch = inserted(1..=30, &mut conn);
-    let ran = |log: &Log| -> Vec<String> {
-        log.take()
-            .into_iter()
-            .filter(|line| !line.starts_with("prepare "))
-            .collect()
-    };
+    match backend::NAME {
+        "postgres" => by_arrays(&mut conn),
+        "mysql" => by_a_table_in_json(&mut conn),
+        _ => by_values(&mut conn),
+    }
+}
+
+fn by_arrays(conn: &mut Conn) {
+    let log = Log::on(conn);
+    let mut batch = inserted(1..=300, conn);
     assert_eq!(
         ran(&log),
         [
             "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, unnest($3) AS c2, unnest($4) AS c3, \
-          unnest($5) AS c4, generate_series(1, $6) AS place) \
-          INSERT INTO \"tickets\" (\"id\", \"title\", \"price\", \"note\", \"version\") \
-          SELECT c0, c1, c2, c3, c4 FROM given ORDER BY place"
+          unnest($5) AS c4) INSERT INTO \"tickets\" (\"id\", \"title\", \"price\", \"note\", \"version\") \
+          SELECT c0, c1, c2, c3, c4 FROM given"
         ]
     );
     let given = "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, unnest($3) AS c2, unnest($4) AS c3, \
-         unnest($5) AS c4, unnest($6) AS c5, generate_series(1, $7) AS place), \
-         held AS (SELECT 1 FROM \"tickets\" AS stored, given WHERE stored.\"version\" = given.c0 \
-         AND stored.\"id\" = given.c1 ORDER BY given.place FOR NO KEY UPDATE OF stored)";
-    let update = "UPDATE \"tickets\" AS stored SET \"title\" = given.c2, \"price\" = given.c3, \"note\" = given.c4, \
-         \"version\" = given.c5 FROM given WHERE stored.\"version\" = given.c0 AND stored.\"id\" = given.c1 \
-         AND (SELECT count(*) FROM held) >= $8";
-    for rows in [30, 3, 1] {
-        Ticket::save_all(&mut batch[..rows], &mut conn).unwrap();
-        assert_eq!(ran(&log), [format!("{given} {update}")]);
-    }
-    Ticket::save_each(&mut batch, &mut conn).unwrap();
-    assert_eq!(
-        ran(&log),
-        [format!(
-            "{given}, written AS ({update} RETURNING given.place) SELECT place FROM written"
-        )]
+         unnest($5) AS c4, unnest($6) AS c5";
+    let guard =
+        "WHERE stored.\"version\" = ANY(ARRAY[given.c0]) AND stored.\"id\" = ANY(ARRAY[given.c1])";
+    let update = format!(
+        "UPDATE \"tickets\" AS stored SET \"title\" = given.c2, \"price\" = given.c3, \"note\" = given.c4, \
+         \"version\" = given.c5 FROM given {guard}"
     );
-    Ticket::delete_all(&mut batch, &mut conn).unwrap();
+    let held = |lock: &str| {
+        format!(
+            "held AS (SELECT 1 FROM \"tickets\" AS stored, given {guard} ORDER BY given.place FOR {lock} OF stored)"
+        )
+    };
+    let first = format!(
+        "{given}, generate_series(1, $7) AS place), {}",
+        held("NO KEY UPDATE")
+    );
+    let all = "AND (SELECT count(*) FROM held) >=";
+    for rows in [250, 3, 1] {
+        Ticket::save_all(&mut batch[..rows], conn).unwrap();
+        assert_eq!(ran(&log), [format!("{first} {update} {all} $8")]);
+    }
+    Ticket::save_all(&mut batch, conn).unwrap();
     assert_eq!(
         ran(&log),
         [
-            "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, generate_series(1, $3) AS place), \
-          held AS (SELECT 1 FROM \"tickets\" AS stored, given WHERE stored.\"version\" = given.c0 \
-          AND stored.\"id\" = given.c1 ORDER BY given.place FOR UPDATE OF stored) \
-          DELETE FROM \"tickets\" AS stored USING given WHERE stored.\"version\" = given.c0 \
-          AND stored.\"id\" = given.c1 AND (SELECT count(*) FROM held) >= $4"
+            "BEGIN".into(),
+            format!("{given}) {update}"),
+            "COMMIT".into()
         ]
+    );
+    Ticket::save_each(&mut batch[..250], conn).unwrap();
+    assert_eq!(
+        ran(&log),
+        [format!(
+            "{first}, written AS ({update} {all} $8 RETURNING given.place) SELECT place FROM written"
+        )]
+    );
+    Ticket::save_each(&mut batch, conn).unwrap();
+    assert_eq!(
+        ran(&log),
+        [format!(
+            "{given}, generate_series(1, $7) AS place), written AS ({update} RETURNING given.place) \
+             SELECT place FROM written"
+        )]
+    );
+    Ticket::delete_all(&mut batch[..250], conn).unwrap();
+    assert_eq!(
+        ran(&log),
+        [format!(
+            "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, generate_series(1, $3) AS place), {} \
+             DELETE FROM \"tickets\" AS stored USING given {guard} {all} $4",
+            held("UPDATE")
+        )]
     );
 }
 
-fn in_key_order_elsewhere() {
-    let (_db, mut conn, _) = two_sessions();
-    let mut batch = inserted([3, 1, 2], &mut conn);
-    let log = Log::on(&mut conn);
-    Ticket::save_all(&mut batch, &mut conn).unwrap();
-    let lines = log.take();
-    let saves = lines
-        .iter()
-        .filter(|line| line.starts_with("UPDATE"))
-        .count();
-    assert_eq!(saves, 3, "{lines:?}");
+fn by_a_table_in_json(conn: &mut Conn) {
+    let mut batch = inserted([3, 1, 2, 4], conn);
+    let log = Log::on(conn);
+    Ticket::save_all(&mut batch, conn).unwrap();
+    let column = |place: usize, of: &str| format!("c{place} {of} PATH '$[{place}]' ERROR ON ERROR");
+    let columns = [
+        column(0, "BIGINT"),
+        column(1, "BIGINT"),
+        column(2, "LONGTEXT CHARACTER SET utf8mb4"),
+        column(3, "BIGINT"),
+        column(4, "LONGTEXT CHARACTER SET utf8mb4"),
+        column(5, "BIGINT"),
+    ];
+    let columns = columns.join(", ");
+    let statement = format!(
+        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS ({columns})) AS given STRAIGHT_JOIN `tickets` AS stored \
+         ON stored.`version` = given.c0 AND stored.`id` = given.c1 SET stored.`title` = given.c2, \
+         stored.`price` = given.c3, stored.`note` = given.c4, stored.`version` = given.c5"
+    );
+    assert_eq!(ran(&log), ["BEGIN".into(), statement, "COMMIT".into()]);
+    Ticket::delete_all(&mut batch, conn).unwrap();
+    assert!(ran(&log)[1].starts_with("DELETE stored FROM JSON_TABLE(?, "));
+    Ticket::insert_all(&mut batch, conn).unwrap();
+    assert!(ran(&log)[1].starts_with("INSERT INTO `tickets` (`id`, "));
+    drop(log);
+    in_a_loop(13, conn);
+}
+
+fn by_values(conn: &mut Conn) {
+    let log = Log::on(conn);
+    let mut batch = inserted(1..=102, conn);
+    let lines = ran(&log);
+    let many = "INSERT INTO `tickets` (`id`, `title`, `price`, `note`, `version`) VALUES (?, ?, ?, ?, ?), (";
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with(many)).count(),
+        2
+    );
+    assert_eq!(lines.len(), 1 + 2 + 2 + 1, "{lines:?}");
+    Ticket::save_all(&mut batch, conn).unwrap();
+    let lines = ran(&log);
+    let many = "WITH given (c0, c1, c2, c3, c4, c5) AS (VALUES (?, ?, ?, ?, ?, ?), (";
+    let update = ") UPDATE `tickets` AS stored SET `title` = given.c2, `price` = given.c3, `note` = given.c4, \
+        `version` = given.c5 FROM given WHERE stored.`version` = given.c0 AND stored.`id` = given.c1";
     assert_eq!(
         lines
             .iter()
-            .filter(|line| line.starts_with("prepare UPDATE"))
+            .filter(|line| line.starts_with(many) && line.ends_with(update))
             .count(),
-        1
+        2
     );
+    assert_eq!(lines.len(), 1 + 2 + 2 + 1, "{lines:?}");
+    drop(log);
+    in_a_loop(203, conn);
+}
+
+/// Three rows, from this key on.
+fn in_a_loop(key: i64, conn: &mut Conn) {
+    let mut batch = inserted([key + 2, key, key + 1], conn);
+    let log = Log::on(conn);
+    Ticket::save_all(&mut batch, conn).unwrap();
+    let lines = log.take();
+    let saves = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!(saves("UPDATE"), 3, "{lines:?}");
+    assert!(saves("prepare UPDATE") <= 1, "{lines:?}");
     assert_eq!(
         (
             lines.first().map(String::as_str),

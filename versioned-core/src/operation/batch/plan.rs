@@ -1,9 +1,9 @@
 //! What is known of a batch before any SQL.
 
 use crate::error::{Error, Result};
-use crate::model::Versioned;
+use crate::model::{By, Versioned};
 use crate::operation::outcome::next_version;
-use crate::statement::Guard;
+use crate::statement::{Given, Guard};
 
 /// The order in which the rows are locked, and the version that each of them gets.
 pub(super) struct Plan<V> {
@@ -29,6 +29,20 @@ impl<V> Plan<V> {
             order: order(models)?,
             next: models.iter().map(|_| M::initial_version()).collect(),
         })
+    }
+
+    /// A chunk of the order, for a statement.
+    pub(super) fn given<'a, M: Versioned<Version = V>>(
+        &'a self,
+        by: By,
+        models: &'a [M],
+        chunk: &[usize],
+    ) -> Given<'a, M> {
+        Given {
+            models: chunk.iter().filter_map(|&row| models.get(row)).collect(),
+            next: chunk.iter().filter_map(|&row| self.next.get(row)).collect(),
+            by,
+        }
     }
 }
 

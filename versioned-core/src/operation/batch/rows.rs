@@ -42,8 +42,8 @@ where
 
 /// Saves the rows that can be saved; what was wrong with the others.
 pub(super) async fn each<M, X>(
-    models: &mut [M],
     order: &[usize],
+    models: &mut [M],
     plan: &Plan<M::Version>,
     x: &mut X,
 ) -> Result<Vec<(usize, Error)>>

@@ -1,0 +1,85 @@
+//! What is the same for each backend, but cannot be written in generic code.
+
+/// Binds, and rows of numbers and texts.
+macro_rules! binds_and_rows {
+    ($backend:ty) => {
+        fn push_text<'b>(out: &mut AstPass<'_, 'b, $backend>, text: &'b str) -> QueryResult<()> {
+            out.push_bind_param::<Text, str>(text)
+        }
+
+        fn push_number<'b>(
+            out: &mut AstPass<'_, 'b, $backend>,
+            number: &'b i64,
+        ) -> QueryResult<()> {
+            out.push_bind_param::<BigInt, i64>(number)
+        }
+
+        fn number<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.first::<i64, BigInt, _>(statement)
+        }
+
+        fn numbers<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.all::<i64, BigInt, _>(statement)
+        }
+
+        fn figures<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.first::<(i64, i64, i64), (BigInt, BigInt, BigInt), _>(statement)
+        }
+
+        fn waiting<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Waiting>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.all::<Waiting, WaitingSql, _>(statement)
+        }
+
+        fn text<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<String>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.first::<String, Text, _>(statement)
+        }
+
+        fn pairs<X, S>(
+            x: &mut X,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
+        where
+            X: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            x.all::<(String, i64), (Text, BigInt), _>(statement)
+        }
+    };
+}
+
+pub(super) use binds_and_rows;

@@ -1,0 +1,123 @@
+//! A batch in which each row is for itself, by arrays.
+
+use diesel::result::Error as DieselError;
+
+use super::super::plan::Plan;
+use super::super::rows;
+use super::super::work::{Saving, Work};
+use super::{CHUNK, FEW, events, index, is_no_array};
+use crate::dialect::Flavor;
+use crate::error::{Error, Result, is_serialization_failure};
+use crate::executor::Executor;
+use crate::model::By;
+use crate::operation::outcome::refused;
+use crate::operation::settle::settle;
+use crate::owner::Owner;
+use crate::statement::{AllFirst, Arrays, Guard, InTurn, Places, WriteAll};
+
+/// Saves the rows that can be saved; what was wrong with the others. None if it cannot be done so; nothing was written then.
+pub(in crate::operation::batch) async fn each<M, X>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<Option<Vec<(usize, Error)>>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let done = if plan.order.len() <= CHUNK && !x.in_transaction() {
+        match each_of(&plan.order, models, plan, x).await {
+            Err(error) if is_of_a_row(&error) => {
+                x.begin().await?;
+                let done = rows::each(&plan.order, models, plan, x).await;
+                settle(done, x).await
+            }
+            done => done,
+        }
+    } else {
+        x.begin().await?;
+        let done = each_chunk(models, plan, x).await;
+        settle(done, x).await
+    };
+    match done {
+        Err(error) if is_no_array(&error) => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+async fn each_chunk<M, X>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<Vec<(usize, Error)>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let mut failures = Vec::new();
+    for chunk in plan.order.chunks(CHUNK) {
+        x.begin().await?;
+        let done = each_of(chunk, models, plan, x).await;
+        failures.extend(match settle(done, x).await {
+            Err(error) if is_of_a_row(&error) => rows::each(chunk, models, plan, x).await?,
+            done => done?,
+        });
+    }
+    Ok(failures)
+}
+
+async fn each_of<M, X>(
+    chunk: &[usize],
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<Vec<(usize, Error)>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let events = events::<Saving, M>(models, chunk, plan)?;
+    let given = plan.given(By::Update, models, chunk);
+    let arrays = Arrays::new(&given, events.as_ref())?;
+    let places = if chunk.len() <= FEW {
+        M::On::numbers(x, of_each::<AllFirst, M, X>(arrays)).await?
+    } else {
+        M::On::numbers(x, of_each::<InTurn, M, X>(arrays)).await?
+    };
+    let mut written = vec![false; chunk.len()];
+    for place in places.into_iter().filter_map(index) {
+        if let Some(written) = written.get_mut(place) {
+            *written = true;
+        }
+    }
+    let mut failures = Vec::new();
+    for (&row, _) in chunk.iter().zip(written).filter(|(_, written)| !written) {
+        if let Some(model) = models.get(row) {
+            let error = refused(Guard::of(model), x).await;
+            if rows::ends_the_transaction(&error) {
+                return Err(error);
+            }
+            failures.push((row, error));
+        }
+    }
+    Ok(failures)
+}
+
+type OfEach<'a, L, M, DB> = WriteAll<'a, <Saving as Work>::Verb, Places, L, M, DB>;
+
+fn of_each<L, M, X>(arrays: Arrays<'_, M, X::Backend>) -> OfEach<'_, L, M, X::Backend>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    OfEach::new(arrays, 0)
+}
+
+/// A violated constraint is that of one row, and no reason to turn the others away.
+fn is_of_a_row(error: &Error) -> bool {
+    match error {
+        Error::Database(error @ DieselError::DatabaseError(..)) => !is_serialization_failure(error),
+        Error::Database(DieselError::SerializationError(_)) => !is_no_array(error),
+        _ => false,
+    }
+}

@@ -1,0 +1,177 @@
+//! The rows of a batch, as a statement is given them.
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::result::QueryResult;
+use diesel::serialize::{self, Output};
+
+use crate::fetch::Stored;
+use crate::model::{By, Clause, Conversions, Rows, Value, Versioned, Walk};
+
+/// Models, in the order in which their rows are locked.
+pub(crate) struct Given<'a, M: Versioned> {
+    pub(crate) models: Vec<&'a M>,
+    /// The version that each of them gets.
+    pub(crate) next: Vec<&'a M::Version>,
+    pub(crate) by: By,
+}
+
+impl<M: Versioned> Given<'_, M> {
+    /// Shows the columns of one model: the version that its row must have, what is written, the version that it gets.
+    pub(super) fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        let (Some(model), Some(next)) = (self.models.get(row), self.next.get(row)) else {
+            return Ok(());
+        };
+        if self.by != By::Insert {
+            M::version_column(model.loaded(), walk)?;
+        }
+        model.columns(walk)?;
+        if self.by == By::Delete {
+            return Ok(());
+        }
+        M::version_column(next, walk)
+    }
+
+    /// How many columns are shown.
+    pub(super) fn columns<DB>(&self) -> QueryResult<usize>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        let conversions = Conversions::default();
+        let mut walk = Walk::<DB>::count(&conversions, self.by);
+        self.show(0, &mut walk)?;
+        Ok(walk.shown())
+    }
+
+    /// `c0, c1`: what the columns are called.
+    pub(super) fn places<DB>(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        for place in 0..self.columns()? {
+            out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
+        }
+        Ok(())
+    }
+
+    /// `?, ?`: the values of a row.
+    pub(super) fn binds<'b, DB>(
+        &'b self,
+        row: usize,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        self.show(
+            row,
+            &mut Walk::new(out, conversions, Clause::Value(self.by)),
+        )
+    }
+
+    /// `"id", "title"`: the columns of an INSERT.
+    pub(super) fn names<'b, DB>(
+        &'b self,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        self.show(0, &mut Walk::new(out, conversions, Clause::Names))
+    }
+
+    /// Which row of the table each of them is: `Clause::OnArrays` or `Clause::OnTable`.
+    pub(super) fn guard<'b, DB>(
+        &'b self,
+        clause: Clause,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        let Some(model) = self.models.first() else {
+            return Ok(());
+        };
+        let mut walk = Walk::new(out, conversions, clause);
+        M::version_column(model.loaded(), &mut walk)?;
+        model.columns(&mut walk)
+    }
+
+    /// What an UPDATE sets: `Clause::FromArrays` or `Clause::FromTable`.
+    pub(super) fn assignments<'b, DB>(
+        &'b self,
+        clause: Clause,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        let (Some(model), Some(next)) = (self.models.first(), self.next.first()) else {
+            return Ok(());
+        };
+        let mut walk = Walk::new(out, conversions, clause);
+        walk.skip();
+        model.columns(&mut walk)?;
+        M::version_column(next, &mut walk)
+    }
+}
+
+/// The binds of one row, without SQL around them.
+pub(crate) struct Binds<'a, M: Versioned> {
+    given: &'a Given<'a, M>,
+    row: usize,
+    conversions: Conversions,
+}
+
+impl<'a, M: Versioned> Binds<'a, M> {
+    pub(crate) fn new(given: &'a Given<'a, M>, row: usize) -> Self {
+        Self {
+            given,
+            row,
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Binds<'_, M> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.given.binds(self.row, &self.conversions, out)
+    }
+}
+
+impl<M: Stored<DB>, DB: Backend> Rows<DB> for Given<'_, M> {
+    fn len(&self) -> usize {
+        self.models.len()
+    }
+
+    fn write<'o>(
+        &'o self,
+        row: usize,
+        column: usize,
+        conversions: &'o Conversions,
+        out: &'o mut Output<'o, 'o, DB>,
+    ) -> serialize::Result {
+        let value = Value {
+            column,
+            out,
+            null: None,
+        };
+        let mut walk = Walk::value(value, conversions, self.by);
+        self.show(row, &mut walk)?;
+        Ok(walk.written().ok_or("there is no such column")?)
+    }
+}
