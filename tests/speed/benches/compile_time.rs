@@ -2,8 +2,8 @@
 //! `Identifiable`, with `Versioned`, with all four, and with none of them.
 //!
 //! ```sh
-//! cargo bench -p versioned-tests --bench compile_time
-//! cargo bench -p versioned-tests --bench compile_time -- 40    # models, instead of 200: sooner done
+//! cargo bench -p versioned-speed --bench compile_time
+//! cargo bench -p versioned-speed --bench compile_time -- 40    # models, instead of 200: sooner done
 //! ```
 //!
 //! It takes many minutes, and the first run compiles the dependencies. What counts is the CPU time of `cargo check` and all that it starts.

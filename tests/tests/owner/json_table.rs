@@ -115,7 +115,7 @@ fn samples() -> Vec<Everything> {
             .unwrap(),
         kind: Some("day".into()),
         document: Some(serde_json::Value::Null),
-        ..full.clone()
+        ..full
     };
     let null = Everything {
         id: 0,
@@ -128,7 +128,7 @@ fn samples() -> Vec<Everything> {
         time: None,
         kind: None,
         document: None,
-        ..full.clone()
+        ..full
     };
     let large = Everything {
         id: 1,

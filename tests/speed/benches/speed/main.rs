@@ -1,10 +1,10 @@
 //! How fast this toolkit is, beside Diesel by hand, other crates and the raw drivers' prepared statements, in one run.
 //!
 //! ```sh
-//! cargo bench -p versioned-tests --all-features --bench speed
-//! cargo bench -p versioned-tests --all-features --bench speed -- save postgres    # subjects with these words in their names
-//! cargo bench -p versioned-tests --all-features --bench speed -- growth           # with more columns, models and rows
-//! cargo bench -p versioned-tests --all-features --bench speed -- --write          # and writes tables and pictures
+//! cargo bench -p versioned-speed --bench speed
+//! cargo bench -p versioned-speed --bench speed -- save postgres    # subjects with these words in their names
+//! cargo bench -p versioned-speed --bench speed -- growth           # with more columns, models and rows
+//! cargo bench -p versioned-speed --bench speed -- --write          # and writes tables and pictures
 //! ```
 
 #![allow(

@@ -123,7 +123,7 @@ impl Suite {
             return;
         }
         let machine = Machine::look();
-        let results = repository().join("tests/benches/speed/RESULTS.md");
+        let results = repository().join("tests/speed/RESULTS.md");
         fs::write(results, format!("# Speed\n\n{machine}\n\n{}", self.table())).unwrap();
         let readme = repository().join("README.md");
         let text = fs::read_to_string(&readme).unwrap();
@@ -194,5 +194,5 @@ impl Suite {
 
 /// Where the repository is.
 pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
