@@ -71,5 +71,12 @@ const _: () = {
             __walk.column(ticket_copies::price, &self.price)?;
             ::core::result::Result::Ok(())
         }
+        fn keys<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.key(ticket_copies::id, &self.id)?;
+            ::core::result::Result::Ok(())
+        }
     }
 };

@@ -53,6 +53,13 @@ const _: () = {
             __walk.column(tickets::price, &self.price)?;
             ::core::result::Result::Ok(())
         }
+        fn keys<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.key(tickets::id, &self.id)?;
+            ::core::result::Result::Ok(())
+        }
     }
     #[automatically_derived]
     impl ::versioned_core::model::Fields for Ticket

@@ -62,6 +62,13 @@ const _: () = {
             __walk.key(notes::id, &self.0)?;
             ::core::result::Result::Ok(())
         }
+        fn keys<'__b>(
+            &'__b self,
+            __walk: &mut ::versioned_core::model::Walk<'_, '__b, __DB>,
+        ) -> ::versioned_core::model::QueryResult<()> {
+            __walk.key(notes::id, &self.0)?;
+            ::core::result::Result::Ok(())
+        }
     }
     #[automatically_derived]
     impl ::versioned_core::model::Fields for Note

@@ -135,6 +135,14 @@ const _: () = {
             crate::toolkit::model::Columns::columns(&self.address, __walk)?;
             ::core::result::Result::Ok(())
         }
+        fn keys<'__b>(
+            &'__b self,
+            __walk: &mut crate::toolkit::model::Walk<'_, '__b, __DB>,
+        ) -> crate::toolkit::model::QueryResult<()> {
+            __walk.key(schema::orders::shop, &self.shop)?;
+            __walk.key(schema::orders::number, &self.number)?;
+            ::core::result::Result::Ok(())
+        }
     }
     #[automatically_derived]
     impl<'a, T, const N: usize> crate::toolkit::model::Fields for Order<'a, T, N>

@@ -28,6 +28,16 @@ pub trait Columns<DB: Backend> {
     ///
     /// When a value cannot be written as its column's type.
     fn columns<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// Shows those of the key to `walk`, which leaves out the others if it is shown them.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written as its column's type.
+    #[doc(hidden)]
+    fn keys<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
+        self.columns(walk)
+    }
 }
 
 /// A value that can be written to the column `C` on `DB`.

@@ -31,14 +31,14 @@ impl<M: Versioned> Record<'_, M> {
         }
     }
 
-    /// Shows the key's columns to `walk`; a model shows its others too, which a condition leaves out.
+    /// Shows the key's columns to `walk`.
     pub(super) fn walk<'b, DB>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
         M: Stored<DB>,
     {
         match self {
-            Record::Of(model) => model.columns(walk),
+            Record::Of(model) => model.keys(walk),
             Record::At(id) => M::key(id, walk),
         }
     }

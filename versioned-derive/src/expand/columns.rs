@@ -23,6 +23,7 @@ use crate::model::{Column, Model, Role, Step, Written};
 ///         __walk.column(tickets::title, &self.title)?;
 ///         ::core::result::Result::Ok(())
 ///     }
+///     fn keys<'__b>(..) -> .. { __walk.key(tickets::id, &self.id) }
 /// }
 /// ```
 pub(super) fn columns(model: &Model<'_>) -> TokenStream {
@@ -41,6 +42,7 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
     let clause = generics::clause(&input.generics, &bounds);
     let steps = model.walk.iter().map(|step| show(model, step));
     let complete = complete(model);
+    let keys = keys(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::model::Columns<__DB> for #ident #ty_generics #clause {
@@ -53,6 +55,28 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
                 #(#steps)*
                 ::core::result::Result::Ok(())
             }
+
+            #keys
+        }
+    }
+}
+
+/// The walk over the key alone; what is embedded has none.
+fn keys(model: &Model<'_>) -> TokenStream {
+    let root = &model.root;
+    let is_key = |step: &&Step<'_>| matches!(step, Step::Key(_));
+    let keys: Vec<_> = model.walk.iter().filter(is_key).collect();
+    if keys.is_empty() {
+        return TokenStream::new();
+    }
+    let steps = keys.into_iter().map(|step| show(model, step));
+    quote! {
+        fn keys<'__b>(
+            &'__b self,
+            __walk: &mut #root::model::Walk<'_, '__b, __DB>,
+        ) -> #root::model::QueryResult<()> {
+            #(#steps)*
+            ::core::result::Result::Ok(())
         }
     }
 }
