@@ -44,13 +44,13 @@ pub(super) fn event_of<M: OwnerModel>(
     outgoing(op, key, version, Some(&*loaded.model)).map(Some)
 }
 
-/// The event of a record that is about to be inserted as it is; none without an outbox.
-pub(super) fn event_of_import<M: OwnerModel>(model: &M) -> Result<Option<Outgoing>> {
+/// The event of a row as it is, or is about to be; none without an outbox.
+pub(super) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<Outgoing>> {
     if !M::OUTBOX {
         return Ok(None);
     }
-    let key = M::key_text(&model.id());
-    outgoing(Op::Snapshot, key, model.loaded(), Some(model)).map(Some)
+    let key = M::key_text(&row.id());
+    outgoing(op, key, row.loaded(), Some(row)).map(Some)
 }
 
 /// The event of a deletion that is about to happen; none without an outbox.
@@ -151,8 +151,7 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    if M::OUTBOX {
-        let event = outgoing(op, M::key_text(&row.id()), row.loaded(), Some(row))?;
+    if let Some(event) = event_of_row(op, row)? {
         announce::<M, X>(&event, x).await?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-use super::announce::{self, Unit, announce_row, event_of, event_of_import, reads_back};
+use super::announce::{self, Unit, announce_row, event_of, event_of_row, reads_back};
 use super::outcome::failed;
 use super::settle::{read_back, settle};
 use super::tombstone::first_version;
@@ -56,7 +56,7 @@ where
     if reads_back::<M, X::Backend>() {
         return insert_then_read(Op::Snapshot, model, version, x).await;
     }
-    let event = event_of_import(model)?;
+    let event = event_of_row(Op::Snapshot, model)?;
     insert_with(event, model, version, Unit::Alone, x).await
 }
 
