@@ -286,9 +286,10 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 Ok(())
             }
             Clause::Arrays(_) => {
-                if let Out::Arrays(out, arrays) = &mut self.out
-                    && let Some(array) = arrays.get(place)
-                {
+                let Out::Arrays(out, arrays) = &mut self.out else {
+                    return Ok(());
+                };
+                if let Some(array) = arrays.get(place) {
                     out.push_sql("unnest(");
                     F::bind_all(out, array)?;
                     out.push_sql(&format!(") AS c{place}"));
