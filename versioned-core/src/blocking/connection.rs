@@ -1,6 +1,7 @@
 //! A Diesel connection runs the statements of an operation.
 
 use std::future::ready;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use diesel::connection::{LoadConnection, TransactionManager};
@@ -64,7 +65,14 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
     }
 
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
-        ready(C::TransactionManager::commit_transaction(self.0))
+        let depth = self.depth();
+        let done = C::TransactionManager::commit_transaction(self.0);
+        // Diesel takes back a COMMIT that fails. A savepoint that cannot be released it leaves open, and what is around it
+        // would commit one level too low: never.
+        if done.is_err() && self.depth() == depth {
+            drop(C::TransactionManager::rollback_transaction(self.0));
+        }
+        ready(done)
     }
 
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
@@ -81,6 +89,14 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
             std::thread::sleep(duration);
         }
         ready(())
+    }
+}
+
+impl<C: LoadConnection> Blocking<'_, C> {
+    /// How many transactions are open, each in the one before; none on a connection that is broken.
+    fn depth(&mut self) -> Option<NonZeroU32> {
+        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
+        status.transaction_depth().ok().flatten()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A `diesel-async` connection runs the statements of an operation.
 
 use std::future::poll_fn;
+use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -72,7 +73,13 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
     }
 
     async fn commit(&mut self) -> QueryResult<()> {
-        C::TransactionManager::commit_transaction(self.0).await
+        let depth = self.depth();
+        let done = C::TransactionManager::commit_transaction(self.0).await;
+        // As on a blocking connection: a savepoint that cannot be released would stay open.
+        if done.is_err() && self.depth() == depth {
+            drop(C::TransactionManager::rollback_transaction(self.0).await);
+        }
+        done
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {
@@ -88,6 +95,14 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
         if !duration.is_zero() {
             tokio::time::sleep(duration).await;
         }
+    }
+}
+
+impl<C: AsyncConnection> Nonblocking<'_, C> {
+    /// How many transactions are open, each in the one before; none on a connection that is broken.
+    fn depth(&mut self) -> Option<NonZeroU32> {
+        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
+        status.transaction_depth().ok().flatten()
     }
 }
 
