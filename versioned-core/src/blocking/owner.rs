@@ -182,7 +182,7 @@ pub trait OwnerDsl: OwnerModel {
     /// The rows are written in the order of their keys, so that batches which meet wait for each other but do not deadlock.
     ///
     /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; in a transaction if they are more than
-    /// 250. Fewer are locked before the first of them is written (`WITH held AS (SELECT .. FOR NO KEY UPDATE)`), by the same
+    /// 100. Fewer are locked before the first of them is written (`WITH held AS (SELECT .. FOR NO KEY UPDATE)`), by the same
     /// statement, and need no transaction.
     ///
     /// ```sql

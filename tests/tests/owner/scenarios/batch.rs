@@ -483,7 +483,7 @@ fn by_arrays(conn: &mut Conn) {
         held("NO KEY UPDATE")
     );
     let all = "AND (SELECT count(*) FROM held) >=";
-    for rows in [250, 3, 1] {
+    for rows in [100, 3, 1] {
         Ticket::save_all(&mut batch[..rows], conn).unwrap();
         assert_eq!(ran(&log), [format!("{first} {update} {all} $8")]);
     }
@@ -496,7 +496,7 @@ fn by_arrays(conn: &mut Conn) {
             "COMMIT".into()
         ]
     );
-    Ticket::save_each(&mut batch[..250], conn).unwrap();
+    Ticket::save_each(&mut batch[..100], conn).unwrap();
     assert_eq!(
         ran(&log),
         [format!(
@@ -511,7 +511,7 @@ fn by_arrays(conn: &mut Conn) {
              SELECT place FROM written"
         )]
     );
-    Ticket::delete_all(&mut batch[..250], conn).unwrap();
+    Ticket::delete_all(&mut batch[..100], conn).unwrap();
     assert_eq!(
         ran(&log),
         [format!(

@@ -24,9 +24,9 @@ use crate::statement::{
 /// How many rows one statement writes: what is sent of a batch is held in memory for so many of them.
 const CHUNK: usize = 2_000;
 
-/// Up to so many rows are locked before they are written, by a statement that needs no transaction around it. The locks cost
-/// about 1 µs each; BEGIN and COMMIT cost two round trips.
-const FEW: usize = 250;
+/// Up to so many rows are locked before they are written, by a statement that needs no transaction around it: their table may be
+/// so small that PostgreSQL scans it, and would lock in the order of the scan.
+const FEW: usize = 100;
 
 /// Writes all rows or none. `false` if it cannot be done so; nothing was written then.
 pub(super) async fn all<W, M, X>(
