@@ -237,6 +237,24 @@ fn the_guide_quotes_the_expansion() {
     }
 }
 
+/// `as` is the only keyword that a struct's name can become.
+#[test]
+fn the_table_of_a_struct_named_a_is_raw() {
+    let expansion = derive_versioned(quote! {
+        #[versioned(owner)]
+        struct A {
+            id: i64,
+            version: i64,
+        }
+    });
+    let text = prettyplease::unparse(&expansion);
+    assert!(text.contains("type Table = r#as::table;"), "{text}");
+    assert!(
+        text.contains("ENTITY: &'static ::core::primitive::str = \"as\";"),
+        "{text}"
+    );
+}
+
 /// The output is thin: what a model of four columns costs is about sixty lines, and no statement.
 #[test]
 fn an_owner_of_four_columns_takes_less_than_seventy_lines() {

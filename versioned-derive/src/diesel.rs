@@ -40,7 +40,12 @@ impl StructAttrs {
         each_key(attrs, errors, |key, input| {
             match key.to_string().as_str() {
                 "table_name" => {
-                    let table = equals(input, "table_name = foo")?;
+                    let table: Path = equals(input, "table_name = foo")?;
+                    let mut segments = table.segments.iter();
+                    if let Some(wrong) = segments.find(|part| !part.arguments.is_none()) {
+                        let expected = "a table has no parameters, remove them";
+                        return Err(Error::new_spanned(&wrong.arguments, expected));
+                    }
                     // Diesel's `Insertable` takes several tables; all the others take the first.
                     read.table_name.get_or_insert(table);
                 }

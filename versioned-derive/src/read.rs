@@ -1,7 +1,6 @@
 //! From the fields to the model: which of them are key and version, and what the walk shows.
 
 use proc_macro2::Span;
-use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::{DeriveInput, Ident, Member, Path};
 
@@ -99,7 +98,12 @@ fn infer_table(ident: &Ident) -> Path {
         }
         name.extend(character.to_lowercase());
     }
-    format_ident!("{name}s", span = ident.span()).into()
+    name.push('s');
+    // `struct A` is a row of `r#as`.
+    let mut table =
+        syn::parse_str(&name).unwrap_or_else(|_| Ident::new_raw(&name, Span::call_site()));
+    table.set_span(ident.span());
+    table.into()
 }
 
 /// The fields of the primary key's columns, in the order of `primary_key(..)`.

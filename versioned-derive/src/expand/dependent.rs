@@ -46,6 +46,9 @@ pub(super) fn dependent(
         let ty = part.ty;
         quote!(#ty: ::core::str::FromStr)
     }));
+    if *gap == Gap::Park && !input.generics.params.is_empty() {
+        bounds.push(quote!(Self: #root::model::ToJson + #root::model::FromJson));
+    }
     let clause = generics::clause(&input.generics, &bounds);
     let parse_key = parse_key(root, &record.key);
     let parking = match gap {
