@@ -131,10 +131,15 @@ where
 
 /// `false` if not all rows were written: none was, and row by row it shows what is wrong with which.
 async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<bool> {
-    match settle(written, x).await {
-        Ok(()) => Ok(true),
-        Err(Miss::Error(error)) if rows::ends_the_transaction(&error) => Err(error),
-        Err(_) => Ok(false),
+    let Err(miss) = written else {
+        // Once it was sent, nobody knows what became of it.
+        x.commit().await?;
+        return Ok(true);
+    };
+    drop(x.rollback().await);
+    match miss {
+        Miss::Error(error) if rows::ends_the_transaction(&error) => Err(error),
+        Miss::Error(_) | Miss::Row => Ok(false),
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is done to many records at once, few of them and so many that databases have a way of their own for them.
 
-use super::super::backend::NAME;
 use super::super::trial::{Seen, same};
 use super::*;
 
@@ -87,9 +86,6 @@ fn save_each<T: Sample>(each: &mut Each<T>, conn: &mut Line) -> Result<(), Error
 
 /// A row may be written whose own statement was not answered; all may, if that was the statement of all.
 fn as_told_of_each<T: Sample>(seen: &Seen<Each<T>>, good: &Seen<Each<T>>) -> Result<(), String> {
-    if came_too_late(seen, good) {
-        return Ok(());
-    }
     if seen.told.is_err() {
         return all_or_nothing(seen, good);
     }
@@ -129,18 +125,4 @@ fn as_told_of_each<T: Sample>(seen: &Seen<Each<T>>, good: &Seen<Each<T>>) -> Res
         ));
     }
     Ok(())
-}
-
-/// On PostgreSQL the rows are written by one statement, without a transaction: when the look at a row that was refused
-/// fails for another transaction's sake, the others are there to stay, and the error does not say so.
-fn came_too_late<T: Sample>(seen: &Seen<Each<T>>, good: &Seen<Each<T>>) -> bool {
-    let looked = seen
-        .struck
-        .as_ref()
-        .is_some_and(|struck| struck.statement.starts_with("SELECT"));
-    let serialization = seen
-        .told
-        .as_ref()
-        .is_err_and(|error| error.conflict().is_some());
-    NAME == "postgres" && looked && serialization && seen.after.1 == good.after.1
 }

@@ -6,7 +6,6 @@ use crate::dialect::Dialect;
 use crate::error::{ConflictKind, Error, Result, RowConflict};
 use crate::executor::Executor;
 use crate::operation::announce::Unit;
-use crate::operation::settle::settle;
 use crate::owner::Owner;
 
 /// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.
@@ -61,7 +60,7 @@ where
         let saved = if savepoints {
             x.begin().await?;
             let saved = Saving::row(model, &mut next.clone(), Unit::Part, x).await;
-            settle(saved, x).await
+            settle_part(saved, x).await?
         } else {
             Saving::row(model, &mut next.clone(), Unit::Part, x).await
         };
@@ -72,6 +71,18 @@ where
         }
     }
     Ok(failed)
+}
+
+/// Ends the savepoint of a row. Where that cannot be taken back the transaction is lost, and with it the rows before.
+async fn settle_part<X: Executor>(saved: Result<()>, x: &mut X) -> Result<Result<()>> {
+    let Err(error) = saved else {
+        return Ok(x.commit().await.map_err(Error::from));
+    };
+    let taken_back = x.rollback().await;
+    if !ends_the_transaction(&error) {
+        taken_back?;
+    }
+    Ok(Err(error))
 }
 
 /// A deadlock takes the rows before it with it.

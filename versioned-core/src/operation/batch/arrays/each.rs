@@ -94,7 +94,8 @@ where
     for (&row, _) in chunk.iter().zip(written).filter(|(_, written)| !written) {
         if let Some(model) = models.get(row) {
             let error = refused(Guard::of(model), x).await;
-            if rows::ends_the_transaction(&error) {
+            // What was written outside of a transaction is there to stay, whatever a look at another row says.
+            if rows::ends_the_transaction(&error) && x.in_transaction() {
                 return Err(error);
             }
             failures.push((row, error));
