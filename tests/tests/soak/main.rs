@@ -34,9 +34,9 @@ use versioned_tests::proxy::Proxy;
 use versioned_tests::soak::{COPIES, DURABLE, Dice, Role, STREAM, Sides, TICKETS};
 
 const RECORDS: i64 = 2_000;
-/// The short form kills a process every 0.4 s, the long one every two seconds.
-const KILLS: u32 = 36;
-const SHORT_PAUSE: Duration = Duration::from_millis(400);
+/// The short form kills a process every 0.35 s, the long one every two seconds.
+const KILLS: u32 = 32;
+const SHORT_PAUSE: Duration = Duration::from_millis(350);
 const LONG_PAUSE: Duration = Duration::from_secs(2);
 /// How long no event may come through once nobody kills any more.
 const STUCK: Duration = Duration::from_secs(30);
