@@ -8,6 +8,7 @@ mod closure;
 mod create;
 mod delete;
 mod find;
+mod follow;
 mod incoming;
 mod insert;
 mod outcome;

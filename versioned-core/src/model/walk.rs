@@ -36,6 +36,10 @@ pub(crate) enum Clause {
     FromArrays,
     /// `stored."id" = ANY(ARRAY[given.c0])`: the key.
     OnArrays,
+    /// `stored."title" = $1`: what an UPDATE of several tables sets; as `Assignments`.
+    OfStored,
+    /// `stored."id" = $1`: the key, where there are several tables.
+    AtStored,
     /// `stored."title" = given.c1`: what an UPDATE sets from a table in JSON; as `Assignments`.
     FromTable,
     /// `stored."id" = given.c0`: the key.
@@ -148,6 +152,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Changes(_)
             | Clause::Excluded
             | Clause::Older
+            | Clause::OfStored
             | Clause::FromArrays
             | Clause::FromTable => {
                 self.skip();
@@ -156,6 +161,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             Clause::Names
             | Clause::Values
             | Clause::Condition
+            | Clause::AtStored
             | Clause::KeyValues
             | Clause::Arrays(_)
             | Clause::OnArrays
@@ -176,6 +182,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     ) -> QueryResult<()> {
         match self.clause {
             Clause::Condition
+            | Clause::AtStored
             | Clause::KeyValues
             | Clause::Older
             | Clause::OnArrays
@@ -194,6 +201,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Assignments
             | Clause::Changes(_)
             | Clause::Excluded
+            | Clause::OfStored
             | Clause::Arrays(_)
             | Clause::FromArrays
             | Clause::FromTable
@@ -246,7 +254,9 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             self.first = false;
         } else {
             out.push_sql(match self.clause {
-                Clause::Condition | Clause::OnArrays | Clause::OnTable => " AND ",
+                Clause::Condition | Clause::AtStored | Clause::OnArrays | Clause::OnTable => {
+                    " AND "
+                }
                 _ => ", ",
             });
         }
@@ -254,6 +264,12 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             Clause::Names => out.push_identifier(C::NAME),
             Clause::Values | Clause::KeyValues | Clause::Value(_) => field.bind(out),
             Clause::Assignments | Clause::Changes(_) | Clause::Condition => {
+                out.push_identifier(C::NAME)?;
+                out.push_sql(" = ");
+                field.bind(out)
+            }
+            Clause::OfStored | Clause::AtStored => {
+                out.push_sql("stored.");
                 out.push_identifier(C::NAME)?;
                 out.push_sql(" = ");
                 field.bind(out)

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::closure::Then;
+use super::follow::follow;
 use super::incoming::{Incoming, Write};
 use super::positions::{self, on, run};
 use super::row::replace_row;
@@ -43,15 +44,7 @@ where
     let incoming = Incoming::check(event)?;
     let mut retries = RETRY.attempts();
     loop {
-        // A guard that is the row itself is one statement, and needs no transaction around it.
-        let done = if M::GUARD == Guard::Row && alone {
-            apply_one(&incoming, x, &mut then).await
-        } else {
-            x.begin().await?;
-            let done = apply_one(&incoming, x, &mut then).await;
-            settle(done, x).await
-        };
-        match done {
+        match attempt(&incoming, alone, x, &mut then).await {
             Err(lost) if may_retry(&lost, x) => match retries.next() {
                 Some(pause) => x.sleep(pause).await,
                 None => return Err(lost),
@@ -59,6 +52,35 @@ where
             done => return done,
         }
     }
+}
+
+/// One try, as a unit.
+async fn attempt<M, X, F>(
+    incoming: &Incoming<'_, M>,
+    alone: bool,
+    x: &mut X,
+    then: &mut F,
+) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    F: Then<M, X>,
+{
+    // A guard that is the row itself is one statement, and needs no transaction around it.
+    if alone && M::GUARD == Guard::Row {
+        return apply_one(incoming, x, then).await;
+    }
+    // In a transaction of the caller's there is a savepoint around guard and write, whose errors would end all of it on
+    // PostgreSQL.
+    if alone && M::GAP == Gap::Nack && !x.in_transaction() {
+        let dialect = x.dialect::<M::On>().await?;
+        if let Some(outcome) = follow(incoming, dialect, x).await? {
+            return Ok(outcome);
+        }
+    }
+    x.begin().await?;
+    let done = apply_one(incoming, x, then).await;
+    settle(done, x).await
 }
 
 /// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it

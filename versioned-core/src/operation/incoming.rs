@@ -75,6 +75,17 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         self.replaces_any_older() || self.event.version - 1 == self.nothing
     }
 
+    /// Whether the event goes onto the version that is there, if any.
+    pub(super) fn follows(&self, current: Option<i64>) -> bool {
+        match current {
+            Some(current) => {
+                let Position { oldest, newest, .. } = self.position();
+                (oldest..=newest).contains(&current)
+            }
+            None => self.may_be_first(),
+        }
+    }
+
     /// What the version that is there, if any, makes of an event that the guard refused.
     pub(super) fn refused(&self, current: Option<i64>) -> Outcome {
         Outcome::refused(current.unwrap_or(self.nothing), self.event.version)

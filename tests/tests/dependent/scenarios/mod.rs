@@ -8,6 +8,7 @@ mod fuzz;
 mod migrations;
 mod statements;
 mod stress;
+mod waits;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};

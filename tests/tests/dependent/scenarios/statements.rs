@@ -59,6 +59,19 @@ const MERGE: &str = "INSERT INTO 'copies' ('id', 'price', 'version') VALUES (?, 
     ON CONFLICT ('id') DO UPDATE SET 'price' = excluded.'price', 'version' = excluded.'version'";
 const OVERWRITE: &str = "UPDATE 'copies' SET 'price' = ?, 'version' = ? WHERE 'id' = ?";
 const REMOVE: &str = "DELETE FROM 'copies' WHERE 'id' = ?";
+/// MySQL, MariaDB.
+const FOLLOW: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN 'copies' AS stored \
+    SET held.version = ?, held.deleted_at = NULL, stored.'price' = ?, stored.'version' = ? \
+    WHERE held.entity = ? AND held.'key' = ? AND held.version BETWEEN ? AND ? AND stored.'id' = ?";
+
+/// PostgreSQL: the position, moved by this statement, and the row.
+fn follow(position: &str) -> String {
+    format!(
+        "WITH moved AS ({position} RETURNING 1), written AS (INSERT INTO 'copies' ('id', 'price', 'version') \
+        SELECT ?, ?, ? FROM moved ON CONFLICT ('id') DO UPDATE SET 'price' = excluded.'price', 'version' = excluded.'version') \
+        SELECT 1 FROM moved"
+    )
+}
 
 fn runs<M: Replica>(event: &Event<M>, conn: &mut Conn, log: &Log) -> Vec<String> {
     log.take();
@@ -67,42 +80,64 @@ fn runs<M: Replica>(event: &Event<M>, conn: &mut Conn, log: &Log) -> Vec<String>
 }
 
 #[test]
-fn an_event_is_guard_and_write_in_a_transaction() {
+fn an_event_alone_takes_the_fewest_statements() {
     let (_db, mut conn) = replica();
     let log = Log::on(&mut conn);
-    let mysql = backend::NAME == "mysql";
     type M = SequentialPosition;
 
     let first = runs::<M>(&created(20), &mut conn, &log);
-    if mysql {
-        assert_eq!(
-            first,
-            ["BEGIN", ADVANCE, ENTER, OVERWRITE, INSERT, "COMMIT"]
-        );
-    } else {
-        assert_eq!(first, ["BEGIN", UPSERT, MERGE, "COMMIT"]);
-    }
     let next = runs::<M>(&updated(2, 25), &mut conn, &log);
-    assert_eq!(
-        next,
-        [
-            "BEGIN",
-            ADVANCE,
-            if mysql { OVERWRITE } else { MERGE },
-            "COMMIT"
-        ]
-    );
-    let lock = if mysql { " LOCK IN SHARE MODE" } else { "" };
-    let asked =
-        format!("SELECT version FROM versioned_positions WHERE entity = ? AND 'key' = ?{lock}");
-    assert_eq!(
-        runs::<M>(&updated(2, 25), &mut conn, &log),
-        ["BEGIN", ADVANCE, &asked, "COMMIT"]
-    );
-    assert_eq!(
-        runs::<M>(&deleted(3), &mut conn, &log),
-        ["BEGIN", ADVANCE, REMOVE, "COMMIT"]
-    );
+    let again = runs::<M>(&updated(2, 25), &mut conn, &log);
+    let last = runs::<M>(&deleted(3), &mut conn, &log);
+    let looked = "SELECT version FROM versioned_positions WHERE entity = ? AND 'key' = ?";
+    match backend::NAME {
+        "postgres" => {
+            assert_eq!(first, [follow(UPSERT)]);
+            assert_eq!(next, [follow(ADVANCE)]);
+            assert_eq!(again, [&follow(ADVANCE), looked]);
+        }
+        "mysql" => {
+            assert_eq!(
+                first,
+                ["BEGIN", ADVANCE, ENTER, OVERWRITE, INSERT, "COMMIT"]
+            );
+            assert_eq!(next, [FOLLOW]);
+            let looked = format!("{looked} LOCK IN SHARE MODE");
+            assert_eq!(again, [FOLLOW, &looked]);
+        }
+        _ => {
+            assert_eq!(first, ["BEGIN", UPSERT, MERGE, "COMMIT"]);
+            assert_eq!(next, ["BEGIN", ADVANCE, MERGE, "COMMIT"]);
+            assert_eq!(again, ["BEGIN", ADVANCE, looked, "COMMIT"]);
+        }
+    }
+    assert_eq!(last, ["BEGIN", ADVANCE, REMOVE, "COMMIT"]);
+}
+
+/// What else belongs to it shares its transaction, and its savepoint in one of the caller's.
+#[test]
+fn an_event_with_company_is_guard_and_write_in_a_transaction() {
+    let (_db, mut conn) = replica();
+    let log = Log::on(&mut conn);
+    type M = SequentialPosition;
+    let write = if backend::NAME == "mysql" {
+        OVERWRITE
+    } else {
+        MERGE
+    };
+    assert_eq!(M::apply(&created(20), &mut conn).unwrap(), Outcome::Applied);
+
+    log.take();
+    let outcome = M::apply_with(&updated(2, 25), &mut conn, |_, _| Ok(())).unwrap();
+    assert_eq!(outcome, Outcome::Applied);
+    assert_eq!(log.take(), ["BEGIN", ADVANCE, write, "COMMIT"]);
+
+    let outcome = conn.transaction(|conn| M::apply(&updated(3, 30), conn));
+    assert_eq!(outcome.unwrap(), Outcome::Applied);
+    let ran = log.take();
+    assert_eq!(ran[2..4], [ADVANCE, write]);
+    assert!(ran[1].starts_with("SAVEPOINT") && ran[4].starts_with("RELEASE"));
+    assert_eq!(row(&mut conn), at(30, 3));
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! Guard and row in one statement: the good path of an event that nothing else shares a transaction with.
+
+use super::incoming::{Incoming, Write};
+use super::positions;
+use crate::dependent::Dependent;
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::outcome::Outcome;
+use crate::statement::{Advance, Follow, FollowBoth, Upsert};
+
+/// Applies an event in one statement, or says why it cannot be applied; none where it takes a transaction: a deletion, an
+/// event that MySQL finds no row for, and `SQLite`, to which a statement more is no way to go.
+pub(super) async fn follow<M, X>(
+    incoming: &Incoming<'_, M>,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<Option<Outcome>>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let Write::Put(model) = incoming.write else {
+        return Ok(None);
+    };
+    let (position, version) = (incoming.position(), &incoming.version);
+    let written = match dialect {
+        Dialect::Postgres if incoming.may_be_first() => {
+            x.execute(Follow::<Upsert, M, _>::new(position, model, version))
+                .await
+        }
+        Dialect::Postgres => {
+            x.execute(Follow::<Advance, M, _>::new(position, model, version))
+                .await
+        }
+        // Of the others there is hardly ever a row yet.
+        Dialect::Mysql if incoming.event.op == Op::Updated => {
+            x.execute(FollowBoth::<M, _>::new(position, model, version))
+                .await
+        }
+        Dialect::Mysql | Dialect::Sqlite => return Ok(None),
+    };
+    if written.map_err(|error| incoming.failed(error))? > 0 {
+        return Ok(Some(Outcome::Applied));
+    }
+    let current = positions::look::<M, X>(position, x).await;
+    let current = current.map_err(|error| incoming.failed(error))?;
+    Ok((!incoming.follows(current)).then(|| incoming.refused(current)))
+}

@@ -1,0 +1,136 @@
+//! The position of a record and the replica's row, in one statement, where the row is written and not taken away.
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use super::position::{OnPosition, Position, Text};
+use super::{Insert, Record};
+use crate::dialect::Flavor;
+use crate::fetch::{Fetch, Stored};
+use crate::model::{Clause, Conversions, Walk};
+
+/// PostgreSQL: it counts one row exactly if the position moved.
+///
+/// ```sql
+/// WITH moved AS (UPDATE versioned_positions SET .. WHERE .. RETURNING 1),
+/// written AS (INSERT INTO tickets (..) SELECT .. FROM moved ON CONFLICT (id) DO UPDATE SET ..)
+/// SELECT 1 FROM moved
+/// ```
+///
+/// What writes the row is an upsert, which finds the row as it is. An UPDATE or a DELETE in its place would look for the row
+/// as it was when the statement began, before it waited for the position, and miss what it waited for.
+pub(crate) struct Follow<'a, G, M: Stored<DB>, DB: Backend> {
+    position: OnPosition<'a, G, M::On>,
+    row: Insert<'a, M, DB>,
+}
+
+impl<'a, G: Text, M: Stored<DB>, DB: Backend> Follow<'a, G, M, DB> {
+    pub(crate) fn new(position: Position<'a>, model: &'a M, version: &'a M::Version) -> Self {
+        Self {
+            position: OnPosition::new(position),
+            row: Insert::new(model, version),
+        }
+    }
+}
+
+pub(crate) enum FollowId {}
+
+impl<G: Text, M: Stored<DB>, DB: Backend> QueryId for Follow<'_, G, M, DB> {
+    type QueryId = (FollowId, G, M::Static);
+}
+
+impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("WITH moved AS (");
+        self.position.walk_ast(out.reborrow())?;
+        out.push_sql(" RETURNING 1), written AS (INSERT INTO ");
+        self.row.source().walk_ast(out.reborrow())?;
+        out.push_sql(" (");
+        self.row.clause(Clause::Names, out.reborrow())?;
+        out.push_sql(") SELECT ");
+        self.row.clause(Clause::Values, out.reborrow())?;
+        out.push_sql(" FROM moved");
+        self.row.on_conflict(out.reborrow())?;
+        out.push_sql(") SELECT 1 FROM moved");
+        Ok(())
+    }
+}
+
+/// MySQL, MariaDB: both are there, and are written, or nothing is.
+///
+/// ```sql
+/// UPDATE versioned_positions AS held STRAIGHT_JOIN tickets AS stored
+///     SET held.version = ?, held.deleted_at = NULL, stored.title = ?, stored.version = ?
+///     WHERE held.entity = ? AND held.`key` = ? AND held.version BETWEEN ? AND ? AND stored.id = ?
+/// ```
+///
+/// `STRAIGHT_JOIN`, because the position is locked first, everywhere.
+pub(crate) struct FollowBoth<'a, M: Stored<DB>, DB: Backend> {
+    position: Position<'a>,
+    source: M::Source,
+    model: &'a M,
+    record: Record<'a, M>,
+    version: &'a M::Version,
+    conversions: Conversions,
+}
+
+impl<'a, M: Stored<DB>, DB: Backend> FollowBoth<'a, M, DB> {
+    pub(crate) fn new(position: Position<'a>, model: &'a M, version: &'a M::Version) -> Self {
+        Self {
+            position,
+            source: M::source(),
+            model,
+            record: Record::Of(model),
+            version,
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+pub(crate) enum FollowBothId {}
+
+impl<M: Stored<DB>, DB: Backend> QueryId for FollowBoth<'_, M, DB> {
+    type QueryId = (FollowBothId, M::Static);
+}
+
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Position {
+            entity,
+            key,
+            version,
+            oldest,
+            newest,
+            ..
+        } = &self.position;
+        out.push_sql("UPDATE versioned_positions AS held STRAIGHT_JOIN ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" AS stored SET held.version = ");
+        number::<M, DB>(version, &mut out)?;
+        out.push_sql(", held.deleted_at = NULL, ");
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::OfStored);
+        self.model.columns(&mut walk)?;
+        M::version_column(self.version, &mut walk)?;
+        out.push_sql(" WHERE held.entity = ");
+        <<M as Fetch<DB>>::On as Flavor<DB>>::push_text(&mut out, entity)?;
+        out.push_sql(" AND held.");
+        out.push_identifier("key")?;
+        out.push_sql(" = ");
+        <<M as Fetch<DB>>::On as Flavor<DB>>::push_text(&mut out, key)?;
+        out.push_sql(" AND held.version BETWEEN ");
+        number::<M, DB>(oldest, &mut out)?;
+        out.push_sql(" AND ");
+        number::<M, DB>(newest, &mut out)?;
+        out.push_sql(" AND ");
+        self.record
+            .walk(&mut Walk::new(out, &self.conversions, Clause::AtStored))
+    }
+}
+
+fn number<'b, M: Fetch<DB>, DB: Backend>(
+    number: &'b i64,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()> {
+    <M::On as Flavor<DB>>::push_number(out, number)
+}
