@@ -17,6 +17,7 @@ mod outbox;
 mod page;
 mod pair;
 mod position;
+mod positions;
 mod relay;
 mod replica;
 mod revise;
@@ -37,7 +38,7 @@ pub(crate) use self::arrays::{
     AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
     WriteAll,
 };
-pub(crate) use self::bulk::{MergeAll, RemoveAll};
+pub(crate) use self::bulk::{Keys, MergeAll, RemoveAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, Created, ForgetKey};
@@ -50,9 +51,10 @@ pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, LookAll, OnPosition, OnPositions,
-    Park, Position, Purge, Text, Tombstones, Unpark, Upsert, UpsertAll,
+    Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, OnPosition, Park, Position, Purge,
+    Text, Tombstones, Unpark, Upsert,
 };
+pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
 pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;

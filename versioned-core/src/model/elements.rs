@@ -10,7 +10,7 @@ use diesel::query_source::Column;
 use diesel::result::{Error, QueryResult};
 use diesel::serialize::{self, IsNull, Output};
 
-use super::{Conversions, Field};
+use super::{By, Conversions, Field, Walk};
 
 /// Many models, whose columns are asked for one by one.
 #[cfg_attr(
@@ -57,6 +57,24 @@ pub(crate) struct Value<'w, DB: Backend> {
 }
 
 impl<'w, DB: Backend> Value<'w, DB> {
+    /// Writes the value of a column of what is shown to the walk.
+    pub(crate) fn of(
+        column: usize,
+        conversions: &'w Conversions,
+        by: By,
+        out: &'w mut Output<'w, 'w, DB>,
+        show: impl FnOnce(&mut Walk<'w, 'w, DB>) -> QueryResult<()>,
+    ) -> serialize::Result {
+        let value = Self {
+            column,
+            out,
+            null: None,
+        };
+        let mut walk = Walk::value(value, conversions, by);
+        show(&mut walk)?;
+        Ok(walk.written().ok_or("there is no such column")?)
+    }
+
     pub(super) fn write<C: Column, F: Field<C, DB>>(
         &mut self,
         place: usize,
@@ -72,6 +90,13 @@ impl<'w, DB: Backend> Value<'w, DB> {
 /// A column whose type has no array form: an array itself, whose elements PostgreSQL's `unnest` would spill.
 #[derive(Debug)]
 pub(crate) struct NoArray;
+
+impl NoArray {
+    /// Whether this is why a statement could not be made. Nothing was sent then.
+    pub(crate) fn is_why(error: &Error) -> bool {
+        matches!(error, Error::SerializationError(error) if error.is::<Self>())
+    }
+}
 
 impl fmt::Display for NoArray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

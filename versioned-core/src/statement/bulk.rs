@@ -1,99 +1,130 @@
-//! The rows of many events: statements with a list of rows, for PostgreSQL and `SQLite`.
-//!
-//! Their text depends on the number of rows, so that Diesel does not keep them prepared.
+//! The replica's rows of many events, for PostgreSQL: each column is an array, as in `arrays.rs`.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
+use diesel::serialize::{self, Output};
 
-use super::{Insert, Record};
+use super::arrays::{Arrays, InsertAll};
+use super::{Given, Record};
 use crate::fetch::Stored;
-use crate::model::{Clause, Conversions, KeyColumns, Walk};
+use crate::model::{By, Clause, Conversions, Elements, KeyColumns, Rows, Value, Versioned, Walk};
 
-/// `INSERT INTO "tickets" (..) VALUES (..), (..) ON CONFLICT ("id") DO UPDATE SET ..`
+/// `WITH given AS (..) INSERT INTO "tickets" (..) SELECT .. FROM given ON CONFLICT ("id") DO UPDATE SET ..`
 pub(crate) struct MergeAll<'a, M: Stored<DB>, DB: Backend> {
-    rows: Vec<Insert<'a, M, DB>>,
+    given: &'a Given<'a, M>,
+    insert: InsertAll<'a, M, DB>,
+    conversions: Conversions,
 }
 
 impl<'a, M: Stored<DB>, DB: Backend> MergeAll<'a, M, DB> {
-    pub(crate) fn new(rows: impl Iterator<Item = (&'a M, &'a M::Version)>) -> Self {
-        Self {
-            rows: rows
-                .map(|(model, version)| Insert::new(model, version))
-                .collect(),
-        }
+    pub(crate) fn new(given: &'a Given<'a, M>) -> QueryResult<Self> {
+        Ok(Self {
+            given,
+            insert: InsertAll::new(Arrays::new(given, None)?),
+            conversions: Conversions::default(),
+        })
     }
+}
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
+pub(crate) enum MergeAllId {}
+
+impl<M: Stored<DB>, DB: Backend> QueryId for MergeAll<'_, M, DB> {
+    type QueryId = (MergeAllId, M::Static);
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        let Some((first, others)) = self.rows.split_first() else {
-            return Ok(());
-        };
-        first.walk_ast(out.reborrow())?;
-        for row in others {
-            out.push_sql(", (");
-            row.clause(Clause::Values, out.reborrow())?;
-            out.push_sql(")");
-        }
-        first.on_conflict(out)
+        self.insert.walk_ast(out.reborrow())?;
+        out.push_sql(" ON CONFLICT (");
+        M::KeyColumns::write_names(&mut out)?;
+        out.push_sql(") DO UPDATE SET ");
+        self.given
+            .assignments(Clause::Excluded, &self.conversions, out)
     }
 }
 
-/// `DELETE FROM "tickets" WHERE ("id") IN (VALUES (..), (..))`
+/// The keys of the rows that go.
+pub(crate) struct Keys<'a, M: Versioned>(Vec<Record<'a, M>>);
+
+impl<'a, M: Versioned> Keys<'a, M> {
+    pub(crate) fn new(ids: impl Iterator<Item = &'a M::Id>) -> Self {
+        Self(ids.map(Record::At).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Shows the columns of a key.
+    fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Stored<DB>,
+    {
+        match self.0.get(row) {
+            Some(record) => record.walk(walk),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<M: Stored<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn write<'o>(
+        &'o self,
+        row: usize,
+        column: usize,
+        conversions: &'o Conversions,
+        out: &'o mut Output<'o, 'o, DB>,
+    ) -> serialize::Result {
+        Value::of(column, conversions, By::Delete, out, |walk| {
+            self.show(row, walk)
+        })
+    }
+}
+
+/// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS stored USING given WHERE stored."id" = ANY(ARRAY[given.c0])`
 pub(crate) struct RemoveAll<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
-    records: Vec<Record<'a, M>>,
+    keys: &'a Keys<'a, M>,
+    columns: Vec<Elements<'a, DB>>,
     conversions: Conversions,
 }
 
 impl<'a, M: Stored<DB>, DB: Backend> RemoveAll<'a, M, DB> {
-    pub(crate) fn new(ids: impl Iterator<Item = &'a M::Id>) -> Self {
+    pub(crate) fn new(keys: &'a Keys<'a, M>) -> Self {
+        let column = |column| Elements { rows: keys, column };
         Self {
             source: M::source(),
-            records: ids.map(Record::At).collect(),
+            keys,
+            columns: (0..M::KeyColumns::NAMES.len()).map(column).collect(),
             conversions: Conversions::default(),
         }
     }
+}
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
+pub(crate) enum RemoveAllId {}
+
+impl<M: Stored<DB>, DB: Backend> QueryId for RemoveAll<'_, M, DB> {
+    type QueryId = (RemoveAllId, M::Static);
 }
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for RemoveAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        out.push_sql("DELETE FROM ");
+        let Self {
+            keys, conversions, ..
+        } = self;
+        out.push_sql("WITH given AS (SELECT ");
+        let by = By::Delete;
+        let mut walk = Walk::arrays(out.reborrow(), &self.columns, conversions, by);
+        keys.show(0, &mut walk)?;
+        out.push_sql(") DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" WHERE (");
-        M::KeyColumns::write_names(&mut out)?;
-        out.push_sql(") IN (VALUES ");
-        for (place, record) in self.records.iter().enumerate() {
-            out.push_sql(if place == 0 { "(" } else { ", (" });
-            record.walk(&mut Walk::new(
-                out.reborrow(),
-                &self.conversions,
-                Clause::KeyValues,
-            ))?;
-            out.push_sql(")");
-        }
-        out.push_sql(")");
-        Ok(())
+        out.push_sql(" AS stored USING given WHERE ");
+        keys.show(0, &mut Walk::new(out, conversions, Clause::OnArrays))
     }
-}
-
-impl<M: Stored<DB>, DB: Backend> QueryId for MergeAll<'_, M, DB> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<M: Stored<DB>, DB: Backend> QueryId for RemoveAll<'_, M, DB> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
 }

@@ -165,13 +165,8 @@ impl<M: Stored<DB>, DB: Backend> Rows<DB> for Given<'_, M> {
         conversions: &'o Conversions,
         out: &'o mut Output<'o, 'o, DB>,
     ) -> serialize::Result {
-        let value = Value {
-            column,
-            out,
-            null: None,
-        };
-        let mut walk = Walk::value(value, conversions, self.by);
-        self.show(row, &mut walk)?;
-        Ok(walk.written().ok_or("there is no such column")?)
+        Value::of(column, conversions, self.by, out, |walk| {
+            self.show(row, walk)
+        })
     }
 }

@@ -370,11 +370,6 @@ fn a_snapshot_supersedes_parked_events<M: Replica>() {
 }
 for_each_replica!(a_snapshot_supersedes_parked_events: sequential_park SequentialPark);
 
-/// Whether a batch is applied in statements with many rows, or one by one.
-pub(super) fn together<M: Replica>() -> bool {
-    M::POLICY == Policy::Latest && M::GUARD == Guard::Position && backend::NAME != "mysql"
-}
-
 fn d10_a_batch_is_applied_in_order_and_answered_in_its_own<M: Replica>() {
     let (_db, mut conn) = replica();
     apply_each::<M>(&mut conn, &[created(10), updated(2, 20)]);
@@ -385,7 +380,7 @@ fn d10_a_batch_is_applied_in_order_and_answered_in_its_own<M: Replica>() {
         updated(4, 40),
     ];
     let outcomes = M::apply_all(&batch, &mut conn).unwrap();
-    if together::<M>() {
+    if M::POLICY == Policy::Latest {
         // The newest event has the whole record; the others are superseded before they are looked at.
         assert_eq!(outcomes[0], Outcome::Applied);
         assert_eq!(outcomes[1..], [Outcome::Duplicate { current: 5 }; 3]);
@@ -404,7 +399,7 @@ fn d10_a_batch_is_applied_in_order_and_answered_in_its_own<M: Replica>() {
         },
         (Policy::Sequential, Gap::Park) => Outcome::Parked,
     };
-    let early = if together::<M>() {
+    let early = if M::POLICY == Policy::Latest {
         Outcome::Duplicate { current: 8 }
     } else {
         Outcome::Applied

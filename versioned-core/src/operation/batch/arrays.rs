@@ -2,8 +2,6 @@
 
 mod each;
 
-use diesel::result::Error as DieselError;
-
 pub(super) use self::each::each;
 use super::Miss;
 use super::plan::Plan;
@@ -52,7 +50,7 @@ where
     match written {
         Ok(()) => Ok(true),
         Err(Miss::Row) => Err(conflicts(models, plan, x).await),
-        Err(Miss::Error(error)) if is_no_array(&error) => Ok(false),
+        Err(Miss::Error(Error::Database(error))) if NoArray::is_why(&error) => Ok(false),
         Err(Miss::Error(error)) => Err(error),
     }
 }
@@ -157,14 +155,6 @@ where
         }
     }
     Ok(conflicts)
-}
-
-/// Whether a column has no array form. Nothing was sent then.
-fn is_no_array(error: &Error) -> bool {
-    match error {
-        Error::Database(DieselError::SerializationError(error)) => error.is::<NoArray>(),
-        _ => false,
-    }
 }
 
 /// The events of a chunk; none without an outbox.

@@ -5,11 +5,11 @@ use diesel::result::Error as DieselError;
 use super::super::plan::Plan;
 use super::super::rows;
 use super::super::work::{Saving, Work};
-use super::{CHUNK, FEW, events, index, is_no_array};
+use super::{CHUNK, FEW, events, index};
 use crate::dialect::Flavor;
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::executor::Executor;
-use crate::model::By;
+use crate::model::{By, NoArray};
 use crate::operation::outcome::refused;
 use crate::operation::settle::settle;
 use crate::owner::Owner;
@@ -40,7 +40,7 @@ where
         settle(done, x).await
     };
     match done {
-        Err(error) if is_no_array(&error) => Ok(None),
+        Err(Error::Database(error)) if NoArray::is_why(&error) => Ok(None),
         done => done.map(Some),
     }
 }
@@ -118,7 +118,7 @@ where
 fn is_of_a_row(error: &Error) -> bool {
     match error {
         Error::Database(error @ DieselError::DatabaseError(..)) => !is_serialization_failure(error),
-        Error::Database(DieselError::SerializationError(_)) => !is_no_array(error),
+        Error::Database(error @ DieselError::SerializationError(_)) => !NoArray::is_why(error),
         _ => false,
     }
 }

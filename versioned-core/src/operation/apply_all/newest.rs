@@ -1,0 +1,139 @@
+//! Events of which each is the whole record: of a record only the newest one counts.
+
+use std::collections::HashMap;
+
+use super::Placed;
+use crate::dependent::Dependent;
+use crate::dialect::{Dialect, Flavor};
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::fetch::Fetch;
+use crate::model::{By, Guard, NoArray};
+use crate::operation::apply::apply_one;
+use crate::operation::closure::Nothing;
+use crate::operation::incoming::Write;
+use crate::outcome::Outcome;
+use crate::statement::{
+    Anything, Given, Keys, LookAll, Merge, MergeAll, Positions, RemoveAll, UpsertAll,
+};
+
+/// How many records one statement is about, on PostgreSQL: what is sent of them is held in memory.
+const CHUNK: usize = 2_000;
+
+/// Applies the newest event of each record; the others are duplicates then. The events are ordered by key and version.
+pub(super) async fn apply_newest<M, X>(
+    incoming: &[Placed<'_, M>],
+    x: &mut X,
+) -> Result<Vec<(usize, Outcome)>>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let records = || incoming.chunk_by(|(_, one), (_, two)| one.event.key == two.event.key);
+    let newest: Vec<&Placed<'_, M>> = records().filter_map(<[_]>::last).collect();
+    let known = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN;
+    let mut outcomes = Vec::with_capacity(newest.len());
+    if M::GUARD == Guard::Position && known == Some(Dialect::Postgres) {
+        for chunk in newest.chunks(CHUNK) {
+            apply_chunk(chunk, &mut outcomes, x).await?;
+        }
+    } else {
+        for (_, incoming) in &newest {
+            outcomes.push(apply_one(incoming, x, &mut Nothing).await?);
+        }
+    }
+    let mut answers = Vec::with_capacity(incoming.len());
+    for (record, outcome) in records().zip(outcomes) {
+        let Some(((place, newest), superseded)) = record.split_last() else {
+            continue;
+        };
+        let current = match outcome {
+            Outcome::Duplicate { current } => current,
+            _ => newest.event.version,
+        };
+        let duplicate = |(place, _): &Placed<'_, M>| (*place, Outcome::Duplicate { current });
+        answers.extend(superseded.iter().map(duplicate));
+        answers.push((*place, outcome));
+    }
+    Ok(answers)
+}
+
+/// Applies one event of each of many records, in a number of statements that does not depend on theirs.
+async fn apply_chunk<M, X>(
+    chunk: &[&Placed<'_, M>],
+    outcomes: &mut Vec<Outcome>,
+    x: &mut X,
+) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let Some((_, first)) = chunk.first() else {
+        return Ok(());
+    };
+    let failed = |error| first.failed(error);
+    let all = chunk.iter().map(|(_, incoming)| incoming.position());
+    let all = Positions::new(M::ENTITY, all);
+    let moved = M::On::pairs(x, UpsertAll::<M::On>::new(&all)).await;
+    let moved: HashMap<String, i64> = moved.map_err(failed)?.into_iter().collect();
+
+    let mut put = Given {
+        models: Vec::with_capacity(moved.len()),
+        next: Vec::with_capacity(moved.len()),
+        by: By::Insert,
+    };
+    let (mut removed, mut behind) = (Vec::new(), Vec::new());
+    for (_, incoming) in chunk {
+        match &incoming.write {
+            _ if !moved.contains_key(&incoming.event.key) => {
+                behind.push(incoming.event.key.clone());
+            }
+            Write::Put(model) => {
+                put.models.push(*model);
+                put.next.push(&incoming.version);
+            }
+            Write::Remove(id) => removed.push(id),
+        }
+    }
+    put_all(&put, x).await.map_err(failed)?;
+    let removed = Keys::<M>::new(removed.into_iter());
+    if !removed.is_empty() {
+        x.execute(RemoveAll::new(&removed)).await.map_err(failed)?;
+    }
+    let mut found = HashMap::new();
+    if !behind.is_empty() {
+        let look = LookAll::<M::On>::new(M::ENTITY, &behind);
+        found.extend(M::On::pairs(x, look).await.map_err(failed)?);
+    }
+    outcomes.extend(chunk.iter().map(|(_, incoming)| {
+        let key = incoming.event.key.as_str();
+        if moved.contains_key(key) {
+            Outcome::Applied
+        } else {
+            incoming.refused(found.get(key).copied())
+        }
+    }));
+    Ok(())
+}
+
+/// Writes the replica's rows.
+async fn put_all<M, X>(put: &Given<'_, M>, x: &mut X) -> diesel::QueryResult<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    if put.models.is_empty() {
+        return Ok(());
+    }
+    match x.execute(MergeAll::new(put)?).await {
+        // A column of arrays: row by row then.
+        Err(error) if NoArray::is_why(&error) => {
+            for (model, version) in put.models.iter().zip(&put.next) {
+                x.execute(Merge::<Anything, M, _>::new(model, version))
+                    .await?;
+            }
+            Ok(())
+        }
+        written => written.map(drop),
+    }
+}
