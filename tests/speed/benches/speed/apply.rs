@@ -108,33 +108,39 @@ fn one<P: Place, M: Replica + Dependent<On<P>>>(suite: &mut Suite) {
     }
 }
 
-/// This toolkit and the raw driver, each with its half of the rows of one replica.
+/// This toolkit and the raw driver, each with its share of the rows of one replica. Where guard and write can be one
+/// statement, the raw driver also has them in a transaction.
 pub(crate) fn candidates<P: Place, M: Replica + Dependent<On<P>>>(
     place: &P,
     rows: i64,
-) -> [Candidate<'static>; 2] {
+) -> Vec<Candidate<'static>> {
     let mut conn = place.connect();
     P::migrate(&mut conn);
     fill(rows, &mut conn);
     let raw = RawReplica::new(place.raw(), M::KIND);
-    [
-        (
-            "versioned",
-            Box::new(Ours::<M, _> {
-                conn,
-                records: Records::of(1, rows),
-                events: Vec::new(),
-            }),
-        ),
-        (
-            P::Raw::NAME,
-            Box::new(ByHand {
-                raw,
-                records: Records::of(2, rows),
-                events: Vec::new(),
-            }),
-        ),
-    ]
+    let mut candidates: Vec<Candidate<'static>> = vec![(
+        "versioned",
+        Box::new(Ours::<M, _> {
+            conn,
+            records: Records::of(1, 3, rows),
+            events: Vec::new(),
+        }),
+    )];
+    if raw.follows() {
+        let two = ByHand {
+            raw: RawReplica::new(place.raw(), M::KIND).in_a_transaction(),
+            records: Records::of(2, 3, rows),
+            events: Vec::new(),
+        };
+        candidates.push(("raw driver, a transaction", Box::new(two)));
+    }
+    let by_hand = ByHand {
+        raw,
+        records: Records::of(3, 3, rows),
+        events: Vec::new(),
+    };
+    candidates.push((P::Raw::NAME, Box::new(by_hand)));
+    candidates
 }
 
 /// Makes a replica of this many rows, all at version 1, with their positions.
@@ -153,18 +159,20 @@ fn fill<C: LoadConnection>(rows: i64, conn: &mut C) {
     conn.batch_execute(positions).unwrap();
 }
 
-/// Half of the rows of a replica.
+/// A share of the rows of a replica: each of so many.
 pub(crate) struct Records {
     first: i64,
+    of: i64,
     versions: Vec<i64>,
     next: usize,
 }
 
 impl Records {
-    fn of(first: i64, rows: i64) -> Self {
+    fn of(first: i64, of: i64, rows: i64) -> Self {
         Self {
             first,
-            versions: vec![1; usize::try_from(rows / 2).unwrap()],
+            of,
+            versions: vec![1; usize::try_from(rows / of).unwrap()],
             next: 0,
         }
     }
@@ -177,7 +185,7 @@ impl Records {
         Ticket {
             price: self.versions[self.next],
             version: self.versions[self.next],
-            ..Ticket::new(self.first + 2 * i64::try_from(self.next).unwrap())
+            ..Ticket::new(self.first + self.of * i64::try_from(self.next).unwrap())
         }
     }
 
@@ -274,7 +282,7 @@ pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
             "versioned",
             Box::new(AllOurs::<M, _> {
                 conn,
-                records: Records::of(1, rows),
+                records: Records::of(1, 2, rows),
                 batches: Vec::new(),
             }),
         ),
@@ -282,7 +290,7 @@ pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
             P::Raw::NAME,
             Box::new(AllByHand {
                 raw,
-                records: Records::of(2, rows),
+                records: Records::of(2, 2, rows),
                 batches: Vec::new(),
             }),
         ),

@@ -15,6 +15,14 @@ const UPSERT: &str = "INSERT INTO versioned_positions (version, entity, \"key\",
 const MERGE: &str = "INSERT INTO ticket_copies (title, price, version, id) VALUES (?, ?, ?, ?) \
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, price = excluded.price, version = excluded.version";
 const OVERWRITE: &str = "UPDATE ticket_copies SET title = ?, price = ?, version = ? WHERE id = ?";
+/// Position and row in one statement: PostgreSQL, with the guard in it, and MariaDB.
+const FOLLOW: &str = "WITH moved AS (GUARD RETURNING 1), written AS ( \
+    INSERT INTO ticket_copies (title, price, version, id) SELECT ?, ?, ?, ? FROM moved \
+    ON CONFLICT (id) DO UPDATE SET title = excluded.title, price = excluded.price, version = excluded.version) \
+    SELECT 1 FROM moved";
+const FOLLOW_BOTH: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN ticket_copies AS stored \
+    SET held.version = ?, held.deleted_at = NULL, stored.title = ?, stored.price = ?, stored.version = ? \
+    WHERE held.entity = ? AND held.\"key\" = ? AND held.version BETWEEN ? AND ? AND stored.id = ?";
 const UPSERT_ALL: &str = "INSERT INTO versioned_positions (entity, \"key\", version) \
     SELECT 'tickets', v.\"key\", v.version FROM unnest(?::text[], ?::bigint[]) AS v (\"key\", version) ORDER BY v.\"key\" \
     ON CONFLICT (entity, \"key\") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
@@ -29,6 +37,8 @@ pub(super) struct RawReplica<R> {
     /// The position moves by this one, if that is the guard.
     guard: usize,
     write: usize,
+    /// Both as one statement, where that can be.
+    follow: Option<usize>,
     /// The two statements for many events, on PostgreSQL.
     together: Option<[usize; 2]>,
 }
@@ -46,7 +56,14 @@ impl<R: Raw> RawReplica<R> {
             (false, true) => format!("{OVERWRITE} AND version < ?"),
             (false, false) => format!("{OVERWRITE} AND version = ?"),
         };
-        let guard = raw.prepare(if latest && upserts { UPSERT } else { ADVANCE });
+        let moves = if latest && upserts { UPSERT } else { ADVANCE };
+        let follow = match R::NAME {
+            "libpq" => Some(FOLLOW.replace("GUARD", moves)),
+            "mysql" => Some(FOLLOW_BOTH.to_owned()),
+            _ => None,
+        };
+        let follow = follow.filter(|_| position).map(|sql| raw.prepare(&sql));
+        let guard = raw.prepare(moves);
         let write = raw.prepare(&write);
         let together = (R::NAME == "libpq" && latest && position)
             .then(|| [UPSERT_ALL, MERGE_ALL].map(|sql| raw.prepare(sql)));
@@ -55,11 +72,26 @@ impl<R: Raw> RawReplica<R> {
             kind,
             guard,
             write,
+            follow,
             together,
         }
     }
 
+    /// Guard and write in a transaction, also where they could be one statement.
+    pub(super) fn in_a_transaction(mut self) -> Self {
+        self.follow = None;
+        self
+    }
+
+    /// Whether there are both ways.
+    pub(super) fn follows(&self) -> bool {
+        self.follow.is_some()
+    }
+
     pub(super) fn apply(&mut self, key: &str, ticket: &Ticket) {
+        if let Some(follow) = self.follow {
+            return self.at_once(follow, key, ticket);
+        }
         if self.kind.position {
             self.raw.batch("BEGIN");
         }
@@ -98,6 +130,26 @@ impl<R: Raw> RawReplica<R> {
             }
         }
         self.raw.batch("COMMIT");
+    }
+
+    fn at_once(&mut self, follow: usize, key: &str, ticket: &Ticket) {
+        let before = ticket.version - 1;
+        let version = Number(ticket.version);
+        let entity = Text("tickets");
+        let oldest = Number(if self.kind.latest { 0 } else { before });
+        let (title, price) = (Text(&ticket.title), Number(ticket.price));
+        let (newest, id) = (Number(before), Number(ticket.id));
+        let key = Text(key);
+        let binds = if R::NAME == "mysql" {
+            [
+                version, title, price, version, entity, key, oldest, newest, id,
+            ]
+        } else {
+            [
+                version, entity, key, oldest, newest, title, price, version, id,
+            ]
+        };
+        assert_ne!(self.raw.run(follow, &binds), 0);
     }
 
     fn step(&mut self, key: &str, ticket: &Ticket) {
