@@ -97,7 +97,7 @@ struct Models {
 
 impl Models {
     fn write(number: usize) -> Self {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         // Where Cargo builds this: a second run finds the dependencies built.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let models = Self {
@@ -108,12 +108,8 @@ impl Models {
         fs::create_dir_all(&models.directory).unwrap();
         let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
         fs::write(models.directory.join("Cargo.toml"), workspace).unwrap();
-        fs::copy(
-            tests.join("../Cargo.lock"),
-            models.directory.join("Cargo.lock"),
-        )
-        .unwrap();
-        let core = tests.join("../versioned-core");
+        fs::copy(root.join("Cargo.lock"), models.directory.join("Cargo.lock")).unwrap();
+        let core = root.join("versioned-core");
         for (name, derives) in VARIANTS {
             fs::create_dir_all(models.directory.join(name).join("src")).unwrap();
             let manifest = format!(
