@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::statement::{Advance, Follow, FollowBoth, Upsert};
 
 /// Applies an event in one statement, or says why it cannot be applied; none where it takes a transaction: a deletion, an
-/// event that MySQL finds no row for, and `SQLite`, to which a statement more is no way to go.
+/// event for which MySQL finds no row, and all of them on `SQLite`, where another statement is no round trip.
 pub(super) async fn follow<M, X>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
