@@ -73,11 +73,10 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
     }
 
     async fn commit(&mut self) -> QueryResult<()> {
-        let depth = self.depth();
+        let before = self.depth();
         let done = C::TransactionManager::commit_transaction(self.0).await;
-        // As on a blocking connection: a savepoint that cannot be released would stay open.
-        if done.is_err() && self.depth() == depth {
-            drop(C::TransactionManager::rollback_transaction(self.0).await);
+        if done.is_err() {
+            self.take_back(before).await;
         }
         done
     }
@@ -99,6 +98,20 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
 }
 
 impl<C: AsyncConnection> Nonblocking<'_, C> {
+    /// Takes a savepoint back that could not be released: what it wrote would be committed with what is around it, and
+    /// on PostgreSQL nothing would be.
+    async fn take_back(&mut self, before: Option<NonZeroU32>) {
+        let now = self.depth();
+        if now == before {
+            // On a blocking connection inside it is still counted.
+            drop(C::TransactionManager::rollback_transaction(self.0).await);
+        } else if let Some(around) = now {
+            // diesel-async has ceased to count it, and left it open.
+            let savepoint = format!("ROLLBACK TO SAVEPOINT diesel_savepoint_{around}");
+            drop(self.0.batch_execute(&savepoint).await);
+        }
+    }
+
     /// How many transactions are open, each in the one before; none on a connection that is broken.
     fn depth(&mut self) -> Option<NonZeroU32> {
         let status = C::TransactionManager::transaction_manager_status_mut(self.0);
