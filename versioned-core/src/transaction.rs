@@ -2,16 +2,17 @@
 
 use std::marker::PhantomData;
 
-use diesel::connection::Connection;
+use diesel::connection::{Connection, TransactionManager as _};
 
+use crate::blocking::commit;
 use crate::model::Versioned;
 
 /// Runs `body` in a transaction. If it does not commit (an error, a panic, a COMMIT that fails), the versions of
 /// `models` in memory are afterwards what they were before, so that the next `save` finds the row.
 ///
 /// `models` is a `&mut` model, a slice of models, or a tuple of such; `body` gets them back as its second argument.
-/// Only versions are put back: other fields keep what `body` wrote to them. It runs Diesel's `transaction`: BEGIN and COMMIT
-/// or ROLLBACK; inside of a transaction a savepoint.
+/// Only versions are put back: other fields keep what `body` wrote to them. It runs what Diesel's `transaction` does: BEGIN
+/// and COMMIT or ROLLBACK; inside of a transaction a savepoint, which is also taken back when it cannot be released.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -46,9 +47,20 @@ where
     E: From<diesel::result::Error>,
 {
     let mut guard = models.remember();
-    let done = conn.transaction(|conn| body(conn, guard.lend()))?;
-    guard.keep();
-    Ok(done)
+    C::TransactionManager::begin_transaction(conn)?;
+    match body(conn, guard.lend()) {
+        Ok(value) => {
+            commit(conn)?;
+            guard.keep();
+            Ok(value)
+        }
+        Err(error) => {
+            // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
+            // so at its next use.
+            drop(C::TransactionManager::rollback_transaction(conn));
+            Err(error)
+        }
+    }
 }
 
 /// The models that a [`transaction`] is about: `&mut` one, a slice of them, or a tuple of such, of up to six.

@@ -4,7 +4,7 @@ use std::future::ready;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use diesel::connection::{LoadConnection, TransactionManager};
+use diesel::connection::{Connection, LoadConnection, TransactionManager};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -65,14 +65,7 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
     }
 
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
-        let depth = self.depth();
-        let done = C::TransactionManager::commit_transaction(self.0);
-        // Diesel takes back a COMMIT that fails. A savepoint that cannot be released it leaves open, and what is around it
-        // would commit one level too low: never.
-        if done.is_err() && self.depth() == depth {
-            drop(C::TransactionManager::rollback_transaction(self.0));
-        }
-        ready(done)
+        ready(commit(self.0))
     }
 
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
@@ -92,12 +85,22 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
     }
 }
 
-impl<C: LoadConnection> Blocking<'_, C> {
-    /// How many transactions are open, each in the one before; none on a connection that is broken.
-    fn depth(&mut self) -> Option<NonZeroU32> {
-        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
-        status.transaction_depth().ok().flatten()
+/// Commits, or releases the innermost savepoint; takes back what cannot be.
+pub(crate) fn commit<C: Connection>(conn: &mut C) -> QueryResult<()> {
+    let before = depth(conn);
+    let done = C::TransactionManager::commit_transaction(conn);
+    // Diesel takes back a COMMIT that fails. A savepoint that cannot be released it leaves open, and what is around it
+    // would commit one level too low: never.
+    if done.is_err() && depth(conn) == before {
+        drop(C::TransactionManager::rollback_transaction(conn));
     }
+    done
+}
+
+/// How many transactions are open, each in the one before; none on a connection that is broken.
+fn depth<C: Connection>(conn: &mut C) -> Option<NonZeroU32> {
+    let status = C::TransactionManager::transaction_manager_status_mut(conn);
+    status.transaction_depth().ok().flatten()
 }
 
 /// Reads the first row, and runs the statement to its end: an error may come with the last step.

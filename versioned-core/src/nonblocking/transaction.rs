@@ -4,7 +4,8 @@ use std::future::Future;
 
 use diesel_async::AsyncConnection;
 
-use super::TransactionFn;
+use super::{Nonblocking, TransactionFn};
+use crate::executor::Executor as _;
 use crate::transaction::{Family, Models, Restore};
 
 /// As [`transaction`](crate::transaction) with an `async` closure. The versions are put back also when the future is dropped
@@ -39,7 +40,7 @@ where
         C::TransactionManager::begin_transaction(&mut *conn).await?;
         match body(&mut *conn, guard.lend()).await {
             Ok(value) => {
-                C::TransactionManager::commit_transaction(&mut *conn).await?;
+                Nonblocking(&mut *conn).commit().await?;
                 guard.keep();
                 Ok(value)
             }
