@@ -73,6 +73,15 @@ macro_rules! backends {
                     self.0.connect_as()
                 }
 
+                /// One more connection, of another type.
+                ///
+                /// # Panics
+                ///
+                /// When it fails.
+                pub fn connect_as<C: diesel::Connection<Backend = Backend>>(&self) -> C {
+                    self.0.connect_as()
+                }
+
                 /// What other connections to this database are opened with.
                 pub fn url(&self) -> &str {
                     self.0.url()

@@ -18,7 +18,47 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
+/// What is tried on the blocking front alone: the async one runs the same operations, and instantiating them all there again
+/// would take minutes. It has the kinds of models that take the most statements.
+macro_rules! take_in {
+    ($($items:item)*) => { $($items)* };
+}
+macro_rules! leave_out {
+    ($($items:item)*) => {};
+}
+use {leave_out, take_in};
+
+/// A test of these operations for each of these kinds.
+macro_rules! tests {
+    ($($module:ident::$operations:ident $kinds:tt;)+) => {$(
+        mod $operations {
+            use super::*;
+
+            tests!(@ $module $operations $kinds);
+        }
+    )+};
+    (@ $module:ident $operations:ident ($($name:ident $kind:ident),+)) => {$(
+        #[test]
+        fn $name() {
+            let mut trials = super::Trials::new();
+            super::scenarios::$module::$operations::<$kind>(&mut trials);
+            trials.end();
+        }
+    )+};
+}
+
+mod blocking;
 mod faulty;
+mod habits;
+mod nonblocking;
+
+#[cfg(feature = "mysql")]
+mod async_mysql;
+#[cfg(feature = "postgres")]
+mod async_postgres;
+mod async_sqlite;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;

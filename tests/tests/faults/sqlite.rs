@@ -1,5 +1,11 @@
+use super::blocking as front;
+use super::take_in as others;
 use versioned_tests::sqlite as backend;
 
+type Line = super::faulty::Faulty<backend::Conn>;
+
+#[path = "kinds.rs"]
+mod kinds;
 #[path = "scenarios/mod.rs"]
 mod scenarios;
 #[path = "trial.rs"]

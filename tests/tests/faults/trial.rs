@@ -4,12 +4,12 @@ use std::fmt::Debug;
 
 use versioned_core::{ConflictKind, Error};
 
-use super::super::faulty::{FAULTS, Fault, Faulty, Struck};
+use super::super::faulty::Struck;
+use super::super::habits::Fault;
+use super::Line;
 use super::backend::{Conn, Db, NAME};
+use super::front::Line as _;
 use super::world::{self, World};
-
-/// A connection that fails.
-pub(super) type Line = Faulty<Conn>;
 
 pub(super) type Prepare<M> = fn(&mut Conn) -> M;
 pub(super) type Run<M> = fn(&mut M, &mut Line) -> Result<(), Error>;
@@ -58,7 +58,7 @@ impl Trials {
     pub(super) fn new() -> Self {
         let db = world::database();
         Self {
-            line: Faulty::new(db.connect()),
+            line: db.connect_as(),
             other: db.connect(),
             failures: Vec::new(),
             _db: db,
@@ -70,7 +70,7 @@ impl Trials {
         let good = self.run(operation, None, None);
         assert!(good.sent > 0, "{}: no statement", operation.name);
         for point in points(good.sent) {
-            for fault in FAULTS {
+            for &fault in Line::FAULTS {
                 let mut seen = self.run(operation, Some((point, fault)), Some(&good));
                 let done = (operation.judge)(&seen, &good)
                     .and_then(|()| self.go_on(operation, &mut seen, &good));
@@ -129,14 +129,14 @@ impl Trials {
         };
         self.line.begin_anew(plan);
         let told = (operation.run)(&mut memory, &mut self.line);
-        let left_open = !self.line.is_lost() && self.line.in_transaction();
+        let report = self.line.report();
         Seen {
             before,
             after: (memory, World::read(&mut self.other)),
             told,
-            struck: self.line.struck().cloned(),
-            sent: self.line.sent(),
-            left_open,
+            struck: report.struck,
+            sent: report.sent,
+            left_open: report.left_open,
         }
     }
 
@@ -172,14 +172,17 @@ impl Trials {
     }
 }
 
-/// Which statements fail: all of them, or those at the beginning, in the middle and at the end of many that repeat.
+/// Which statements fail: all of them, or those at the beginning, in the middle and at the end of many.
 fn points(sent: usize) -> impl Iterator<Item = usize> {
-    const ALL: usize = 40;
-    // On PostgreSQL each statement takes its way over a socket, and many rows are written as three are.
-    let some = if NAME == "postgres" { 1 } else { 3 };
+    // Many rows are written as three are, and on a server each statement takes its way over a socket.
+    let some = match sent {
+        ..=40 => 4,
+        _ if NAME == "sqlite" => 3,
+        _ => 1,
+    };
     let middle = sent / 2;
     (1..=sent).filter(move |&point| {
-        sent <= ALL
+        sent <= Line::ALL
             || point <= some
             || point + some > sent
             || (middle..middle + some).contains(&point)

@@ -3,9 +3,6 @@
 use super::super::trial::{Seen, same};
 use super::*;
 
-for_each_sample!(all_or_none);
-for_each_sample!(each_for_itself);
-
 fn new<T: Sample, const N: i64>(_: &mut Conn) -> Vec<T> {
     (1..=N).map(T::new).collect()
 }
@@ -29,7 +26,7 @@ fn second_is_stale<T: Sample>(conn: &mut Conn) -> Vec<T> {
     models
 }
 
-fn all_or_none<T: Sample>(trials: &mut Trials) {
+pub(in super::super) fn all_or_none<T: Sample>(trials: &mut Trials) {
     let insert_all: Run<Vec<T>> = |models, conn| T::insert_all(models, conn).map(drop);
     let save_all: Run<Vec<T>> = |models, conn| T::save_all(models, conn).map(drop);
     let delete_all: Run<Vec<T>> = |models, conn| T::delete_all(models, conn).map(drop);
@@ -50,7 +47,7 @@ fn all_or_none<T: Sample>(trials: &mut Trials) {
 /// Models, and which of them were saved.
 type Each<T> = Vec<(T, Option<bool>)>;
 
-fn each_for_itself<T: Sample>(trials: &mut Trials) {
+pub(in super::super) fn each_for_itself<T: Sample>(trials: &mut Trials) {
     fn apart<T>(models: Vec<T>) -> Each<T> {
         models.into_iter().map(|model| (model, None)).collect()
     }

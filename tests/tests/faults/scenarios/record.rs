@@ -2,9 +2,7 @@
 
 use super::*;
 
-for_each_sample!(record);
-
-fn record<T: Sample>(trials: &mut Trials) {
+pub(in super::super) fn record<T: Sample>(trials: &mut Trials) {
     let new = |_: &mut Conn| vec![T::new(1)];
     for operation in [
         operation("insert", new, |models, conn| {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
 
+use super::super::front;
 use super::super::trial::{Seen, same};
 use super::*;
 
@@ -34,26 +35,24 @@ fn pass(in_order: bool, published: &mut Published, conn: &mut Line) -> Result<()
     if in_order {
         relay = relay.ordered();
     }
-    let done = relay.run_once(conn);
+    let done = front::run_once(&relay, conn);
     published.append(&mut broker.0.lock().unwrap());
     published.insert(format!("{:?}", done?));
     Ok(())
 }
 
-#[test]
-fn run_once() {
+pub(in super::super) fn run_once<T: Sample>(trials: &mut Trials) {
     let operations: [(&str, Run<Published>); 2] = [
         ("run_once", |published, conn| pass(false, published, conn)),
         ("run_once, in order", |published, conn| {
             pass(true, published, conn)
         }),
     ];
-    let mut trials = Trials::new();
     for (name, run) in operations {
         trials.of(&Operation {
             name: name.to_owned(),
             prepare: |conn| {
-                let mut models = inserted::<Announced>(4, conn);
+                let mut models = inserted::<T>(4, conn);
                 models[0].save(conn).unwrap();
                 Published::new()
             },
@@ -63,7 +62,6 @@ fn run_once() {
             settle: Some(run),
         });
     }
-    trials.end();
 }
 
 fn as_published(seen: &Seen<Published>, good: &Seen<Published>) -> Result<(), String> {

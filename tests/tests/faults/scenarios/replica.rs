@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use versioned_core::{Event, Op, Outcome, positions};
+use versioned_core::{Event, Op, Outcome};
 
+use super::super::front;
 use super::*;
 
 /// A copy of tickets, with what `#[versioned(..)]` says.
-trait Copied: Dependent<Backend> + Clone + Debug + 'static {
+pub(in super::super) trait Copied:
+    Dependent<Backend> + Clone + Debug + 'static
+{
     const NAME: &'static str;
 
     fn new(id: i64, version: i64) -> Self;
@@ -18,7 +21,7 @@ macro_rules! copies {
         #[derive(Debug, Clone, Queryable, Selectable, Serialize, Deserialize, Versioned)]
         #[diesel(table_name = copies)]
         #[versioned(dependent, entity = "tickets" $($keys)*)]
-        struct $name {
+        pub(in super::super) struct $name {
             id: i64,
             price: i64,
             version: i64,
@@ -35,11 +38,16 @@ macro_rules! copies {
 }
 
 copies! {
-    SequentialPosition();
     SequentialPark(, gap = "park");
-    LatestPosition(, policy = "latest");
-    SequentialRow(, guard = "row");
-    LatestRow(, policy = "latest", guard = "row");
+}
+
+others! {
+    copies! {
+        SequentialPosition();
+        LatestPosition(, policy = "latest");
+        SequentialRow(, guard = "row");
+        LatestRow(, policy = "latest", guard = "row");
+    }
 }
 
 fn event<T: Copied>(op: Op, id: i64, version: i64) -> Event<T> {
@@ -103,7 +111,7 @@ fn try_all<T: Copied>(operations: &[(&str, Prepare<Heard>, Run<Heard>)], trials:
     }
 }
 
-fn events<T: Copied>(trials: &mut Trials) {
+pub(in super::super) fn events<T: Copied>(trials: &mut Trials) {
     try_all::<T>(
         &[
             (
@@ -173,14 +181,14 @@ fn events<T: Copied>(trials: &mut Trials) {
             (
                 "rebuild",
                 |conn| at::<T>(&[1, 2, 4], conn),
-                |_, conn| positions::rebuild::<T, _>(conn),
+                |_, conn| front::rebuild::<T, _>(conn),
             ),
         ],
         trials,
     );
 }
 
-fn deletions<T: Copied>(trials: &mut Trials) {
+pub(in super::super) fn deletions<T: Copied>(trials: &mut Trials) {
     fn deletion<T: Copied>(version: i64) -> Event<T> {
         event(Op::Deleted, 1, version)
     }
@@ -212,39 +220,9 @@ fn deletions<T: Copied>(trials: &mut Trials) {
                 apply(&event::<T>(Op::Created, 1, 3), heard, conn)
             }),
             ("purge_tombstones", deleted::<T>, |_, conn| {
-                positions::purge_tombstones::<T, _>(Duration::ZERO, conn).map(drop)
+                front::purge_tombstones::<T, _>(Duration::ZERO, conn).map(drop)
             }),
         ],
         trials,
     );
 }
-
-macro_rules! for_each_copy {
-    ($operations:ident: $($name:ident $copy:ident,)+) => {
-        mod $operations {
-            use super::*;
-
-            $(
-                #[test]
-                fn $name() {
-                    let mut trials = Trials::new();
-                    super::$operations::<$copy>(&mut trials);
-                    trials.end();
-                }
-            )+
-        }
-    };
-}
-
-for_each_copy!(events:
-    sequential_position SequentialPosition,
-    sequential_park SequentialPark,
-    latest_position LatestPosition,
-    sequential_row SequentialRow,
-    latest_row LatestRow,
-);
-for_each_copy!(deletions:
-    sequential_position SequentialPosition,
-    sequential_park SequentialPark,
-    latest_position LatestPosition,
-);

@@ -1,0 +1,14 @@
+use super::leave_out as others;
+use super::nonblocking as front;
+use versioned_tests::nonblocking::mysql as backend;
+
+type Line = front::Around<backend::Conn>;
+
+#[path = "kinds.rs"]
+mod kinds;
+#[path = "scenarios/mod.rs"]
+mod scenarios;
+#[path = "trial.rs"]
+mod trial;
+#[path = "world.rs"]
+mod world;

@@ -1,0 +1,14 @@
+use super::blocking as front;
+use super::take_in as others;
+use versioned_tests::mysql as backend;
+
+type Line = super::faulty::Faulty<backend::Conn>;
+
+#[path = "kinds.rs"]
+mod kinds;
+#[path = "scenarios/mod.rs"]
+mod scenarios;
+#[path = "trial.rs"]
+mod trial;
+#[path = "world.rs"]
+mod world;
