@@ -4,7 +4,7 @@ use proc_macro2::TokenTree;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::token::Paren;
-use syn::{Attribute, Error, Ident, LitInt, LitStr, Path, Result, Token};
+use syn::{Attribute, Error, Ident, LitInt, LitStr, Meta, Path, Result, Token};
 
 use crate::choice::{self, Choice, Gap, Guard, Policy, Precision};
 use crate::errors::Errors;
@@ -181,6 +181,14 @@ fn each_key(
         .iter()
         .filter(|attr| attr.path().is_ident("versioned"))
     {
+        if !matches!(attr.meta, Meta::List(_)) {
+            errors.at(
+                &attr.meta,
+                format!("expected `#[versioned(..)]` with {}", choice::list(valid)),
+            );
+            all_right = false;
+            continue;
+        }
         let read_all = attr.parse_args_with(|input: ParseStream<'_>| {
             while !input.is_empty() {
                 let read = key(input, valid)
