@@ -9,7 +9,8 @@ use crate::model::DependentModel;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a replica that can be stored on `{DB}`",
     note = "a replica is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`, `Queryable` and `Selectable`",
-    note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not"
+    note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not",
+    note = "in generic code ask for it: `M: Dependent<C::Backend>`"
 )]
 pub trait Dependent<DB: Backend>: DependentModel + Stored<DB> {}
 

@@ -48,8 +48,9 @@ impl Dialect {
 /// That type is another one for PostgreSQL (`dyn PgMetadataLookup`), for SQLite and MySQL (`()`) and for the backend
 /// of every `#[derive(MultiConnection)]` (`dyn Any`), which is what keeps the implementations apart.
 #[diagnostic::on_unimplemented(
-    message = "`versioned-core` does not know the backend `{DB}`",
-    note = "turn on the feature `sqlite`, `postgres` or `mysql` of `versioned-core`",
+    message = "`versioned-core` does not know the backend `{DB}`, turn on its feature: `sqlite`, `postgres` or `mysql`",
+    label = "this connection's backend is not known",
+    note = "in generic code, ask for the model on it: `where Ticket: Owner<C::Backend>`, or `TicketCopy: Dependent<C::Backend>`",
     note = "an enum with `#[derive(MultiConnection)]` needs the feature of each of its connections"
 )]
 pub trait Flavor<DB: Backend> {

@@ -5,7 +5,7 @@ use std::any::TypeId;
 use diesel::backend::Backend;
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::SqlTypeOf;
-use diesel::expression::{QueryMetadata, Selectable};
+use diesel::expression::{Expression, QueryMetadata, Selectable};
 use diesel::internal::table_macro::{Identifier, StaticQueryFragment};
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_source::QuerySource;
@@ -20,7 +20,7 @@ use crate::model::{Columns, Field, Key, Versioned, Walk};
 /// Diesel's loading bounds live here, so that generic code names none of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be loaded from `{DB}`",
-    note = "a versioned model also derives Diesel's `Queryable` and `Selectable`, and its backend is a feature of `versioned-core`"
+    note = "a versioned model also derives Diesel's `Queryable` and `Selectable`"
 )]
 pub trait Fetch<DB: Backend>: Versioned {
     /// How to tell the dialect of `DB`.
@@ -72,23 +72,110 @@ pub trait Fetch<DB: Backend>: Versioned {
         S: QueryFragment<DB> + QueryId + Send;
 }
 
+// rustc shows the message of the bound that failed only if that is about another type than the bound in the caller's code. So
+// what Diesel must know about a model is asked of the backend.
+
+/// Diesel's `Selectable` of `M`.
+#[diagnostic::on_unimplemented(
+    message = "`{M}` does not name its columns, add `#[derive(Selectable)]` to it",
+    label = "this loads a `{M}`"
+)]
+pub trait Selects<M>: Backend {
+    /// `"tickets"."id", "tickets"."title"`
+    type Selection: Expression;
+
+    /// The columns that a row is loaded from.
+    fn selection() -> Self::Selection;
+}
+
 #[diagnostic::do_not_recommend]
+impl<M: Selectable<DB>, DB: Backend> Selects<M> for DB {
+    type Selection = M::SelectExpression;
+
+    fn selection() -> Self::Selection {
+        M::construct_selection()
+    }
+}
+
+/// Diesel's `Queryable` of `M`, for rows of the type `ST`.
+#[diagnostic::on_unimplemented(
+    message = "`{M}` can't be read from its row, add `#[derive(Queryable)]` to it, or change the field that does not fit its column",
+    label = "this loads a `{M}`",
+    note = "a column that may be NULL needs an `Option`",
+    note = "`#[diesel(check_for_backend(..))]` on `{M}` shows the field that does not fit"
+)]
+pub trait Reads<M: Versioned, ST>: Backend {
+    /// Runs a statement that returns rows of `M`, for at most one of them.
+    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
+    where
+        X: Runner<Backend = Self>,
+        S: QueryFragment<Self> + QueryId + Send;
+
+    /// Runs a statement that returns rows of `M`.
+    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
+    where
+        X: Runner<Backend = Self>,
+        S: QueryFragment<Self> + QueryId + Send;
+
+    /// Runs a statement that returns the version of at most one row.
+    fn row_version<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<M::Version>>> + Send
+    where
+        X: Runner<Backend = Self>,
+        S: QueryFragment<Self> + QueryId + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M, ST, DB> Reads<M, ST> for DB
+where
+    DB: Backend + QueryMetadata<ST> + QueryMetadata<SqlTypeOf<M::VersionColumn>>,
+    M: Versioned + FromSqlRow<ST, DB>,
+    M::Version: FromSqlRow<SqlTypeOf<M::VersionColumn>, DB>,
+{
+    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
+    where
+        X: Runner<Backend = Self>,
+        S: QueryFragment<Self> + QueryId + Send,
+    {
+        x.first::<M, ST, _>(statement)
+    }
+
+    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
+    where
+        X: Runner<Backend = Self>,
+        S: QueryFragment<Self> + QueryId + Send,
+    {
+        x.all::<M, ST, _>(statement)
+    }
+
+    fn row_version<X, S>(
+        x: &mut X,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<M::Version>>> + Send
+    where
+        X: Runner<Backend = Self>,
+        S: QueryFragment<Self> + QueryId + Send,
+    {
+        x.first::<M::Version, SqlTypeOf<M::VersionColumn>, _>(statement)
+    }
+}
+
 impl<M, DB> Fetch<DB> for M
 where
-    DB: Backend
-        + QueryMetadata<SqlTypeOf<M::SelectExpression>>
-        + QueryMetadata<SqlTypeOf<M::VersionColumn>>,
+    DB: Backend + Selects<M> + Reads<M, SqlTypeOf<<DB as Selects<M>>::Selection>>,
     DB::MetadataLookup: Flavor<DB>,
-    M: Versioned + Selectable<DB> + FromSqlRow<SqlTypeOf<M::SelectExpression>, DB>,
+    M: Versioned,
     M::Table: StaticQueryFragment,
-    M::SelectExpression: QueryFragment<DB> + QueryId + Send,
+    <DB as Selects<M>>::Selection: QueryFragment<DB> + QueryId + Send,
     <M::Table as QuerySource>::FromClause: QueryFragment<DB> + Send,
     M::Id: Key<M::KeyColumns, DB>,
-    M::Version: Field<M::VersionColumn, DB> + FromSqlRow<SqlTypeOf<M::VersionColumn>, DB>,
+    M::Version: Field<M::VersionColumn, DB>,
 {
     type On = DB::MetadataLookup;
     type Source = <M::Table as QuerySource>::FromClause;
-    type Selection = M::SelectExpression;
+    type Selection = <DB as Selects<M>>::Selection;
 
     fn source() -> Self::Source {
         M::Table::default().from_clause()
@@ -100,7 +187,7 @@ where
     }
 
     fn selection() -> Self::Selection {
-        M::construct_selection()
+        <DB as Selects<M>>::selection()
     }
 
     fn key<'b>(id: &'b Self::Id, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
@@ -119,7 +206,7 @@ where
         X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
-        x.first::<Self, SqlTypeOf<M::SelectExpression>, _>(statement)
+        DB::row(x, statement)
     }
 
     fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
@@ -127,7 +214,7 @@ where
         X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
-        x.all::<Self, SqlTypeOf<M::SelectExpression>, _>(statement)
+        DB::rows(x, statement)
     }
 
     fn row_version<X, S>(
@@ -138,7 +225,7 @@ where
         X: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
-        x.first::<Self::Version, SqlTypeOf<M::VersionColumn>, _>(statement)
+        DB::row_version(x, statement)
     }
 }
 

@@ -103,6 +103,7 @@
 mod blocking;
 mod change;
 mod clock;
+pub mod connection;
 mod dependent;
 mod dialect;
 mod error;
@@ -192,6 +193,7 @@ pub use versioned_derive::version_field;
 pub mod prelude {
     pub use crate::blocking::{DependentDsl, OwnerDsl, TrackedDsl};
     pub use crate::dependent::Dependent;
+    pub use crate::error::OptionalExt as _;
     pub use crate::owner::Owner;
     pub use crate::transaction::transaction;
     pub use diesel::connection::LoadConnection;
@@ -207,6 +209,7 @@ pub mod prelude {
 #[cfg(feature = "async")]
 pub mod async_prelude {
     pub use crate::dependent::Dependent;
+    pub use crate::error::OptionalExt as _;
     pub use crate::nonblocking::{DependentDsl, OwnerDsl, TrackedDsl, transaction};
     pub use crate::owner::Owner;
     pub use diesel_async::AsyncConnection;

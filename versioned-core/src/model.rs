@@ -36,7 +36,7 @@ pub(crate) use self::fields::{Compared, Diff, Places, take};
 pub use self::json::{FromJson, ToJson, event_to_json, parked_from_json, parked_to_json};
 pub(crate) use self::json_table::JsonColumn;
 pub use self::json_table::JsonTable;
-pub use self::key::{Key, KeyColumns};
+pub use self::key::{Key, KeyColumns, NeverNull};
 #[doc(hidden)]
 pub use self::key::{key_part, key_parts, key_text};
 pub use self::walk::Walk;
@@ -48,9 +48,8 @@ use crate::version::{SequentialVersion, Version};
 ///
 /// It stays out of the prelude, because its [`id`](Versioned::id) would clash with Diesel's `Identifiable::id`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not versioned",
-    label = "not a versioned model",
-    note = "add `#[derive(Versioned)]` with `#[versioned(owner)]` or `#[versioned(dependent)]`"
+    message = "`{Self}` is not versioned, add `#[derive(Versioned)]` with `#[versioned(owner)]` or `#[versioned(dependent)]`",
+    label = "not a versioned model"
 )]
 pub trait Versioned: Sized + Send + Sync {
     /// The table, as Diesel's `table!` declares it.
@@ -60,7 +59,7 @@ pub trait Versioned: Sized + Send + Sync {
     type KeyColumns: KeyColumns;
 
     /// The column of the version.
-    type VersionColumn: Column<Table = Self::Table> + Default;
+    type VersionColumn: Column<Table = Self::Table> + NeverNull + Default;
 
     /// The primary key, owned; a tuple where it has several columns.
     type Id: Clone + fmt::Debug + Send + Sync;
@@ -112,9 +111,8 @@ pub trait Versioned: Sized + Send + Sync {
 
 /// A model in owner mode: `#[versioned(owner)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not own its record",
+    message = "`{Self}` is not an owner, which `#[derive(Versioned)]` with `#[versioned(owner)]` makes of it",
     label = "only an owner can do this",
-    note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`",
     note = "a `#[versioned(dependent)]` model changes only through `apply`"
 )]
 pub trait OwnerModel: Versioned {
@@ -149,17 +147,15 @@ pub trait OwnerModel: Versioned {
 
 /// An owner whose writes need not become events: one without `outbox`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has an outbox, where each write must emit an event",
-    label = "this would change rows without an event",
-    note = "load the rows and `save` them"
+    message = "`{Self}` has an outbox, where each write must emit an event: load the rows and `save` them",
+    label = "this would change rows without an event"
 )]
 pub trait PlainOwner: OwnerModel {}
 
 /// A model in dependent mode: `#[versioned(dependent)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a replica of another service's record",
+    message = "`{Self}` is not a dependent, which `#[derive(Versioned)]` with `#[versioned(dependent)]` makes of it",
     label = "only a dependent can do this",
-    note = "a dependent is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`",
     note = "a `#[versioned(owner)]` model is changed by `save`, never by events"
 )]
 pub trait DependentModel: Versioned<Version: SequentialVersion> {

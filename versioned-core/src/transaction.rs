@@ -82,8 +82,9 @@ where
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not what a transaction can put back",
-    note = "give `&mut model`, `&mut models[..]`, or a tuple of such"
+    message = "`transaction` takes `&mut model`, `&mut models[..]` or a tuple of such, and not `{Self}`",
+    label = "these are not models that a rollback can put back",
+    note = "without models, it is the connection's own: `conn.transaction(|conn| ..)`"
 )]
 pub trait Models {
     /// The shape of the models, without their lifetime.
@@ -131,6 +132,7 @@ pub struct OneGuard<'a, T: Versioned> {
     before: Option<T::Version>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, T: Versioned + 'static> Models for &'a mut T {
     type Family = One<T>;
     type Guard = OneGuard<'a, T>;
@@ -178,6 +180,7 @@ pub struct ManyGuard<'a, T: Versioned> {
     before: Vec<T::Version>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, T: Versioned + 'static> Models for &'a mut [T] {
     type Family = Many<T>;
     type Guard = ManyGuard<'a, T>;

@@ -29,9 +29,9 @@ pub use self::timestamp::{Precision, TimestampVersion};
 /// assert_eq!(7_i64.token(), Token::Number(7));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be the type of a version field",
+    message = "`{Self}` can't be the type of a version field, use `i64` and a column that is `BigInt`",
     label = "not a version",
-    note = "use `i64` (or `i32`, `i16`) and a NOT NULL column; a newtype of these derives `SequentialVersion`",
+    note = "`i32` and `i16` count, too, and a newtype of one of the three with `#[derive(SequentialVersion)]`",
     note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`"
 )]
 pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
@@ -63,9 +63,9 @@ pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
 /// assert_eq!(Rev::from_number(40_000), None);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not count: a sequential version is needed here",
+    message = "`{Self}` does not count, use `i64` for the version here",
     label = "not a sequential version",
-    note = "use `i64`, `i32`, `i16` or a newtype of one of them with `#[derive(SequentialVersion)]`"
+    note = "`i32` and `i16` count, too, and a newtype of one of the three with `#[derive(SequentialVersion)]`"
 )]
 pub trait SequentialVersion: Version {
     /// The version with this number: the first one of a record under `#[versioned(initial = ..)]`.

@@ -1,8 +1,7 @@
 //! `Ticket::at(id, version)`: writes against a version that was not loaded here.
 
-use diesel::connection::LoadConnection;
-
 use super::{Blocking, now};
+use crate::connection::BlockingConnection;
 use crate::error::Result;
 use crate::model::OwnerModel;
 use crate::operation;
@@ -10,6 +9,7 @@ use crate::owner::Owner;
 use crate::statement::{Changes, Guard, Record};
 
 /// A record at a version, not loaded: see [`OwnerDsl::at`](crate::prelude::OwnerDsl::at).
+#[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<M: OwnerModel> {
     id: M::Id,
@@ -42,9 +42,9 @@ impl<M: OwnerModel> At<M> {
     /// As [`save`](crate::prelude::OwnerDsl::save).
     pub fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
     where
-        C: LoadConnection,
-        M: Owner<C::Backend>,
-        S: Changes<M, C::Backend>,
+        C: BlockingConnection,
+        M: Owner<C::Db>,
+        S: Changes<M, C::Db>,
     {
         now(operation::revise_at(
             self.guard(),
@@ -64,8 +64,8 @@ impl<M: OwnerModel> At<M> {
     /// As [`save`](crate::prelude::OwnerDsl::save).
     pub fn touch<C>(&self, conn: &mut C) -> Result<M>
     where
-        C: LoadConnection,
-        M: Owner<C::Backend>,
+        C: BlockingConnection,
+        M: Owner<C::Db>,
     {
         now(operation::touch_at(self.guard(), &mut Blocking(conn)))
     }
@@ -81,8 +81,8 @@ impl<M: OwnerModel> At<M> {
     /// As [`save`](crate::prelude::OwnerDsl::save).
     pub fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
     where
-        C: LoadConnection,
-        M: Owner<C::Backend>,
+        C: BlockingConnection,
+        M: Owner<C::Db>,
     {
         now(operation::delete_at(self.guard(), &mut Blocking(conn)))
     }

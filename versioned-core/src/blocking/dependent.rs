@@ -1,8 +1,7 @@
 //! `TicketCopy::apply(&event, conn)`: the methods of a dependent.
 
-use diesel::connection::LoadConnection;
-
 use super::{Blocking, Closure, now};
+use crate::connection::BlockingConnection;
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
@@ -41,8 +40,8 @@ pub trait DependentDsl: DependentModel {
     /// written then.
     fn apply<C>(event: &Event<Self>, conn: &mut C) -> Result<Outcome>
     where
-        C: LoadConnection,
-        Self: Dependent<C::Backend>,
+        C: BlockingConnection,
+        Self: Dependent<C::Db>,
     {
         now(operation::apply(event, true, &mut Blocking(conn), Nothing))
     }
@@ -56,8 +55,8 @@ pub trait DependentDsl: DependentModel {
     /// As [`apply`](DependentDsl::apply), and what `then` returns; the event is not applied then.
     fn apply_with<C, F>(event: &Event<Self>, conn: &mut C, then: F) -> Result<Outcome>
     where
-        C: LoadConnection,
-        Self: Dependent<C::Backend>,
+        C: BlockingConnection,
+        Self: Dependent<C::Db>,
         F: FnMut(&mut C, &Event<Self>) -> Result<()>,
     {
         let then = Closure(then);
@@ -75,8 +74,8 @@ pub trait DependentDsl: DependentModel {
     /// As [`apply`](DependentDsl::apply); none of them is applied then.
     fn apply_all<C>(events: &[Event<Self>], conn: &mut C) -> Result<Vec<Outcome>>
     where
-        C: LoadConnection,
-        Self: Dependent<C::Backend>,
+        C: BlockingConnection,
+        Self: Dependent<C::Db>,
     {
         now(operation::apply_all(events, &mut Blocking(conn)))
     }
@@ -93,8 +92,8 @@ pub trait DependentDsl: DependentModel {
     /// [`optional`](crate::OptionalExt::optional) turns that into `None`.
     fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
     where
-        C: LoadConnection,
-        Self: Dependent<C::Backend>,
+        C: BlockingConnection,
+        Self: Dependent<C::Db>,
     {
         now(operation::find(id, &mut Blocking(conn)))
     }
@@ -106,8 +105,8 @@ pub trait DependentDsl: DependentModel {
     /// [`Error::NotFound`](crate::Error::NotFound) if there is none at that version.
     fn find_by_event<C>(event: &Event<Self>, conn: &mut C) -> Result<Self>
     where
-        C: LoadConnection,
-        Self: Dependent<C::Backend>,
+        C: BlockingConnection,
+        Self: Dependent<C::Db>,
     {
         now(operation::find_before(event, &mut Blocking(conn)))
     }

@@ -1,9 +1,8 @@
 //! `ticket.save(conn)`: the methods of an owner.
 
-use diesel::connection::LoadConnection;
-
 use super::{At, Blocking, Closure, now};
 use crate::change::Change;
+use crate::connection::BlockingConnection;
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{OwnerModel, PlainOwner, Versioned};
@@ -34,8 +33,8 @@ pub trait OwnerDsl: OwnerModel {
     /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken.
     fn insert<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::insert(self, &mut Blocking(conn)))
     }
@@ -55,9 +54,9 @@ pub trait OwnerDsl: OwnerModel {
     /// `AUTO_INCREMENT` that was left out of `new`.
     fn create<N, C>(new: N, conn: &mut C) -> Result<Self>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
-        N: NewRow<Self, C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
+        N: NewRow<Self, C::Db>,
     {
         now(operation::create(new, &mut Blocking(conn)))
     }
@@ -73,8 +72,8 @@ pub trait OwnerDsl: OwnerModel {
     /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken.
     fn import<C>(&self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::import(self, &mut Blocking(conn)))
     }
@@ -91,8 +90,8 @@ pub trait OwnerDsl: OwnerModel {
     /// [`optional`](crate::OptionalExt::optional) turns that into `None`.
     fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::find(id, &mut Blocking(conn)))
     }
@@ -114,8 +113,8 @@ pub trait OwnerDsl: OwnerModel {
     /// as it was, and saving it again fails again.
     fn save<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::save(self, &mut Blocking(conn)))
     }
@@ -131,8 +130,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`save`](OwnerDsl::save).
     fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::touch(self, &mut Blocking(conn)))
     }
@@ -149,8 +148,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`save`](OwnerDsl::save).
     fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::delete(self, &mut Blocking(conn)))
     }
@@ -171,8 +170,8 @@ pub trait OwnerDsl: OwnerModel {
     /// violation if a key is taken. Nothing was inserted then, and the models are as they were.
     fn insert_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::insert_all(models, &mut Blocking(conn)))
     }
@@ -216,8 +215,8 @@ pub trait OwnerDsl: OwnerModel {
     /// any SQL. Nothing was written then, and the models are as they were.
     fn save_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::write_all::<Saving, _, _>(
             models,
@@ -233,8 +232,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`save_all`](OwnerDsl::save_all).
     fn delete_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::write_all::<Deleting, _, _>(
             models,
@@ -258,8 +257,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> Result<Vec<Result<Change<'m, Self>>>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::save_each(models, &mut Blocking(conn)))
     }
@@ -276,8 +275,8 @@ pub trait OwnerDsl: OwnerModel {
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the model is as it was.
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::reload(self, &mut Blocking(conn)))
     }
@@ -297,8 +296,8 @@ pub trait OwnerDsl: OwnerModel {
     /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone.
     fn verify<C>(&self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
     {
         now(operation::verify(self, &mut Blocking(conn)))
     }
@@ -336,8 +335,8 @@ pub trait OwnerDsl: OwnerModel {
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last conflict, when the retries are used up.
     fn update_with<C, F>(id: &Self::Id, conn: &mut C, change: F) -> Result<Self>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
         F: FnMut(&mut Self) -> Result<()>,
     {
         Self::update_with_retry(id, Retry::default(), conn, change)
@@ -350,8 +349,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`update_with`](OwnerDsl::update_with).
     fn update_with_retry<C, F>(id: &Self::Id, retry: Retry, conn: &mut C, change: F) -> Result<Self>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend>,
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
         F: FnMut(&mut Self) -> Result<()>,
     {
         let change = Closure(change);
@@ -383,8 +382,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> Result<Vec<Event<Self>>>
     where
-        C: LoadConnection,
-        Self: Owner<C::Backend> + Versioned<Version: SequentialVersion>,
+        C: BlockingConnection,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
         now(operation::snapshot(after, limit, &mut Blocking(conn)))
     }

@@ -1,9 +1,8 @@
 //! `tracked.save(conn)`: the methods of a tracked model.
 
-use diesel::connection::LoadConnection;
-
 use super::{Blocking, now};
 use crate::change::Change;
+use crate::connection::BlockingConnection;
 use crate::error::Result;
 use crate::model::Fields;
 use crate::operation;
@@ -32,8 +31,8 @@ pub trait TrackedDsl<T> {
     /// [`Error::KeyChanged`](crate::Error::KeyChanged) if the key in memory is another one than the one that was loaded.
     fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Fields + Clone;
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone;
 
     /// Loads the row as it is now, and puts the changes onto it that were made here: what only one side changed is kept, and
     /// what both changed to the same value. Nothing is written; [`save`](TrackedDsl::save) does that, onto that version.
@@ -44,8 +43,8 @@ pub trait TrackedDsl<T> {
     /// [`Error::Conflict`](crate::Error::Conflict) of kind `Deleted` says that the row is gone. The model is as it was then.
     fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Fields + Clone;
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone;
 
     /// As [`rebase`](TrackedDsl::rebase); `choose` is asked for each column that both changed, by its name, with the model
     /// in memory and the row.
@@ -55,8 +54,8 @@ pub trait TrackedDsl<T> {
     /// [`Error::Conflict`](crate::Error::Conflict) of kind `Deleted` if the row is gone; the model is as it was.
     fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send;
 
     /// Replaces the model by its row as it is now; what was changed here is gone.
@@ -66,23 +65,23 @@ pub trait TrackedDsl<T> {
     /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the model is as it was.
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Clone;
+        C: BlockingConnection,
+        T: Owner<C::Db> + Clone;
 }
 
 impl<T> TrackedDsl<T> for Tracked<T> {
     fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
     {
         now(operation::save_changes(self, &mut Blocking(conn)))
     }
 
     fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
     {
         let never = None::<fn(&'static str, &T, &T) -> Keep>;
         now(operation::rebase(self, &mut Blocking(conn), never))
@@ -90,8 +89,8 @@ impl<T> TrackedDsl<T> for Tracked<T> {
 
     fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send,
     {
         now(operation::rebase(self, &mut Blocking(conn), Some(choose)))
@@ -99,8 +98,8 @@ impl<T> TrackedDsl<T> for Tracked<T> {
 
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: LoadConnection,
-        T: Owner<C::Backend> + Clone,
+        C: BlockingConnection,
+        T: Owner<C::Db> + Clone,
     {
         now(operation::reload_tracked(self, &mut Blocking(conn)))
     }

@@ -12,9 +12,8 @@ use crate::dialect::Flavor;
 
 /// One walk over the columns of a model, or of a struct that is embedded in one.
 #[diagnostic::on_unimplemented(
-    message = "the columns of `{Self}` can't be written to `{DB}`",
-    label = "not a versioned model of this backend",
-    note = "an embedded struct needs `#[derive(Versioned)]` with `#[versioned(embedded)]`"
+    message = "`{Self}` can't be embedded in a versioned model, add `#[derive(Versioned)]` with `#[versioned(embedded)]` to it",
+    label = "its columns are not known"
 )]
 pub trait Columns<DB: Backend> {
     /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the
@@ -68,16 +67,15 @@ pub trait Field<C, DB: Backend> {
 impl<T, C, DB> Field<C, DB> for T
 where
     C: Expression<SqlType: 'static>,
-    DB: Backend + HasSqlType<C::SqlType>,
+    DB: Backend + HasSqlType<C::SqlType> + Binds<T, C::SqlType>,
     DB::MetadataLookup: Flavor<DB>,
-    T: ToSql<C::SqlType, DB>,
 {
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_bind_param::<C::SqlType, T>(self)
+        DB::bind(self, out)
     }
 
     fn write<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.to_sql(out)
+        DB::write(self, out)
     }
 
     fn bind_all<'b>(
@@ -85,5 +83,28 @@ where
         values: &'b Elements<'b, DB>,
     ) -> QueryResult<()> {
         DB::MetadataLookup::push_array::<C::SqlType>(out, values)
+    }
+}
+
+/// `T: ToSql<ST, Self>`, asked of the backend. Asked of the type, rustc answers before it knows the connection's backend: where
+/// only one is switched on, generic code would be about that one.
+#[doc(hidden)]
+pub trait Binds<T, ST>: Backend {
+    fn bind<'b>(value: &'b T, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
+    fn write<'b>(value: &'b T, out: &mut Output<'b, '_, Self>) -> serialize::Result;
+}
+
+impl<T, ST, DB> Binds<T, ST> for DB
+where
+    DB: Backend + HasSqlType<ST>,
+    T: ToSql<ST, DB>,
+{
+    fn bind<'b>(value: &'b T, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<ST, T>(value)
+    }
+
+    fn write<'b>(value: &'b T, out: &mut Output<'b, '_, Self>) -> serialize::Result {
+        value.to_sql(out)
     }
 }

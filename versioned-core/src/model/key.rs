@@ -4,11 +4,24 @@ use std::fmt;
 use std::str::FromStr;
 
 use diesel::backend::Backend;
+use diesel::expression::Expression;
 use diesel::query_builder::AstPass;
 use diesel::query_source::Column;
 use diesel::result::QueryResult;
+use diesel::sql_types::SqlType;
+use diesel::sql_types::is_nullable::NotNull;
 
 use super::{Field, Walk};
+
+/// A column without NULLs, which a version's must be: its row would be found at no version.
+#[diagnostic::on_unimplemented(
+    message = "the version can't be NULL, make the column NOT NULL",
+    label = "this column is `Nullable` in the `table!` declaration"
+)]
+pub trait NeverNull {}
+
+#[diagnostic::do_not_recommend]
+impl<C: Expression<SqlType: SqlType<IsNull = NotNull>>> NeverNull for C {}
 
 /// The columns of a primary key, as a tuple.
 pub trait KeyColumns {
@@ -34,7 +47,9 @@ impl<C: Column> KeyColumns for (C,) {
 
 /// A primary key that can be compared with the columns `C` on `DB`.
 #[diagnostic::on_unimplemented(
-    message = "a key of type `{Self}` can't be compared with the columns `{C}` on `{DB}`"
+    message = "a key of type `{Self}` does not fit the columns `{C}` on `{DB}`",
+    label = "this type does not fit the key's columns",
+    note = "the columns' SQL types are in the `table!` declaration; their order is that of `#[diesel(primary_key(..))]`"
 )]
 pub trait Key<C, DB: Backend> {
     /// Shows each part of the key to `walk`.

@@ -1,8 +1,7 @@
 //! `Ticket::at(id, version)`: writes against a version that was not loaded here.
 
-use diesel_async::AsyncConnection;
-
 use super::Nonblocking;
+use crate::connection::NonblockingConnection;
 use crate::error::Result;
 use crate::model::OwnerModel;
 use crate::operation;
@@ -11,6 +10,7 @@ use crate::statement::{Changes, Guard, Record};
 
 /// A record at a version, not loaded: see [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at). Its methods are those of
 /// [`At`](crate::At).
+#[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<M: OwnerModel> {
     id: M::Id,
@@ -32,9 +32,9 @@ impl<M: OwnerModel> At<M> {
     /// As [`At::update`](crate::At::update).
     pub async fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
     where
-        C: AsyncConnection,
-        M: Owner<C::Backend>,
-        S: Changes<M, C::Backend> + Send,
+        C: NonblockingConnection,
+        M: Owner<C::Db>,
+        S: Changes<M, C::Db> + Send,
     {
         operation::revise_at(self.guard(), changes, &mut Nonblocking(conn)).await
     }
@@ -42,8 +42,8 @@ impl<M: OwnerModel> At<M> {
     /// As [`At::touch`](crate::At::touch).
     pub async fn touch<C>(&self, conn: &mut C) -> Result<M>
     where
-        C: AsyncConnection,
-        M: Owner<C::Backend>,
+        C: NonblockingConnection,
+        M: Owner<C::Db>,
     {
         operation::touch_at(self.guard(), &mut Nonblocking(conn)).await
     }
@@ -51,8 +51,8 @@ impl<M: OwnerModel> At<M> {
     /// As [`At::delete`](crate::At::delete).
     pub async fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
     where
-        C: AsyncConnection,
-        M: Owner<C::Backend>,
+        C: NonblockingConnection,
+        M: Owner<C::Db>,
     {
         operation::delete_at(self.guard(), &mut Nonblocking(conn)).await
     }

@@ -2,9 +2,8 @@
 
 use std::future::Future;
 
-use diesel_async::{AsyncConnection, AsyncConnectionCore};
-
 use super::{Closure, Nonblocking, ThenFn};
+use crate::connection::{NonblockingConnection, PipelinedConnection};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
@@ -18,8 +17,8 @@ pub trait DependentDsl: DependentModel {
     /// As [`prelude::DependentDsl::apply`](crate::prelude::DependentDsl::apply).
     fn apply<C>(event: &Event<Self>, conn: &mut C) -> impl Future<Output = Result<Outcome>> + Send
     where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
+        C: NonblockingConnection,
+        Self: Dependent<C::Db>,
     {
         async move { operation::apply(event, true, &mut Nonblocking(conn), Nothing).await }
     }
@@ -31,8 +30,8 @@ pub trait DependentDsl: DependentModel {
         then: F,
     ) -> impl Future<Output = Result<Outcome>> + Send
     where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
+        C: NonblockingConnection,
+        Self: Dependent<C::Db>,
         for<'x, 'e> F: AsyncFnMut(&'x mut C, &'e Event<Self>) -> Result<()>
             + ThenFn<&'x mut C, &'e Event<Self>, Fut: Send>
             + Send,
@@ -46,8 +45,8 @@ pub trait DependentDsl: DependentModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Vec<Outcome>>> + Send
     where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
+        C: NonblockingConnection,
+        Self: Dependent<C::Db>,
     {
         async move { operation::apply_all(events, &mut Nonblocking(conn)).await }
     }
@@ -55,8 +54,8 @@ pub trait DependentDsl: DependentModel {
     /// As [`prelude::DependentDsl::find`](crate::prelude::DependentDsl::find).
     fn find<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnectionCore,
-        Self: Dependent<C::Backend>,
+        C: PipelinedConnection,
+        Self: Dependent<C::Db>,
     {
         async move { operation::find(id, &mut Nonblocking(conn)).await }
     }
@@ -67,8 +66,8 @@ pub trait DependentDsl: DependentModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
+        C: NonblockingConnection,
+        Self: Dependent<C::Db>,
     {
         async move { operation::find_before(event, &mut Nonblocking(conn)).await }
     }

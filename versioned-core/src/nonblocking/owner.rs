@@ -2,10 +2,9 @@
 
 use std::future::Future;
 
-use diesel_async::{AsyncConnection, AsyncConnectionCore};
-
 use super::{At, Closure, ModifyFn, Nonblocking, Shared};
 use crate::change::Change;
+use crate::connection::{NonblockingConnection, PipelinedConnection};
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{OwnerModel, PlainOwner, Versioned};
@@ -53,8 +52,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::insert(self, &mut Nonblocking(conn)).await }
     }
@@ -65,8 +64,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::save(self, &mut Nonblocking(conn)).await }
     }
@@ -83,8 +82,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
     where
-        C: AsyncConnectionCore,
-        Self: Owner<C::Backend>,
+        C: PipelinedConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::save(self, &mut Shared(conn)).await }
     }
@@ -95,8 +94,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::touch(self, &mut Nonblocking(conn)).await }
     }
@@ -107,8 +106,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::delete(self, &mut Nonblocking(conn)).await }
     }
@@ -119,8 +118,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::insert_all(models, &mut Nonblocking(conn)).await }
     }
@@ -131,8 +130,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::write_all::<Saving, _, _>(models, &mut Nonblocking(conn)).await }
     }
@@ -143,8 +142,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::write_all::<Deleting, _, _>(models, &mut Nonblocking(conn)).await }
     }
@@ -155,8 +154,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Vec<Result<Change<'m, Self>>>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::save_each(models, &mut Nonblocking(conn)).await }
     }
@@ -164,9 +163,9 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::create`](crate::prelude::OwnerDsl::create).
     fn create<N, C>(new: N, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-        N: NewRow<Self, C::Backend> + Send,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
+        N: NewRow<Self, C::Db> + Send,
     {
         async move { operation::create(new, &mut Nonblocking(conn)).await }
     }
@@ -174,8 +173,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::import`](crate::prelude::OwnerDsl::import).
     fn import<C>(&self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::import(self, &mut Nonblocking(conn)).await }
     }
@@ -183,8 +182,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::find`](crate::prelude::OwnerDsl::find).
     fn find<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnectionCore,
-        Self: Owner<C::Backend>,
+        C: PipelinedConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::find(id, &mut Nonblocking(conn)).await }
     }
@@ -192,8 +191,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::reload`](crate::prelude::OwnerDsl::reload).
     fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnectionCore,
-        Self: Owner<C::Backend>,
+        C: PipelinedConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::reload(self, &mut Nonblocking(conn)).await }
     }
@@ -201,8 +200,8 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::verify`](crate::prelude::OwnerDsl::verify).
     fn verify<C>(&self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnectionCore,
-        Self: Owner<C::Backend>,
+        C: PipelinedConnection,
+        Self: Owner<C::Db>,
     {
         async move { operation::verify(self, &mut Nonblocking(conn)).await }
     }
@@ -220,8 +219,8 @@ pub trait OwnerDsl: OwnerModel {
         change: F,
     ) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
         for<'m> F:
             AsyncFnMut(&'m mut Self) -> Result<()> + ModifyFn<&'m mut Self, Fut: Send> + Send,
     {
@@ -236,8 +235,8 @@ pub trait OwnerDsl: OwnerModel {
         change: F,
     ) -> impl Future<Output = Result<Self>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db>,
         for<'m> F:
             AsyncFnMut(&'m mut Self) -> Result<()> + ModifyFn<&'m mut Self, Fut: Send> + Send,
     {
@@ -251,8 +250,8 @@ pub trait OwnerDsl: OwnerModel {
         conn: &mut C,
     ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
     where
-        C: AsyncConnection,
-        Self: Owner<C::Backend> + Versioned<Version: SequentialVersion>,
+        C: NonblockingConnection,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
         async move { operation::snapshot(after, limit, &mut Nonblocking(conn)).await }
     }

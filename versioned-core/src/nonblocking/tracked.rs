@@ -2,10 +2,9 @@
 
 use std::future::Future;
 
-use diesel_async::AsyncConnection;
-
 use super::Nonblocking;
 use crate::change::Change;
+use crate::connection::NonblockingConnection;
 use crate::error::Result;
 use crate::model::Fields;
 use crate::operation;
@@ -21,14 +20,14 @@ pub trait TrackedDsl<T> {
         conn: &mut C,
     ) -> impl Future<Output = Result<Option<Change<'m, T>>>> + Send
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone + 'm;
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + Clone + 'm;
 
     /// As [`prelude::TrackedDsl::rebase`](crate::prelude::TrackedDsl::rebase).
     fn rebase<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone;
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + Clone;
 
     /// As [`prelude::TrackedDsl::rebase_with`](crate::prelude::TrackedDsl::rebase_with).
     fn rebase_with<C, F>(
@@ -37,30 +36,30 @@ pub trait TrackedDsl<T> {
         choose: F,
     ) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send;
 
     /// As [`prelude::TrackedDsl::reload`](crate::prelude::TrackedDsl::reload).
     fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Clone;
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Clone;
 }
 
 impl<T> TrackedDsl<T> for Tracked<T> {
     async fn save<'m, C>(&'m mut self, conn: &mut C) -> Result<Option<Change<'m, T>>>
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone + 'm,
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + Clone + 'm,
     {
         operation::save_changes(self, &mut Nonblocking(conn)).await
     }
 
     async fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
     {
         let never = None::<fn(&'static str, &T, &T) -> Keep>;
         operation::rebase(self, &mut Nonblocking(conn), never).await
@@ -68,8 +67,8 @@ impl<T> TrackedDsl<T> for Tracked<T> {
 
     async fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send,
     {
         operation::rebase(self, &mut Nonblocking(conn), Some(choose)).await
@@ -77,8 +76,8 @@ impl<T> TrackedDsl<T> for Tracked<T> {
 
     async fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Clone,
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Clone,
     {
         operation::reload_tracked(self, &mut Nonblocking(conn)).await
     }

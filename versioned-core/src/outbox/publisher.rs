@@ -61,6 +61,11 @@ impl OutboxRow {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't publish events, implement `outbox::Publisher` for it",
+    label = "not a broker for a `Relay`",
+    note = "with the feature `nats` there is one: `versioned_core::nats::JetStreamPublisher`"
+)]
 pub trait Publisher: Send + Sync {
     /// Publishes the events, and answers for each of them, in their order. `Ok` means that the broker has the event for good:
     /// it is deleted here then. An event without an answer stays.

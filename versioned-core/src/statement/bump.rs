@@ -13,6 +13,7 @@ use crate::model::Versioned;
 /// The assignment `version = version + 1`, made by [`bump`](crate::prelude::OwnerDsl::bump).
 ///
 /// Not a guard: it moves the version of whatever rows the update finds, so that copies loaded before are stale.
+#[must_use = "`bump` alone does nothing: give it to `.set(..)` of a Diesel update"]
 pub struct Bump<M>(PhantomData<fn() -> M>);
 
 impl<M> Bump<M> {

@@ -14,7 +14,8 @@ use crate::model::{KeyColumns, Versioned};
 
 /// A row that [`create`](crate::prelude::OwnerDsl::create) can insert for `M`: any Diesel `Insertable` for its table that leaves the version out.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be inserted as a new row of `{M}` on `{DB}`",
+    message = "`{Self}` can't be inserted as a row of `{M}`, derive Diesel's `Insertable` for its table",
+    label = "not a new row of `{M}` on `{DB}`",
     note = "give what Diesel's `.values(..)` takes for one row: a struct that derives `Insertable`, or a tuple of `column.eq(value)`",
     note = "leave the version column out of it: `create` adds it"
 )]

@@ -13,7 +13,8 @@ use crate::model::{Conversions, Versioned};
 ///
 /// An empty one (all fields `None`) is fine: the version moves all the same.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a changeset of `{M}`'s table on `{DB}`",
+    message = "`{Self}` can't change a row of `{M}`, derive Diesel's `AsChangeset` for its table",
+    label = "not changes of `{M}` on `{DB}`",
     note = "give what Diesel's `.set(..)` takes: `tickets::price.eq(3)`, a tuple of such, or a struct that derives `AsChangeset`"
 )]
 pub trait Changes<M: Versioned, DB: Backend> {

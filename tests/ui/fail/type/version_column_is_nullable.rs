@@ -1,0 +1,21 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> Nullable<BigInt>,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+    }
+}
+
+#[derive(Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn main() {}
