@@ -1,4 +1,5 @@
-//! The guide of `versioned-core` names tests, in italics: *`t03_a_record_is_saved_again_and_again`*. They must exist.
+//! The guide of `versioned-core` names tests, in italics: *`t03_a_record_is_saved_again_and_again`*. They must exist. What it quotes of the
+//! compiler must be what that says.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,7 +7,7 @@
     reason = "clippy.toml exempts what is inside a test, and not its helpers"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -14,19 +15,19 @@ use std::path::Path;
 fn every_test_that_the_guide_names_exists() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut known = BTreeSet::new();
-    files_below(&package.join("tests"), &mut |path| {
+    files_below(&package.join("tests"), "rs", &mut |path| {
         let text = fs::read_to_string(path).unwrap();
         known.extend(functions(&text).map(ToOwned::to_owned));
     });
     // A test of what rustc says is a file.
-    files_below(&package.join("ui"), &mut |path| {
+    files_below(&package.join("ui"), "rs", &mut |path| {
         let stem = path.file_stem().unwrap();
         known.insert(stem.to_str().unwrap().to_owned());
     });
 
     let source = package.join("../versioned-core/src");
     let mut texts = vec![fs::read_to_string(source.join("guide.rs")).unwrap()];
-    files_below(&source.join("guide"), &mut |path| {
+    files_below(&source.join("guide"), "md", &mut |path| {
         texts.push(fs::read_to_string(path).unwrap());
     });
     let named: BTreeSet<&str> = texts.iter().flat_map(|text| italics(text)).collect();
@@ -38,15 +39,38 @@ fn every_test_that_the_guide_names_exists() {
     assert!(missing.is_empty(), "there are no such tests: {missing:#?}");
 }
 
-fn files_below(directory: &Path, visit: &mut impl FnMut(&Path)) {
+#[test]
+fn the_guide_quotes_what_the_compiler_says_to_mistakes() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut said = BTreeMap::new();
+    files_below(&package.join("ui/fail"), "stderr", &mut |path| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        said.insert(name, fs::read_to_string(path).unwrap());
+    });
+    let page = fs::read_to_string(package.join("../versioned-core/src/guide/mistakes.md")).unwrap();
+    let rows: Vec<_> = page.lines().filter(|row| row.starts_with("| *`")).collect();
+    assert!(rows.len() > 50, "only {} mistakes", rows.len());
+    for row in rows {
+        let name = italics(row).next().unwrap();
+        let quoted = row.split(" | ").nth(1).unwrap();
+        let quoted = quoted.trim_matches('`').trim().replace("\\|", "|");
+        let first = said[name].lines().next().unwrap();
+        let (_, first) = first.split_once(": ").unwrap();
+        // `..` stands for a type.
+        let same = match quoted.split_once("..`") {
+            Some((before, after)) => first.starts_with(before) && first.ends_with(after),
+            None => quoted == first,
+        };
+        assert!(same, "{name}: {first}");
+    }
+}
+
+fn files_below(directory: &Path, kind: &str, visit: &mut impl FnMut(&Path)) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files_below(&path, visit);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "rs" || extension == "md")
-        {
+            files_below(&path, kind, visit);
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             visit(&path);
         }
     }

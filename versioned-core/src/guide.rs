@@ -13,6 +13,7 @@
 //! | [`restore`] | after the owner was restored from a backup |
 //! | [`from_mongoose`] | coming from `mongoose-update-if-current` |
 //! | [`from_diesel_versioning`] | coming from `diesel_versioning` |
+//! | [`mistakes`] | what the compiler says to them, and what to do |
 //! | [`limits`] | what is not guaranteed |
 //! | [`comparison`] | what others do |
 //! | [`expansion`] | what the derive writes |
@@ -43,6 +44,8 @@ pub mod isolation {}
 pub mod limits {}
 #[doc = include_str!("guide/migrations.md")]
 pub mod migrations {}
+#[doc = include_str!("guide/mistakes.md")]
+pub mod mistakes {}
 #[doc = include_str!("guide/outbox.md")]
 pub mod outbox {}
 #[doc = include_str!("guide/owner.md")]

@@ -1,0 +1,27 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn rename(conn: &mut SqliteConnection) -> versioned_core::Result<Ticket> {
+    Ticket::update_with(&7, conn, |ticket| {
+        ticket.title = "sold".into();
+    })
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn rename(conn: &mut SqliteConnection) -> versioned_core::Result<Ticket> {
+    Ticket::update_with(&7, conn, |ticket| {
+        ticket.title = std::str::from_utf8(b"sold")?.into();
+        Ok(())
+    })
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+use diesel::prelude::*;
+use versioned_core::prelude::*;
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        title -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Clone, Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Ticket {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+fn save(ticket: &mut versioned_core::Tracked<Ticket>, conn: &mut SqliteConnection) -> versioned_core::Result<i64> {
+    let change = ticket.save(conn)?;
+    Ok(change.version())
+}
+
+fn main() {}
