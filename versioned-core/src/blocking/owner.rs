@@ -43,7 +43,7 @@ pub trait OwnerDsl: OwnerModel {
     /// row. `new` is any Diesel `Insertable` for the table that leaves the version out.
     ///
     /// ```sql
-    /// INSERT INTO tickets (title, version) VALUES ($1, 1) RETURNING id, title, version
+    /// INSERT INTO tickets (version, title) VALUES (1, $1) RETURNING id, title, version
     /// ```
     ///
     /// MySQL and MariaDB: INSERT and `SELECT .. WHERE id = LAST_INSERT_ID()` in a transaction.

@@ -31,14 +31,14 @@ impl<N, M, DB, P, V> NewRow<M, DB> for N
 where
     DB: Backend,
     M: Versioned,
-    N: WithVersion<M, Pair = P>,
+    N: WithVersion<M, Behind = P>,
     P: Insertable<M::Table, Values = V>,
     V: QueryFragment<DB> + QueryId + Send,
 {
     type Values = V;
 
     fn values(self, first: M::Version) -> V {
-        self.with_version(first).values()
+        self.behind_version(first).values()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Something of the caller's, and the version after it.
+//! Something of the caller's, and the version.
 
 use diesel::ExpressionMethods;
 use diesel::dsl::Eq;
@@ -15,8 +15,14 @@ pub trait WithVersion<M: Versioned>: Sized {
     /// `(Self, Eq<M::VersionColumn, M::Version>)`
     type Pair;
 
-    /// The pair.
+    /// `(Eq<M::VersionColumn, M::Version>, Self)`
+    type Behind;
+
+    /// For an UPDATE: of two assignments to a column the last one counts, where both are taken.
     fn with_version(self, version: M::Version) -> Self::Pair;
+
+    /// For an INSERT: of two values for a column the first one counts, where both are taken.
+    fn behind_version(self, version: M::Version) -> Self::Behind;
 }
 
 impl<T, M, ST> WithVersion<M> for T
@@ -27,8 +33,13 @@ where
     ST: SqlType + TypedExpressionType,
 {
     type Pair = (T, Eq<M::VersionColumn, M::Version>);
+    type Behind = (Eq<M::VersionColumn, M::Version>, T);
 
     fn with_version(self, version: M::Version) -> Self::Pair {
         (self, M::VersionColumn::default().eq(version))
+    }
+
+    fn behind_version(self, version: M::Version) -> Self::Behind {
+        (M::VersionColumn::default().eq(version), self)
     }
 }

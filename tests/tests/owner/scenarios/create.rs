@@ -48,6 +48,22 @@ fn jobs_db() -> (Db, Conn) {
     (db, conn)
 }
 
+/// The version is the library's. A row that brings one is refused, or begins at the first one all the same.
+#[test]
+fn a_new_row_does_not_choose_its_version() {
+    let (_db, mut conn) = jobs_db();
+    let created = Job::create((jobs::name.eq("print"), jobs::version.eq(7)), &mut conn);
+    let rows: Vec<Job> = jobs::table.load(&mut conn).unwrap();
+    if backend::NAME == "sqlite" {
+        assert_eq!(created.unwrap().version, 1);
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].version, 1);
+    } else {
+        assert!(matches!(created, Err(Error::Database(_))), "{created:?}");
+        assert_eq!(rows, []);
+    }
+}
+
 #[test]
 fn create_answers_with_what_the_database_made() {
     let (_db, mut conn) = jobs_db();
