@@ -129,7 +129,8 @@ fn operation<T: Sample>(
 /// After a `reload`, which says how the record stands, it is saved as any other.
 fn go_on<T: Sample>(models: &mut Vec<T>, conn: &mut Line) -> Result<(), Error> {
     // Of sixty, these few.
-    for model in models.iter_mut().take(4) {
+    models.truncate(4);
+    for model in models {
         match model.reload(conn) {
             Ok(()) => {}
             // It was the deletion that was not answered.
