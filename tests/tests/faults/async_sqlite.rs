@@ -1,5 +1,5 @@
-use super::leave_out as others;
 use super::nonblocking as front;
+use super::{leave_out as other_copies, leave_out as other_owners};
 use versioned_tests::nonblocking::sqlite as backend;
 
 type Line = front::Within;

@@ -3,7 +3,7 @@
 use super::scenarios::replica::*;
 use super::scenarios::*;
 use super::trial::Trials;
-use super::{others, scenarios};
+use super::{other_copies, other_owners, scenarios};
 
 tests! {
     record::record (read_back ReadBack);
@@ -16,8 +16,8 @@ tests! {
     relay::run_once (read_back ReadBack);
 }
 
-others! {
-    mod other_kinds {
+other_owners! {
+    mod owners {
         use super::*;
 
         tests! {
@@ -31,6 +31,15 @@ others! {
                 announced_and_remembered AnnouncedAndRemembered);
             several::tracked (plain Plain, announced Announced, remembered Remembered,
                 announced_and_remembered AnnouncedAndRemembered);
+        }
+    }
+}
+
+other_copies! {
+    mod copies {
+        use super::*;
+
+        tests! {
             replica::events (sequential_position SequentialPosition, latest_position LatestPosition,
                 sequential_row SequentialRow, latest_row LatestRow);
             replica::deletions (sequential_position SequentialPosition,

@@ -18,8 +18,8 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
-/// What is tried on the blocking front alone: the async one runs the same operations, and instantiating them all there again
-/// would take minutes. It has the kinds of models that take the most statements.
+/// What not every file takes in: the async front runs the same operations, and instantiating them all once more would take
+/// minutes. Everywhere are the kinds of models that take the most statements; on MariaDB all kinds of copies, too.
 macro_rules! take_in {
     ($($items:item)*) => { $($items)* };
 }

@@ -1,5 +1,5 @@
 use super::blocking as front;
-use super::take_in as others;
+use super::{leave_out as other_owners, take_in as other_copies};
 use versioned_tests::mysql as backend;
 
 type Line = super::faulty::Faulty<backend::Conn>;

@@ -1,5 +1,5 @@
 use super::blocking as front;
-use super::take_in as others;
+use super::{take_in as other_copies, take_in as other_owners};
 use versioned_tests::postgres as backend;
 
 type Line = super::faulty::Faulty<backend::Conn>;

@@ -17,7 +17,7 @@ use super::backend::prelude::*;
 use super::backend::{Backend, Conn};
 use super::trial::{Operation, Prepare, Run, Trials, all_or_nothing};
 use super::world::{copies, effects, tickets};
-use super::{Line, others};
+use super::{Line, other_copies, other_owners};
 
 /// A ticket, with what `#[versioned(..)]` says.
 pub(super) trait Sample:
@@ -81,7 +81,7 @@ samples! {
     ReadBack(, outbox) [diesel(skip_update)];
 }
 
-others! {
+other_owners! {
     samples! {
         Announced(, outbox);
         Remembered(, tombstones);

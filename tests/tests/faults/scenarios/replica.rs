@@ -41,7 +41,7 @@ copies! {
     SequentialPark(, gap = "park");
 }
 
-others! {
+other_copies! {
     copies! {
         SequentialPosition();
         LatestPosition(, policy = "latest");
