@@ -17,6 +17,7 @@ diesel::table! {
         tiny -> Nullable<TinyInt>,
         unsigned_tiny -> Unsigned<TinyInt>,
         small -> Nullable<SmallInt>,
+        unsigned_small -> Unsigned<SmallInt>,
         middle -> Integer,
         unsigned -> Unsigned<Integer>,
         float -> Float,
@@ -38,7 +39,7 @@ diesel::table! {
 const EVERYTHING: &str = "ALTER DATABASE CHARACTER SET latin1;
 CREATE TABLE everything (
     id BIGINT NOT NULL, part BIGINT UNSIGNED NOT NULL, tiny TINYINT, unsigned_tiny TINYINT UNSIGNED NOT NULL, small SMALLINT,
-    middle INTEGER NOT NULL, `unsigned` INTEGER UNSIGNED NOT NULL, `float` FLOAT NOT NULL, `double` DOUBLE,
+    unsigned_small SMALLINT UNSIGNED NOT NULL, middle INTEGER NOT NULL, `unsigned` INTEGER UNSIGNED NOT NULL, `float` FLOAT NOT NULL, `double` DOUBLE,
     truth BOOLEAN NOT NULL, text TEXT, amount DECIMAL(60, 10), day DATE NOT NULL, time TIME(6), moment DATETIME(6) NOT NULL,
     stamp TIMESTAMP(6) NOT NULL DEFAULT '2000-01-01', kind ENUM ('day', 'night'), document JSON, version INTEGER NOT NULL,
     PRIMARY KEY (id, part)
@@ -53,6 +54,7 @@ struct Everything {
     tiny: Option<i8>,
     unsigned_tiny: u8,
     small: Option<i16>,
+    unsigned_small: u16,
     middle: i32,
     unsigned: u32,
     float: f32,
@@ -77,6 +79,7 @@ fn samples() -> Vec<Everything> {
         tiny: Some(i8::MIN),
         unsigned_tiny: u8::MAX,
         small: Some(i16::MIN),
+        unsigned_small: u16::MAX,
         middle: i32::MIN,
         unsigned: u32::MAX,
         float: 0.1,
@@ -150,7 +153,7 @@ fn rows(conn: &mut MysqlConnection) -> Vec<Everything> {
         .unwrap()
 }
 
-/// Counts the statements that go through JSON.
+/// Counts the statements that go through JSON, and are not refused: what is refused goes row by row.
 struct Tables(Arc<AtomicUsize>);
 
 impl Tables {
@@ -158,7 +161,9 @@ impl Tables {
         let count = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&count);
         conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            if let InstrumentationEvent::StartQuery { query, .. } = event
+            if let InstrumentationEvent::FinishQuery {
+                query, error: None, ..
+            } = event
                 && query.to_string().contains("JSON_TABLE")
             {
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -281,4 +286,65 @@ fn keys_that_are_text_and_columns_of_bytes_go_row_by_row() {
         .unwrap();
     assert_eq!(rows.len(), batch.len());
     assert!(rows.iter().all(|row| batch.contains(row)));
+}
+
+diesel::table! {
+    labels (id) {
+        id -> Text,
+        text -> Text,
+        version -> BigInt,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+#[diesel(table_name = labels)]
+#[versioned(owner)]
+struct Label {
+    id: String,
+    text: String,
+    version: i64,
+}
+
+const LABELS: &str = "CREATE TABLE labels (id VARCHAR(20) PRIMARY KEY, text MEDIUMTEXT NOT NULL, version BIGINT NOT NULL)";
+
+fn labels(count: usize, text: &str) -> Vec<Label> {
+    let label = |id: usize| Label {
+        id: id.to_string(),
+        text: text.into(),
+        version: 0,
+    };
+    (0..count).map(label).collect()
+}
+
+/// An INSERT compares no keys.
+#[test]
+fn rows_whose_keys_are_text_are_inserted_at_once_and_saved_one_by_one() {
+    let db = Db::fresh(LABELS);
+    let mut conn = db.connect();
+    let tables = Tables::on(&mut conn);
+    let mut batch = labels(5, "a");
+    Label::insert_all(&mut batch, &mut conn).unwrap();
+    assert_eq!(tables.take(), 1);
+    Label::save_all(&mut batch, &mut conn).unwrap();
+    assert_eq!(tables.take(), 0);
+    let rows: Vec<Label> = labels::table
+        .select(Label::as_select())
+        .order(labels::id)
+        .load(&mut conn)
+        .unwrap();
+    assert_eq!(rows, batch);
+    assert!(rows.iter().all(|row| row.version == 2));
+}
+
+/// The database takes a statement of so many bytes and no more.
+#[test]
+fn a_statement_that_grows_large_is_followed_by_another_one() {
+    let db = Db::fresh(LABELS);
+    let mut conn = db.connect();
+    let tables = Tables::on(&mut conn);
+    let mut batch = labels(5, &"x".repeat(400 * 1024));
+    Label::insert_all(&mut batch, &mut conn).unwrap();
+    assert_eq!(tables.take(), 2, "of three rows, and of two");
+    let rows: i64 = labels::table.count().get_result(&mut conn).unwrap();
+    assert_eq!(rows, 5);
 }
