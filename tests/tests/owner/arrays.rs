@@ -7,8 +7,10 @@ use diesel::deserialize::{self, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::serialize::{self, IsNull, Output, ToSql, WriteTuple};
 use diesel::sql_types::{Integer, Record, Text};
+use versioned_core::Error;
 use versioned_core::prelude::*;
 use versioned_tests::postgres::Db;
 
@@ -59,6 +61,8 @@ CREATE TABLE everything (
 enum Mood {
     SoSo,
     Happy,
+    /// Nobody can write it.
+    Mixed,
 }
 
 impl ToSql<types::Mood, Pg> for Mood {
@@ -68,6 +72,7 @@ impl ToSql<types::Mood, Pg> for Mood {
             match self {
                 Self::SoSo => b"so, so",
                 Self::Happy => b"happy",
+                Self::Mixed => return Err("no such mood".into()),
             },
         )?;
         Ok(IsNull::No)
@@ -212,6 +217,54 @@ fn every_type_goes_through_a_batch_as_through_single_writes() {
         row.insert(&mut conn).unwrap();
     }
     assert_eq!(rows(&mut conn), at_once);
+}
+
+/// A value that cannot be sent is no reason to turn the other rows away.
+#[test]
+fn a_value_that_cannot_be_written_is_that_of_one_row() {
+    for inside in [false, true] {
+        let db = Db::fresh(EVERYTHING);
+        let mut conn = db.connect();
+        let mut batch = samples();
+        Everything::insert_all(&mut batch, &mut conn).unwrap();
+        let before = rows(&mut conn);
+        batch[1].mood = Some(Mood::Mixed);
+        let refused = Everything::save_all(&mut batch, &mut conn).map(drop);
+        assert!(
+            matches!(
+                refused,
+                Err(Error::Database(DieselError::SerializationError(_)))
+            ),
+            "{refused:?}"
+        );
+        assert_eq!(rows(&mut conn), before);
+
+        let save_each = |conn: &mut PgConnection, batch: &mut [Everything]| {
+            let outcomes = Everything::save_each(batch, conn)?;
+            let outcomes = outcomes.into_iter().map(|outcome| outcome.map(drop));
+            Ok::<_, Error>(outcomes.collect::<Vec<_>>())
+        };
+        let outcomes = if inside {
+            conn.transaction(|conn| save_each(conn, &mut batch))
+        } else {
+            save_each(&mut conn, &mut batch)
+        };
+        assert!(
+            matches!(
+                outcomes.unwrap()[..],
+                [
+                    Ok(()),
+                    Err(Error::Database(DieselError::SerializationError(_))),
+                    Ok(())
+                ]
+            ),
+            "{inside}"
+        );
+        let versions: Vec<_> = batch.iter().map(|row| row.version).collect();
+        assert_eq!(versions, [2, 1, 2]);
+        let versions: Vec<_> = rows(&mut conn).iter().map(|row| row.version).collect();
+        assert_eq!(versions, [1, 2, 2], "in the order of their ids");
+    }
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use versioned_core::version::Token;
 use versioned_core::{ConflictKind, Error};
 
 use super::backend::prelude::*;
-use super::backend::{self, Db};
+use super::backend::{self, Conn, Db};
 use super::scenarios::concurrency::isolate;
 use super::scenarios::{TICKETS, Ticket, assert_stale, conflict, tickets, two_sessions};
 
@@ -134,4 +134,145 @@ fn a_verified_row_is_held_until_the_transaction_ends() {
     });
     assert_eq!(theirs.version, 2);
     assert_stale(ticket.verify(&mut one), 1, 2);
+}
+
+/// For a lock, in this database.
+fn until_somebody_waits(conn: &mut Conn) {
+    let waiting = if backend::NAME == "postgres" {
+        "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+    } else {
+        "(SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist \
+          ON id = trx_mysql_thread_id WHERE trx_state = 'LOCK WAIT' AND db = DATABASE())"
+    };
+    let waiting = diesel::dsl::sql::<diesel::sql_types::BigInt>(waiting);
+    let end = Instant::now() + Duration::from_secs(30);
+    while diesel::select(waiting.clone())
+        .get_result::<i64>(conn)
+        .unwrap()
+        == 0
+    {
+        assert!(Instant::now() < end, "nobody waits");
+        // InnoDB tells the same again to who asks within 100 ms.
+        thread::sleep(Duration::from_millis(150));
+    }
+}
+
+/// What a batch ends in that deadlocks with another transaction, after it has taken the first of its rows.
+fn lost_to_a_deadlock<R: Send>(
+    db: &Db,
+    batch: impl FnOnce(&mut Conn) -> Result<R, Error> + Send,
+) -> Result<R, Error> {
+    let (mut one, mut two) = (db.connect(), db.connect());
+    // The batch is to lose: on PostgreSQL he who notices it does, on MySQL he who wrote less.
+    if backend::NAME == "postgres" {
+        diesel::sql_query("SET deadlock_timeout = '1s'")
+            .execute(&mut one)
+            .unwrap();
+        diesel::sql_query("SET deadlock_timeout = '30s'")
+            .execute(&mut two)
+            .unwrap();
+    }
+    let barrier = Barrier::new(2);
+    thread::scope(|scope| {
+        let lost = scope.spawn(|| {
+            barrier.wait();
+            batch(&mut one)
+        });
+        two.transaction(|conn| {
+            for id in 30..=60 {
+                Ticket::at(id, 1).touch(conn)?;
+            }
+            Ticket::at(4, 1).touch(conn)?;
+            barrier.wait();
+            until_somebody_waits(&mut db.connect());
+            Ticket::at(1, 1).touch(conn)
+        })
+        .unwrap();
+        lost.join().unwrap()
+    })
+}
+
+fn sixty(db: &Db) -> Vec<Ticket> {
+    let mut tickets: Vec<_> = (1..=60)
+        .map(|id| Ticket {
+            id,
+            title: format!("show {id}"),
+            ..Ticket::concert()
+        })
+        .collect();
+    Ticket::insert_all(&mut tickets, &mut db.connect()).unwrap();
+    tickets
+}
+
+fn written(db: &Db) -> Vec<i64> {
+    tickets::table
+        .filter(tickets::version.gt(1))
+        .filter(tickets::id.lt(30))
+        .order(tickets::id)
+        .select(tickets::id)
+        .load(&mut db.connect())
+        .unwrap()
+}
+
+/// The transaction is gone, and with it what the batch had written: none of it may be tried again row by row.
+#[test]
+fn s05_a_deadlock_of_a_batch_is_a_conflict_of_all_of_it() {
+    for (each, inside) in [(false, false), (false, true), (true, false), (true, true)] {
+        let db = Db::fresh(TICKETS);
+        let mut batch = sixty(&db);
+        batch.truncate(6);
+        let save = |conn: &mut Conn, batch: &mut [Ticket]| {
+            if each {
+                Ticket::save_each(batch, conn).map(drop)
+            } else {
+                Ticket::save_all(batch, conn).map(drop)
+            }
+        };
+        let lost = lost_to_a_deadlock(&db, |conn| {
+            if inside {
+                transaction(conn, &mut batch[..], |conn, batch| {
+                    Ticket::at(10, 1).touch(conn)?;
+                    save(conn, batch)
+                })
+            } else {
+                save(conn, &mut batch)
+            }
+        });
+        let lost = conflict(lost);
+        assert_eq!(lost.kind(), ConflictKind::Serialization, "{each} {inside}");
+        assert!(batch.iter().all(|ticket| ticket.version == 1));
+        assert_eq!(written(&db), [1, 4]);
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, serde::Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, outbox)]
+struct Announced {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+/// On MySQL the deadlock has taken the savepoints of the rows, too: that they are gone is not what is told.
+#[test]
+fn s05_a_deadlock_below_a_savepoint_is_a_conflict() {
+    use diesel_migrations::MigrationHarness as _;
+
+    let db = Db::fresh(TICKETS);
+    db.connect()
+        .run_pending_migrations(versioned_core::MIGRATIONS)
+        .unwrap();
+    let mut batch: Vec<Announced> = sixty(&db)[..6]
+        .iter()
+        .map(|ticket| Announced {
+            id: ticket.id,
+            price: 99,
+            version: 1,
+        })
+        .collect();
+    let lost = lost_to_a_deadlock(&db, |conn| Announced::save_each(&mut batch, conn).map(drop));
+    assert_eq!(conflict(lost).kind(), ConflictKind::Serialization);
+    assert!(batch.iter().all(|ticket| ticket.version == 1));
+    assert_eq!(written(&db), [1, 4]);
 }
