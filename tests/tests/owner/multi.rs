@@ -252,6 +252,10 @@ mod uuid_version {
             }
             other => panic!("{other:?}"),
         }
+        let before = note.version;
         note.save(&mut conn).unwrap();
+        assert_ne!(note.version, before);
+        assert_eq!(note.version.get_version_num(), 4, "a random one");
+        assert_eq!(Note::find(&7, &mut conn).unwrap(), note);
     }
 }

@@ -118,12 +118,21 @@ fn t18_a_batch_writes_nothing_and_names_every_row_in_conflict() {
     assert_eq!(batch, in_memory);
     assert_eq!(rows(&mut conn), before.1);
     // Saving again fails again.
-    assert!(
-        Ticket::save_all(&mut batch, &mut conn)
-            .unwrap_err()
-            .is_conflict()
-    );
+    let again = Ticket::save_all(&mut batch, &mut conn).unwrap_err();
+    assert!(again.is_conflict());
+    assert_eq!(again.to_string(), text);
     assert_eq!(rows(&mut conn), before.1);
+
+    // Three of them are told.
+    let told = |batch: &mut [Ticket], conn: &mut Conn| {
+        let error = Ticket::save_all(batch, conn).unwrap_err();
+        let text = error.to_string();
+        (text.matches("tickets").count(), text.ends_with("; .."))
+    };
+    assert_eq!(told(&mut batch[..3], &mut conn), (2, false));
+    assert_eq!(told(&mut batch, &mut conn), (3, false));
+    Ticket::at(1, 1).touch(&mut other).unwrap();
+    assert_eq!(told(&mut batch, &mut conn), (3, true));
 }
 
 #[test]
@@ -289,6 +298,23 @@ fn t18_a_rollback_puts_every_version_back() {
     );
     assert_eq!(batch, before);
     assert_eq!(rows(&mut conn), before);
+}
+
+/// `SQLite` would look at every row of the table for a DELETE of many keys.
+#[test]
+fn t18_many_rows_are_deleted_one_by_one_on_sqlite() {
+    let (_db, mut conn, _) = two_sessions();
+    let mut batch = inserted(1..=60, &mut conn);
+    let log = Log::on(&mut conn);
+    Ticket::delete_all(&mut batch, &mut conn).unwrap();
+    let ran = log.take();
+    let deletions = ran.iter().filter(|line| {
+        let first = line.split(' ').next().unwrap_or_default();
+        !["prepare", "BEGIN", "COMMIT"].contains(&first)
+    });
+    let expected = if backend::NAME == "sqlite" { 60 } else { 1 };
+    assert_eq!(deletions.count(), expected);
+    assert_eq!(rows(&mut conn), []);
 }
 
 /// More than a statement takes.

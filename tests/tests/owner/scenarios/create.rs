@@ -167,6 +167,7 @@ fn find_says_what_is_missing() {
         matches!(&missing, Err(Error::NotFound { table: "jobs", id }) if id == "9"),
         "{missing:?}"
     );
+    assert!(!missing.unwrap_err().is_conflict());
     assert_eq!(Job::find(&9, &mut conn).optional().unwrap(), None);
     let job = Job::create(jobs::name.eq("print"), &mut conn).unwrap();
     assert_eq!(Job::find(&job.id, &mut conn).optional().unwrap(), Some(job));

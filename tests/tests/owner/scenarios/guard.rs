@@ -387,3 +387,49 @@ fn reload_replaces_the_model_by_its_row() {
     assert_eq!(b, a);
     b.save(&mut two).unwrap();
 }
+
+diesel::table! {
+    drafts {
+        id -> BigInt,
+        state -> VarChar,
+        version -> BigInt,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+#[diesel(table_name = drafts)]
+#[versioned(owner)]
+struct Draft {
+    id: i64,
+    #[diesel(skip_insertion)]
+    state: String,
+    version: i64,
+}
+
+#[test]
+fn a_column_that_is_not_inserted_gets_its_default_and_is_saved() {
+    let db = Db::fresh(
+        "CREATE TABLE drafts (id BIGINT PRIMARY KEY, state VARCHAR(20) NOT NULL DEFAULT 'new', version BIGINT NOT NULL)",
+    );
+    let mut conn = db.connect();
+    let states = |conn: &mut Conn| -> Vec<(String, i64)> {
+        drafts::table
+            .group_by(drafts::state)
+            .select((drafts::state, diesel::dsl::count_star()))
+            .load(conn)
+            .unwrap()
+    };
+    let draft = |id| Draft {
+        id,
+        state: "mine".into(),
+        version: 0,
+    };
+    let mut single = draft(0);
+    single.insert(&mut conn).unwrap();
+    let mut batch: Vec<_> = (1..=60).map(draft).collect();
+    Draft::insert_all(&mut batch, &mut conn).unwrap();
+    assert_eq!(states(&mut conn), [("new".into(), 61)]);
+    single.save(&mut conn).unwrap();
+    Draft::save_all(&mut batch, &mut conn).unwrap();
+    assert_eq!(states(&mut conn), [("mine".into(), 61)]);
+}

@@ -446,6 +446,18 @@ fn insert_save_and_delete_are_one_statement_with_their_event_on_postgresql() {
     assert_runs(&log, &[&save], || {
         ticket.save(&mut conn).unwrap();
     });
+    let mut both = [
+        Announced::find(&1, &mut conn).unwrap(),
+        Announced::find(&2, &mut conn).unwrap(),
+    ];
+    log.take();
+    drop(Announced::save_each(&mut both, &mut conn).unwrap());
+    let ran = log.take();
+    let ran: Vec<_> = ran
+        .iter()
+        .filter(|line| !line.starts_with("prepare "))
+        .collect();
+    assert_eq!(ran.len(), 1, "{ran:#?}");
     let delete = format!(
         "WITH written AS (DELETE FROM 'tickets' WHERE 'id' = $1 AND 'version' = $2{}",
         event(3)
@@ -460,7 +472,7 @@ fn insert_save_and_delete_are_one_statement_with_their_event_on_postgresql() {
         id += 1;
         two.next().unwrap().delete(&mut conn).unwrap();
     });
-    assert_eq!(waiting(&mut conn).len(), 6);
+    assert_eq!(waiting(&mut conn).len(), 8);
 }
 
 fn in_a_transaction_elsewhere() {

@@ -6,6 +6,7 @@ use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::sql_types::BigInt;
 
+use super::statements::Log;
 use super::*;
 
 /// Reserved words, a column that is no identifier, and a version that is a newtype under another name.
@@ -268,12 +269,14 @@ mod parts {
             seats::street.eq("Elm"),
             seats::state.eq(1),
         );
+        let log = Log::on(&mut conn);
         let created = Seat::create(new, &mut conn);
         if backend::NAME == "mysql" {
             assert!(
                 matches!(created, Err(Error::KeyNotGenerated { table: "seats" })),
                 "{created:?}"
             );
+            assert_eq!(log.take(), Vec::<String>::new(), "found before any SQL");
             assert_eq!(
                 seats::table.count().get_result::<i64>(&mut conn).unwrap(),
                 0

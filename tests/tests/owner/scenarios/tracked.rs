@@ -19,6 +19,32 @@ fn ran(log: &Log) -> Vec<String> {
 }
 
 #[test]
+fn a_transaction_keeps_what_it_committed_and_takes_back_what_it_did_not() {
+    let (_db, mut conn, _) = two_sessions();
+    let mut ticket = tracked(&mut conn);
+    ticket.price = 25;
+    transaction(&mut conn, &mut ticket, |conn, ticket| {
+        ticket.save(conn)?;
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+    assert_eq!(ticket.version, 2);
+    assert_eq!(Ticket::row(7, &mut conn).as_ref(), Some(&*ticket));
+    // There is nothing left to write.
+    assert!(ticket.save(&mut conn).unwrap().is_none());
+
+    ticket.price = 30;
+    let rolled_back = transaction(&mut conn, &mut ticket, |conn, ticket| {
+        ticket.save(conn)?;
+        Err::<(), _>(Error::other("no"))
+    });
+    assert!(matches!(rolled_back, Err(Error::Other(_))));
+    assert_eq!((ticket.version, ticket.price), (2, 30));
+    assert_eq!(ticket.save(&mut conn).unwrap().unwrap().version(), 3);
+    assert_eq!(Ticket::row(7, &mut conn).as_ref(), Some(&*ticket));
+}
+
+#[test]
 fn only_the_changed_columns_are_written() {
     let (_db, mut conn, _) = two_sessions();
     let mut ticket = tracked(&mut conn);
