@@ -71,6 +71,68 @@ fn a_record_that_is_made_again_goes_on_from_the_deleted_version() {
     again.save(&mut conn).unwrap();
 }
 
+/// Also where they are many, and are written at once otherwise.
+#[test]
+fn records_that_are_made_again_by_a_batch_go_on_from_the_deleted_versions() {
+    let (_db, mut conn) = owner();
+    let mut tickets: Vec<_> = (1..=60)
+        .map(|id| Ticket {
+            id,
+            price: 20,
+            version: 0,
+        })
+        .collect();
+    Ticket::insert_all(&mut tickets, &mut conn).unwrap();
+    Ticket::save_all(&mut tickets, &mut conn).unwrap();
+    Ticket::delete_all(&mut tickets, &mut conn).unwrap();
+    assert!(tickets.iter().all(|ticket| ticket.version == 3));
+    Ticket::insert_all(&mut tickets, &mut conn).unwrap();
+    assert!(tickets.iter().all(|ticket| ticket.version == 4));
+    let rows: Vec<Ticket> = tickets::table.order(tickets::id).load(&mut conn).unwrap();
+    assert_eq!(rows, tickets);
+}
+
+/// An older row that comes back by an import, and is deleted, takes nothing back of what is remembered.
+#[test]
+fn a_deletion_at_an_older_version_leaves_the_newer_one() {
+    let (_db, mut conn) = owner();
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 9,
+    };
+    ticket.import(&mut conn).unwrap();
+    assert_eq!(ticket.delete(&mut conn).unwrap().version(), 10);
+    ticket.version = 8;
+    ticket.import(&mut conn).unwrap();
+    assert_eq!(ticket.delete(&mut conn).unwrap().version(), 9);
+    assert_eq!(ticket.insert(&mut conn).unwrap().version(), 11);
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, tombstones, initial = 0)]
+struct FromZero {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+#[test]
+fn versions_from_zero_on_are_remembered_too() {
+    let (_db, mut conn) = owner();
+    let mut ticket = FromZero {
+        id: 7,
+        price: 20,
+        version: 9,
+    };
+    assert_eq!(ticket.insert(&mut conn).unwrap().version(), 0);
+    assert_eq!(ticket.delete(&mut conn).unwrap().version(), 1);
+    assert_eq!(ticket.insert(&mut conn).unwrap().version(), 2);
+    assert_eq!(ticket.delete(&mut conn).unwrap().version(), 3);
+    assert_eq!(ticket.insert(&mut conn).unwrap().version(), 4);
+}
+
 #[test]
 fn a_stale_delete_leaves_no_tombstone() {
     let (_db, mut conn) = owner();
@@ -157,6 +219,39 @@ fn pages(conn: &mut Conn) -> Vec<Event<Ticket>> {
         }
         all.extend(page);
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Forgetful {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+/// What is remembered under its name was remembered by another: a replica in the same database, or itself before.
+#[test]
+fn an_owner_that_remembers_no_deletions_tells_of_none() {
+    let (_db, mut conn) = owner();
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 0,
+    };
+    ticket.insert(&mut conn).unwrap();
+    ticket.delete(&mut conn).unwrap();
+    Ticket { id: 8, ..ticket }.insert(&mut conn).unwrap();
+    let told = Ticket::snapshot(None, 10, &mut conn).unwrap();
+    assert_eq!(
+        told.iter().map(Event::id).collect::<Vec<_>>(),
+        ["tickets/8/1", "tickets/7/2"]
+    );
+    let told = Forgetful::snapshot(None, 10, &mut conn).unwrap();
+    assert_eq!(
+        told.iter().map(Event::id).collect::<Vec<_>>(),
+        ["tickets/8/1"]
+    );
 }
 
 fn compare(owner: &mut Conn, replica: &mut Conn) {
@@ -330,3 +425,17 @@ fn after_a_restore_the_versions_jump<M: Replica + serde::de::DeserializeOwned>()
     compare(&mut owner, &mut replica);
 }
 for_each_replica!(after_a_restore_the_versions_jump remembers deletions);
+
+/// Before the records before it have come it deletes nothing, and nothing is remembered of it.
+#[test]
+fn a_deletion_that_is_parked_is_no_tombstone() {
+    let (_db, mut conn) = replica();
+    assert_eq!(
+        SequentialPark::apply(&deleted(5), &mut conn).unwrap(),
+        Outcome::Parked
+    );
+    assert_eq!(
+        positions::purge_tombstones::<SequentialPark, _>(Duration::ZERO, &mut conn).unwrap(),
+        0
+    );
+}
