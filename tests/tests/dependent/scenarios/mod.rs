@@ -3,6 +3,7 @@
 mod apply;
 mod bad_events;
 mod bootstrap;
+mod composite;
 mod end_to_end;
 mod fuzz;
 mod migrations;
