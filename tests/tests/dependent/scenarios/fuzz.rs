@@ -1,6 +1,6 @@
 //! Whatever comes in as an event: no panic, and nothing written but by an event that was applied.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -107,6 +107,7 @@ fn content(conn: &mut Conn) -> Content {
 fn fuzzed_events<M: Replica + serde::de::DeserializeOwned>() {
     let (_db, conn) = replica();
     let conn = RefCell::new(conn);
+    let applied = Cell::new(0);
     let input = prop_oneof![8 => nearly_an_event(), 1 => any_json().prop_map(|value| value.to_string()), 1 => ".{0,40}"];
     let config = Config {
         cases: 1_500,
@@ -122,7 +123,7 @@ fn fuzzed_events<M: Replica + serde::de::DeserializeOwned>() {
         let outcome = M::apply(&event, conn);
         let after = content(conn);
         match outcome {
-            Ok(Outcome::Applied) => {}
+            Ok(Outcome::Applied) => applied.set(applied.get() + 1),
             Ok(Outcome::Parked) => prop_assert_eq!(&before.0, &after.0),
             Ok(_) => prop_assert_eq!(&before, &after),
             Err(error) => {
@@ -142,7 +143,7 @@ fn fuzzed_events<M: Replica + serde::de::DeserializeOwned>() {
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
-    let (rows, _) = content(&mut conn.borrow_mut());
-    assert!(!rows.is_empty(), "some of the events were good ones");
+    // The last one may have been a deletion.
+    assert!(applied.get() > 0, "some of the events were good ones");
 }
 for_each_replica!(fuzzed_events);
