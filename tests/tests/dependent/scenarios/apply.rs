@@ -524,6 +524,10 @@ fn a_late_batch_changes_nothing<M: Replica>() {
         );
         assert_eq!(row(&mut conn), at(50, 5));
     }
+    // Two of one record.
+    let outcomes = M::apply_all(&[updated::<M>(3, 99), updated(4, 99)], &mut conn).unwrap();
+    assert_eq!(outcomes, [Outcome::Duplicate { current: 5 }; 2]);
+    assert_eq!(row(&mut conn), at(50, 5));
 }
 for_each_replica!(a_late_batch_changes_nothing);
 

@@ -1,5 +1,6 @@
 //! The toolkit's tables come and go with `diesel_migrations`.
 
+use diesel::migration::MigrationSource;
 use diesel_migrations::MigrationHarness as _;
 
 use super::*;
@@ -9,6 +10,15 @@ fn the_tables_are_made_and_taken_away() {
     let db = Db::fresh(COPIES);
     let mut conn = db.connect();
     assert!(conn.has_pending_migration(MIGRATIONS).unwrap());
+    let migrations = MigrationSource::<Backend>::migrations(&MIGRATIONS).unwrap();
+    let names = migrations.iter().map(|step| step.name().to_string());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [
+            "00000000000000_versioned_1_positions",
+            "00000000000000_versioned_2_outbox"
+        ]
+    );
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
     assert!(!conn.has_pending_migration(MIGRATIONS).unwrap());
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 0);

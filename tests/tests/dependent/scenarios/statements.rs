@@ -217,3 +217,23 @@ fn many_events_take_few_statements() {
         ]
     );
 }
+
+/// What no retry mends is told at once.
+fn an_error_of_the_database_is_not_tried_again<M: Replica>() {
+    let (_db, mut conn) = replica();
+    diesel::sql_query("DROP TABLE copies")
+        .execute(&mut conn)
+        .unwrap();
+    let log = Log::on(&mut conn);
+    let writes = |log: &Log| {
+        let text = log.take();
+        text.iter().filter(|line| line.contains("'copies'")).count()
+    };
+    let refused = M::apply(&created(20), &mut conn);
+    assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
+    assert_eq!(writes(&log), 1);
+    let refused = M::apply_all(&[created(20)], &mut conn);
+    assert!(matches!(refused, Err(Error::Database(_))), "{refused:?}");
+    assert_eq!(writes(&log), 1);
+}
+for_each_replica!(an_error_of_the_database_is_not_tried_again);
