@@ -125,6 +125,12 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
         .await
         .unwrap()
         .redelivery(FAST.0, FAST.1);
+    // Taken as it is, because it is there.
+    let config = durable(&stream).await.cached_info().config.clone();
+    assert_eq!(config.filter_subject, "events.tickets.*");
+    assert_eq!(config.ack_policy, AckPolicy::Explicit);
+    assert_eq!(config.ack_wait, Duration::from_secs(30));
+    assert_eq!((config.max_deliver, config.max_ack_pending), (-1, -1));
     let running = Running::replica(consumer, &db);
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
