@@ -278,3 +278,33 @@ impl<T> OptionalExt<T> for Result<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(fmt::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl StdError for Outer {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn an_error_of_somebody_elses_keeps_its_source() {
+        let error = Error::other(Outer(fmt::Error));
+        assert_eq!(error.to_string(), "outer");
+        assert!(error.source().is_some_and(<dyn StdError>::is::<fmt::Error>));
+        assert!(!error.is_conflict());
+        let missing = Error::from(diesel::result::Error::NotFound);
+        assert!(missing.source().is_none());
+    }
+}

@@ -129,6 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn the_first_pause_is_as_long_as_it_was_told() {
+        let second = Duration::from_secs(1);
+        let patient = Retry::times(6).pause(10 * second).longest(60 * second);
+        let pauses: Vec<_> = patient.attempts().collect();
+        assert_eq!(pauses.len(), 6);
+        assert!(
+            pauses.iter().any(|pause| *pause > second / 10),
+            "{pauses:?}"
+        );
+        let hasty = Retry::default().pause(Duration::ZERO);
+        assert!(hasty.attempts().all(|pause| pause.is_zero()));
+        assert_eq!(hasty.attempts().count(), 50);
+    }
+
+    #[test]
     fn two_pauses_differ() {
         assert!(
             (0..10)

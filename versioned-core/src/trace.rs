@@ -130,3 +130,130 @@ pub(crate) fn consumer_trouble(trouble: &crate::nats::Trouble<'_>) {
         }
     }
 }
+
+#[cfg(feature = "tracing")]
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::fmt;
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+    use crate::error::Error;
+    use crate::outbox::OutboxRow;
+
+    /// Notes the level of each event, and what it says.
+    #[derive(Clone, Default)]
+    struct Ears(Arc<Mutex<Vec<String>>>);
+
+    impl Subscriber for Ears {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target() == TARGET
+        }
+
+        fn new_span(&self, _span: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+        fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut message = Message(event.metadata().level().to_string());
+            event.record(&mut message);
+            self.0.lock().unwrap().push(message.0);
+        }
+
+        fn enter(&self, _span: &Id) {}
+
+        fn exit(&self, _span: &Id) {}
+    }
+
+    struct Message(String);
+
+    impl Visit for Message {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            if field.name() == "message" {
+                self.0 = format!("{} {value:?}", self.0);
+            }
+        }
+    }
+
+    /// What is said while this runs.
+    pub(crate) fn said(run: impl FnOnce()) -> Vec<String> {
+        let ears = Ears::default();
+        tracing::subscriber::with_default(ears.clone(), run);
+        std::mem::take(&mut *ears.0.lock().unwrap())
+    }
+
+    #[test]
+    fn an_operator_hears_of_each_trouble_of_a_relay() {
+        let row = OutboxRow {
+            id: 1,
+            entity: "tickets".into(),
+            key: "7".into(),
+            version: 1,
+            op: "created".into(),
+            payload: String::new(),
+            attempts: 0,
+        };
+        let failed = Error::other(fmt::Error);
+        let heard = said(|| {
+            relay_trouble(&Trouble::Rejected {
+                row: &row,
+                reason: "no",
+            });
+            relay_trouble(&Trouble::Unavailable {
+                events: 2,
+                reason: "away",
+            });
+            relay_trouble(&Trouble::NotConnected("away"));
+            relay_trouble(&Trouble::Failed(&failed));
+        });
+        assert_eq!(
+            heard,
+            [
+                "WARN relay: the broker refuses an event",
+                "WARN relay: the broker takes no events",
+                "ERROR relay: no connection to the outbox",
+                "ERROR relay: the outbox failed",
+            ]
+        );
+    }
+
+    #[cfg(feature = "nats")]
+    #[test]
+    fn an_operator_hears_of_each_trouble_of_a_consumer() {
+        use crate::nats::Trouble;
+
+        let error = Error::other(fmt::Error);
+        let heard = said(|| {
+            consumer_trouble(&Trouble::Unreadable {
+                subject: "events.tickets.7",
+                reason: "no JSON",
+            });
+            consumer_trouble(&Trouble::Refused {
+                id: "tickets/7/1",
+                error: &error,
+            });
+            consumer_trouble(&Trouble::Failed {
+                id: "tickets/7/1",
+                error: &error,
+            });
+            consumer_trouble(&Trouble::Broker("away"));
+        });
+        assert_eq!(
+            heard,
+            [
+                "ERROR consumer: a message is no event",
+                "ERROR consumer: an event is not for this replica",
+                "WARN consumer: an event could not be applied",
+                "WARN consumer: the broker",
+            ]
+        );
+    }
+}

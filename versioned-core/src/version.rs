@@ -239,6 +239,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_a_number_is_equal_to_it_and_to_no_other() {
+        assert!(Token::Number(7) == 7);
+        assert!(Token::Number(7) != 8);
+        assert!(Token::Micros(7) != 7);
+        assert!(Token::Uuid(7) != 7);
+    }
+
+    #[test]
     fn tokens_print_as_their_type_does() {
         assert_eq!(Token::Number(7).to_string(), "7");
         assert_eq!(

@@ -223,4 +223,17 @@ mod tests {
         assert!(places.contains(128), "beyond the largest table: always");
         assert!(!places.contains(1));
     }
+
+    #[test]
+    fn places_of_either_are_in_both_together() {
+        let of = |places: &[usize]| {
+            let mut of = Places::default();
+            for place in places {
+                of.insert(*place);
+            }
+            of
+        };
+        let both = of(&[0, 1, 64, 65]).and(of(&[1, 2, 65, 66]));
+        assert_eq!(both, of(&[0, 1, 2, 64, 65, 66]));
+    }
 }

@@ -132,3 +132,20 @@ impl fmt::Display for PublishError {
 }
 
 impl std::error::Error for PublishError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_reads_otherwise_than_a_broker_that_is_away() {
+        assert_eq!(
+            PublishError::rejected("too large").to_string(),
+            "the broker refuses the event: too large"
+        );
+        assert_eq!(
+            PublishError::unavailable("gone fishing").to_string(),
+            "the broker takes no events: gone fishing"
+        );
+    }
+}

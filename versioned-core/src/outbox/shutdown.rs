@@ -63,3 +63,17 @@ impl Future for Shutdown {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clone_knows_that_it_was_stopped() {
+        let shutdown = Shutdown::new();
+        let clone = shutdown.clone();
+        assert!(!clone.is_stopped());
+        shutdown.stop();
+        assert!(clone.is_stopped());
+    }
+}
