@@ -28,6 +28,9 @@ mod read;
 #[path = "../../versioned-derive/src/source.rs"]
 mod source;
 
+#[path = "expansion/mistakes.rs"]
+mod mistakes;
+
 use std::path::Path;
 use std::{env, fs};
 
