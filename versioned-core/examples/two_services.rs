@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use versioned_core::async_prelude::*;
 use versioned_core::outbox::{self, OutboxRow, PublishError, Publisher, Relay, Shutdown};
-use versioned_core::{Event, MIGRATIONS, OptionalExt as _, Outcome};
+use versioned_core::{Event, MIGRATIONS, Outcome};
 
 type Result<T, E = Box<dyn StdError + Send + Sync>> = std::result::Result<T, E>;
 type Sqlite = SyncConnectionWrapper<SqliteConnection>;

@@ -7,7 +7,7 @@ use diesel::result::QueryResult;
 use super::position::{OnPosition, Position, Text};
 use super::{Insert, Record};
 use crate::dialect::Flavor;
-use crate::fetch::{Fetch, Stored};
+use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
 
 /// PostgreSQL: it counts one row exactly if the position moved.
@@ -107,30 +107,23 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
         out.push_sql("UPDATE versioned_positions AS held STRAIGHT_JOIN ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" AS stored SET held.version = ");
-        number::<M, DB>(version, &mut out)?;
+        <M::On as Flavor<DB>>::push_number(&mut out, version)?;
         out.push_sql(", held.deleted_at = NULL, ");
         let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::OfStored);
         self.model.columns(&mut walk)?;
         M::version_column(self.version, &mut walk)?;
         out.push_sql(" WHERE held.entity = ");
-        <<M as Fetch<DB>>::On as Flavor<DB>>::push_text(&mut out, entity)?;
+        <M::On as Flavor<DB>>::push_text(&mut out, entity)?;
         out.push_sql(" AND held.");
         out.push_identifier("key")?;
         out.push_sql(" = ");
-        <<M as Fetch<DB>>::On as Flavor<DB>>::push_text(&mut out, key)?;
+        <M::On as Flavor<DB>>::push_text(&mut out, key)?;
         out.push_sql(" AND held.version BETWEEN ");
-        number::<M, DB>(oldest, &mut out)?;
+        <M::On as Flavor<DB>>::push_number(&mut out, oldest)?;
         out.push_sql(" AND ");
-        number::<M, DB>(newest, &mut out)?;
+        <M::On as Flavor<DB>>::push_number(&mut out, newest)?;
         out.push_sql(" AND ");
         self.record
             .walk(&mut Walk::new(out, &self.conversions, Clause::AtStored))
     }
-}
-
-fn number<'b, M: Fetch<DB>, DB: Backend>(
-    number: &'b i64,
-    out: &mut AstPass<'_, 'b, DB>,
-) -> QueryResult<()> {
-    <M::On as Flavor<DB>>::push_number(out, number)
 }

@@ -360,6 +360,31 @@ fn purged_tombstones_are_forgotten() {
     );
 }
 
+#[test]
+fn tombstones_of_a_batch_are_forgotten_too() {
+    let (_db, mut conn) = replica();
+    type M = LatestPosition;
+    let events = [created(20), deleted(2), event(Op::Created, 8, 1, 30)];
+    let outcomes = M::apply_all(&events, &mut conn).unwrap();
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::Duplicate { current: 2 },
+            Outcome::Applied,
+            Outcome::Applied
+        ]
+    );
+    std::thread::sleep(Duration::from_millis(2));
+    assert_eq!(
+        positions::purge_tombstones::<M, _>(Duration::ZERO, &mut conn).unwrap(),
+        1
+    );
+    assert_eq!(
+        M::apply(&event(Op::Created, 8, 1, 30), &mut conn).unwrap(),
+        Outcome::Duplicate { current: 1 }
+    );
+}
+
 /// The procedure of `positions`: jump, snapshot, sweep.
 fn after_a_restore_the_versions_jump<M: Replica + serde::de::DeserializeOwned>() {
     const JUMP: i64 = 1 << 32;
