@@ -3,14 +3,17 @@
 //!
 //! ```sh
 //! cargo bench -p versioned-speed --bench compile_time
-//! cargo bench -p versioned-speed --bench compile_time -- 40    # models, instead of 200: sooner done
+//! cargo bench -p versioned-speed --bench compile_time -- 40         # models, instead of 200: sooner done
+//! cargo bench -p versioned-speed --bench compile_time -- --write    # and writes COMPILE_TIME.md
 //! ```
 //!
-//! It takes many minutes, and the first run compiles the dependencies. What counts is the CPU time of `cargo check` and all that it starts.
+//! It takes half an hour, and the first run compiles the dependencies; each `cargo check` is told on stderr when it has ended. What counts is
+//! the CPU time of `cargo check` and all that it starts.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     missing_docs,
     reason = "a program of our own"
@@ -63,30 +66,46 @@ fn main() {
         .map(|(name, _)| models.lines(name))
         .collect();
 
-    let number = models.number;
-    println!(
-        "{number} models of {} columns; medians of {ROUNDS}",
-        COLUMNS + 2
+    let report = report(models.number, &whole, &one, &lines);
+    println!("\n{report}");
+    if std::env::args().any(|argument| argument == "--write") {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("COMPILE_TIME.md");
+        fs::write(file, report).unwrap();
+    }
+}
+
+/// What was measured of the variants, in Markdown.
+fn report(number: usize, whole: &[Duration], one: &[Duration], lines: &[usize]) -> String {
+    let version = Command::new(env!("CARGO")).arg("--version").output();
+    let version = String::from_utf8(version.unwrap().stdout).unwrap();
+    let mut text = format!(
+        "# Compile time\n\n{number} models of {} columns; CPU time of `cargo check`; {}; medians of {ROUNDS}\n\n\
+         | derives, besides `Queryable, Selectable` | all | again, a column renamed | lines per model |\n\
+         | --- | --: | --: | --: |\n",
+        COLUMNS + 2,
+        version.trim(),
     );
-    println!(
-        "{:<28} {:>12} {:>22} {:>16}",
-        "derives", "cargo check", "again, one changed", "lines per model"
-    );
-    for (place, (name, _)) in VARIANTS.iter().enumerate() {
-        println!(
-            "{name:<28} {:>10.2} s {:>20.2} s {:>16}",
+    for (place, (_, derives)) in VARIANTS.iter().enumerate() {
+        writeln!(
+            text,
+            "| {} | {:.2} s | {:.2} s | {} |",
+            derives.replace("versioned_core::", ""),
             whole[place].as_secs_f64(),
             one[place].as_secs_f64(),
             (lines[place] - lines[0]) / number
-        );
+        )
+        .unwrap();
     }
     let cost = |place: usize| whole[place].as_secs_f64() - whole[0].as_secs_f64();
-    println!(
-        "\n`Versioned` costs {:.2} × what Diesel's three cost together",
-        cost(2) / cost(1)
-    );
     let again = one[3].as_secs_f64() / one[1].as_secs_f64();
-    println!("after a change: {again:.2} × of without `Versioned`");
+    writeln!(
+        text,
+        "\n`Versioned` costs {:.2} × what Diesel's three cost together; beside them, a check after a change takes {again:.2} × of \
+         what it takes without.",
+        cost(2) / cost(1)
+    )
+    .unwrap();
+    text
 }
 
 /// A workspace with a crate for each variant.
@@ -172,9 +191,12 @@ impl Models {
                 let (before, start) = (children(), Instant::now());
                 self.check(name, incremental);
                 let wall = start.elapsed();
-                measured.push(children().map_or(wall, |after| {
+                let taken = children().map_or(wall, |after| {
                     after.saturating_sub(before.unwrap_or_default())
-                }));
+                });
+                let kind = if incremental { "one changed" } else { "whole" };
+                eprintln!("{name}, {kind}: {:.2} s", taken.as_secs_f64());
+                measured.push(taken);
             }
         }
         measured
