@@ -1,4 +1,5 @@
 //! MySQL and MariaDB: databases of a server that is started on demand, or that `VERSIONED_TEST_MYSQL_URL` names.
+//! `VERSIONED_TEST_MYSQLD` names the program to start, where it is not the one that is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -146,7 +147,10 @@ fn admin() -> Result<Conn, Box<dyn std::error::Error>> {
 fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
     let not_installed = || server::not_installed(&KIND, "mariadb-server");
     let sbin = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from);
-    let server = server::find(&["mariadbd", "mysqld"], &sbin).ok_or_else(not_installed)?;
+    let server = std::env::var_os("VERSIONED_TEST_MYSQLD")
+        .map(PathBuf::from)
+        .or_else(|| server::find(&["mariadbd", "mysqld"], &sbin))
+        .ok_or_else(not_installed)?;
     let (program, mariadb) = (server.display().to_string(), is_mariadb(&server)?);
     let mut shared = vec![
         // Must be the first one.

@@ -185,8 +185,8 @@ pub trait OwnerDsl: OwnerModel {
     /// statement, and need no transaction.
     ///
     /// ```sql
-    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) UPDATE tickets AS stored SET title = c2, version = c3
-    ///     FROM given WHERE stored.version = ANY(ARRAY[c0]) AND stored.id = ANY(ARRAY[c1])
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) UPDATE tickets AS target SET title = c2, version = c3
+    ///     FROM given WHERE target.version = ANY(ARRAY[c0]) AND target.id = ANY(ARRAY[c1])
     /// ```
     ///
     /// MySQL and MariaDB, from 4 rows on, in a transaction: the rows as JSON, up to 2,000 of them or 1 MiB at a time, if each
@@ -194,14 +194,14 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// ```sql
     /// UPDATE JSON_TABLE(?, '$[*]' COLUMNS (c0 BIGINT PATH '$[0]' ERROR ON ERROR, ..)) AS given
-    ///     STRAIGHT_JOIN tickets AS stored ON stored.version = c0 AND stored.id = c1 SET stored.title = c2, stored.version = c3
+    ///     STRAIGHT_JOIN tickets AS target ON target.version = c0 AND target.id = c1 SET target.title = c2, target.version = c3
     /// ```
     ///
     /// SQLite, in a transaction: 50 rows at a time.
     ///
     /// ```sql
-    /// WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), ..) UPDATE tickets AS stored SET title = c2, version = c3
-    ///     FROM given WHERE stored.version = c0 AND stored.id = c1
+    /// WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), ..) UPDATE tickets AS target SET title = c2, version = c3
+    ///     FROM given WHERE target.version = c0 AND target.id = c1
     /// ```
     ///
     /// Whatever cannot be written so goes row by row, by [`save`](OwnerDsl::save) in a transaction: what is left over, columns

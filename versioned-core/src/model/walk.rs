@@ -34,15 +34,15 @@ pub(crate) enum Clause {
     Arrays(By),
     /// `"title" = given.c1`: what an UPDATE sets from those arrays; as `Assignments`.
     FromArrays,
-    /// `stored."id" = ANY(ARRAY[given.c0])`: the key.
+    /// `target."id" = ANY(ARRAY[given.c0])`: the key.
     OnArrays,
-    /// `stored."title" = $1`: what an UPDATE of several tables sets; as `Assignments`.
-    OfStored,
-    /// `stored."id" = $1`: the key, where there are several tables.
-    AtStored,
-    /// `stored."title" = given.c1`: what an UPDATE sets from a table in JSON; as `Assignments`.
+    /// `target."title" = $1`: what an UPDATE of several tables sets; as `Assignments`.
+    OfTarget,
+    /// `target."id" = $1`: the key, where there are several tables.
+    AtTarget,
+    /// `target."title" = given.c1`: what an UPDATE sets from a table in JSON; as `Assignments`.
     FromTable,
-    /// `stored."id" = given.c0`: the key.
+    /// `target."id" = given.c0`: the key.
     OnTable,
     /// The values alone.
     Value(By),
@@ -152,7 +152,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Changes(_)
             | Clause::Excluded
             | Clause::Older
-            | Clause::OfStored
+            | Clause::OfTarget
             | Clause::FromArrays
             | Clause::FromTable => {
                 self.skip();
@@ -161,7 +161,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             Clause::Names
             | Clause::Values
             | Clause::Condition
-            | Clause::AtStored
+            | Clause::AtTarget
             | Clause::KeyValues
             | Clause::Arrays(_)
             | Clause::OnArrays
@@ -182,7 +182,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     ) -> QueryResult<()> {
         match self.clause {
             Clause::Condition
-            | Clause::AtStored
+            | Clause::AtTarget
             | Clause::KeyValues
             | Clause::Older
             | Clause::OnArrays
@@ -201,7 +201,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Assignments
             | Clause::Changes(_)
             | Clause::Excluded
-            | Clause::OfStored
+            | Clause::OfTarget
             | Clause::Arrays(_)
             | Clause::FromArrays
             | Clause::FromTable
@@ -254,7 +254,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             self.first = false;
         } else {
             out.push_sql(match self.clause {
-                Clause::Condition | Clause::AtStored | Clause::OnArrays | Clause::OnTable => {
+                Clause::Condition | Clause::AtTarget | Clause::OnArrays | Clause::OnTable => {
                     " AND "
                 }
                 _ => ", ",
@@ -268,8 +268,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 out.push_sql(" = ");
                 field.bind(out)
             }
-            Clause::OfStored | Clause::AtStored => {
-                out.push_sql("stored.");
+            Clause::OfTarget | Clause::AtTarget => {
+                out.push_sql("target.");
                 out.push_identifier(C::NAME)?;
                 out.push_sql(" = ");
                 field.bind(out)
@@ -290,13 +290,13 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 Ok(())
             }
             Clause::OnArrays => {
-                out.push_sql("stored.");
+                out.push_sql("target.");
                 out.push_identifier(C::NAME)?;
                 out.push_sql(&format!(" = ANY(ARRAY[given.c{place}])"));
                 Ok(())
             }
             Clause::OnTable | Clause::FromTable => {
-                out.push_sql("stored.");
+                out.push_sql("target.");
                 out.push_identifier(C::NAME)?;
                 out.push_sql(&format!(" = given.c{place}"));
                 Ok(())

@@ -2,8 +2,8 @@
 //!
 //! ```sql
 //! WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..)
-//! UPDATE tickets AS stored SET title = given.c2, version = given.c3 FROM given
-//!     WHERE stored.version = ANY(ARRAY[given.c0]) AND stored.id = ANY(ARRAY[given.c1])
+//! UPDATE tickets AS target SET title = given.c2, version = given.c3 FROM given
+//!     WHERE target.version = ANY(ARRAY[given.c0]) AND target.id = ANY(ARRAY[given.c1])
 //! ```
 //!
 //! `= ANY(ARRAY[..])` can neither be hashed nor merged: PostgreSQL goes through `given` from its beginning to its end and
@@ -14,7 +14,7 @@
 //!
 //! ```sql
 //! WITH given AS (.., generate_series(1, $6) AS place),
-//! held AS (SELECT 1 FROM tickets AS stored, given WHERE .. ORDER BY given.place FOR NO KEY UPDATE OF stored)
+//! held AS (SELECT 1 FROM tickets AS target, given WHERE .. ORDER BY given.place FOR NO KEY UPDATE OF target)
 //! UPDATE .. AND (SELECT count(*) FROM held) >= $7
 //! ```
 //!
@@ -83,7 +83,7 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
         Ok(())
     }
 
-    /// `stored."version" = ANY(ARRAY[given.c0]) AND stored."id" = ANY(ARRAY[given.c1])`
+    /// `target."version" = ANY(ARRAY[given.c0]) AND target."id" = ANY(ARRAY[given.c1])`
     fn guard<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.given.guard(Clause::OnArrays, &self.conversions, out)
     }
@@ -205,21 +205,21 @@ where
         if L::FIRST {
             out.push_sql(", held AS (SELECT 1 FROM ");
             arrays.source.walk_ast(out.reborrow())?;
-            out.push_sql(" AS stored, given WHERE ");
+            out.push_sql(" AS target, given WHERE ");
             arrays.guard(out.reborrow())?;
             out.push_sql(" ORDER BY given.place FOR ");
             out.push_sql(V::LOCK);
-            out.push_sql(" OF stored)");
+            out.push_sql(" OF target)");
         }
         out.push_sql(if answers { ", written AS (" } else { " " });
         if V::DELETES {
             out.push_sql("DELETE FROM ");
             arrays.source.walk_ast(out.reborrow())?;
-            out.push_sql(" AS stored USING given WHERE ");
+            out.push_sql(" AS target USING given WHERE ");
         } else {
             out.push_sql("UPDATE ");
             arrays.source.walk_ast(out.reborrow())?;
-            out.push_sql(" AS stored SET ");
+            out.push_sql(" AS target SET ");
             arrays.assignments(out.reborrow())?;
             out.push_sql(" FROM given WHERE ");
         }
@@ -272,7 +272,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
         self.0.with_given(true, out.reborrow())?;
         out.push_sql(" SELECT place FROM given WHERE NOT EXISTS (SELECT 1 FROM ");
         self.0.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS stored WHERE ");
+        out.push_sql(" AS target WHERE ");
         self.0.guard(out.reborrow())?;
         out.push_sql(") ORDER BY place");
         Ok(())

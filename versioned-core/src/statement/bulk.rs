@@ -87,7 +87,7 @@ impl<M: Stored<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
     }
 }
 
-/// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS stored USING given WHERE stored."id" = ANY(ARRAY[given.c0])`
+/// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS target USING given WHERE target."id" = ANY(ARRAY[given.c0])`
 pub(crate) struct RemoveAll<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     keys: &'a Keys<'a, M>,
@@ -124,7 +124,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for RemoveAll<'_, M, DB> {
         keys.show(0, &mut walk)?;
         out.push_sql(") DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS stored USING given WHERE ");
+        out.push_sql(" AS target USING given WHERE ");
         keys.show(0, &mut Walk::new(out, conversions, Clause::OnArrays))
     }
 }

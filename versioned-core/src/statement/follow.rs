@@ -60,9 +60,9 @@ impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M,
 /// MySQL, MariaDB: both are there, and are written, or nothing is.
 ///
 /// ```sql
-/// UPDATE versioned_positions AS held STRAIGHT_JOIN tickets AS stored
-///     SET held.version = ?, held.deleted_at = NULL, stored.title = ?, stored.version = ?
-///     WHERE held.entity = ? AND held.`key` = ? AND held.version BETWEEN ? AND ? AND stored.id = ?
+/// UPDATE versioned_positions AS held STRAIGHT_JOIN tickets AS target
+///     SET held.version = ?, held.deleted_at = NULL, target.title = ?, target.version = ?
+///     WHERE held.entity = ? AND held.`key` = ? AND held.version BETWEEN ? AND ? AND target.id = ?
 /// ```
 ///
 /// `STRAIGHT_JOIN`, because the position is locked first, everywhere.
@@ -106,10 +106,10 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
         } = &self.position;
         out.push_sql("UPDATE versioned_positions AS held STRAIGHT_JOIN ");
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS stored SET held.version = ");
+        out.push_sql(" AS target SET held.version = ");
         <M::On as Flavor<DB>>::push_number(&mut out, version)?;
         out.push_sql(", held.deleted_at = NULL, ");
-        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::OfStored);
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::OfTarget);
         self.model.columns(&mut walk)?;
         M::version_column(self.version, &mut walk)?;
         out.push_sql(" WHERE held.entity = ");
@@ -124,6 +124,6 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
         <M::On as Flavor<DB>>::push_number(&mut out, newest)?;
         out.push_sql(" AND ");
         self.record
-            .walk(&mut Walk::new(out, &self.conversions, Clause::AtStored))
+            .walk(&mut Walk::new(out, &self.conversions, Clause::AtTarget))
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! ```sql
 //! UPDATE JSON_TABLE(?, '$[*]' COLUMNS (c0 BIGINT PATH '$[0]' ERROR ON ERROR, ..)) AS given
-//!     STRAIGHT_JOIN tickets AS stored ON stored.version = given.c0 AND stored.id = given.c1
-//!     SET stored.title = given.c2, stored.version = given.c3
+//!     STRAIGHT_JOIN tickets AS target ON target.version = given.c0 AND target.id = given.c1
+//!     SET target.title = given.c2, target.version = given.c3
 //! ```
 //!
 //! `STRAIGHT_JOIN` goes through `given` from its beginning to its end, so that rows are locked in its order, and batches that
@@ -57,12 +57,12 @@ impl<'a, W, M: Stored<DB>, DB: Backend> WriteTable<'a, W, M, DB> {
         Ok(())
     }
 
-    /// `JSON_TABLE(..) AS given STRAIGHT_JOIN tickets AS stored ON ..`
-    fn stored<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+    /// `JSON_TABLE(..) AS given STRAIGHT_JOIN tickets AS target ON ..`
+    fn target<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.table(out.reborrow())?;
         out.push_sql(" STRAIGHT_JOIN ");
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS stored ON ");
+        out.push_sql(" AS target ON ");
         self.given.guard(Clause::OnTable, &self.conversions, out)
     }
 }
@@ -92,14 +92,14 @@ where
             }
             By::Update => {
                 out.push_sql("UPDATE ");
-                self.stored(out.reborrow())?;
+                self.target(out.reborrow())?;
                 out.push_sql(" SET ");
                 self.given
                     .assignments(Clause::FromTable, &self.conversions, out)
             }
             By::Delete => {
-                out.push_sql("DELETE stored FROM ");
-                self.stored(out)
+                out.push_sql("DELETE target FROM ");
+                self.target(out)
             }
         }
     }

@@ -109,9 +109,11 @@ where
 /// MySQL and `MariaDB`: those of some events that nobody has in hand.
 ///
 /// ```sql
-/// SELECT o.id, .. FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v
+/// SELECT o.id, .. FROM (SELECT v.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v) v
 /// STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id LIMIT ? FOR UPDATE SKIP LOCKED
 /// ```
+///
+/// MySQL would refuse to lock what comes from a `JSON_TABLE`, and `MariaDB` has no `FOR UPDATE OF`.
 pub(crate) struct Hold<F: ?Sized> {
     json: String,
     limit: i64,
@@ -142,7 +144,10 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         columns(&mut out)?;
-        from_ids::<F, DB>(&self.json, &mut out)?;
+        out.push_sql(" FROM (SELECT v.id FROM ");
+        ids::<F, DB>(&self.json, &mut out)?;
+        out.push_sql(") v");
+        out.push_sql(THE_EVENTS);
         out.push_sql(" LIMIT ");
         F::push_number(&mut out, &self.limit)?;
         out.push_sql(" FOR UPDATE SKIP LOCKED");
@@ -165,21 +170,21 @@ fn from_outbox<DB: Backend>(dialect: Option<Dialect>, out: &mut AstPass<'_, '_, 
     }
 }
 
-/// Looks each id up. Where it is not forced to, the optimizer would rather read the whole table if that is short, or the list
-/// long, and wait for what other relays have locked.
-fn from_ids<'b, F, DB>(json: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+/// The ids as a table.
+fn ids<'b, F, DB>(json: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
     F: Flavor<DB> + ?Sized,
     DB: Backend,
 {
-    out.push_sql(" FROM JSON_TABLE(");
+    out.push_sql("JSON_TABLE(");
     F::push_text(out, json)?;
-    out.push_sql(
-        ", '$[*]' COLUMNS (id BIGINT PATH '$')) v \
-         STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id",
-    );
+    out.push_sql(", '$[*]' COLUMNS (id BIGINT PATH '$')) v");
     Ok(())
 }
+
+/// Looks each id up. Where it is not forced to, the optimizer would rather read the whole table if that is short, or the list
+/// long, and wait for what other relays have locked.
+const THE_EVENTS: &str = " STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id";
 
 /// Events that the broker has.
 ///
@@ -224,8 +229,10 @@ where
             out.push_sql("DELETE FROM versioned_outbox WHERE id");
             return F::push_any(&mut out, self.ids);
         }
-        out.push_sql("DELETE o");
-        from_ids::<F, DB>(&self.json, &mut out)
+        out.push_sql("DELETE o FROM ");
+        ids::<F, DB>(&self.json, &mut out)?;
+        out.push_sql(THE_EVENTS);
+        Ok(())
     }
 }
 

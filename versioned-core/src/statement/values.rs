@@ -2,8 +2,8 @@
 //!
 //! ```sql
 //! WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), (?, ?, ..), ..)
-//! UPDATE tickets AS stored SET title = given.c2, version = given.c3 FROM given
-//!     WHERE stored.version = given.c0 AND stored.id = given.c1
+//! UPDATE tickets AS target SET title = given.c2, version = given.c3 FROM given
+//!     WHERE target.version = given.c0 AND target.id = given.c1
 //! ```
 
 use std::marker::PhantomData;
@@ -78,7 +78,7 @@ where
         self.values(out.reborrow())?;
         out.push_sql(") UPDATE ");
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS stored SET ");
+        out.push_sql(" AS target SET ");
         given.assignments(Clause::FromArrays, conversions, out.reborrow())?;
         out.push_sql(" FROM given WHERE ");
         given.guard(Clause::OnTable, conversions, out)

@@ -60,9 +60,9 @@ const MERGE: &str = "INSERT INTO 'copies' ('id', 'price', 'version') VALUES (?, 
 const OVERWRITE: &str = "UPDATE 'copies' SET 'price' = ?, 'version' = ? WHERE 'id' = ?";
 const REMOVE: &str = "DELETE FROM 'copies' WHERE 'id' = ?";
 /// MySQL, MariaDB.
-const FOLLOW: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN 'copies' AS stored \
-    SET held.version = ?, held.deleted_at = NULL, stored.'price' = ?, stored.'version' = ? \
-    WHERE held.entity = ? AND held.'key' = ? AND held.version BETWEEN ? AND ? AND stored.'id' = ?";
+const FOLLOW: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN 'copies' AS target \
+    SET held.version = ?, held.deleted_at = NULL, target.'price' = ?, target.'version' = ? \
+    WHERE held.entity = ? AND held.'key' = ? AND held.version BETWEEN ? AND ? AND target.'id' = ?";
 
 /// PostgreSQL: the position, moved by this statement, and the row.
 fn follow(position: &str) -> String {
@@ -210,8 +210,8 @@ fn many_events_take_few_statements() {
             "WITH given AS (SELECT unnest(?) AS c0, unnest(?) AS c1, unnest(?) AS c2) \
             INSERT INTO 'copies' ('id', 'price', 'version') SELECT c0, c1, c2 FROM given \
             ON CONFLICT ('id') DO UPDATE SET 'price' = excluded.'price', 'version' = excluded.'version'",
-            "WITH given AS (SELECT unnest(?) AS c0) DELETE FROM 'copies' AS stored USING given \
-            WHERE stored.'id' = ANY(ARRAY[given.c0])",
+            "WITH given AS (SELECT unnest(?) AS c0) DELETE FROM 'copies' AS target USING given \
+            WHERE target.'id' = ANY(ARRAY[given.c0])",
             "SELECT 'key', version FROM versioned_positions WHERE entity = ? AND 'key' = ANY(?)",
             "COMMIT",
         ]

@@ -494,14 +494,14 @@ fn by_arrays(conn: &mut Conn) {
     let given = "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, unnest($3) AS c2, unnest($4) AS c3, \
          unnest($5) AS c4, unnest($6) AS c5";
     let guard =
-        "WHERE stored.\"version\" = ANY(ARRAY[given.c0]) AND stored.\"id\" = ANY(ARRAY[given.c1])";
+        "WHERE target.\"version\" = ANY(ARRAY[given.c0]) AND target.\"id\" = ANY(ARRAY[given.c1])";
     let update = format!(
-        "UPDATE \"tickets\" AS stored SET \"title\" = given.c2, \"price\" = given.c3, \"note\" = given.c4, \
+        "UPDATE \"tickets\" AS target SET \"title\" = given.c2, \"price\" = given.c3, \"note\" = given.c4, \
          \"version\" = given.c5 FROM given {guard}"
     );
     let held = |lock: &str| {
         format!(
-            "held AS (SELECT 1 FROM \"tickets\" AS stored, given {guard} ORDER BY given.place FOR {lock} OF stored)"
+            "held AS (SELECT 1 FROM \"tickets\" AS target, given {guard} ORDER BY given.place FOR {lock} OF target)"
         )
     };
     let first = format!(
@@ -542,7 +542,7 @@ fn by_arrays(conn: &mut Conn) {
         ran(&log),
         [format!(
             "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, generate_series(1, $3) AS place), {} \
-             DELETE FROM \"tickets\" AS stored USING given {guard} {all} $4",
+             DELETE FROM \"tickets\" AS target USING given {guard} {all} $4",
             held("UPDATE")
         )]
     );
@@ -563,13 +563,13 @@ fn by_a_table_in_json(conn: &mut Conn) {
     ];
     let columns = columns.join(", ");
     let statement = format!(
-        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS ({columns})) AS given STRAIGHT_JOIN `tickets` AS stored \
-         ON stored.`version` = given.c0 AND stored.`id` = given.c1 SET stored.`title` = given.c2, \
-         stored.`price` = given.c3, stored.`note` = given.c4, stored.`version` = given.c5"
+        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS ({columns})) AS given STRAIGHT_JOIN `tickets` AS target \
+         ON target.`version` = given.c0 AND target.`id` = given.c1 SET target.`title` = given.c2, \
+         target.`price` = given.c3, target.`note` = given.c4, target.`version` = given.c5"
     );
     assert_eq!(ran(&log), ["BEGIN".into(), statement, "COMMIT".into()]);
     Ticket::delete_all(&mut batch, conn).unwrap();
-    assert!(ran(&log)[1].starts_with("DELETE stored FROM JSON_TABLE(?, "));
+    assert!(ran(&log)[1].starts_with("DELETE target FROM JSON_TABLE(?, "));
     Ticket::insert_all(&mut batch, conn).unwrap();
     assert!(ran(&log)[1].starts_with("INSERT INTO `tickets` (`id`, "));
     drop(log);
@@ -589,8 +589,8 @@ fn by_values(conn: &mut Conn) {
     Ticket::save_all(&mut batch, conn).unwrap();
     let lines = ran(&log);
     let many = "WITH given (c0, c1, c2, c3, c4, c5) AS (VALUES (?, ?, ?, ?, ?, ?), (";
-    let update = ") UPDATE `tickets` AS stored SET `title` = given.c2, `price` = given.c3, `note` = given.c4, \
-        `version` = given.c5 FROM given WHERE stored.`version` = given.c0 AND stored.`id` = given.c1";
+    let update = ") UPDATE `tickets` AS target SET `title` = given.c2, `price` = given.c3, `note` = given.c4, \
+        `version` = given.c5 FROM given WHERE target.`version` = given.c0 AND target.`id` = given.c1";
     assert_eq!(
         lines
             .iter()
