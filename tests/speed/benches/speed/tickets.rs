@@ -80,12 +80,13 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// Those that leave the table as it was come first.
     pub(crate) const ALL: [Self; 5] = [
-        Self::Insert,
         Self::Save,
         Self::Stale,
         Self::Touch,
         Self::Delete,
+        Self::Insert,
     ];
 
     pub(crate) fn name(self) -> &'static str {
