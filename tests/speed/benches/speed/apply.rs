@@ -29,7 +29,7 @@ diesel::table! {
     }
 }
 
-pub(crate) const COPIES: &str = "CREATE TABLE ticket_copies (
+const COPIES: &str = "CREATE TABLE ticket_copies (
     id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, price BIGINT NOT NULL, version BIGINT NOT NULL
 )";
 
@@ -85,7 +85,7 @@ pub(crate) fn run(suite: &mut Suite) {
     on::<MariaDb>(suite);
 }
 
-fn on<P: Place>(suite: &mut Suite)
+fn on<P: Place + 'static>(suite: &mut Suite)
 where
     SequentialPosition: Dependent<On<P>>,
     SequentialRow: Dependent<On<P>>,
@@ -100,50 +100,64 @@ where
     all::<P, LatestPosition>(suite, "latest, an event");
 }
 
-fn one<P: Place, M: Replica + Dependent<On<P>>>(suite: &mut Suite) {
+fn one<P: Place + 'static, M: Replica + Dependent<On<P>>>(suite: &mut Suite) {
     if suite.wants(M::NAME, P::NAME) {
-        let place = P::fresh(COPIES);
-        let measured = take_turns(ROUNDS, &mut candidates::<P, M>(&place, 10));
+        let measured = take_turns(ROUNDS, &mut candidates::<P, M>(10));
         suite.add(Subject::new(M::NAME, P::NAME, measured));
     }
 }
 
-/// This toolkit and the raw driver, each with its share of the rows of one replica. Where guard and write can be one
-/// statement, the raw driver also has them in a transaction.
-pub(crate) fn candidates<P: Place, M: Replica + Dependent<On<P>>>(
-    place: &P,
+/// This toolkit and the raw driver, each with a replica of its own of this many rows: in one that they shared, who came first
+/// would move its rows out of the pages, and leave room there for the others. Where guard and write can be one statement, the
+/// raw driver also has them in a transaction.
+pub(crate) fn candidates<P: Place + 'static, M: Replica + Dependent<On<P>>>(
     rows: i64,
 ) -> Vec<Candidate<'static>> {
-    let mut conn = place.connect();
-    P::migrate(&mut conn);
-    fill(rows, &mut conn);
-    let raw = RawReplica::new(place.raw(), M::KIND);
+    let (conn, place) = replica::<P>(rows);
     let mut candidates: Vec<Candidate<'static>> = vec![(
         "versioned",
-        Box::new(Ours::<M, _> {
+        Box::new(Ours::<M, P> {
             conn,
-            records: Records::of(1, 3, rows),
+            records: Records::of(rows),
             events: Vec::new(),
+            _place: place,
         }),
     )];
+    let (raw, place) = raw_replica::<P>(rows, M::KIND);
     if raw.follows() {
+        let (raw, place) = raw_replica::<P>(rows, M::KIND);
         let two = ByHand {
-            raw: RawReplica::new(place.raw(), M::KIND).in_a_transaction(),
-            records: Records::of(2, 3, rows),
+            raw: raw.in_a_transaction(),
+            records: Records::of(rows),
             events: Vec::new(),
+            _place: place,
         };
         candidates.push(("raw driver, a transaction", Box::new(two)));
     }
     let by_hand = ByHand {
         raw,
-        records: Records::of(3, 3, rows),
+        records: Records::of(rows),
         events: Vec::new(),
+        _place: place,
     };
     candidates.push((P::Raw::NAME, Box::new(by_hand)));
     candidates
 }
 
-/// Makes a replica of this many rows, all at version 1, with their positions.
+/// A replica of this many rows, all at version 1, with their positions; the place last, because it goes with its value.
+fn replica<P: Place>(rows: i64) -> (P::Conn, P) {
+    let place = P::fresh(COPIES);
+    let mut conn = place.connect();
+    P::migrate(&mut conn);
+    fill(rows, &mut conn);
+    (conn, place)
+}
+
+fn raw_replica<P: Place>(rows: i64, kind: Kind) -> (RawReplica<P::Raw>, P) {
+    let (_, place) = replica::<P>(rows);
+    (RawReplica::new(place.raw(), kind), place)
+}
+
 fn fill<C: LoadConnection>(rows: i64, conn: &mut C) {
     conn.batch_execute("INSERT INTO ticket_copies VALUES (1, 'concert', 20, 1)")
         .unwrap();
@@ -159,20 +173,16 @@ fn fill<C: LoadConnection>(rows: i64, conn: &mut C) {
     conn.batch_execute(positions).unwrap();
 }
 
-/// A share of the rows of a replica: each of so many.
+/// The rows of a replica.
 pub(crate) struct Records {
-    first: i64,
-    of: i64,
     versions: Vec<i64>,
     next: usize,
 }
 
 impl Records {
-    fn of(first: i64, of: i64, rows: i64) -> Self {
+    fn of(rows: i64) -> Self {
         Self {
-            first,
-            of,
-            versions: vec![1; usize::try_from(rows / of).unwrap()],
+            versions: vec![1; usize::try_from(rows).unwrap()],
             next: 0,
         }
     }
@@ -185,7 +195,7 @@ impl Records {
         Ticket {
             price: self.versions[self.next],
             version: self.versions[self.next],
-            ..Ticket::new(self.first + self.of * i64::try_from(self.next).unwrap())
+            ..Ticket::new(1 + i64::try_from(self.next).unwrap())
         }
     }
 
@@ -210,17 +220,18 @@ fn event<M: From<Ticket>>(ticket: Ticket) -> Event<M> {
     }
 }
 
-struct Ours<M, C> {
-    conn: C,
+struct Ours<M, P: Place> {
+    conn: P::Conn,
     records: Records,
     /// Of the next turn, the first one last.
     events: Vec<Event<M>>,
+    _place: P,
 }
 
-impl<M, C> Work for Ours<M, C>
+impl<M, P> Work for Ours<M, P>
 where
-    C: LoadConnection,
-    M: Replica + Dependent<C::Backend>,
+    P: Place,
+    M: Replica + Dependent<On<P>>,
 {
     fn ready(&mut self, times: u32) {
         self.events = (0..times).map(|_| event(self.records.next())).collect();
@@ -233,10 +244,11 @@ where
     }
 }
 
-struct ByHand<R> {
-    raw: RawReplica<R>,
+struct ByHand<P: Place> {
+    raw: RawReplica<P::Raw>,
     records: Records,
     events: Vec<(String, Ticket)>,
+    _place: P,
 }
 
 /// With the key as text, which the event has too.
@@ -244,7 +256,7 @@ fn keyed(ticket: Ticket) -> (String, Ticket) {
     (ticket.id.to_string(), ticket)
 }
 
-impl<R: Raw> Work for ByHand<R> {
+impl<P: Place> Work for ByHand<P> {
     fn ready(&mut self, times: u32) {
         self.events = (0..times).map(|_| keyed(self.records.next())).collect();
         self.events.reverse();
@@ -256,10 +268,9 @@ impl<R: Raw> Work for ByHand<R> {
     }
 }
 
-fn all<P: Place, M: Replica + Dependent<On<P>>>(suite: &mut Suite, note: &'static str) {
+fn all<P: Place + 'static, M: Replica + Dependent<On<P>>>(suite: &mut Suite, note: &'static str) {
     if suite.wants(&format!("{ALL} {note}"), P::NAME) {
-        let place = P::fresh(COPIES);
-        let measured = take_turns(ROUNDS_OF_ALL, &mut all_candidates::<P, M>(&place, EVENTS));
+        let measured = take_turns(ROUNDS_OF_ALL, &mut all_candidates::<P, M>(EVENTS));
         let measured = measured
             .into_iter()
             .map(|measured| measured.per(EVENTS as f64));
@@ -268,46 +279,42 @@ fn all<P: Place, M: Replica + Dependent<On<P>>>(suite: &mut Suite, note: &'stati
 }
 
 /// This toolkit and the raw driver, each with this number of events of as many records.
-pub(crate) fn all_candidates<P: Place, M: Replica + Dependent<On<P>>>(
-    place: &P,
+pub(crate) fn all_candidates<P: Place + 'static, M: Replica + Dependent<On<P>>>(
     events: usize,
 ) -> [Candidate<'static>; 2] {
-    let mut conn = place.connect();
-    P::migrate(&mut conn);
-    let rows = i64::try_from(2 * events).unwrap();
-    fill(rows, &mut conn);
-    let raw = RawReplica::new(place.raw(), M::KIND);
+    let rows = i64::try_from(events).unwrap();
+    let (conn, place) = replica::<P>(rows);
+    let ours = AllOurs::<M, P> {
+        conn,
+        records: Records::of(rows),
+        batches: Vec::new(),
+        _place: place,
+    };
+    let (raw, place) = raw_replica::<P>(rows, M::KIND);
+    let by_hand = AllByHand {
+        raw,
+        records: Records::of(rows),
+        batches: Vec::new(),
+        _place: place,
+    };
     [
-        (
-            "versioned",
-            Box::new(AllOurs::<M, _> {
-                conn,
-                records: Records::of(1, 2, rows),
-                batches: Vec::new(),
-            }),
-        ),
-        (
-            P::Raw::NAME,
-            Box::new(AllByHand {
-                raw,
-                records: Records::of(2, 2, rows),
-                batches: Vec::new(),
-            }),
-        ),
+        ("versioned", Box::new(ours)),
+        (P::Raw::NAME, Box::new(by_hand)),
     ]
 }
 
-struct AllOurs<M, C> {
-    conn: C,
+struct AllOurs<M, P: Place> {
+    conn: P::Conn,
     records: Records,
     /// The batches of the next turn.
     batches: Vec<Vec<Event<M>>>,
+    _place: P,
 }
 
-impl<M, C> Work for AllOurs<M, C>
+impl<M, P> Work for AllOurs<M, P>
 where
-    C: LoadConnection,
-    M: Replica + Dependent<C::Backend>,
+    P: Place,
+    M: Replica + Dependent<On<P>>,
 {
     fn ready(&mut self, times: u32) {
         self.batches = (0..times).map(|_| self.records.all(event)).collect();
@@ -321,13 +328,14 @@ where
     }
 }
 
-struct AllByHand<R> {
-    raw: RawReplica<R>,
+struct AllByHand<P: Place> {
+    raw: RawReplica<P::Raw>,
     records: Records,
     batches: Vec<Vec<(String, Ticket)>>,
+    _place: P,
 }
 
-impl<R: Raw> Work for AllByHand<R> {
+impl<P: Place> Work for AllByHand<P> {
     fn ready(&mut self, times: u32) {
         self.batches = (0..times).map(|_| self.records.all(keyed)).collect();
         self.batches.reverse();

@@ -2,7 +2,7 @@
 
 use versioned_core::prelude::{Dependent, Owner};
 
-use crate::apply::{COPIES, LatestPosition, SequentialPosition, all_candidates, candidates};
+use crate::apply::{LatestPosition, SequentialPosition, all_candidates, candidates};
 use crate::batch::{SaveAll, ours};
 use crate::machine::Machine;
 use crate::picture;
@@ -82,7 +82,7 @@ pub(crate) fn run(suite: &Suite) {
     }
 }
 
-fn on<P: SaveAll + Columns>(all: &mut Vec<Growth>)
+fn on<P: SaveAll + Columns + 'static>(all: &mut Vec<Growth>)
 where
     Ticket: Owner<On<P>>,
     LatestPosition: Dependent<On<P>>,
@@ -107,24 +107,16 @@ where
 
     let mut apply_all = Growth::new("apply_all, latest, an event", "events", P::NAME);
     for events in MANY {
-        let place = P::fresh(COPIES);
-        apply_all.add(
-            events,
-            events,
-            &mut all_candidates::<P, LatestPosition>(&place, events),
-        );
+        let mut candidates = all_candidates::<P, LatestPosition>(events);
+        apply_all.add(events, events, &mut candidates);
     }
     all.push(apply_all);
 
     let mut apply = Growth::new("apply, sequential", "rows", P::NAME);
     for rows in REPLICAS {
-        let place = P::fresh(COPIES);
         let number = i64::try_from(rows).unwrap();
-        apply.add(
-            rows,
-            1,
-            &mut candidates::<P, SequentialPosition>(&place, number),
-        );
+        let mut candidates = candidates::<P, SequentialPosition>(number);
+        apply.add(rows, 1, &mut candidates);
     }
     all.push(apply);
 }

@@ -20,9 +20,9 @@ const FOLLOW: &str = "WITH moved AS (GUARD RETURNING 1), written AS ( \
     INSERT INTO ticket_copies (title, price, version, id) SELECT ?, ?, ?, ? FROM moved \
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, price = excluded.price, version = excluded.version) \
     SELECT 1 FROM moved";
-const FOLLOW_BOTH: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN ticket_copies AS stored \
-    SET held.version = ?, held.deleted_at = NULL, stored.title = ?, stored.price = ?, stored.version = ? \
-    WHERE held.entity = ? AND held.\"key\" = ? AND held.version BETWEEN ? AND ? AND stored.id = ?";
+const FOLLOW_BOTH: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN ticket_copies AS target \
+    SET held.version = ?, held.deleted_at = NULL, target.title = ?, target.price = ?, target.version = ? \
+    WHERE held.entity = ? AND held.\"key\" = ? AND held.version BETWEEN ? AND ? AND target.id = ?";
 const UPSERT_ALL: &str = "INSERT INTO versioned_positions (entity, \"key\", version) \
     SELECT 'tickets', v.\"key\", v.version FROM unnest(?::text[], ?::bigint[]) AS v (\"key\", version) ORDER BY v.\"key\" \
     ON CONFLICT (entity, \"key\") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
