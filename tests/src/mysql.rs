@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, MysqlConnection, QueryableByName, RunQueryDsl as _};
 
@@ -21,6 +21,35 @@ pub type Conn = MysqlConnection;
 pub type Backend = diesel::mysql::Mysql;
 /// The name of the backend.
 pub const NAME: &str = "mysql";
+
+/// MariaDB's REPEATABLE READ with `innodb_snapshot_isolation`, as it is by default from 11.6.2 on; on MySQL, REPEATABLE READ.
+pub const SNAPSHOT: &str = "SNAPSHOT";
+
+/// The isolation levels of transactions.
+pub const LEVELS: &[&str] = &[
+    "READ COMMITTED",
+    "REPEATABLE READ",
+    SNAPSHOT,
+    "SERIALIZABLE",
+];
+
+/// All transactions of the connection are at this level from now on.
+///
+/// # Panics
+///
+/// When it fails.
+pub fn isolate<C: SimpleConnection>(conn: &mut C, level: &str) {
+    let (standard, snapshot) = match level {
+        SNAPSHOT => ("REPEATABLE READ", "ON"),
+        _ => (level, "OFF"),
+    };
+    // What only MariaDB knows is in a comment that only MariaDB reads.
+    conn.batch_execute(&format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL {standard};
+         SET @nothing = NULL /*M! , SESSION innodb_snapshot_isolation = {snapshot} */"
+    ))
+    .unwrap_or_else(|error| panic!("{NAME}: no {level}: {error}"));
+}
 
 const KIND: Kind = Kind {
     name: "MariaDB or MySQL",

@@ -45,7 +45,7 @@ macro_rules! backends {
             use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 
             pub use super::prelude;
-            pub use crate::$name::{Backend, NAME, server_pid};
+            pub use crate::$name::{Backend, LEVELS, NAME, isolate, server_pid};
 
             /// A connection: to Diesel a blocking one, to the async front its own.
             pub type Conn = AsyncConnectionWrapper<$connection, super::Waiting>;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{fs, thread};
 
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 
 use crate::server::{self, Commands, Kind, Server};
@@ -18,6 +18,21 @@ pub type Conn = PgConnection;
 pub type Backend = diesel::pg::Pg;
 /// The name of the backend.
 pub const NAME: &str = "postgres";
+
+/// The isolation levels of transactions.
+pub const LEVELS: &[&str] = &["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"];
+
+/// All transactions of the connection are at this level from now on.
+///
+/// # Panics
+///
+/// When it fails.
+pub fn isolate<C: SimpleConnection>(conn: &mut C, level: &str) {
+    conn.batch_execute(&format!(
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}"
+    ))
+    .unwrap_or_else(|error| panic!("{NAME}: no {level}: {error}"));
+}
 
 const KIND: Kind = Kind {
     name: "PostgreSQL",

@@ -77,6 +77,12 @@ impl Db {
     }
 }
 
+/// The isolation levels of transactions: there is one.
+pub const LEVELS: &[&str] = &["SERIALIZABLE"];
+
+/// Nothing to do: for code that is written once for all backends.
+pub fn isolate<C>(_conn: &mut C, _level: &str) {}
+
 /// There is none: for code that is written once for all backends.
 pub fn server_pid() -> Option<u32> {
     None

@@ -10,7 +10,6 @@ use versioned_core::{ConflictKind, Error};
 
 use super::backend::prelude::*;
 use super::backend::{self, Conn, Db};
-use super::scenarios::concurrency::isolate;
 use super::scenarios::{TICKETS, Ticket, assert_stale, conflict, tickets, two_sessions};
 
 #[test]
@@ -40,9 +39,33 @@ fn t20_a_save_that_waits_for_a_rollback_goes_through() {
 /// Semantics 5 and 4: the loser of a serialization failure cannot look any more, so nothing is `found`.
 #[test]
 fn s05_the_loser_at_repeatable_read_gets_a_conflict() {
+    for (level, refused) in snapshots() {
+        the_loser_at(level, refused);
+    }
+}
+
+/// The levels at which a transaction has a snapshot, and whether the server then refuses a write to a row that is newer.
+fn snapshots() -> Vec<(&'static str, bool)> {
+    #[cfg(feature = "mysql")]
+    if backend::NAME == "mysql" {
+        let (_db, mut conn, _) = two_sessions();
+        let version = diesel::dsl::sql::<diesel::sql_types::Text>("SELECT VERSION()");
+        let version: String = version.get_result(&mut conn).unwrap();
+        return vec![
+            ("REPEATABLE READ", false),
+            (
+                versioned_tests::mysql::SNAPSHOT,
+                version.contains("MariaDB"),
+            ),
+        ];
+    }
+    vec![("REPEATABLE READ", true)]
+}
+
+fn the_loser_at(level: &str, refused: bool) {
     let (_db, mut one, mut two) = two_sessions();
     let mut a = Ticket::inserted(&mut one);
-    isolate(&mut two, "REPEATABLE READ");
+    backend::isolate(&mut two, level);
     let mut b = a.clone();
     let lost = transaction(&mut two, &mut b, |conn, b| {
         Ticket::find(&7, conn)?; // the snapshot
@@ -56,7 +79,7 @@ fn s05_the_loser_at_repeatable_read_gets_a_conflict() {
         (Some("tickets"), Some("7"))
     );
     assert_eq!(conflict.expected(), Some(Token::Number(1)));
-    if backend::NAME == "postgres" {
+    if refused {
         assert_eq!(conflict.kind(), ConflictKind::Serialization);
         assert_eq!(conflict.found(), None);
         assert!(conflict.cause().is_some());
@@ -67,6 +90,39 @@ fn s05_the_loser_at_repeatable_read_gets_a_conflict() {
     }
     assert_eq!(b.version, 1);
     assert_eq!(Ticket::row(7, &mut one), Some(a));
+}
+
+/// With the transaction go the rows before it.
+#[test]
+fn s05_a_row_of_a_batch_that_the_server_refuses_ends_the_batch() {
+    for (level, refused) in snapshots() {
+        let db = Db::fresh(TICKETS);
+        let mut batch = sixty(&db)[..3].to_vec();
+        let (mut one, mut two) = (db.connect(), db.connect());
+        backend::isolate(&mut two, level);
+        let saved = transaction(&mut two, &mut batch[..], |conn, batch| {
+            Ticket::find(&1, conn)?; // the snapshot
+            Ticket::at(2, 1).touch(&mut one)?;
+            let outcomes = Ticket::save_each(batch, conn)?;
+            Ok::<_, Error>(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>())
+        });
+        let versions: Vec<i64> = batch.iter().map(|ticket| ticket.version).collect();
+        if refused {
+            assert_eq!(conflict(saved).kind(), ConflictKind::Serialization);
+            assert_eq!(
+                (versions, written(&db)),
+                (vec![1, 1, 1], vec![2]),
+                "{level}"
+            );
+        } else {
+            assert_eq!(saved.unwrap(), [true, false, true]);
+            assert_eq!(
+                (versions, written(&db)),
+                (vec![2, 1, 2], vec![1, 2, 3]),
+                "{level}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use versioned_core::ConflictKind;
 
+use super::backend;
 use super::backend::prelude::*;
-use super::scenarios::concurrency::isolate;
 use super::scenarios::{Ticket, conflict, two_sessions};
 
 /// A serialization failure inside of an open transaction is the caller's to retry, as a whole.
@@ -12,7 +12,7 @@ use super::scenarios::{Ticket, conflict, two_sessions};
 fn update_with_in_a_transaction_hands_a_serialization_failure_up() {
     let (_db, mut one, mut two) = two_sessions();
     Ticket::inserted(&mut one);
-    isolate(&mut two, "REPEATABLE READ");
+    backend::isolate(&mut two, "REPEATABLE READ");
     let mut runs = 0;
     let lost = two.transaction(|conn| {
         Ticket::update_with(&7, conn, |ticket| {

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use versioned_core::Error;
 
+use super::backend;
 use super::backend::prelude::*;
-use super::scenarios::concurrency::isolate;
 use super::scenarios::{Ticket, assert_stale, two_sessions};
 
 /// An unlocked read in the transaction would show version 1 for ever; `reload` and `update_with` must not.
@@ -12,7 +12,7 @@ use super::scenarios::{Ticket, assert_stale, two_sessions};
 fn s04_reload_and_update_with_see_past_the_snapshot_of_the_transaction() {
     let (_db, mut one, mut two) = two_sessions();
     let mut a = Ticket::inserted(&mut one);
-    isolate(&mut two, "REPEATABLE READ");
+    backend::isolate(&mut two, "REPEATABLE READ");
     two.transaction(|conn| {
         let mut b = Ticket::find(&7, conn)?;
         a.save(&mut one)?;

@@ -48,26 +48,8 @@ fn history<M: Replica>(id: i64) -> Vec<Event<M>> {
         .collect()
 }
 
-pub(super) fn isolation(level: &str) -> Option<String> {
-    match backend::NAME {
-        "sqlite" => None,
-        "postgres" => Some(format!(
-            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}"
-        )),
-        _ => Some(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}")),
-    }
-}
-
-pub(super) fn levels() -> &'static [&'static str] {
-    match backend::NAME {
-        "sqlite" => &["SERIALIZABLE"],
-        "postgres" => &["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"],
-        _ => &["REPEATABLE READ", "READ COMMITTED"],
-    }
-}
-
 fn consumers_at_once<M: Replica>() {
-    for level in levels() {
+    for level in backend::LEVELS {
         stress::<M>(level);
     }
 }
@@ -114,9 +96,7 @@ fn stress<M: Replica>(level: &str) {
             let (queue, pending, failures, next) = (&queue, &pending, &failures, &next);
             let answered = &answered;
             scope.spawn(move || {
-                if let Some(set) = isolation(level) {
-                    conn.batch_execute(&set).unwrap();
-                }
+                backend::isolate(&mut conn, level);
                 let mut random = Random(consumer as u64 + 1);
                 while let Some(event) = next() {
                     let Some(event) = event else {

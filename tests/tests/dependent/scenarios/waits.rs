@@ -4,22 +4,18 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use super::stress::{isolation, levels};
 use super::*;
-use diesel::connection::SimpleConnection as _;
 
 /// The first one applies its event in a transaction of its own and keeps it open; the second one, whose price is 30, begins
 /// meanwhile.
 #[track_caller]
 fn second_goes_onto<M: Replica>(first: &Event<M>, second: &Event<M>, commits: bool) {
-    for level in levels() {
+    for level in backend::LEVELS {
         let (db, mut conn) = replica();
         apply_each::<M>(&mut conn, &[created(20)]);
         let (mut one, mut two) = (db.connect(), db.connect());
-        if let Some(set) = isolation(level) {
-            one.batch_execute(&set).unwrap();
-            two.batch_execute(&set).unwrap();
-        }
+        backend::isolate(&mut one, level);
+        backend::isolate(&mut two, level);
         let barrier = Barrier::new(2);
         let ended = thread::scope(|scope| {
             let ended = scope.spawn(|| {

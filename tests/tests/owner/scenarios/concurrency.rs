@@ -3,33 +3,13 @@
 use std::sync::Barrier;
 use std::thread;
 
-use diesel::connection::SimpleConnection;
-
 use super::*;
-
-/// The isolation levels that the backend has; `SQLite`'s only one is serializable.
-fn isolation_levels() -> &'static [&'static str] {
-    match backend::NAME {
-        "sqlite" => &["SERIALIZABLE"],
-        _ => &["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"],
-    }
-}
-
-/// All transactions of the connection are at this level from now on.
-pub(crate) fn isolate(conn: &mut Conn, level: &str) {
-    let set = match backend::NAME {
-        "sqlite" => return,
-        "postgres" => format!("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}"),
-        _ => format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"),
-    };
-    conn.batch_execute(&set).unwrap();
-}
 
 #[test]
 fn t20_of_eight_that_save_the_same_version_exactly_one_wins() {
     const WRITERS: usize = 8;
     const ROUNDS: i64 = 25;
-    for level in isolation_levels() {
+    for level in backend::LEVELS {
         let db = Db::fresh(TICKETS);
         Ticket::inserted(&mut db.connect());
         let barrier = Barrier::new(WRITERS);
@@ -41,7 +21,7 @@ fn t20_of_eight_that_save_the_same_version_exactly_one_wins() {
                     let mut conn = db.connect();
                     let barrier = &barrier;
                     scope.spawn(move || {
-                        isolate(&mut conn, level);
+                        backend::isolate(&mut conn, level);
                         let mut outcomes = Vec::new();
                         for round in 1..=ROUNDS {
                             let mut ticket = Ticket::find(&7, &mut conn).unwrap();
