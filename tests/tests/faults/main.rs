@@ -17,6 +17,10 @@
     clippy::duplicate_mod,
     reason = "the scenarios are compiled for each backend"
 )]
+#![cfg_attr(
+    not(all(feature = "postgres", feature = "mysql")),
+    allow(dead_code, unused_imports, reason = "what the other backends need")
+)]
 
 /// What not every file takes in: the async front runs the same operations, and instantiating them all once more would take
 /// minutes. Everywhere are the kinds of models that take the most statements; on MariaDB all kinds of copies, too.
