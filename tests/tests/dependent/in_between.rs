@@ -8,7 +8,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use versioned_core::{Error, Op, Outcome};
 
 use super::backend::prelude::*;
-use super::backend::{Conn, Db};
+use super::backend::{self, Conn, Db};
 use super::scenarios::{COPIES, LatestPosition, LatestRow, Replica, copies, event, migrate};
 
 fn replica() -> (Db, Conn, Conn) {
@@ -16,8 +16,7 @@ fn replica() -> (Db, Conn, Conn) {
     let (mut one, two) = (db.connect(), db.connect());
     migrate(&mut one);
     // Without the locks on gaps with which InnoDB would keep the other one out.
-    one.batch_execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        .unwrap();
+    backend::isolate(&mut one, "READ COMMITTED");
     (db, one, two)
 }
 

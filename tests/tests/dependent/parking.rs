@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
+use diesel::connection::{Connection as _, InstrumentationEvent};
 use diesel::prelude::*;
 use versioned_core::{Op, Outcome};
 
@@ -23,8 +23,7 @@ fn the_one_before_it_comes_while_it_is_parked(first: i64) {
     }
     if backend::NAME == "mysql" {
         // Without the locks on gaps with which InnoDB would keep the other one out.
-        one.batch_execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            .unwrap();
+        backend::isolate(&mut one, "READ COMMITTED");
     }
     let (start, started) = mpsc::channel();
     let other = thread::spawn(move || {
