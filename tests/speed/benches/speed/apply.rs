@@ -123,23 +123,12 @@ pub(crate) fn candidates<P: Place + 'static, M: Replica + Dependent<On<P>>>(
             _place: place,
         }),
     )];
-    let (raw, place) = raw_replica::<P>(rows, M::KIND);
-    if raw.follows() {
-        let (raw, place) = raw_replica::<P>(rows, M::KIND);
-        let two = ByHand {
-            raw: raw.in_a_transaction(),
-            records: Records::of(rows),
-            events: Vec::new(),
-            _place: place,
-        };
+    let by_hand = ByHand::<P>::new(rows, M::KIND);
+    if by_hand.raw.follows() {
+        let mut two = ByHand::<P>::new(rows, M::KIND);
+        two.raw = two.raw.in_a_transaction();
         candidates.push(("raw driver, a transaction", Box::new(two)));
     }
-    let by_hand = ByHand {
-        raw,
-        records: Records::of(rows),
-        events: Vec::new(),
-        _place: place,
-    };
     candidates.push((P::Raw::NAME, Box::new(by_hand)));
     candidates
 }
@@ -249,6 +238,18 @@ struct ByHand<P: Place> {
     records: Records,
     events: Vec<(String, Ticket)>,
     _place: P,
+}
+
+impl<P: Place> ByHand<P> {
+    fn new(rows: i64, kind: Kind) -> Self {
+        let (raw, place) = raw_replica(rows, kind);
+        Self {
+            raw,
+            records: Records::of(rows),
+            events: Vec::new(),
+            _place: place,
+        }
+    }
 }
 
 /// With the key as text, which the event has too.
