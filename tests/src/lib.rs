@@ -20,6 +20,7 @@ pub mod nonblocking;
 pub mod postgres;
 #[cfg(feature = "nats")]
 pub mod proxy;
+pub mod random;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 pub mod server;
 #[cfg(feature = "nats")]

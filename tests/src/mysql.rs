@@ -1,8 +1,6 @@
 //! MySQL and MariaDB: databases of a server that is started on demand, or that `VERSIONED_TEST_MYSQL_URL` names.
 //! `VERSIONED_TEST_MYSQLD` names the program to start, where it is not the one that is installed.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
@@ -10,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, MysqlConnection, QueryableByName, RunQueryDsl as _};
 
-use crate::server::{self, Commands, Kind, Server};
+use crate::server::{self, Kind, Server};
 
 /// The methods of the models on these connections.
 pub use versioned_core::prelude;
@@ -52,10 +50,7 @@ pub fn isolate<C: SimpleConnection>(conn: &mut C, level: &str) {
 }
 
 const KIND: Kind = Kind {
-    name: "MariaDB or MySQL",
-    variable: "VERSIONED_TEST_MYSQL_URL",
-    account: "mysql",
-    commands,
+    description: include_str!("../servers/mariadb.sh"),
     // Not by the socket: the drivers of the sync and of the async front disagree on how a URL names one.
     url: |port| format!("mysql://root@127.0.0.1:{port}/mysql"),
     probe: |url| {
@@ -171,76 +166,4 @@ fn server() -> &'static Server {
 
 fn admin() -> Result<Conn, Box<dyn std::error::Error>> {
     Ok(Conn::establish(server().admin_url())?)
-}
-
-fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
-    let not_installed = || server::not_installed(&KIND, "mariadb-server");
-    let sbin = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from);
-    let server = std::env::var_os("VERSIONED_TEST_MYSQLD")
-        .map(PathBuf::from)
-        .or_else(|| server::find(&["mariadbd", "mysqld"], &sbin))
-        .ok_or_else(not_installed)?;
-    let (program, mariadb) = (server.display().to_string(), is_mariadb(&server)?);
-    let mut shared = vec![
-        // Must be the first one.
-        "--no-defaults".to_owned(),
-        format!("--datadir={}", dir.join("data").display()),
-        "--innodb-buffer-pool-size=64M".to_owned(),
-    ];
-    if mariadb {
-        shared.push("--innodb-log-file-size=64M".to_owned());
-    }
-
-    let mut init = Vec::new();
-    if mariadb {
-        let install = server::find(&["mariadb-install-db", "mysql_install_db"], &[])
-            .ok_or_else(not_installed)?;
-        init.push(install.display().to_string());
-        init.extend(shared.clone());
-        // Root without a password, for any user of the system.
-        init.extend(
-            ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
-        );
-    } else {
-        init.push(program.clone());
-        init.extend(shared.clone());
-        init.push("--initialize-insecure".to_owned());
-    }
-
-    let mut serve = vec![program];
-    serve.extend(shared);
-    serve.extend([
-        "--bind-address=127.0.0.1".to_owned(),
-        format!("--port={port}"),
-        format!("--socket={}", dir.join("socket").display()),
-        format!("--pid-file={}", dir.join("mysqld.pid").display()),
-    ]);
-    let settings = [
-        "--max-connections=200",
-        "--default-time-zone=+00:00",
-        // Nothing of this outlives the process.
-        "--skip-log-bin",
-        "--sync-binlog=0",
-        "--innodb-flush-log-at-trx-commit=0",
-        "--innodb-doublewrite=OFF",
-    ];
-    serve.extend(settings.map(str::to_owned));
-    if !mariadb {
-        // A second port and a directory of the system's, which two servers could not share; and what MariaDB leaves off.
-        let settings = [
-            "--mysqlx=OFF",
-            "--secure-file-priv=NULL",
-            "--performance-schema=OFF",
-        ];
-        serve.extend(settings.map(str::to_owned));
-    }
-    Ok(Commands { init, serve })
-}
-
-fn is_mariadb(server: &Path) -> Result<bool, String> {
-    let output = Command::new(server)
-        .arg("--version")
-        .output()
-        .map_err(|error| format!("{} cannot be run: {error}", server.display()))?;
-    Ok(String::from_utf8_lossy(&output.stdout).contains("MariaDB"))
 }

@@ -1,41 +1,30 @@
 //! NATS with JetStream: a server for each test, with its data in a directory of its own. It may be killed, and comes again.
 
-use std::fs;
+use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::server::{self, Commands};
-use crate::supervisor;
+use crate::server::{Kind, Server, Starts};
 
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Starts the server again whenever it ends, as a service manager does, unless the file `down` is there.
-const SERVE: &str = r#"
-trap 'kill -9 "$(cat broker)"; exit' QUIT TERM
-while :; do
-    if [ -e down ]; then
-        sleep 0.05
-        continue
-    fi
-    "$1" -js -sd data -a 127.0.0.1 -p "$2" &
-    echo $! >broker
-    wait $!
-    sleep 0.2
-done
-"#;
+const KIND: Kind = Kind {
+    description: include_str!("../servers/nats.sh"),
+    url: |port| format!("nats://127.0.0.1:{port}"),
+    probe: |url| {
+        let mut greeting = String::new();
+        let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port.unwrap_or_default()))
+            .and_then(|stream| BufReader::new(stream).read_line(&mut greeting))
+            .map_err(|error| error.to_string())?;
+        match greeting.starts_with("INFO") {
+            true => Ok(()),
+            false => Err(format!("it says {greeting:?}")),
+        }
+    },
+};
 
 /// A server, ended with the value or with the process.
-#[derive(Debug)]
-pub struct Broker {
-    dir: PathBuf,
-    port: u16,
-    // Holds the pipe whose end is the end of the server.
-    supervisor: Option<Child>,
-}
+pub struct Broker(Mutex<Server>);
 
 impl Broker {
     /// A new server without streams.
@@ -44,37 +33,24 @@ impl Broker {
     ///
     /// When it is not installed, or does not answer.
     pub fn start() -> Self {
-        let sbin = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-        let program = server::find(&["nats-server"], &sbin).unwrap_or_else(|| {
-            panic!("NATS is switched on and not installed: run `tests/run setup`, or install nats-server")
-        });
-        let port = server::free_port().expect("a port");
-        let dir = supervisor::parent_directory().join(server::unique_name());
-        let serve = ["sh", "-c", SERVE, "serve"].map(str::to_owned);
-        let of_server = [program.display().to_string(), port.to_string()];
-        let commands = Commands {
-            init: vec!["true".to_owned()],
-            serve: serve.into_iter().chain(of_server).collect(),
-        };
-        let supervisor = supervisor::start("nats", &dir, &commands, None)
-            .unwrap_or_else(|error| panic!("NATS could not be started: {error}"));
-        let broker = Self {
-            dir,
-            port,
-            supervisor: Some(supervisor),
-        };
-        broker.wait();
-        broker
+        let server = Server::start(&KIND, Starts::Again);
+        Self(Mutex::new(
+            server.unwrap_or_else(|message| panic!("{message}")),
+        ))
     }
 
     /// Where clients connect.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        self.server().admin_url().to_owned()
     }
 
     /// The port on 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// Never: each server is our own.
     pub fn port(&self) -> u16 {
-        self.port
+        self.server().port().expect("a server of our own")
     }
 
     /// `kill -9`. It comes again by itself, a little later, with what it had stored.
@@ -83,9 +59,7 @@ impl Broker {
     ///
     /// When it did not run.
     pub fn kill(&self) {
-        let pid = fs::read_to_string(self.dir.join("broker")).expect("a server that runs");
-        let killed = Command::new("kill").args(["-9", pid.trim()]).status();
-        assert!(killed.is_ok_and(|status| status.success()), "kill -9 {pid}");
+        self.server().kill();
     }
 
     /// `kill -9`, and it does not come again before [`up`](Self::up).
@@ -94,8 +68,7 @@ impl Broker {
     ///
     /// As [`kill`](Self::kill).
     pub fn down(&self) {
-        fs::write(self.dir.join("down"), "").expect("a directory of our own");
-        self.kill();
+        self.server().down();
     }
 
     /// Lets it come again, and waits until it answers.
@@ -104,8 +77,7 @@ impl Broker {
     ///
     /// When it does not.
     pub fn up(&self) {
-        fs::remove_file(self.dir.join("down")).expect("a server that is down");
-        self.wait();
+        self.server().up();
     }
 
     /// Waits until it answers.
@@ -114,30 +86,16 @@ impl Broker {
     ///
     /// When it does not.
     pub fn wait(&self) {
-        let end = Instant::now() + DEADLINE;
-        while !self.answers() {
-            let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-            assert!(
-                Instant::now() < end,
-                "NATS does not answer. Its log:\n{log}"
-            );
-            thread::sleep(Duration::from_millis(10));
-        }
+        self.server().wait();
     }
 
-    fn answers(&self) -> bool {
-        let mut greeting = String::new();
-        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
-            .and_then(|stream| BufReader::new(stream).read_line(&mut greeting))
-            .is_ok_and(|_| greeting.starts_with("INFO"))
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if let Some(mut supervisor) = self.supervisor.take() {
-            drop(supervisor.stdin.take());
-            supervisor.wait().ok();
-        }
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Broker").field(&self.url()).finish()
     }
 }

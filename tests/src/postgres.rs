@@ -1,13 +1,12 @@
 //! PostgreSQL: databases of a server that is started on demand, or that `VERSIONED_TEST_POSTGRES_URL` names.
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::{fs, thread};
+use std::thread;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 
-use crate::server::{self, Commands, Kind, Server};
+use crate::server::{self, Kind, Server};
 
 /// The methods of the models on these connections.
 pub use versioned_core::prelude;
@@ -35,10 +34,7 @@ pub fn isolate<C: SimpleConnection>(conn: &mut C, level: &str) {
 }
 
 const KIND: Kind = Kind {
-    name: "PostgreSQL",
-    variable: "VERSIONED_TEST_POSTGRES_URL",
-    account: "postgres",
-    commands,
+    description: include_str!("../servers/postgresql.sh"),
     url: |port| format!("postgres://postgres@127.0.0.1:{port}/postgres"),
     probe: |url| {
         Conn::establish(url)
@@ -134,61 +130,4 @@ fn server() -> &'static Server {
 fn admin(sql: &str) -> Result<(), String> {
     let mut conn = Conn::establish(server().admin_url()).map_err(|error| error.to_string())?;
     conn.batch_execute(sql).map_err(|error| error.to_string())
-}
-
-fn commands(dir: &Path, port: u16) -> Result<Commands, String> {
-    let initdb = server::find(&["initdb"], &debian_dirs())
-        .ok_or_else(|| server::not_installed(&KIND, "postgresql"))?;
-    let postgres = initdb.with_file_name("postgres");
-    let data = dir.join("data").display().to_string();
-    let init = [
-        &initdb.display().to_string(),
-        "-D",
-        &data,
-        // UTF-8 sorted by bytes, with messages in English, is the same on every machine.
-        "--encoding=UTF8",
-        "--locale=C",
-        "--username=postgres",
-        "--auth=trust",
-        "--no-sync",
-    ];
-    let mut serve = vec![
-        postgres.display().to_string(),
-        "-D".to_owned(),
-        data.clone(),
-    ];
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        &format!("port={port}"),
-        &format!("unix_socket_directories={}", dir.display()),
-        "max_connections=200",
-        "shared_buffers=64MB",
-        // The directory may be in memory.
-        "max_wal_size=256MB",
-        "timezone=UTC",
-        // Nothing of this outlives the process.
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-    ] {
-        serve.extend(["-c".to_owned(), setting.to_owned()]);
-    }
-    Ok(Commands {
-        init: init.map(str::to_owned).to_vec(),
-        serve,
-    })
-}
-
-/// Debian keeps the servers out of the `PATH`, one directory for each version; the newest comes first.
-fn debian_dirs() -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    dirs.sort_by_key(|dir| {
-        dir.file_name()
-            .and_then(|name| name.to_str()?.parse::<u32>().ok())
-    });
-    dirs.iter().rev().map(|dir| dir.join("bin")).collect()
 }

@@ -5,14 +5,14 @@ use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{self, Child};
+use std::path::PathBuf;
+use std::process::{self, Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::supervisor;
+use crate::supervisor::{self, Task};
 
 const DEADLINE_SECONDS: u64 = 60;
 /// How often a start is tried again because another process took the port first.
@@ -35,31 +35,70 @@ pub fn pin_to_cpu(cpu: usize) {
 
 /// How to run one kind of server.
 pub(crate) struct Kind {
-    pub(crate) name: &'static str,
-    /// The environment variable whose URL names a running server to use instead.
-    pub(crate) variable: &'static str,
-    /// The account that runs the server when the tests run as root, which no server here wants to be.
-    pub(crate) account: &'static str,
-    /// The commands for a server with its data in this directory, on this port.
-    pub(crate) commands: fn(&Path, u16) -> Result<Commands, String>,
+    /// A file of `tests/servers`: how it is found, installed and started.
+    pub(crate) description: &'static str,
     /// The URL of a superuser on this port.
     pub(crate) url: fn(u16) -> String,
     /// Opens a connection, and closes it.
     pub(crate) probe: fn(&str) -> Result<(), String>,
 }
 
-/// The two command lines of a server.
-pub(crate) struct Commands {
-    pub(crate) init: Vec<String>,
-    pub(crate) serve: Vec<String>,
+impl Kind {
+    /// What the description says of `name`.
+    fn fact(&self, name: &str) -> &'static str {
+        self.description
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_default()
+            .trim_matches('\'')
+    }
+
+    fn is_installed(&self) -> bool {
+        Command::new("sh")
+            .args(["-c", &format!("{}\nprogram", self.description)])
+            .stdout(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    /// What to say when the server is nowhere.
+    fn not_installed(&self) -> String {
+        let (name, packages) = (self.fact("name"), self.fact("packages"));
+        format!(
+            "{name} is switched on and not installed: run `tests/run setup`, or install it (on Debian: {packages}){}",
+            self.instead()
+        )
+    }
+
+    /// How to do without a server of the tests' own.
+    fn instead(&self) -> String {
+        match self.fact("variable") {
+            "" => String::new(),
+            variable => format!(", or let {variable} name a running server"),
+        }
+    }
 }
 
-/// A server that answers.
+/// When a server ends, it ends; or it is started again, as a service manager does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Starts {
+    Once,
+    Again,
+}
+
+/// A server that answers; it ends with the value, and with the process.
 pub(crate) struct Server {
     url: String,
-    pid: Option<u32>,
+    probe: fn(&str) -> Result<(), String>,
+    ours: Option<Ours>,
+}
+
+/// A server that was started here.
+struct Ours {
+    dir: PathBuf,
+    port: u16,
     // Holds the pipe whose end is the end of the server.
-    _supervisor: Option<Child>,
+    supervisor: Child,
 }
 
 impl Server {
@@ -82,29 +121,86 @@ impl Server {
         &self.url
     }
 
-    /// The main process, if the server is ours.
+    /// The main process, if the server is ours and runs.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.pid
+        let pid = fs::read_to_string(self.ours.as_ref()?.dir.join("pid")).ok()?;
+        pid.trim().parse().ok()
+    }
+
+    /// The port on 127.0.0.1; none if the server is not ours.
+    pub(crate) fn port(&self) -> Option<u16> {
+        Some(self.ours.as_ref()?.port)
+    }
+
+    /// `kill -9`. One that is started again comes a little later, with what it had stored.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run, or is not ours.
+    pub(crate) fn kill(&self) {
+        let pid = self.pid().expect("a server that runs").to_string();
+        let killed = Command::new("kill").args(["-9", &pid]).status();
+        assert!(killed.is_ok_and(|status| status.success()), "kill -9 {pid}");
+        let end = Instant::now() + Duration::from_secs(DEADLINE_SECONDS);
+        while self.pid().is_some_and(|now| now.to_string() == pid) {
+            assert!(Instant::now() < end, "{pid} was killed, and is still there");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// `kill -9`, and it is not started again before [`up`](Self::up).
+    ///
+    /// # Panics
+    ///
+    /// As [`kill`](Self::kill).
+    pub(crate) fn down(&self) {
+        let ours = self.ours.as_ref().expect("a server of our own");
+        fs::write(ours.dir.join("down"), "").expect("a directory of our own");
+        self.kill();
+    }
+
+    /// Lets it be started again, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub(crate) fn up(&mut self) {
+        let ours = self.ours.as_ref().expect("a server of our own");
+        fs::remove_file(ours.dir.join("down")).expect("a server that is down");
+        self.wait();
+    }
+
+    /// Waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub(crate) fn wait(&mut self) {
+        self.answers().unwrap_or_else(|error| panic!("{error}"));
     }
 
     fn find_or_start(kind: &Kind) -> Result<Self, String> {
-        if let Some(url) = named_by(kind.variable) {
-            // The URL stays out of the message: it may carry a password.
-            (kind.probe)(&url).map_err(|error| {
-                format!(
-                    "{} does not answer where {} says that it is: {error}",
-                    kind.name, kind.variable
-                )
-            })?;
-            return Ok(Self {
-                url,
-                pid: None,
-                _supervisor: None,
-            });
-        }
+        let variable = kind.fact("variable");
+        let Some(url) = named_by(variable) else {
+            return Self::start(kind, Starts::Once);
+        };
+        // The URL stays out of the message: it may carry a password.
+        (kind.probe)(&url).map_err(|error| {
+            let name = kind.fact("name");
+            format!("{name} does not answer where {variable} says that it is: {error}")
+        })?;
+        Ok(Self {
+            url,
+            probe: kind.probe,
+            ours: None,
+        })
+    }
+
+    /// Starts a server.
+    pub(crate) fn start(kind: &Kind, starts: Starts) -> Result<Self, String> {
         let mut attempt = 1;
         loop {
-            match Self::start(kind) {
+            match Self::try_start(kind, starts) {
                 Err(message)
                     if attempt < ATTEMPTS && message.contains("Address already in use") =>
                 {
@@ -115,30 +211,55 @@ impl Server {
         }
     }
 
-    fn start(kind: &Kind) -> Result<Self, String> {
+    fn try_start(kind: &Kind, starts: Starts) -> Result<Self, String> {
+        if !kind.is_installed() {
+            return Err(kind.not_installed());
+        }
         let failed = |what: &dyn Display| {
-            let Kind { name, variable, .. } = kind;
-            format!(
-                "{name} could not be started (let {variable} name one that runs, or see why): {what}"
-            )
+            let (name, instead) = (kind.fact("name"), kind.instead());
+            format!("{name} could not be started (see why{instead}): {what}")
         };
         let port = free_port().map_err(|error| failed(&error))?;
         let dir = supervisor::parent_directory().join(unique_name());
-        let commands = (kind.commands)(&dir, port)?;
-        let mut supervisor =
-            supervisor::start(kind.account, &dir, &commands, CPU.get()).map_err(|error| {
-                // Said for root, who would not expect to be refused.
-                let what = format!(
-                    "in {}, as the user `{}` if this is root",
-                    dir.display(),
-                    kind.account
-                );
-                failed(&format!("{error} ({what})"))
-            })?;
+        let account = kind.fact("account");
+        let task = Task {
+            account,
+            dir: &dir,
+            port,
+            description: kind.description,
+            starts,
+        };
+        let supervisor = supervisor::start(&task, CPU.get()).map_err(|error| {
+            // Said for root, who would not expect to be refused.
+            let what = format!(
+                "in {}, as the user `{account}` if this is root",
+                dir.display()
+            );
+            failed(&format!("{error} ({what})"))
+        })?;
+        let mut server = Self {
+            url: (kind.url)(port),
+            probe: kind.probe,
+            ours: Some(Ours {
+                dir,
+                port,
+                supervisor,
+            }),
+        };
+        server.answers().map_err(|error| failed(&error))?;
+        Ok(server)
+    }
 
-        let url = (kind.url)(port);
+    /// Waits until it answers; why it does not.
+    fn answers(&mut self) -> Result<(), String> {
         let end = Instant::now() + Duration::from_secs(DEADLINE_SECONDS);
-        while let Err(error) = (kind.probe)(&url) {
+        while let Err(error) = (self.probe)(&self.url) {
+            let Some(Ours {
+                dir, supervisor, ..
+            }) = &mut self.ours
+            else {
+                return Err(error);
+            };
             let why = if dir.join("ended").exists() || !matches!(supervisor.try_wait(), Ok(None)) {
                 "it ended by itself".to_owned()
             } else if Instant::now() > end {
@@ -151,17 +272,18 @@ impl Server {
                 continue;
             };
             let log = fs::read(dir.join("log")).unwrap_or_default();
-            return Err(failed(&format!(
-                "{why}. The end of its log:\n{}",
-                tail(&log)
-            )));
+            return Err(format!("{why}. The end of its log:\n{}", tail(&log)));
         }
-        let pid = fs::read_to_string(dir.join("pid")).map_err(|error| failed(&error))?;
-        Ok(Self {
-            url,
-            pid: pid.trim().parse().ok(),
-            _supervisor: Some(supervisor),
-        })
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(ours) = &mut self.ours {
+            drop(ours.supervisor.stdin.take());
+            ours.supervisor.wait().ok();
+        }
     }
 }
 
@@ -176,30 +298,9 @@ pub(crate) fn unique_name() -> String {
     format!("versioned_{}_{:x}_{count}", process::id(), now.as_micros())
 }
 
-/// The executable in one of these directories: the first on the `PATH`, then the others.
-pub(crate) fn find(names: &[&str], elsewhere: &[PathBuf]) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<_> = env::split_paths(&path)
-        .chain(elsewhere.iter().cloned())
-        .collect();
-    names
-        .iter()
-        .flat_map(|name| dirs.iter().map(move |dir| dir.join(name)))
-        .find(|file| file.is_file())
-}
-
-/// What to say when a server's executable is nowhere.
-pub(crate) fn not_installed(kind: &Kind, package: &str) -> String {
-    format!(
-        "{name} is switched on and not installed: run `tests/run setup`, or install it (on Debian the package \
-         {package}), or let {variable} name a running server",
-        name = kind.name,
-        variable = kind.variable,
-    )
-}
-
 fn named_by(variable: &str) -> Option<String> {
-    env::var(variable).ok().filter(|url| !url.is_empty())
+    let url = env::var(variable).ok()?;
+    (!url.is_empty()).then_some(url)
 }
 
 fn with_database(url: &str, database: &str) -> String {

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::server::Commands;
+use crate::server::Starts;
 
 /// Where to put a server's directory.
 ///
@@ -29,14 +29,21 @@ pub(crate) fn parent_directory() -> PathBuf {
     }
 }
 
-/// Starts a server in a new directory, under `supervise.sh`: it ends, and the directory goes, when the child's stdin is closed.
-pub(crate) fn start(
-    account: &str,
-    dir: &Path,
-    commands: &Commands,
-    cpu: Option<&usize>,
-) -> io::Result<Child> {
-    let ids = ids(account)?;
+/// A server to be started.
+pub(crate) struct Task<'a> {
+    /// Who runs it, where the tests run as root.
+    pub(crate) account: &'a str,
+    /// Its directory, which is made for it.
+    pub(crate) dir: &'a Path,
+    pub(crate) port: u16,
+    /// A file of `tests/servers`.
+    pub(crate) description: &'a str,
+    pub(crate) starts: Starts,
+}
+
+/// Starts a server under `supervise.sh`: it ends, and its directory goes, when the child's stdin is closed.
+pub(crate) fn start(task: &Task<'_>, cpu: Option<&usize>) -> io::Result<Child> {
+    let (ids, dir) = (ids(task.account)?, task.dir);
     let mut command = match cpu {
         None => Command::new("sh"),
         Some(cpu) => {
@@ -47,9 +54,14 @@ pub(crate) fn start(
     };
     command
         .args(["-c", include_str!("supervise.sh"), "supervise"])
-        .arg(dir)
-        .args([quoted(&commands.init), quoted(&commands.serve)])
+        .arg(task.description)
+        .arg(match task.starts {
+            Starts::Once => "once",
+            Starts::Again => "again",
+        })
         .current_dir(dir)
+        .env("dir", dir)
+        .env("port", task.port.to_string())
         .env("HOME", dir)
         // server.rs looks for `Address already in use` in the log.
         .env("LC_ALL", "C")
@@ -88,13 +100,4 @@ fn ids(account: &str) -> io::Result<Option<(u32, u32)>> {
             let text = format!("it does not run as root, and there is no user `{account}`");
             io::Error::other(text)
         })
-}
-
-/// One command line for a shell.
-fn quoted(words: &[String]) -> String {
-    let words: Vec<_> = words
-        .iter()
-        .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
-        .collect();
-    words.join(" ")
 }

@@ -18,7 +18,7 @@
 //! | [`comparison`] | what others do |
 //! | [`expansion`] | what the derive writes |
 //!
-//! The code of each chapter is compiled and run by `cargo test --doc`, on SQLite in memory. Names in italics, such as
+//! The code of each chapter is compiled and run by `cargo test --doc --all-features`, on SQLite in memory. Names in italics, such as
 //! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*, are tests of the repository, below `tests/`; most of
 //! them run on each backend and through both fronts.
 //!
@@ -34,6 +34,7 @@ pub mod comparison {}
 pub mod dependent {}
 #[doc = include_str!("guide/expansion.md")]
 pub mod expansion {}
+#[cfg(any(not(doctest), feature = "async"))]
 #[doc = include_str!("guide/from_diesel_versioning.md")]
 pub mod from_diesel_versioning {}
 #[doc = include_str!("guide/from_mongoose.md")]
@@ -44,10 +45,12 @@ pub mod isolation {}
 pub mod limits {}
 #[doc = include_str!("guide/migrations.md")]
 pub mod migrations {}
+#[cfg(any(not(doctest), feature = "async"))]
 #[doc = include_str!("guide/mistakes.md")]
 pub mod mistakes {}
 #[doc = include_str!("guide/outbox.md")]
 pub mod outbox {}
+#[cfg(any(not(doctest), feature = "async"))]
 #[doc = include_str!("guide/owner.md")]
 pub mod owner {}
 #[doc = include_str!("guide/restore.md")]

@@ -1,6 +1,6 @@
 //! The derive on inputs that nobody would write: it never panics, what it writes is Rust, and what it refuses it explains.
 //!
-//! `input.rs` makes them up. `sample.rs` makes models that are right, which `tests/ui.rs` compiles against Diesel.
+//! `input.rs` makes them up. `sample.rs` makes models that are right, which `tests/ui/ui.rs` compiles against Diesel.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,8 +35,10 @@ mod sample;
 
 use proc_macro2::TokenStream;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use syn::visit::Visit;
 use syn::{Expr, File, Item, LitStr, Macro, Stmt};
+use versioned_tests::random;
 
 /// The errors of an expansion.
 #[derive(Default)]
@@ -82,7 +84,8 @@ fn parse(expansion: TokenStream) -> Result<File, TestCaseError> {
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
-        cases,
+        cases: random::cases(cases),
+        rng_seed: RngSeed::Fixed(random::seed()),
         max_shrink_iters: 2_000,
         ..ProptestConfig::default()
     }

@@ -277,7 +277,7 @@ fn dependent<M: DependentDsl + Dependent<diesel::sqlite::Sqlite>>() {}
 
 ";
 
-/// `tests/ui/pass/made_up.rs`, which `tests/ui.rs` compiles.
+/// `tests/ui/pass/made_up.rs`, which `tests/ui/ui.rs` compiles.
 #[test]
 fn models_for_the_compiler() {
     let mut dice = Dice::new(7);

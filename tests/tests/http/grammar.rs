@@ -2,9 +2,11 @@
 
 use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use versioned_core::etag::{ETag, IfMatch, IfNoneMatch, Precondition};
 use versioned_core::prelude::*;
 use versioned_core::version::{Token, Version};
+use versioned_tests::random;
 
 diesel::table! {
     numbers {
@@ -106,10 +108,16 @@ fn reference(value: &[u8]) -> Option<Vec<(bool, Vec<u8>)>> {
     }
 }
 
+/// The number that an opaque tag spells: as it is printed, and in no other way.
+fn version(opaque: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(opaque).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == opaque).then_some(number)
+}
+
 /// What may stand in a header's value, with a preference for what means something in this one.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
-        4 => prop::sample::select(b"\"\"\",,W/* \t7".to_vec()),
+        4 => prop::sample::select(b"\"\"\",,W/* \t70-".to_vec()),
         1 => prop_oneof![0x20..=0x7E_u8, 0x80..=0xFF_u8],
     ];
     prop::collection::vec(byte, 0..24)
@@ -155,16 +163,23 @@ fn comes_back<M: versioned_core::Versioned>(model: &M, other: &M) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: random::cases(2_000),
+        rng_seed: RngSeed::Fixed(random::seed()),
+        ..ProptestConfig::default()
+    })]
 
     /// Nothing that can arrive makes it panic, and it understands what the reference does.
     #[test]
     fn any_value_is_read_as_the_grammar_says(value in bytes()) {
         match (if_match(&[&value]), reference(&value)) {
             (Ok(read), Some(tags)) => {
-                let seven = tags.contains(&(false, b"7".to_vec()));
-                prop_assert_eq!(read.check(&number(7)).is_ok(), seven);
-                prop_assert_eq!(read.version::<Number>(), seven.then_some(7));
+                let strong = tags.iter().filter(|(weak, _)| !weak);
+                let versions: Vec<i64> = strong.filter_map(|(_, opaque)| version(opaque)).collect();
+                prop_assert_eq!(read.check(&number(7)).is_ok(), versions.contains(&7));
+                let one = versions.first().filter(|first| versions.iter().all(|other| other == *first));
+                prop_assert_eq!(read.version::<Number>(), one.copied());
             }
             (Ok(read), None) => {
                 prop_assert_eq!(value.trim_ascii(), b"*");

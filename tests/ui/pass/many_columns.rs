@@ -1,4 +1,4 @@
-//! More columns than Diesel has tuples for by default.
+//! As many columns as Diesel has tuples for by default.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
@@ -37,16 +37,6 @@ diesel::table! {
         c28 -> Integer,
         c29 -> Integer,
         c30 -> Integer,
-        c31 -> Integer,
-        c32 -> Integer,
-        c33 -> Integer,
-        c34 -> Integer,
-        c35 -> Integer,
-        c36 -> Integer,
-        c37 -> Integer,
-        c38 -> Integer,
-        c39 -> Integer,
-        c40 -> Integer,
         version -> BigInt,
     }
 }
@@ -86,16 +76,6 @@ struct Wide {
     c28: i32,
     c29: i32,
     c30: i32,
-    c31: i32,
-    c32: i32,
-    c33: i32,
-    c34: i32,
-    c35: i32,
-    c36: i32,
-    c37: i32,
-    c38: i32,
-    c39: i32,
-    c40: i32,
     version: i64,
 }
 

@@ -39,7 +39,7 @@ impl<P: Publisher> Relay<P> {
     /// let shutdown = Shutdown::new();
     /// let relay = Relay::new(publisher).on_trouble(|trouble| eprintln!("{trouble}"));
     /// let stop = shutdown.clone();
-    /// let thread = std::thread::spawn(move || relay.run(|| PgConnection::establish("postgres:///tickets"), stop));
+    /// let thread = std::thread::spawn(move || relay.run(|| SqliteConnection::establish("tickets.db"), stop));
     /// // ..
     /// shutdown.stop();
     /// let totals = thread.join().unwrap();

@@ -10,7 +10,7 @@ use super::follow::follow;
 use super::incoming::{Incoming, Write};
 use super::positions::{self, on, run};
 use super::row::replace_row;
-use super::settle::settle;
+use super::settle::{Level, begin_at, settle};
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::dialect::Flavor as _;
@@ -24,9 +24,10 @@ use crate::statement::{
     Anything, Drop, Insert, IsParked, Merge, Overwrite, Park, Position, Remove, Unpark,
 };
 
-/// How a deadlock or a serialization failure is tried again, where no transaction of the caller's is open. What collides
-/// here are transactions of several statements: the pauses must outgrow one that is slow, or stalled.
-pub(super) const RETRY: Retry = Retry::times(20).longest(Duration::from_millis(500));
+/// How a deadlock or a serialization failure is retried if the caller has no open transaction. The conflicting
+/// transactions have several statements, so the pauses must outgrow one that is slow or stalled. Half a minute of them
+/// is more than a loaded machine needs, even where a closure of the caller's keeps the session's SERIALIZABLE.
+pub(super) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(500));
 
 /// Applies an event; `then` runs in the same transaction for each event that was applied, the parked ones that followed
 /// it included. `alone` says that it does nothing.
@@ -43,13 +44,18 @@ where
 {
     let incoming = Incoming::check(event)?;
     let mut retries = RETRY.attempts();
+    let mut level = Level::OfTheSession;
     loop {
-        match attempt(&incoming, alone, x, &mut then).await {
+        match attempt(&incoming, alone, level, x, &mut then).await {
             Err(lost) if may_retry(&lost, x) => match retries.next() {
                 Some(pause) => x.sleep(pause).await,
                 None => return Err(lost),
             },
             done => return done,
+        }
+        // Where a closure of the caller's runs inside, the level is the caller's.
+        if alone {
+            level = Level::ReadCommitted;
         }
     }
 }
@@ -58,6 +64,7 @@ where
 async fn attempt<M, X, F>(
     incoming: &Incoming<'_, M>,
     alone: bool,
+    level: Level,
     x: &mut X,
     then: &mut F,
 ) -> Result<Outcome>
@@ -72,13 +79,13 @@ where
     }
     // In a transaction of the caller's there is a savepoint around guard and write, whose errors would end all of it on
     // PostgreSQL.
-    if alone && M::GAP == Gap::Nack && !x.in_transaction() {
+    if alone && M::GAP == Gap::Nack && level == Level::OfTheSession && !x.in_transaction() {
         let dialect = x.dialect::<M::On>().await?;
         if let Some(outcome) = follow(incoming, dialect, x).await? {
             return Ok(outcome);
         }
     }
-    x.begin().await?;
+    begin_at::<M::On, X>(level, x).await?;
     let done = apply_one(incoming, x, then).await;
     settle(done, x).await
 }

@@ -6,7 +6,7 @@ use self::newest::apply_newest;
 use super::apply::{RETRY, apply_one, may_retry};
 use super::closure::Nothing;
 use super::incoming::Incoming;
-use super::settle::settle;
+use super::settle::{Level, begin_at, settle};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
@@ -29,8 +29,9 @@ where
         (&one.event.key, one.event.version).cmp(&(&two.event.key, two.event.version))
     });
     let mut retries = RETRY.attempts();
+    let mut level = Level::OfTheSession;
     loop {
-        x.begin().await?;
+        begin_at::<M::On, X>(level, x).await?;
         let done = apply_sorted(&incoming, x).await;
         match settle(done, x).await {
             Err(lost) if may_retry(&lost, x) => match retries.next() {
@@ -39,6 +40,7 @@ where
             },
             done => return done,
         }
+        level = Level::ReadCommitted;
     }
 }
 

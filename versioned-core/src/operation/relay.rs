@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use super::settle::settle;
+use super::settle::{Level, begin_at, settle};
 use crate::clock::{Clock, stopped, within};
 use crate::dialect::{Dialect, Flavor as _};
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::outbox::{
     Database, Lag, OutboxRow, Pass, PublishError, Publisher, Relay, Totals, Trouble,
 };
 use crate::retry::Retry;
-use crate::statement::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
+use crate::statement::{Backlog, Delivered, Due, Heads, Hold, Refused, Take};
 use crate::trace;
 
 /// How often `SQLite` is asked to delete what was published, when somebody else is writing.
@@ -63,10 +63,7 @@ where
     K: Clock,
     X: Executor<Backend: Database>,
 {
-    if dialect == Dialect::Mysql {
-        x.execute(ReadCommitted).await?;
-    }
-    x.begin().await?;
+    begin_at::<On<X>, X>(Level::ReadCommitted, x).await?;
     let done = publish_locked(dialect, relay, clock, x).await;
     settle(done, x).await
 }
@@ -82,9 +79,6 @@ where
     K: Clock,
     X: Executor<Backend: Database>,
 {
-    if dialect == Dialect::Postgres {
-        x.execute(ReadCommitted).await?;
-    }
     let rows = take(dialect, relay, x).await?;
     if rows.is_empty() {
         return Ok(Pass::default());

@@ -1,14 +1,53 @@
-//! Writes that answer with the row.
+//! Transactions, and writes that answer with the row.
 
 use super::announce::announce_row;
 use super::outcome::{failed, guarded, refused};
+use crate::dialect::{Dialect, Flavor};
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Current, Find, Guard, Record, Returning};
+use crate::statement::{Current, Find, Guard, ReadCommitted, Record, Returning};
+use diesel::QueryResult;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error as DieselError;
+
+/// The isolation level of a transaction of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    OfTheSession,
+    /// What the replica's guards and the relay's locks need. At the levels above, databases also reject transactions that
+    /// these have ordered already.
+    ReadCommitted,
+}
+
+/// Opens a transaction at this level; inside of one a savepoint, at the level that it has.
+pub(super) async fn begin_at<F, X>(level: Level, x: &mut X) -> QueryResult<()>
+where
+    F: Flavor<X::Backend> + ?Sized,
+    X: Executor,
+{
+    if level == Level::OfTheSession || x.in_transaction() {
+        return x.begin().await;
+    }
+    match x.dialect::<F>().await? {
+        Dialect::Sqlite => x.begin().await,
+        // It is about the next transaction.
+        Dialect::Mysql => {
+            x.execute(ReadCommitted).await?;
+            x.begin().await
+        }
+        // It is about the transaction that is open.
+        Dialect::Postgres => {
+            x.begin().await?;
+            let set = x.execute(ReadCommitted).await;
+            if set.is_err() {
+                drop(x.rollback().await);
+            }
+            set.map(drop)
+        }
+    }
+}
 
 /// Ends the transaction that `begin` opened as `done` says.
 pub(super) async fn settle<T, E, X>(done: Result<T, E>, x: &mut X) -> Result<T, E>

@@ -455,11 +455,16 @@ fn the_row_before_an_event_can_be_found<M: Replica>() {
 }
 for_each_replica!(the_row_before_an_event_can_be_found);
 
-/// 10,000 events, some of them older, doubled or deletions: the same rows as one by one.
+/// Many events (more than a chunk of PostgreSQL's), some of them older, doubled or deletions: the same rows as one by one.
 fn many_events_at_once<M: Replica>() {
     let (_db, mut conn) = replica();
     let mut events = Vec::new();
-    for id in 1..=2_500 {
+    let records = if backend::NAME == "postgres" {
+        2_500
+    } else {
+        500
+    };
+    for id in 1..=records {
         for version in [3, 1, 2, 2] {
             let op = match version {
                 1 => Op::Created,
@@ -470,14 +475,14 @@ fn many_events_at_once<M: Replica>() {
         }
     }
     let outcomes = M::apply_all(&events, &mut conn).unwrap();
-    assert_eq!(outcomes.len(), 10_000);
+    assert_eq!(outcomes.len(), events.len());
     assert!(outcomes.iter().all(|outcome| outcome.should_ack()));
     let rows: Vec<(i64, i64, i64)> = copies::table
         .select((copies::id, copies::price, copies::version))
         .order(copies::id)
         .load(&mut conn)
         .unwrap();
-    let expected: Vec<(i64, i64, i64)> = (1..=2_500)
+    let expected: Vec<(i64, i64, i64)> = (1..=records)
         .filter(|id| id % 5 != 0 || M::GUARD == Guard::Row)
         .map(|id| (id, id * 10 + 3, 3))
         .collect();

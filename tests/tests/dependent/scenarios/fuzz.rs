@@ -3,8 +3,10 @@
 use std::cell::{Cell, RefCell};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
+
+use versioned_tests::random;
 
 use super::*;
 
@@ -110,7 +112,8 @@ fn fuzzed_events<M: Replica + serde::de::DeserializeOwned>() {
     let applied = Cell::new(0);
     let input = prop_oneof![8 => nearly_an_event(), 1 => any_json().prop_map(|value| value.to_string()), 1 => ".{0,40}"];
     let config = Config {
-        cases: 1_500,
+        cases: random::cases(1_500),
+        rng_seed: RngSeed::Fixed(random::seed()),
         failure_persistence: None,
         ..Config::default()
     };

@@ -16,7 +16,7 @@ diesel::table! {
     }
 }
 
-const RECORDS: i64 = 500;
+const RECORDS: i64 = 120;
 const VERSIONS: i64 = 7;
 const CONSUMERS: usize = 8;
 
@@ -62,15 +62,9 @@ fn stress<M: Replica>(level: &str) {
     let (db, mut conn) = replica();
     conn.batch_execute("CREATE TABLE applied (id BIGINT NOT NULL, version BIGINT NOT NULL)")
         .unwrap();
-    let records = match backend::NAME {
-        "sqlite" => RECORDS / 5,
-        // At twice as many levels.
-        "mysql" => RECORDS / 2,
-        _ => RECORDS,
-    };
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut queue: Vec<Event<M>> = Vec::new();
-    for event in (1..=records).flat_map(history::<M>) {
+    for event in (1..=RECORDS).flat_map(history::<M>) {
         for _ in 0..=random.below(3) {
             queue.push(event.clone());
         }
@@ -144,7 +138,7 @@ fn stress<M: Replica>(level: &str) {
         .order(copies::id)
         .load(&mut conn)
         .unwrap();
-    let owner: Vec<(i64, i64, i64)> = (1..=records)
+    let owner: Vec<(i64, i64, i64)> = (1..=RECORDS)
         .filter_map(|id| {
             history::<M>(id)
                 .pop()
@@ -164,7 +158,7 @@ fn stress<M: Replica>(level: &str) {
     effects.dedup();
     assert_eq!(effects.len(), number, "{level}: an event was applied twice");
     if M::POLICY == Policy::Sequential {
-        let all: Vec<_> = (1..=records)
+        let all: Vec<_> = (1..=RECORDS)
             .flat_map(|id| (1..=VERSIONS).map(move |version| (id, version)))
             .collect();
         assert_eq!(effects, all, "{level}: an event was skipped");

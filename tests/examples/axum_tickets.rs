@@ -1,5 +1,5 @@
 //! A ticket service over HTTP, where nobody overwrites a change that they have not seen.
-//! `cargo run --example axum_tickets --features async,http`
+//! `cargo run --example axum_tickets --features http`
 //!
 //! ```sh
 //! alias json="curl -i -H content-type:application/json"

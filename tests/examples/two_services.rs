@@ -1,7 +1,7 @@
 //! A tickets service writes, an orders service keeps copies, each with a database of its own: outbox, relay, broker, replica.
 //!
 //! ```sh
-//! cargo run --example two_services
+//! cargo run --example two_services --features async
 //! ```
 //!
 //! runs both in one process, on temporary `SQLite` files, with a channel between them: nothing to install, nothing left behind.
