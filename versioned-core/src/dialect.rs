@@ -102,6 +102,12 @@ pub trait Flavor<DB: Backend> {
         Ok(false)
     }
 
+    /// The SQL of a fragment, where the type alone tells how its identifiers are quoted; `None` for a `MultiConnection`.
+    #[doc(hidden)]
+    fn sql(_fragment: &dyn QueryFragment<DB>) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
     /// Writes ` = ANY($1)`, or ` IN (1, 2)` where there are no arrays to bind.
     #[doc(hidden)]
     fn push_any<'b>(out: &mut AstPass<'_, 'b, DB>, numbers: &'b [i64]) -> QueryResult<()> {
@@ -198,6 +204,12 @@ macro_rules! backends {
 
             fn dialect(_: &$backend) -> Option<Dialect> {
                 Some(Dialect::$dialect)
+            }
+
+            fn sql(fragment: &dyn QueryFragment<$backend>) -> QueryResult<Option<String>> {
+                let mut builder = <$backend as Backend>::QueryBuilder::default();
+                fragment.to_sql(&mut builder, &<$backend>::default())?;
+                Ok(Some(diesel::query_builder::QueryBuilder::<$backend>::finish(builder)))
             }
 
             binds_and_rows!($backend);

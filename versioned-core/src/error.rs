@@ -23,7 +23,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`Conflicts`](Error::Conflicts) | the same for rows of a batch, of which none was written | reload these, or [`save_each`](crate::prelude::OwnerDsl::save_each) |
 /// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | a bug: decide which of them |
 /// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose: [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
-/// | [`KeyChanged`](Error::KeyChanged) | a tracked model has another key than it was loaded with | a bug: insert a new record instead |
+/// | [`KeyChanged`](Error::KeyChanged) | a tracked model, a closure of `update_with` or changes of `at(..).update` have another key than the record | a bug: insert a new record instead |
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
 /// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
@@ -81,7 +81,9 @@ pub enum Error {
         columns: Vec<&'static str>,
     },
 
-    /// The key of a tracked model was changed in memory: it would be another record. Nothing was sent to the database.
+    /// The key was changed: of a [`Tracked`](crate::Tracked) model in memory, in the closure of
+    /// [`update_with`](crate::prelude::OwnerDsl::update_with), or by the changes of [`At::update`](crate::At::update). The
+    /// write would reach another record, or make one. Nothing was written.
     KeyChanged {
         /// The table.
         table: &'static str,
@@ -179,7 +181,7 @@ impl fmt::Display for Error {
             Self::KeyChanged { table, id } => {
                 write!(
                     f,
-                    "the key of {table} {id} was changed in memory, which would make it another record"
+                    "the key of {table} {id} was changed, which would make it another record: insert a new one instead"
                 )
             }
             Self::NotFound { table, id } => write!(f, "{table} {id} does not exist"),

@@ -38,6 +38,8 @@ pub(crate) use self::revise::revise_at;
 pub(crate) use self::save::save;
 pub(crate) use self::snapshot::snapshot;
 pub(crate) use self::touch::{touch, touch_at};
-pub(crate) use self::tracked::{rebase, reload_tracked, save_changes};
+pub(crate) use self::tracked::{
+    delete_tracked, rebase, reload_tracked, save_changes, touch_tracked, verify_tracked,
+};
 pub(crate) use self::update_with::update_with;
 pub(crate) use self::verify::verify;

@@ -58,7 +58,7 @@ pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
 pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
 pub use self::revise::Changes;
-pub(crate) use self::revise::Revise;
+pub(crate) use self::revise::{Revise, assigns_key};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;

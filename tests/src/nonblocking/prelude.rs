@@ -226,7 +226,25 @@ pub trait TrackedDsl<T> {
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: AsyncConnection,
-        T: Owner<C::Backend> + Clone;
+        T: Owner<C::Backend> + Fields + Clone;
+
+    /// As its namesake.
+    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields;
+
+    /// As its namesake.
+    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields;
+
+    /// As its namesake.
+    fn verify<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields;
 }
 
 impl<T> TrackedDsl<T> for Tracked<T> {
@@ -258,9 +276,33 @@ impl<T> TrackedDsl<T> for Tracked<T> {
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: AsyncConnection,
-        T: Owner<C::Backend> + Clone,
+        T: Owner<C::Backend> + Fields + Clone,
     {
         block_on(front::TrackedDsl::reload(self, conn))
+    }
+
+    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields,
+    {
+        block_on(front::TrackedDsl::touch(self, conn))
+    }
+
+    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields,
+    {
+        block_on(front::TrackedDsl::delete(self, conn))
+    }
+
+    fn verify<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Backend> + Fields,
+    {
+        block_on(front::TrackedDsl::verify(self, conn))
     }
 }
 

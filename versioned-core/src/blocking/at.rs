@@ -39,7 +39,8 @@ impl<M: OwnerModel> At<M> {
     ///
     /// # Errors
     ///
-    /// As [`save`](crate::prelude::OwnerDsl::save).
+    /// Returns the errors of [`save`](crate::prelude::OwnerDsl::save), and
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the changes assign to a column of the key.
     pub fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
     where
         C: BlockingConnection,

@@ -62,11 +62,57 @@ pub trait TrackedDsl<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the model is as it was.
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if the row is gone, and
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged) if the key in memory is not the one that was loaded. The model is as
+    /// it was.
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
-        T: Owner<C::Db> + Clone;
+        T: Owner<C::Db> + Fields + Clone;
+
+    /// Moves the version and writes nothing else, as [`OwnerDsl::touch`](crate::prelude::OwnerDsl::touch) does. What was
+    /// changed here stays a change, which the next [`save`](TrackedDsl::save) writes.
+    ///
+    /// ```sql
+    /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`OwnerDsl::touch`](crate::prelude::OwnerDsl::touch), and
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is not the one that was loaded.
+    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields;
+
+    /// Deletes the row, if it is still at the version that was loaded, as
+    /// [`OwnerDsl::delete`](crate::prelude::OwnerDsl::delete) does.
+    ///
+    /// ```sql
+    /// DELETE FROM tickets WHERE id = $1 AND version = $2
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`OwnerDsl::delete`](crate::prelude::OwnerDsl::delete), and
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is not the one that was loaded.
+    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields;
+
+    /// Checks that the row is still at the version that was loaded, and holds it there, as
+    /// [`OwnerDsl::verify`](crate::prelude::OwnerDsl::verify) does.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`OwnerDsl::verify`](crate::prelude::OwnerDsl::verify), and
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is not the one that was loaded.
+    fn verify<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields;
 }
 
 impl<T> TrackedDsl<T> for Tracked<T> {
@@ -99,8 +145,32 @@ impl<T> TrackedDsl<T> for Tracked<T> {
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
-        T: Owner<C::Db> + Clone,
+        T: Owner<C::Db> + Fields + Clone,
     {
         now(operation::reload_tracked(self, &mut Blocking(conn)))
+    }
+
+    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields,
+    {
+        now(operation::touch_tracked(self, &mut Blocking(conn)))
+    }
+
+    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields,
+    {
+        now(operation::delete_tracked(self, &mut Blocking(conn)))
+    }
+
+    fn verify<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields,
+    {
+        now(operation::verify_tracked(self, &mut Blocking(conn)))
     }
 }

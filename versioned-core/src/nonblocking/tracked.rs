@@ -44,7 +44,31 @@ pub trait TrackedDsl<T> {
     fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: NonblockingConnection,
-        T: Owner<C::Db> + Clone;
+        T: Owner<C::Db> + Fields + Clone;
+
+    /// As [`prelude::TrackedDsl::touch`](crate::prelude::TrackedDsl::touch).
+    fn touch<'m, C>(
+        &'m mut self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Change<'m, T>>> + Send
+    where
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + 'm;
+
+    /// As [`prelude::TrackedDsl::delete`](crate::prelude::TrackedDsl::delete).
+    fn delete<'m, C>(
+        &'m mut self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Change<'m, T>>> + Send
+    where
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + 'm;
+
+    /// As [`prelude::TrackedDsl::verify`](crate::prelude::TrackedDsl::verify).
+    fn verify<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
+    where
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields;
 }
 
 impl<T> TrackedDsl<T> for Tracked<T> {
@@ -77,8 +101,32 @@ impl<T> TrackedDsl<T> for Tracked<T> {
     async fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: NonblockingConnection,
-        T: Owner<C::Db> + Clone,
+        T: Owner<C::Db> + Fields + Clone,
     {
         operation::reload_tracked(self, &mut Nonblocking(conn)).await
+    }
+
+    async fn touch<'m, C>(&'m mut self, conn: &mut C) -> Result<Change<'m, T>>
+    where
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + 'm,
+    {
+        operation::touch_tracked(self, &mut Nonblocking(conn)).await
+    }
+
+    async fn delete<'m, C>(&'m mut self, conn: &mut C) -> Result<Change<'m, T>>
+    where
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields + 'm,
+    {
+        operation::delete_tracked(self, &mut Nonblocking(conn)).await
+    }
+
+    async fn verify<C>(&mut self, conn: &mut C) -> Result<()>
+    where
+        C: NonblockingConnection,
+        T: Owner<C::Db> + Fields,
+    {
+        operation::verify_tracked(self, &mut Nonblocking(conn)).await
     }
 }

@@ -16,6 +16,14 @@ pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Versi
     })
 }
 
+/// The record with the key `id` would become another one.
+pub(super) fn key_changed<M: Versioned>(id: String) -> Error {
+    Error::KeyChanged {
+        table: M::TABLE,
+        id,
+    }
+}
+
 /// The answer of a guarded statement: it found the row, or there is a conflict, or the database says something else.
 pub(super) async fn guarded<M, X>(
     guard: Guard<'_, M>,

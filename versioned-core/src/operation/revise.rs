@@ -1,9 +1,9 @@
-use super::outcome::next_version;
+use super::outcome::{key_changed, next_version};
 use super::settle::written_row;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Changes, Guard, Revise};
+use crate::statement::{Changes, Guard, Revise, assigns_key};
 
 /// Makes `changes` to the row that `guard` names, and answers with the row.
 pub(crate) async fn revise_at<M, X, S>(guard: Guard<'_, M>, changes: S, x: &mut X) -> Result<M>
@@ -13,6 +13,10 @@ where
     S: Changes<M, X::Backend>,
 {
     let next = next_version(guard)?;
-    let revise = Revise::<_, M, X::Backend>::new(guard, changes.assignments(next));
+    let assignments = changes.assignments(next);
+    if assigns_key::<_, M, X::Backend>(&assignments)? {
+        return Err(key_changed::<M>(guard.record.key_text()));
+    }
+    let revise = Revise::<_, M, X::Backend>::new(guard, assignments);
     written_row(guard, revise, x).await
 }

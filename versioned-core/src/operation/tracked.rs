@@ -1,10 +1,12 @@
 //! Tracked models: what changed is written, and what both sides changed is found.
 
 use super::announce::{self, Unit, event_of, reads_back};
+use super::delete::delete;
 use super::find::find_current;
-use super::outcome::{guarded, next_version, stale_or_deleted};
+use super::outcome::{guarded, key_changed, next_version, stale_or_deleted};
 use super::save::save;
 use super::settle::written_row;
+use super::touch::touch;
 use super::verify::verify;
 use crate::change::Change;
 use crate::error::{Error, Result};
@@ -112,21 +114,64 @@ where
 pub(crate) async fn reload_tracked<M, X>(tracked: &mut Tracked<M>, x: &mut X) -> Result<()>
 where
     X: Executor,
-    M: Owner<X::Backend> + Clone,
+    M: Owner<X::Backend> + Fields + Clone,
 {
-    let row: M = find_current(Record::Of(&**tracked), x).await?;
+    let (model, base) = tracked.parts();
+    diff(model, base)?;
+    let row: M = find_current(Record::Of(&*model), x).await?;
     *tracked = Tracked::new(row);
     Ok(())
+}
+
+/// Moves the version of the row, the model and its original: what was changed here stays a change.
+pub(crate) async fn touch_tracked<'m, M, X>(
+    tracked: &'m mut Tracked<M>,
+    x: &mut X,
+) -> Result<Change<'m, M>>
+where
+    X: Executor,
+    M: Owner<X::Backend> + Fields,
+{
+    let (model, base) = tracked.parts();
+    diff(model, base)?;
+    let follows = model.loaded() == base.loaded();
+    let change = touch(model, x).await?;
+    if follows {
+        base.set_version(change.version());
+    }
+    Ok(change)
+}
+
+/// Deletes the row, if it is still at the version that was loaded.
+pub(crate) async fn delete_tracked<'m, M, X>(
+    tracked: &'m mut Tracked<M>,
+    x: &mut X,
+) -> Result<Change<'m, M>>
+where
+    X: Executor,
+    M: Owner<X::Backend> + Fields,
+{
+    let (model, base) = tracked.parts();
+    diff(model, base)?;
+    delete(model, x).await
+}
+
+/// Checks that the row is still at the version that was loaded.
+pub(crate) async fn verify_tracked<M, X>(tracked: &mut Tracked<M>, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend> + Fields,
+{
+    let (model, base) = tracked.parts();
+    diff(model, base)?;
+    verify(&*model, x).await
 }
 
 /// A model whose key was changed by hand would be another record.
 fn diff<M: Versioned + Fields>(model: &mut M, base: &M) -> Result<Diff> {
     let diff = Diff::of(model, base);
     if diff.key_changed {
-        return Err(Error::KeyChanged {
-            table: M::TABLE,
-            id: M::key_text(&base.id()),
-        });
+        return Err(key_changed::<M>(M::key_text(&base.id())));
     }
     Ok(diff)
 }

@@ -1,5 +1,6 @@
 use super::closure::Modify;
 use super::find::{find, find_current};
+use super::outcome::key_changed;
 use super::save::save;
 use crate::error::{ConflictKind, Error, Result};
 use crate::executor::Executor;
@@ -24,7 +25,11 @@ where
     loop {
         let lost = match loaded {
             Ok(mut model) => {
+                let key = M::key_text(&model.id());
                 change.modify(&mut model).await?;
+                if M::key_text(&model.id()) != key {
+                    return Err(key_changed::<M>(key));
+                }
                 match save(&mut model, x).await.map(|_| ()) {
                     Ok(()) => return Ok(model),
                     Err(error) => error,

@@ -9,6 +9,7 @@ mod create;
 mod guard;
 mod guard_trigger;
 mod handle;
+mod key_changed;
 mod outbox;
 mod rollback;
 mod shapes;
