@@ -30,8 +30,8 @@ pub trait DependentDsl: DependentModel {
     /// A deletion takes the row away and leaves its position, so that a late event does not bring the row back. With
     /// `guard = "row"` the second statement alone is run, with the version in its WHERE.
     ///
-    /// Deadlocks and serialization failures are tried again, 20 times, after pauses that grow to half a second, unless a
-    /// transaction of the caller's is open.
+    /// Deadlocks and serialization failures are retried up to 120 times, after pauses that grow to half a second, unless a
+    /// transaction of the caller's is open. A retry is at READ COMMITTED, whatever the session's default is.
     ///
     /// # Errors
     ///
