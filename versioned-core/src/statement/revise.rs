@@ -84,14 +84,13 @@ fn assigns(clause: &str, columns: &[&str]) -> bool {
                     return true;
                 }
             }
-            (Some(_), _) => {}
             (None, '"' | '`' | '\'') => {
                 quote = Some(character);
                 column = begins.then_some(place + 1);
             }
             (None, '(') => depth += 1,
             (None, ')') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            _ => {}
         }
         begins =
             quote.is_none() && depth == 0 && (character == ',' || (begins && character == ' '));
