@@ -16,9 +16,10 @@ const KIND: Kind = Kind {
         TcpStream::connect((Ipv4Addr::LOCALHOST, port.unwrap_or_default()))
             .and_then(|stream| BufReader::new(stream).read_line(&mut greeting))
             .map_err(|error| error.to_string())?;
-        match greeting.starts_with("INFO") {
-            true => Ok(()),
-            false => Err(format!("it says {greeting:?}")),
+        if greeting.starts_with("INFO") {
+            Ok(())
+        } else {
+            Err(format!("it says {greeting:?}"))
         }
     },
 };

@@ -23,8 +23,7 @@ pub fn cases(number_of_cases: u32) -> u32 {
 
 fn number<T: FromStr>(variable: &str) -> Option<T> {
     let text = env::var(variable).ok().filter(|text| !text.is_empty())?;
-    match text.parse() {
-        Ok(number) => Some(number),
-        Err(_) => panic!("{variable} is `{text}`, and no number"),
-    }
+    let number = text.parse().ok();
+    assert!(number.is_some(), "{variable} is `{text}`, and no number");
+    number
 }

@@ -114,7 +114,7 @@ fn event(op: Op, id: i64, version: i64) -> Event<Copy> {
 }
 
 /// How long something may take that is bound to happen: no measure of speed, but of what is stuck, also on a loaded machine.
-const STUCK: Duration = Duration::from_secs(180);
+const STUCK: Duration = Duration::from_mins(3);
 
 /// Waits until `done`, and fails if that takes too long.
 async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
