@@ -1,7 +1,7 @@
 //! What compiles, and runs on an `SQLite` database in memory: `pass`. What does not, and what rustc then says: `fail/<topic>`,
 //! one mistake per file.
 //!
-//! `TRYBUILD=overwrite cargo test -p versioned-ui` writes the messages anew: read what it wrote. They are those of one version
+//! `TRYBUILD=overwrite cargo test -p versioned-ui` overwrites the messages: read what it wrote. They are those of one version
 //! of rustc.
 
 use trybuild::TestCases;

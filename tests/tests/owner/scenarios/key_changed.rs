@@ -59,7 +59,7 @@ fn after_a_touch_a_tracked_model_still_knows_what_changed() {
     assert_eq!(ticket.original().version, 2);
     assert!(ticket.save(&mut conn).unwrap().is_none(), "nothing changed");
 
-    // A column that was not changed here is not written: somebody's, who goes past the version, stays.
+    // A column that was not changed here is not written, so a write past the version stays.
     ticket.price = 25;
     ticket.touch(&mut conn).unwrap();
     diesel::update(tickets::table.find(7))
