@@ -106,7 +106,7 @@ async fn delete(
 }
 
 /// One more, whatever the price is by now: nothing rests on what the client has seen, so it need not say. After a conflict
-/// the ticket is loaded and raised again, 50 times at most.
+/// the ticket is loaded and raised again, 200 times at most.
 async fn raise(State(pool): Tickets, Path(id): Path<i64>) -> Result {
     let conn = &mut pool.get().await?;
     let raised = Ticket::update_with(&id, conn, async |ticket: &mut Ticket| {

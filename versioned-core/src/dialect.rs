@@ -1,6 +1,7 @@
 //! Which SQL a backend wants, in generic code and under `#[derive(MultiConnection)]`.
 
 mod binds;
+mod kind;
 #[cfg(feature = "mysql")]
 mod mysql;
 
@@ -17,6 +18,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Integer, Text};
 
 use self::binds::binds_and_rows;
+pub(crate) use self::kind::Kind;
 use crate::executor::Runner;
 use crate::model::{Elements, JsonTable};
 
@@ -59,6 +61,15 @@ pub trait Flavor<DB: Backend> {
 
     /// The dialect of this backend value.
     fn dialect(backend: &DB) -> Option<Dialect>;
+
+    /// What the database may make of values of this type.
+    #[doc(hidden)]
+    fn kind<ST: 'static>() -> Kind
+    where
+        DB: HasSqlType<ST>,
+    {
+        Kind::of::<ST>()
+    }
 
     /// Binds text.
     #[doc(hidden)]
@@ -262,8 +273,25 @@ backends! {
             Ok(())
         }
     };
-    "sqlite" (), diesel::sqlite::Sqlite => Sqlite;
+    "sqlite" (), diesel::sqlite::Sqlite => Sqlite {
+        fn kind<ST: 'static>() -> Kind
+        where
+            diesel::sqlite::Sqlite: HasSqlType<ST>,
+        {
+            let stored = <diesel::sqlite::Sqlite as HasSqlType<ST>>::metadata(&mut ());
+            Kind::stored::<ST>(stored == diesel::sqlite::SqliteType::Text)
+        }
+    };
     "mysql" (), diesel::mysql::Mysql => Mysql {
+        fn kind<ST: 'static>() -> Kind
+        where
+            diesel::mysql::Mysql: HasSqlType<ST>,
+        {
+            use diesel::mysql::MysqlType::{Enum, Set, String};
+            let sent = <diesel::mysql::Mysql as HasSqlType<ST>>::metadata(&mut ());
+            Kind::stored::<ST>(matches!(sent, String | Enum | Set))
+        }
+
         fn push_row(
             row: &dyn QueryFragment<diesel::mysql::Mysql>,
             table: &mut JsonTable,

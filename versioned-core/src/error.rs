@@ -27,6 +27,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
 /// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
+/// | [`KeyTooLong`](Error::KeyTooLong) | the text of the key does not fit into an index of `versioned_outbox` or `versioned_positions` | use shorter keys |
+/// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all its columns in `primary_key(..)` |
+/// | [`KeyGenerated`](Error::KeyGenerated) | MySQL, MariaDB: key 0 in an `AUTO_INCREMENT` column | `create` instead |
+/// | [`View`](Error::View) | `SQLite`: the model's table is a view, and whether it was written is not known | use the table behind it |
 /// | [`Event`](Error::Event) | the event is not for this replica, or broken | do not acknowledge it as applied: set it aside |
 /// | [`Database`](Error::Database) | what Diesel or the database says | as with Diesel alone |
 /// | [`Other`](Error::Other) | an error of your own, out of a closure | yours |
@@ -116,6 +120,40 @@ pub enum Error {
         table: &'static str,
     },
 
+    /// The text of a key has more than 2,400 bytes, and the model has an outbox or tombstones, whose indexes do not hold more on
+    /// each database. Nothing was written.
+    KeyTooLong {
+        /// The table.
+        table: &'static str,
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// The key of the model is only a part of the table's: a statement for one record found `rows` of them. Nothing was written
+    /// where the `table!` declaration has another primary key than the model; where both are wrong, the rows were written.
+    NotUnique {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+        /// How many rows have it.
+        rows: usize,
+    },
+    /// MySQL and MariaDB gave a new row another key than the model has, as they do for 0 in an `AUTO_INCREMENT` column. The
+    /// insertion was rolled back.
+    KeyGenerated {
+        /// The table.
+        table: &'static str,
+        /// The model's key, as text.
+        id: String,
+    },
+    /// The table is a view of `SQLite`, which does not count what INSTEAD OF triggers write. Whether the row was written is
+    /// not known.
+    View {
+        /// The view.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+    },
     /// The event is not one that this replica can apply, whatever it holds. Nothing was written.
     Event(EventError),
 
@@ -194,6 +232,23 @@ impl fmt::Display for Error {
                 "the database did not generate the key of the new row in {table}, which `create` needs on MySQL and \
                  MariaDB: use an AUTO_INCREMENT key, or `insert` with a key of your own"
             ),
+            Self::KeyTooLong { table, bytes } => write!(
+                f,
+                "use shorter keys in {table}: an outbox and tombstones hold 2,400 bytes, this one has {bytes}"
+            ),
+            Self::NotUnique { table, id, rows } => write!(
+                f,
+                "name all columns of the key of {table} in `#[diesel(primary_key(..))]`: {rows} rows have the key {id}"
+            ),
+            Self::KeyGenerated { table, id } => write!(
+                f,
+                "the database generates a key for the new row {id} in {table}: use `create`, or set NO_AUTO_VALUE_ON_ZERO"
+            ),
+            Self::View { table, id } => write!(
+                f,
+                "use the table behind the view {table}: SQLite does not count the rows that INSTEAD OF triggers write, so \
+                 that it is not known whether {id} was written"
+            ),
             Self::Event(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
             Self::Other(error) => error.fmt(f),
@@ -217,7 +272,11 @@ impl StdError for Error {
             | Self::KeyChanged { .. }
             | Self::NotFound { .. }
             | Self::VersionExhausted { .. }
-            | Self::KeyNotGenerated { .. } => None,
+            | Self::KeyNotGenerated { .. }
+            | Self::KeyTooLong { .. }
+            | Self::NotUnique { .. }
+            | Self::KeyGenerated { .. }
+            | Self::View { .. } => None,
         }
     }
 }

@@ -207,6 +207,19 @@ pub enum EventError {
         /// The event's key.
         received: String,
     },
+    /// The text of the key has more than 2,400 bytes, which not every database can have in an index.
+    KeyTooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// The replica's column takes the key for another one, whose row it has: the collation ignores case, accents or trailing
+    /// spaces. A binary collation lets it hold both.
+    KeyClash {
+        /// The event's key.
+        received: String,
+        /// The key of the row that is there.
+        found: String,
+    },
     /// The event carries no data, though the record was not deleted.
     NoData,
     /// The event is a deletion, and the replica's guard is its own row, which a deletion takes away.
@@ -225,6 +238,13 @@ impl fmt::Display for EventError {
             Self::Key { received } => {
                 write!(f, "`{received}` is not the key of the event's record")
             }
+            Self::KeyTooLong { bytes } => {
+                write!(f, "use shorter keys: the event's has {bytes} bytes, more than the 2,400 that fit")
+            }
+            Self::KeyClash { received, found } => write!(
+                f,
+                "give the replica's key a binary collation: its column takes `{received}` for `{found}`, whose row is there"
+            ),
             Self::NoData => f.write_str("the event has no data, and is not a deletion"),
             Self::Deletion => f.write_str(
                 "the event is a deletion, which a replica with `guard = \"row\"` cannot remember: use `guard = \"position\"`",

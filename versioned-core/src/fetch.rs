@@ -11,7 +11,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
-use crate::dialect::Flavor;
+use crate::dialect::{Flavor, Kind};
 use crate::executor::Runner;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
 
@@ -43,6 +43,14 @@ pub trait Fetch<DB: Backend>: Versioned {
 
     /// Shows the key `id` to `walk`.
     fn key<'b>(id: &'b Self::Id, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// What the database may make of a key.
+    fn key_kind() -> Kind;
+
+    /// Whether the database may take another key for one of this model.
+    fn has_coarse_key() -> bool {
+        Self::key_kind() == Kind::Coarse
+    }
 
     /// Shows `version` to `walk`.
     fn version_column<'b>(
@@ -192,6 +200,10 @@ where
 
     fn key<'b>(id: &'b Self::Id, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
         id.parts(walk)
+    }
+
+    fn key_kind() -> Kind {
+        <M::Id as Key<M::KeyColumns, DB>>::kind()
     }
 
     fn version_column<'b>(

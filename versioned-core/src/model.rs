@@ -13,7 +13,8 @@ use std::fmt;
 
 #[doc(hidden)]
 pub use diesel::query_source::Column;
-use diesel::query_source::Table;
+#[doc(hidden)]
+pub use diesel::query_source::Table;
 
 #[doc(hidden)]
 pub use diesel::backend::Backend;
@@ -38,7 +39,7 @@ pub(crate) use self::json_table::JsonColumn;
 pub use self::json_table::JsonTable;
 pub use self::key::{Key, KeyColumns, NeverNull};
 #[doc(hidden)]
-pub use self::key::{key_part, key_parts, key_text};
+pub use self::key::{KeyNames, KeyPart, KeyPartText, key_parts, key_text, whole_key};
 pub use self::walk::Walk;
 pub(crate) use self::walk::{By, Clause};
 use crate::event::Event;
@@ -72,6 +73,10 @@ pub trait Versioned: Sized + Send + Sync {
 
     /// The table's name, for errors.
     const TABLE: &'static str;
+
+    /// Whether the key is the table's primary key, so that no two rows have it.
+    #[doc(hidden)]
+    const WHOLE_KEY: bool = true;
 
     /// The record's name in events: the table's name unless `#[versioned(entity = "..")]` says otherwise.
     const ENTITY: &'static str;

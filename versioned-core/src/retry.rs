@@ -20,7 +20,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// use versioned_core::Retry;
 ///
-/// const PATIENT: Retry = Retry::times(200).pause(Duration::from_millis(1)).longest(Duration::from_secs(1));
+/// const PATIENT: Retry = Retry::times(500).pause(Duration::from_millis(1)).longest(Duration::from_secs(1));
 ///
 /// fn raise(conn: &mut SqliteConnection) -> versioned_core::Result<Ticket> {
 ///     Ticket::update_with_retry(&7, PATIENT, conn, |ticket| {
@@ -66,10 +66,10 @@ impl Retry {
     }
 }
 
-/// 50 retries.
+/// 200 retries: with sixteen writers of one record on a busy machine an attempt loses nine times in ten.
 impl Default for Retry {
     fn default() -> Self {
-        Self::times(50)
+        Self::times(200)
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
         );
         let hasty = Retry::default().pause(Duration::ZERO);
         assert!(hasty.attempts().all(|pause| pause.is_zero()));
-        assert_eq!(hasty.attempts().count(), 50);
+        assert_eq!(hasty.attempts().count(), 200);
     }
 
     #[test]

@@ -26,7 +26,9 @@ mod save;
 mod save_changes;
 mod select;
 mod touch;
+mod unwritten;
 mod values;
+mod view;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -51,8 +53,8 @@ pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, DropAll, Enter, Forget, IsParked, Lock, Look, OnPosition, Park, Position, Purge,
-    Text, Tombstones, Unpark, Upsert,
+    Advance, Drop, DropAll, Enter, FirstTombstones, Forget, IsParked, Lock, Look, OnPosition, Park,
+    Position, Purge, Text, Tombstones, Unpark, Upsert,
 };
 pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
@@ -62,9 +64,11 @@ pub(crate) use self::revise::{Revise, assigns_key};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;
-pub(crate) use self::select::{AsSnapshot, Current, Find, FindVersion, Held};
+pub(crate) use self::select::{AnySpelling, AsSnapshot, Current, Find, FindVersion, Held};
 pub(crate) use self::touch::Touch;
+pub(crate) use self::unwritten::Unwritten;
 pub(crate) use self::values::{ROWS, WriteValues};
+pub(crate) use self::view::Views;
 
 /// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
 pub(crate) struct Returning<S, M: Fetch<DB>, DB: Backend> {

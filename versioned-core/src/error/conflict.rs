@@ -13,6 +13,9 @@ pub enum ConflictKind {
     Stale,
     /// The row is gone.
     Deleted,
+    /// The database reported success and wrote nothing: a trigger, a rule or a row-level security policy suppressed the
+    /// write. The row, if there is one, is at the expected version. A retry changes nothing.
+    Suppressed,
     /// The database put another transaction before this one: a serialization failure, a deadlock, a lock that was
     /// not free in time. Whether the record has changed is not known; run the transaction again.
     Serialization,
@@ -45,13 +48,23 @@ impl Conflict {
     /// The guard did not find the row; a look at it found `found`.
     pub(crate) fn refused(target: Target, found: Option<Token>) -> Self {
         Self(Box::new(Facts {
-            kind: if found.is_some() {
-                ConflictKind::Stale
-            } else {
-                ConflictKind::Deleted
+            kind: match found {
+                Some(found) if target.expected == Some(found) => ConflictKind::Suppressed,
+                Some(_) => ConflictKind::Stale,
+                None => ConflictKind::Deleted,
             },
             target: Some(target),
             found,
+            cause: None,
+        }))
+    }
+
+    /// The database wrote no row, and said nothing.
+    pub(crate) fn suppressed(target: Target) -> Self {
+        Self(Box::new(Facts {
+            kind: ConflictKind::Suppressed,
+            target: Some(target),
+            found: None,
             cause: None,
         }))
     }
@@ -101,11 +114,22 @@ impl Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(target) = &self.0.target {
-            write!(f, "{} {} ", target.table, target.id)?;
+            // A new row whose key the database would have made has none.
+            match target.id.as_str() {
+                "" if self.0.kind == ConflictKind::Suppressed => {
+                    write!(f, "a row of {} ", target.table)?;
+                }
+                id => write!(f, "{} {id} ", target.table)?,
+            }
         }
         match self.0.kind {
             ConflictKind::Stale => f.write_str("is stale")?,
             ConflictKind::Deleted => f.write_str("was deleted")?,
+            ConflictKind::Suppressed => {
+                f.write_str(
+                    "was not written, as a trigger, a rule or row-level security suppressed it",
+                )?;
+            }
             ConflictKind::Serialization => f.write_str("another transaction was first")?,
         }
         match (self.expected(), self.0.found) {

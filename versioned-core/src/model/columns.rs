@@ -8,7 +8,7 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::HasSqlType;
 
 use super::{Elements, Walk};
-use crate::dialect::Flavor;
+use crate::dialect::{Dialect, Flavor, Kind};
 
 /// One walk over the columns of a model, or of a struct that is embedded in one.
 #[diagnostic::on_unimplemented(
@@ -61,6 +61,14 @@ pub trait Field<C, DB: Backend> {
     #[doc(hidden)]
     fn bind_all<'b>(out: &mut AstPass<'_, 'b, DB>, values: &'b Elements<'b, DB>)
     -> QueryResult<()>;
+
+    /// What the database may make of the values.
+    #[doc(hidden)]
+    fn kind() -> Kind;
+
+    /// The dialect of this backend value.
+    #[doc(hidden)]
+    fn dialect(backend: &DB) -> Option<Dialect>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -83,6 +91,14 @@ where
         values: &'b Elements<'b, DB>,
     ) -> QueryResult<()> {
         DB::MetadataLookup::push_array::<C::SqlType>(out, values)
+    }
+
+    fn kind() -> Kind {
+        DB::MetadataLookup::kind::<C::SqlType>()
+    }
+
+    fn dialect(backend: &DB) -> Option<Dialect> {
+        DB::MetadataLookup::dialect(backend)
     }
 }
 

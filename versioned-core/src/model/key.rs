@@ -1,7 +1,8 @@
 //! Primary keys: their columns, their parts, their text.
 
-use std::fmt;
-use std::str::FromStr;
+mod text;
+#[cfg(feature = "time")]
+mod time;
 
 use diesel::backend::Backend;
 use diesel::expression::Expression;
@@ -12,6 +13,10 @@ use diesel::sql_types::SqlType;
 use diesel::sql_types::is_nullable::NotNull;
 
 use super::{Field, Walk};
+use crate::dialect::Kind;
+
+pub(crate) use self::text::canonical;
+pub use self::text::{KeyPart, KeyPartText, key_parts, key_text};
 
 /// A column without NULLs, which a version's must be: its row would be found at no version.
 #[diagnostic::on_unimplemented(
@@ -28,6 +33,10 @@ pub trait KeyColumns {
     /// The names of the columns.
     const NAMES: &'static [&'static str];
 
+    /// What gives the text of each part its canonical form.
+    #[doc(hidden)]
+    const FORMS: &'static [fn(String) -> String];
+
     /// Writes the columns, separated by commas.
     #[doc(hidden)]
     fn write_names<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
@@ -41,8 +50,86 @@ pub trait KeyColumns {
     }
 }
 
-impl<C: Column> KeyColumns for (C,) {
+impl<C: Column + Expression<SqlType: 'static>> KeyColumns for (C,) {
     const NAMES: &'static [&'static str] = &[C::NAME];
+    const FORMS: &'static [fn(String) -> String] = &[canonical::<C::SqlType>];
+}
+
+/// The names of the columns of a table's primary key: of `Table::PrimaryKey`, which is a column or a tuple of columns. `Shape`
+/// keeps the two apart.
+pub trait KeyNames<Shape> {
+    /// The names of the columns.
+    const NAMES: &'static [&'static str];
+}
+
+/// The shape of a key of one column.
+#[derive(Debug)]
+pub enum Single {}
+
+/// The shape of a key of several columns.
+#[derive(Debug)]
+pub enum Composite {}
+
+#[diagnostic::do_not_recommend]
+impl<C: Column> KeyNames<Single> for C {
+    const NAMES: &'static [&'static str] = &[C::NAME];
+}
+
+macro_rules! key_names {
+    ($first:ident $($rest:ident)*) => {
+        key_names!(@ $($rest)*);
+        #[diagnostic::do_not_recommend]
+        impl<$first: Column, $($rest: Column),*> KeyNames<Composite> for ($first, $($rest),*) {
+            const NAMES: &'static [&'static str] = &[$first::NAME, $($rest::NAME),*];
+        }
+    };
+    (@ $last:ident) => {};
+    (@ $($rest:ident)+) => { key_names!($($rest)+); };
+}
+
+// As many as a model's key has at most, and as many again.
+key_names!(A B C D E F G H I J K L);
+
+/// Whether a model's key is the table's. A part of it is an error: several rows would be one record.
+#[doc(hidden)]
+pub const fn whole_key(model: &[&str], table: &[&str]) -> bool {
+    let within = all_among(model, table);
+    assert!(
+        !within || model.len() == table.len(),
+        "the model's key is only a part of the table's: name all its columns in `#[diesel(primary_key(..))]`"
+    );
+    within
+}
+
+/// Whether each name is one of `all`.
+const fn all_among(names: &[&str], all: &[&str]) -> bool {
+    let mut rest = names;
+    while let [name, others @ ..] = rest {
+        if !is_among(name, all) {
+            return false;
+        }
+        rest = others;
+    }
+    true
+}
+
+const fn is_among(name: &str, all: &[&str]) -> bool {
+    let mut rest = all;
+    while let [one, others @ ..] = rest {
+        if is_same(name.as_bytes(), one.as_bytes()) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
+const fn is_same(one: &[u8], two: &[u8]) -> bool {
+    match (one, two) {
+        ([], []) => true,
+        ([a, one @ ..], [b, two @ ..]) => *a == *b && is_same(one, two),
+        _ => false,
+    }
 }
 
 /// A primary key that can be compared with the columns `C` on `DB`.
@@ -58,6 +145,10 @@ pub trait Key<C, DB: Backend> {
     ///
     /// When a part cannot be written as its column's type.
     fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// What the database may make of the keys: the most that it may make of a part.
+    #[doc(hidden)]
+    fn kind() -> Kind;
 }
 
 #[diagnostic::do_not_recommend]
@@ -70,12 +161,17 @@ where
     fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
         walk.key(C::default(), self)
     }
+
+    fn kind() -> Kind {
+        <A as Field<C, DB>>::kind()
+    }
 }
 
 macro_rules! composite_keys {
     ($($part:ident: $column:ident),+) => {
-        impl<$($column: Column),+> KeyColumns for ($($column,)+) {
+        impl<$($column: Column + Expression<SqlType: 'static>),+> KeyColumns for ($($column,)+) {
             const NAMES: &'static [&'static str] = &[$($column::NAME),+];
+            const FORMS: &'static [fn(String) -> String] = &[$(canonical::<$column::SqlType>),+];
         }
 
         #[diagnostic::do_not_recommend]
@@ -90,6 +186,11 @@ macro_rules! composite_keys {
                 $(walk.key($column::default(), $part)?;)+
                 Ok(())
             }
+
+            fn kind() -> Kind {
+                let parts = [$(<$part as Field<$column, DB>>::kind()),+];
+                parts.into_iter().max().unwrap_or(Kind::Exact)
+            }
         }
     };
 }
@@ -99,74 +200,3 @@ composite_keys!(A: CA, B: CB, D: CD);
 composite_keys!(A: CA, B: CB, D: CD, E: CE);
 composite_keys!(A: CA, B: CB, D: CD, E: CE, F: CF);
 composite_keys!(A: CA, B: CB, D: CD, E: CE, F: CF, G: CG);
-
-/// The text of a key: its parts, separated by commas; a comma or a backslash inside of a part stands behind a
-/// backslash.
-#[doc(hidden)]
-pub fn key_text(parts: &[&dyn fmt::Display]) -> String {
-    match parts {
-        [only] => only.to_string(),
-        _ => parts
-            .iter()
-            .map(|part| part.to_string().replace('\\', "\\\\").replace(',', "\\,"))
-            .collect::<Vec<_>>()
-            .join(","),
-    }
-}
-
-/// The parts that [`key_text`] made `text` of, if there are `N`.
-#[doc(hidden)]
-pub fn key_parts<const N: usize>(text: &str) -> Option<[String; N]> {
-    if N == 1 {
-        return vec![text.to_owned()].try_into().ok();
-    }
-    let mut parts = vec![String::new()];
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            ',' => parts.push(String::new()),
-            '\\' => parts.last_mut()?.push(characters.next()?),
-            other => parts.last_mut()?.push(other),
-        }
-    }
-    parts.try_into().ok()
-}
-
-/// A part of a key, read from its text.
-#[doc(hidden)]
-pub fn key_part<T: FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_text_of_a_composite_key_is_unambiguous() {
-        assert_eq!(key_text(&[&"a,b"]), "a,b");
-        assert_eq!(key_text(&[&7, &"a,b"]), "7,a\\,b");
-        assert_ne!(key_text(&[&"a,", &"b"]), key_text(&[&"a", &",b"]));
-        assert_ne!(key_text(&[&"a\\", &"b"]), key_text(&[&"a", &"\\b"]));
-    }
-
-    #[test]
-    fn the_text_of_a_key_can_be_read_back() {
-        assert_eq!(key_parts::<1>("a,b\\"), Some(["a,b\\".to_owned()]));
-        for parts in [["a", "b"], ["a,b", "c\\"], ["", ","], ["\\,", ""]] {
-            let text = key_text(&[&parts[0], &parts[1]]);
-            assert_eq!(
-                key_parts::<2>(&text),
-                Some(parts.map(str::to_owned)),
-                "{text}"
-            );
-        }
-        assert_eq!(key_parts::<2>("a"), None);
-        assert_eq!(key_parts::<2>("a,b,c"), None);
-        assert_eq!(
-            key_parts::<2>("a,b\\"),
-            None,
-            "nothing stands behind the backslash"
-        );
-    }
-}

@@ -10,6 +10,7 @@ use diesel::serialize::IsNull;
 
 use super::elements::{Elements, Value};
 use super::{Conversions, Field, Places};
+use crate::dialect::{Dialect, Kind};
 
 /// What a walk writes of each column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,15 @@ pub(crate) enum Clause {
     Assignments,
     /// `"title" = $1`: as `Assignments`, these columns alone.
     Changes(Places),
+    /// As `Assignments`, of a replica's row: what its INSERT leaves to the database stays.
+    Replacements,
     /// `"id" = $1 AND ..`: the key.
     Condition,
+    /// As `Condition`, for whatever key the database takes for this one.
+    AnySpelling,
+    /// ` WHERE CAST(target."id" AS text) COLLATE "C" = CAST(excluded."id" AS text)`: what an upsert may write onto, where the
+    /// database may take another key for this one. `true` behind another condition.
+    SameBytes(bool),
     /// `$1`: the key's values.
     KeyValues,
     /// `"title" = excluded."title"`: what an upsert sets; as `Assignments`.
@@ -149,6 +157,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     pub fn key<C: Column, F: Field<C, DB>>(&mut self, column: C, field: &'b F) -> QueryResult<()> {
         match self.clause {
             Clause::Assignments
+            | Clause::Replacements
             | Clause::Changes(_)
             | Clause::Excluded
             | Clause::Older
@@ -158,16 +167,76 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 self.skip();
                 Ok(())
             }
+            Clause::SameBytes(_) => {
+                self.skip();
+                self.compare_bytes::<C, F>(0, field)
+            }
             Clause::Names
             | Clause::Values
             | Clause::Condition
+            | Clause::AnySpelling
             | Clause::AtTarget
             | Clause::KeyValues
             | Clause::Arrays(_)
             | Clause::OnArrays
             | Clause::OnTable
-            | Clause::Value(_) => self.write(column, field),
+            | Clause::Value(_) => {
+                let place = self.shown;
+                self.write(column, field)?;
+                self.compare_bytes::<C, F>(place, field)
+            }
         }
+    }
+
+    /// ` AND CAST("id" AS text) COLLATE "C" = CAST($1 AS text)`: the database found the row by a comparison that may take
+    /// another key for this one.
+    fn compare_bytes<C: Column, F: Field<C, DB>>(
+        &mut self,
+        place: usize,
+        field: &'b F,
+    ) -> QueryResult<()> {
+        let target = match self.clause {
+            Clause::Condition => "",
+            Clause::AtTarget | Clause::OnArrays | Clause::OnTable | Clause::SameBytes(_) => {
+                "target."
+            }
+            _ => return Ok(()),
+        };
+        let Out::Sql(out) = &mut self.out else {
+            return Ok(());
+        };
+        if F::kind() != Kind::Coarse {
+            return Ok(());
+        }
+        let Some(dialect) = F::dialect(out.backend()) else {
+            return Ok(());
+        };
+        let (open, between, close) = match dialect {
+            Dialect::Postgres => ("CAST(", " AS text) COLLATE \"C\" = CAST(", " AS text)"),
+            Dialect::Sqlite => ("", " = ", " COLLATE BINARY"),
+            Dialect::Mysql => (
+                "CAST(CONVERT(",
+                " USING utf8mb4) AS BINARY) = CAST(CONVERT(",
+                " USING utf8mb4) AS BINARY)",
+            ),
+        };
+        let first = self.first && self.clause == Clause::SameBytes(false);
+        self.first = false;
+        out.push_sql(if first { " WHERE " } else { " AND " });
+        out.push_sql(open);
+        out.push_sql(target);
+        out.push_identifier(C::NAME)?;
+        out.push_sql(between);
+        match self.clause {
+            Clause::OnArrays | Clause::OnTable => out.push_sql(&format!("given.c{place}")),
+            Clause::SameBytes(_) => {
+                out.push_sql("excluded.");
+                out.push_identifier(C::NAME)?;
+            }
+            _ => field.bind(out)?,
+        }
+        out.push_sql(close);
+        Ok(())
     }
 
     /// An ordinary column.
@@ -182,6 +251,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     ) -> QueryResult<()> {
         match self.clause {
             Clause::Condition
+            | Clause::AnySpelling
+            | Clause::SameBytes(_)
             | Clause::AtTarget
             | Clause::KeyValues
             | Clause::Older
@@ -199,6 +270,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             Clause::Names
             | Clause::Values
             | Clause::Assignments
+            | Clause::Replacements
             | Clause::Changes(_)
             | Clause::Excluded
             | Clause::OfTarget
@@ -209,11 +281,18 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         }
     }
 
-    /// Whether this is a clause of an INSERT: a column with `#[diesel(skip_insertion)]` stays out of it.
+    /// Whether this is a clause of an INSERT, or of a write that may be one: a column with `#[diesel(skip_insertion)]` stays
+    /// out of it.
     pub fn inserts(&self) -> bool {
         matches!(
             self.clause,
-            Clause::Names | Clause::Values | Clause::Arrays(By::Insert) | Clause::Value(By::Insert)
+            Clause::Names
+                | Clause::Values
+                | Clause::Excluded
+                | Clause::Replacements
+                | Clause::OfTarget
+                | Clause::Arrays(By::Insert)
+                | Clause::Value(By::Insert)
         )
     }
 
@@ -237,7 +316,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         version: &'b F,
     ) -> QueryResult<()> {
         match self.clause {
-            Clause::KeyValues => Ok(()),
+            Clause::KeyValues | Clause::SameBytes(_) => Ok(()),
             _ => self.write(column, version),
         }
     }
@@ -254,16 +333,22 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             self.first = false;
         } else {
             out.push_sql(match self.clause {
-                Clause::Condition | Clause::AtTarget | Clause::OnArrays | Clause::OnTable => {
-                    " AND "
-                }
+                Clause::Condition
+                | Clause::AnySpelling
+                | Clause::AtTarget
+                | Clause::OnArrays
+                | Clause::OnTable => " AND ",
                 _ => ", ",
             });
         }
         match self.clause {
             Clause::Names => out.push_identifier(C::NAME),
             Clause::Values | Clause::KeyValues | Clause::Value(_) => field.bind(out),
-            Clause::Assignments | Clause::Changes(_) | Clause::Condition => {
+            Clause::Assignments
+            | Clause::Replacements
+            | Clause::Changes(_)
+            | Clause::Condition
+            | Clause::AnySpelling => {
                 out.push_identifier(C::NAME)?;
                 out.push_sql(" = ");
                 field.bind(out)
@@ -301,6 +386,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 out.push_sql(&format!(" = given.c{place}"));
                 Ok(())
             }
+            Clause::SameBytes(_) => Ok(()),
             Clause::Arrays(_) => {
                 let Out::Arrays(out, arrays) = &mut self.out else {
                     return Ok(());

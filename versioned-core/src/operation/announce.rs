@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Op};
 use crate::executor::Executor;
+use crate::migrations::LONGEST_KEY;
 use crate::model::{Columns, OwnerModel};
 use crate::outbox::Context;
 use crate::owner::Owner;
@@ -70,6 +71,7 @@ fn outgoing<M: OwnerModel>(
     version: &M::Version,
     data: Option<&M>,
 ) -> Result<Outgoing> {
+    short_enough::<M>(&key)?;
     let context = Context::current();
     let event = Event {
         entity: M::ENTITY.into(),
@@ -91,6 +93,17 @@ fn outgoing<M: OwnerModel>(
     })
 }
 
+/// The key fits into our tables.
+pub(super) fn short_enough<M: OwnerModel>(key: &str) -> Result<()> {
+    if key.len() <= LONGEST_KEY {
+        return Ok(());
+    }
+    Err(Error::KeyTooLong {
+        table: M::TABLE,
+        bytes: key.len(),
+    })
+}
+
 /// Runs a write with its event, if there is one: as one statement on PostgreSQL, in a transaction elsewhere. A write that
 /// finds no row writes no event.
 pub(super) async fn write<M, S, X>(
@@ -104,31 +117,38 @@ where
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
-    let Some(event) = event else {
-        return x.execute(write).await;
-    };
-    if x.dialect::<M::On>().await? == Dialect::Postgres {
-        return x.execute(WithEvent::<_, M::On>::new(write, &event)).await;
-    }
-    if unit == Unit::Part {
-        return write_then_announce::<M, S, X>(write, &event, x).await;
+    let at_once = event.is_none() || x.dialect::<M::On>().await? == Dialect::Postgres;
+    // Where the key is not the table's, several rows may have it.
+    if unit == Unit::Part || (at_once && M::WHOLE_KEY) {
+        return write_then_announce::<M, S, X>(write, event.as_ref(), at_once, x).await;
     }
     x.begin().await?;
-    let written = write_then_announce::<M, S, X>(write, &event, x).await;
-    if let Ok(rows @ 1..) = written {
-        return x.commit().await.map(|()| rows);
+    let written = write_then_announce::<M, S, X>(write, event.as_ref(), at_once, x).await;
+    if let Ok(1) = written {
+        return x.commit().await.map(|()| 1);
     }
     // What went wrong first is the answer.
     drop(x.rollback().await);
     written
 }
 
-async fn write_then_announce<M, S, X>(write: S, event: &Outgoing, x: &mut X) -> QueryResult<usize>
+async fn write_then_announce<M, S, X>(
+    write: S,
+    event: Option<&Outgoing>,
+    at_once: bool,
+    x: &mut X,
+) -> QueryResult<usize>
 where
     X: Executor,
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
+    let Some(event) = event else {
+        return x.execute(write).await;
+    };
+    if at_once {
+        return x.execute(WithEvent::<_, M::On>::new(write, event)).await;
+    }
     let rows = x.execute(write).await?;
     if rows > 0 {
         announce::<M, X>(event, x).await?;

@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use super::closure::Then;
 use super::follow::follow;
-use super::incoming::{Incoming, Write};
+use super::incoming::{Incoming, Write, clash, not_written, target};
+use super::outcome::is_unique_violation;
 use super::positions::{self, on, run};
 use super::row::replace_row;
 use super::settle::{Level, begin_at, settle};
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::dialect::Flavor as _;
-use crate::error::{ConflictKind, Error, Result};
+use crate::error::{Conflict, ConflictKind, Error, Result};
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::model::{Gap, Guard};
 use crate::outcome::Outcome;
 use crate::retry::Retry;
 use crate::statement::{
-    Anything, Drop, Insert, IsParked, Merge, Overwrite, Park, Position, Remove, Unpark,
+    Anything, Current, Drop, FindVersion, Insert, IsParked, Merge, Overwrite, Park, Position,
+    Record, Remove, Unpark,
 };
 
 /// How a deadlock or a serialization failure is retried if the caller has no open transaction. The conflicting
@@ -169,22 +171,61 @@ where
     X: Executor,
     M: Dependent<X::Backend>,
 {
+    match &incoming.write {
+        Write::Remove(id) => remove(incoming, id, x).await,
+        Write::Put(model) => put(incoming, model, dialect, x).await,
+    }
+}
+
+async fn put<M, X>(incoming: &Incoming<'_, M>, model: &M, dialect: Dialect, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
     let version = &incoming.version;
-    let written = match (&incoming.write, dialect) {
-        (Write::Remove(id), _) => x.execute(Remove::<M, _>::new(id)).await,
-        (Write::Put(model), Dialect::Postgres | Dialect::Sqlite) => {
+    let written = match dialect {
+        Dialect::Postgres | Dialect::Sqlite => {
             x.execute(Merge::<Anything, M, _>::new(model, version))
                 .await
         }
-        (Write::Put(model), Dialect::Mysql) => match x
+        Dialect::Mysql => match x
             .execute(Overwrite::<Anything, M, _>::new(model, version))
             .await
         {
-            Ok(0) => x.execute(Insert::new(*model, version)).await,
+            Ok(0) => x.execute(Insert::new(model, version)).await,
             answer => answer,
         },
     };
-    written.map(drop).map_err(|error| incoming.failed(error))
+    match written {
+        Ok(0) => Err(not_written(&incoming.event.key, model, x).await),
+        Ok(_) => Ok(()),
+        // A refused INSERT ends no transaction on MySQL and MariaDB.
+        Err(taken) if dialect == Dialect::Mysql && is_unique_violation(&taken) => {
+            match clash(model, x).await {
+                Ok(Some(clash)) => Err(clash.into()),
+                _ => Err(incoming.failed(taken)),
+            }
+        }
+        Err(error) => Err(incoming.failed(error)),
+    }
+}
+
+async fn remove<M, X>(incoming: &Incoming<'_, M>, id: &M::Id, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let removed = x.execute(Remove::<M, _>::new(id)).await;
+    if removed.map_err(|error| incoming.failed(error))? > 0 {
+        return Ok(());
+    }
+    // There may be no row of a record that was deleted before the replica heard of it.
+    let look = FindVersion::<Current, M, X::Backend>::new(Record::At(id));
+    match M::row_version(x, look).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(&incoming.event.key)).into()),
+        Err(error) => Err(incoming.failed(error)),
+    }
 }
 
 /// Keeps the event until the one before it has come. The position is locked.

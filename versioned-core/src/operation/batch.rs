@@ -102,7 +102,7 @@ where
     let dialect = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN?;
     let position = M::TOMBSTONES && W::BY != By::Update;
     let event = M::OUTBOX && dialect != Dialect::Postgres;
-    let alone = position || event || reads_back::<M, X::Backend>();
+    let alone = position || event || !M::WHOLE_KEY || reads_back::<M, X::Backend>();
     (!alone).then_some(dialect)
 }
 

@@ -1,10 +1,10 @@
 use super::announce::announce_row;
 use super::settle::settle;
-use crate::dialect::Dialect;
-use crate::error::{Error, Result};
+use crate::dialect::{Dialect, Kind};
+use crate::error::{Conflict, Error, Result, Target};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::model::KeyColumns;
+use crate::model::{KeyColumns, Versioned};
 use crate::owner::Owner;
 use diesel::query_builder::{QueryFragment, QueryId};
 
@@ -23,7 +23,9 @@ where
     if returns && !M::OUTBOX {
         return insert_returning(insert, x).await;
     }
-    if dialect == Dialect::Mysql && M::KeyColumns::NAMES.len() > 1 {
+    // What is no integer would be compared with the number that the database made last, whatever column that is in.
+    let counted = M::KeyColumns::NAMES.len() == 1 && M::key_kind() == Kind::Integer;
+    if dialect == Dialect::Mysql && !counted {
         return Err(Error::KeyNotGenerated { table: M::TABLE });
     }
     x.begin().await?;
@@ -53,8 +55,17 @@ where
     V: QueryFragment<X::Backend> + QueryId + Send,
 {
     let row = M::row(x, Returning::<_, M, X::Backend>::new(insert)).await?;
-    // Only a trigger or a rule that swallows the row leaves none.
-    row.ok_or(Error::Database(diesel::result::Error::NotFound))
+    row.ok_or_else(suppressed::<M>)
+}
+
+/// The database wrote no row, whose key it would have made.
+fn suppressed<M: Versioned>() -> Error {
+    let target = Target {
+        table: M::TABLE,
+        id: String::new(),
+        expected: None,
+    };
+    Conflict::suppressed(target).into()
 }
 
 async fn insert_then_read<M, V, X>(
@@ -70,7 +81,9 @@ where
     if dialect == Dialect::Mysql {
         x.execute(ForgetKey).await?;
     }
-    x.execute(insert).await?;
+    if x.execute(insert).await? == 0 {
+        return Err(suppressed::<M>());
+    }
     M::row(x, Created::<M, X::Backend>::new())
         .await?
         .ok_or(Error::KeyNotGenerated { table: M::TABLE })

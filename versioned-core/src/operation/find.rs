@@ -1,3 +1,4 @@
+use super::incoming::read_key;
 use super::outcome::failed;
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
@@ -56,7 +57,7 @@ where
     X: Runner,
     M: Dependent<X::Backend>,
 {
-    let id = M::parse_key(&event.key).ok_or_else(|| EventError::Key {
+    let id = read_key::<M>(&event.key).ok_or_else(|| EventError::Key {
         received: event.key.clone(),
     })?;
     let row: M = find(&id, x).await?;

@@ -1,6 +1,6 @@
 //! Guard and row in one statement: the good path of an event that nothing else shares a transaction with.
 
-use super::incoming::{Incoming, Write};
+use super::incoming::{Incoming, Write, not_written};
 use super::positions;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::outcome::Outcome;
-use crate::statement::{Advance, Follow, FollowBoth, Upsert};
+use crate::statement::{Advance, Follow, FollowBoth, Unwritten, Upsert};
 
 /// Applies an event in one statement, or says why it cannot be applied; none where it takes a transaction: a deletion, an
 /// event for which MySQL finds no row, and all of them on `SQLite`, where another statement is no round trip.
@@ -41,8 +41,13 @@ where
         }
         Dialect::Mysql | Dialect::Sqlite => return Ok(None),
     };
-    if written.map_err(|error| incoming.failed(error))? > 0 {
-        return Ok(Some(Outcome::Applied));
+    match written {
+        Ok(0) => {}
+        Ok(_) => return Ok(Some(Outcome::Applied)),
+        Err(error) if Unwritten::is_why(&error) => {
+            return Err(not_written(&incoming.event.key, model, x).await);
+        }
+        Err(error) => return Err(incoming.failed(error)),
     }
     let current = positions::look::<M, X>(position, x).await;
     let current = current.map_err(|error| incoming.failed(error))?;

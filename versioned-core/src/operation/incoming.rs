@@ -1,12 +1,16 @@
 //! An event, checked: all that can be wrong with it is found before any SQL.
 
+use crate::dependent::Dependent;
 use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::event::Op;
 use crate::event::{Event, EventError};
+use crate::executor::Runner;
+use crate::migrations::LONGEST_KEY;
 use crate::model::{DependentModel, Guard, Policy};
 use crate::outcome::Outcome;
-use crate::statement::Position;
+use crate::statement::{AnySpelling, Find, Position, Record};
 use crate::version::SequentialVersion;
+use diesel::QueryResult;
 
 /// What an event asks of the replica.
 pub(super) struct Incoming<'e, M: DependentModel> {
@@ -34,6 +38,10 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             }
             .into());
         }
+        if event.key.len() > LONGEST_KEY {
+            let bytes = event.key.len();
+            return Err(EventError::KeyTooLong { bytes }.into());
+        }
         let bad_version = || EventError::Version {
             received: event.version,
         };
@@ -51,7 +59,7 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
                 return Err(EventError::Deletion.into());
             }
             (Op::Deleted, _) | (Op::Snapshot, None) => {
-                Write::Remove(M::parse_key(&event.key).ok_or_else(bad_key)?)
+                Write::Remove(read_key::<M>(&event.key).ok_or_else(bad_key)?)
             }
             (_, Some(data)) if M::key_text(&data.id()) == event.key => Write::Put(data),
             (_, Some(_)) => return Err(bad_key().into()),
@@ -118,15 +126,53 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
     }
 }
 
+/// The key with this text, if it is the key's own: `007` is the same number as `7`, and would be another position.
+pub(super) fn read_key<M: DependentModel>(text: &str) -> Option<M::Id> {
+    M::parse_key(text).filter(|id| M::key_text(id) == text)
+}
+
+/// The row of an event was not written. Its key is taken for that of another row, or the database suppressed the write.
+pub(super) async fn not_written<M, X>(key: &str, model: &M, x: &mut X) -> Error
+where
+    X: Runner,
+    M: Dependent<X::Backend>,
+{
+    match clash(model, x).await {
+        Ok(Some(clash)) => clash.into(),
+        Ok(None) => Conflict::suppressed(target::<M>(key)).into(),
+        Err(error) => failed_event::<M>(key, error),
+    }
+}
+
+/// The row that stands there under another key than the model's, which the database takes for the same.
+pub(super) async fn clash<M, X>(model: &M, x: &mut X) -> QueryResult<Option<EventError>>
+where
+    X: Runner,
+    M: Dependent<X::Backend>,
+{
+    if !M::has_coarse_key() {
+        return Ok(None);
+    }
+    let find = Find::<AnySpelling, M, X::Backend>::new(Record::Of(model));
+    let received = M::key_text(&model.id());
+    let found = M::row(x, find).await?.map(|row| M::key_text(&row.id()));
+    Ok(found
+        .filter(|found| *found != received)
+        .map(|found| EventError::KeyClash { received, found }))
+}
+
 /// What the database said of a statement about the replica with this key.
 pub(super) fn failed_event<M: DependentModel>(key: &str, error: diesel::result::Error) -> Error {
     if !is_serialization_failure(&error) {
         return Error::Database(error);
     }
-    let target = Target {
+    Conflict::serialization(Some(target::<M>(key)), error).into()
+}
+
+pub(super) fn target<M: DependentModel>(key: &str) -> Target {
+    Target {
         table: M::TABLE,
         id: key.to_owned(),
         expected: None,
-    };
-    Conflict::serialization(Some(target), error).into()
+    }
 }

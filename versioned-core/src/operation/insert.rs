@@ -1,5 +1,5 @@
 use super::announce::{self, Unit, announce_row, event_of, event_of_row, reads_back};
-use super::outcome::failed;
+use super::outcome::{failed, not_inserted};
 use super::settle::{read_back, settle};
 use super::tombstone::first_version;
 use crate::change::Change;
@@ -72,6 +72,7 @@ where
     M: Owner<X::Backend>,
 {
     match announce::write::<M, _, _>(Insert::new(model, version), event, unit, x).await {
+        Ok(0) => Err(not_inserted(Record::Of(model), x).await),
         Ok(_) => Ok(()),
         Err(error) => Err(failed(Record::Of(model), None, error)),
     }

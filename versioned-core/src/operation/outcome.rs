@@ -1,11 +1,13 @@
 //! What the count of a guarded statement means.
 
+use crate::dialect::{Dialect, Flavor};
 use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Guard, Record};
+use crate::statement::{Current, FindVersion, Guard, Record, Views};
 use crate::version::Version;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// The version after the guard's, found before any SQL.
 pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Version> {
@@ -35,9 +37,19 @@ where
     M: Owner<X::Backend>,
 {
     match answer {
+        Ok(1) => Ok(()),
         Ok(0) => Err(refused(guard, x).await),
-        Ok(_) => Ok(()),
+        Ok(rows) => Err(not_unique(guard.record, rows)),
         Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
+    }
+}
+
+/// Several rows have the key.
+pub(super) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Error {
+    Error::NotUnique {
+        table: M::TABLE,
+        id: record.key_text(),
+        rows,
     }
 }
 
@@ -49,9 +61,41 @@ where
 {
     let look = FindVersion::<Current, M, X::Backend>::new(guard.record);
     match M::row_version(x, look).await {
-        Ok(found) => stale_or_deleted(guard, found.as_ref()),
+        Ok(found) => match uncounted(guard.record, x).await {
+            Some(view) => view,
+            None => stale_or_deleted(guard, found.as_ref()),
+        },
         Err(error) => failed(guard.record, Some(guard.loaded), error),
     }
+}
+
+/// An INSERT wrote no row, and the database said nothing.
+pub(super) async fn not_inserted<M, X>(record: Record<'_, M>, x: &mut X) -> Error
+where
+    X: Runner,
+    M: Owner<X::Backend>,
+{
+    match uncounted(record, x).await {
+        Some(view) => view,
+        None => Conflict::suppressed(target(record, None)).into(),
+    }
+}
+
+/// Of a view `SQLite` counts no rows: none that was counted says nothing then.
+async fn uncounted<M, X>(record: Record<'_, M>, x: &mut X) -> Option<Error>
+where
+    X: Runner,
+    M: Owner<X::Backend>,
+{
+    if <M::On as Flavor<X::Backend>>::KNOWN != Some(Dialect::Sqlite) {
+        return None;
+    }
+    let views = M::On::number(x, Views::<M::On>::named(M::TABLE)).await;
+    let is_view = matches!(views, Ok(Some(1..)));
+    is_view.then(|| Error::View {
+        table: M::TABLE,
+        id: record.key_text(),
+    })
 }
 
 /// The conflict of a row that is at `found`, or gone.
@@ -74,6 +118,14 @@ pub(super) fn failed<M: Versioned>(
     } else {
         Error::Database(error)
     }
+}
+
+/// Whether a unique key has the value already.
+pub(super) fn is_unique_violation(error: &DieselError) -> bool {
+    matches!(
+        error,
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
+    )
 }
 
 fn target<M: Versioned>(record: Record<'_, M>, expected: Option<&M::Version>) -> Target {

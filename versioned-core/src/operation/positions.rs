@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use diesel::QueryResult;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use super::outcome::is_unique_violation;
 use super::settle::settle;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -149,7 +149,7 @@ where
 {
     match run::<Enter, M, X>(position, x).await {
         Ok(_) => Ok(true),
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(taken) if is_unique_violation(&taken) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
 //! The replica's own row as the guard: for records that are never deleted.
 
-use super::incoming::{Incoming, Write};
+use super::incoming::{Incoming, Write, clash, not_written};
+use super::outcome::is_unique_violation;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::error::Result;
@@ -8,7 +9,6 @@ use crate::executor::Executor;
 use crate::outcome::Outcome;
 use crate::statement::{Current, FindVersion, Insert, Merge, Older, Overwrite, Record, Save};
 use crate::version::SequentialVersion;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// Writes the row, if it is at a version that the event may follow.
 pub(super) async fn replace_row<M, X>(
@@ -26,23 +26,41 @@ where
         Write::Remove(_) => return Ok(incoming.refused(None)),
     };
     let before = M::Version::from_number(incoming.event.version - 1);
-    let written = match (before, dialect) {
-        (Some(before), _) if !incoming.may_be_first() => {
-            x.execute(Save::onto(model, version, &before)).await
+    let mut last = None;
+    loop {
+        let written = match (&before, dialect) {
+            (Some(before), _) if !incoming.may_be_first() => {
+                x.execute(Save::onto(model, version, before)).await
+            }
+            (_, Dialect::Postgres | Dialect::Sqlite) => {
+                x.execute(Merge::<Older, M, _>::new(model, version)).await
+            }
+            (_, Dialect::Mysql) => match overtake(model, version, x).await {
+                Err(taken) if is_unique_violation(&taken) => match clash(model, x).await {
+                    Ok(Some(clash)) => return Err(clash.into()),
+                    _ => Err(taken),
+                },
+                overtaken => overtaken,
+            },
+        };
+        if written.map_err(|error| incoming.failed(error))? > 0 {
+            return Ok(Outcome::Applied);
         }
-        (_, Dialect::Postgres | Dialect::Sqlite) => {
-            x.execute(Merge::<Older, M, _>::new(model, version)).await
+        let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
+        let found = M::row_version(x, look)
+            .await
+            .map_err(|error| incoming.failed(error))?
+            .map(|version| version.number());
+        if !incoming.follows(found) {
+            return Ok(incoming.refused(found));
         }
-        (_, Dialect::Mysql) => overtake(model, version, x).await,
-    };
-    if written.map_err(|error| incoming.failed(error))? > 0 {
-        return Ok(Outcome::Applied);
+        // Another consumer may have come to it between the two. Versions never go back: at the same one again, the row was
+        // there for the write, which the database suppressed.
+        if last == Some(found) {
+            return Err(not_written(&incoming.event.key, model, x).await);
+        }
+        last = Some(found);
     }
-    let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-    let found = M::row_version(x, look)
-        .await
-        .map_err(|error| incoming.failed(error))?;
-    Ok(incoming.refused(found.map(|version| version.number())))
 }
 
 /// MySQL, MariaDB: an UPDATE of an older row, an INSERT where there is none, and the UPDATE again, because somebody may
@@ -59,7 +77,7 @@ where
         return Ok(updated);
     }
     match x.execute(Insert::new(model, version)).await {
-        Err(taken @ DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+        Err(taken) if is_unique_violation(&taken) => {
             let updated = x
                 .execute(Overwrite::<Older, M, _>::new(model, version))
                 .await?;

@@ -1,7 +1,7 @@
 //! Transactions, and writes that answer with the row.
 
 use super::announce::announce_row;
-use super::outcome::{failed, guarded, refused};
+use super::outcome::{failed, guarded, not_unique, refused};
 use crate::dialect::{Dialect, Flavor};
 use crate::error::{Error, Result};
 use crate::event::Op;
@@ -78,7 +78,7 @@ where
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
     let returns = x.dialect::<M::On>().await?.returns_rows(M::in_schema());
-    if returns && !M::OUTBOX {
+    if returns && !M::OUTBOX && M::WHOLE_KEY {
         return write_returning(guard, write, x).await;
     }
     x.begin().await?;
@@ -112,10 +112,20 @@ where
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
-    match M::row(x, Returning::<_, M, X::Backend>::new(write)).await {
-        Ok(Some(row)) => Ok(row),
-        Ok(None) => Err(refused(guard, x).await),
-        Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
+    let write = Returning::<_, M, X::Backend>::new(write);
+    let answer = if M::WHOLE_KEY {
+        M::row(x, write).await.map(Vec::from_iter)
+    } else {
+        M::rows(x, write).await
+    };
+    let mut rows = match answer {
+        Ok(rows) => rows,
+        Err(error) => return Err(failed(guard.record, Some(guard.loaded), error)),
+    };
+    match (rows.pop(), rows.len()) {
+        (Some(row), 0) => Ok(row),
+        (Some(_), others) => Err(not_unique(guard.record, others + 1)),
+        (None, _) => Err(refused(guard, x).await),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::event::Op;
 use crate::event::{self, Event};
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Page, Position, Record, Tombstones};
+use crate::statement::{FirstTombstones, Page, Position, Record, Tombstones};
 use crate::version::SequentialVersion;
 
 /// The page after the event `after`: the rows in the order of their keys, then, where the owner remembers them, the
@@ -28,26 +28,30 @@ where
     let tombstones_after = match after {
         Some(Event {
             data: None, key, ..
-        }) => key.as_str(),
+        }) => Some(key.as_str()),
         Some(Event {
             data: Some(row), ..
         }) => {
-            rows(Some(row), limit, &at, &mut page, x).await?;
-            ""
+            rows(Some(&row.id()), limit, &at, &mut page, x).await?;
+            None
         }
         None => {
             rows(None, limit, &at, &mut page, x).await?;
-            ""
+            None
         }
     };
     let room = limit.saturating_sub(page.len());
     if M::TOMBSTONES && room > 0 {
         let position = Position {
-            key: tombstones_after,
+            key: tombstones_after.unwrap_or_default(),
             newest: i64::try_from(room).unwrap_or(i64::MAX),
             ..Position::of_entity(M::ENTITY)
         };
-        for (key, version) in M::On::pairs(x, on::<Tombstones, M, X>(position)).await? {
+        let deleted = match tombstones_after {
+            None => M::On::pairs(x, on::<FirstTombstones, M, X>(position)).await?,
+            Some(_) => M::On::pairs(x, on::<Tombstones, M, X>(position)).await?,
+        };
+        for (key, version) in deleted {
             page.push(Event {
                 entity: M::ENTITY.into(),
                 key,
@@ -64,7 +68,7 @@ where
 }
 
 async fn rows<M, X>(
-    after: Option<&M>,
+    after: Option<&M::Id>,
     limit: usize,
     at: &str,
     page: &mut Vec<Event<M>>,
@@ -76,9 +80,9 @@ where
     M::Version: SequentialVersion,
 {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = M::rows(x, Page::<M, X::Backend>::new(after.map(Record::Of), limit)).await;
+    let found = M::rows(x, Page::<M, X::Backend>::new(after.map(Record::At), limit)).await;
     let rows = found.map_err(|error| match after {
-        Some(after) => failed(Record::Of(after), None, error),
+        Some(after) => failed::<M>(Record::At(after), None, error),
         None => error.into(),
     })?;
     page.extend(rows.into_iter().map(|row| Event {

@@ -1,5 +1,6 @@
 //! Owners that remember deletions: `#[versioned(tombstones)]`.
 
+use super::announce::short_enough;
 use super::outcome::failed;
 use super::positions;
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ where
 {
     let first = M::number(&M::initial_version());
     let key = record.key_text();
+    short_enough::<M>(&key)?;
     let position = position::<M>(&key, first);
     let dialect = x.dialect::<M::On>().await?;
     let locked = positions::lock::<M, X>(position, first - 1, dialect, x).await;

@@ -1,3 +1,4 @@
+use super::announce::{self, Unit};
 use super::outcome::{guarded, next_version};
 use super::settle::written_row;
 use crate::change::Change;
@@ -19,7 +20,8 @@ where
         // The model in memory may have changes that are not written: the event is made of the row.
         written_row(guard, Touch::new(guard, &next), x).await?;
     } else {
-        let answer = x.execute(Touch::new(guard, &next)).await;
+        let answer =
+            announce::write::<M, _, _>(Touch::new(guard, &next), None, Unit::Alone, x).await;
         guarded(guard, answer, x).await?;
     }
     model.set_version(next);

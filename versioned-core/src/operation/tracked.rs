@@ -37,7 +37,7 @@ where
         true
     } else if !diff.excluded.is_empty() {
         let write = SaveChanges::new(model, &diff, None);
-        let answer = x.execute(write).await;
+        let answer = announce::write::<M, _, _>(write, None, Unit::Alone, x).await;
         guarded(Guard::of(&*model), answer, x).await?;
         false
     } else {

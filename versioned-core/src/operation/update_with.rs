@@ -54,6 +54,6 @@ fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
     match error.conflict().map(crate::error::Conflict::kind) {
         Some(ConflictKind::Stale) => true,
         Some(ConflictKind::Serialization) => !x.in_transaction(),
-        Some(ConflictKind::Deleted) | None => false,
+        Some(ConflictKind::Deleted | ConflictKind::Suppressed) | None => false,
     }
 }

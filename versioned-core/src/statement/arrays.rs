@@ -29,6 +29,7 @@ use diesel::result::QueryResult;
 
 use super::given::Given;
 use super::outbox::{Told, into_outbox};
+use super::unwritten::Unwritten;
 use crate::dialect::Flavor;
 use crate::fetch::{Fetch, Stored};
 use crate::model::{Clause, Conversions, Elements, Walk};
@@ -88,6 +89,16 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
         self.given.guard(Clause::OnArrays, &self.conversions, out)
     }
 
+    /// ` ("id", ..) SELECT c0, .. FROM given`
+    fn rows<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(" (");
+        self.given.names(&self.conversions, out.reborrow())?;
+        out.push_sql(") SELECT ");
+        self.given.places(&mut out)?;
+        out.push_sql(" FROM given");
+        Ok(())
+    }
+
     /// `"title" = given.c2, "version" = given.c3`
     fn assignments<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.given
@@ -104,6 +115,18 @@ where
     into_outbox(out)?;
     out.push_sql(" SELECT ");
     events.row::<M::On, DB>(out)
+}
+
+/// `CASE WHEN (SELECT count(*) FROM written) >= $1 THEN 1 ELSE <an error> END`
+fn at_least<'b, M, DB>(rows: &'b i64, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    M: Stored<DB>,
+    DB: Backend,
+{
+    Unwritten::unless("(SELECT count(*) FROM written)", out, |out| {
+        out.push_sql(" >= ");
+        <<M as Fetch<DB>>::On as Flavor<DB>>::push_number(out, rows)
+    })
 }
 
 /// What a guarded statement does to the rows.
@@ -200,7 +223,9 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { arrays, least, .. } = self;
-        let answers = A::PLACES || arrays.events.is_some();
+        // All or none: what is suppressed after the locks were taken fails the statement.
+        let whole = L::FIRST && !A::PLACES;
+        let answers = A::PLACES || whole || arrays.events.is_some();
         arrays.with_given(answers || L::FIRST, out.reborrow())?;
         if L::FIRST {
             out.push_sql(", held AS (SELECT 1 FROM ");
@@ -241,7 +266,18 @@ where
             Some(events) => {
                 out.push_sql(" ");
                 tell::<M, DB>(events, &mut out)?;
-                out.push_sql(" FROM written JOIN given USING (place) ORDER BY place");
+                out.push_sql(" FROM written JOIN given USING (place)");
+                if whole {
+                    out.push_sql(" WHERE ");
+                    at_least::<M, DB>(least, &mut out)?;
+                    out.push_sql(" = 1");
+                }
+                out.push_sql(" ORDER BY place");
+            }
+            None if whole => {
+                out.push_sql(" SELECT ");
+                at_least::<M, DB>(least, &mut out)?;
+                out.push_sql(" FROM written");
             }
             None => {}
         }
@@ -279,12 +315,24 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
     }
 }
 
-/// `WITH given AS (..) INSERT INTO "tickets" ("id", ..) SELECT c0, .. FROM given`
+/// `WITH given AS (..), written AS (INSERT INTO "tickets" ("id", ..) SELECT c0, .. FROM given RETURNING 1) SELECT .. FROM given`,
+/// which fails if a row was suppressed.
 pub(crate) struct InsertAll<'a, M: Stored<DB>, DB: Backend>(Arrays<'a, M, DB>);
 
 impl<'a, M: Stored<DB>, DB: Backend> InsertAll<'a, M, DB> {
     pub(crate) fn new(arrays: Arrays<'a, M, DB>) -> Self {
         Self(arrays)
+    }
+
+    /// The same, for an upsert, which may have to speak of the row that is there.
+    pub(super) fn merge<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.with_given(false, out.reborrow())?;
+        out.push_sql(" INSERT INTO ");
+        self.0.source.walk_ast(out.reborrow())?;
+        if M::has_coarse_key() {
+            out.push_sql(" AS target");
+        }
+        self.0.rows(out)
     }
 }
 
@@ -298,20 +346,18 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let arrays = &self.0;
         arrays.with_given(false, out.reborrow())?;
-        out.push_sql(if arrays.events.is_some() {
-            ", written AS (INSERT INTO "
-        } else {
-            " INSERT INTO "
-        });
+        out.push_sql(", written AS (INSERT INTO ");
         arrays.source.walk_ast(out.reborrow())?;
-        out.push_sql(" (");
-        arrays.given.names(&arrays.conversions, out.reborrow())?;
-        out.push_sql(") SELECT ");
-        arrays.given.places(&mut out)?;
-        out.push_sql(" FROM given");
+        arrays.rows(out.reborrow())?;
+        out.push_sql(" RETURNING 1) ");
         if let Some(events) = arrays.events {
-            out.push_sql(") ");
             tell::<M, DB>(events, &mut out)?;
+            out.push_sql(" FROM given WHERE ");
+            at_least::<M, DB>(&arrays.count, &mut out)?;
+            out.push_sql(" = 1");
+        } else {
+            out.push_sql("SELECT ");
+            at_least::<M, DB>(&arrays.count, &mut out)?;
             out.push_sql(" FROM given");
         }
         Ok(())

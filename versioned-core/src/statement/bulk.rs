@@ -35,12 +35,14 @@ impl<M: Stored<DB>, DB: Backend> QueryId for MergeAll<'_, M, DB> {
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.insert.walk_ast(out.reborrow())?;
+        self.insert.merge(out.reborrow())?;
         out.push_sql(" ON CONFLICT (");
         M::KeyColumns::write_names(&mut out)?;
         out.push_sql(") DO UPDATE SET ");
         self.given
-            .assignments(Clause::Excluded, &self.conversions, out)
+            .assignments(Clause::Excluded, &self.conversions, out.reborrow())?;
+        self.given
+            .assignments(Clause::SameBytes(false), &self.conversions, out)
     }
 }
 

@@ -128,7 +128,7 @@ impl<M: Fetch<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
             (_, Some(Dialect::Sqlite)) => out.push_sql("_rowid_ = last_insert_rowid()"),
             ([column], _) => {
                 out.push_identifier(column)?;
-                out.push_sql(" = LAST_INSERT_ID()");
+                out.push_sql(" = LAST_INSERT_ID() AND LAST_INSERT_ID() <> 0");
             }
             // No single column, so no key that the database makes.
             _ => out.push_sql("FALSE"),

@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::position::{OnPosition, Position, Text};
-use super::{Insert, Record};
+use super::{Insert, Record, Unwritten};
 use crate::dialect::Flavor;
 use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
@@ -20,6 +20,8 @@ use crate::model::{Clause, Conversions, Walk};
 ///
 /// What writes the row is an upsert, which finds the row as it is. An UPDATE or a DELETE in its place would look for the row
 /// as it was when the statement began, before it waited for the position, and miss what it waited for.
+///
+/// Where the database may take another record's key for this one, the statement fails if the row is not written.
 pub(crate) struct Follow<'a, G, M: Stored<DB>, DB: Backend> {
     position: OnPosition<'a, G, M::On>,
     row: Insert<'a, M, DB>,
@@ -45,14 +47,23 @@ impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M,
         out.push_sql("WITH moved AS (");
         self.position.walk_ast(out.reborrow())?;
         out.push_sql(" RETURNING 1), written AS (INSERT INTO ");
-        self.row.source().walk_ast(out.reborrow())?;
+        self.row.target(out.reborrow())?;
         out.push_sql(" (");
         self.row.clause(Clause::Names, out.reborrow())?;
         out.push_sql(") SELECT ");
         self.row.clause(Clause::Values, out.reborrow())?;
         out.push_sql(" FROM moved");
-        self.row.on_conflict(out.reborrow())?;
-        out.push_sql(") SELECT 1 FROM moved");
+        self.row.on_conflict(false, out.reborrow())?;
+        if M::has_coarse_key() {
+            out.push_sql(" RETURNING 1) SELECT ");
+            Unwritten::unless("(SELECT count(*) FROM written)", &mut out, |out| {
+                out.push_sql(" = 1");
+                Ok(())
+            })?;
+            out.push_sql(" FROM moved");
+        } else {
+            out.push_sql(") SELECT 1 FROM moved");
+        }
         Ok(())
     }
 }

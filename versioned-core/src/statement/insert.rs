@@ -2,6 +2,7 @@
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
 use crate::fetch::Stored;
@@ -26,16 +27,39 @@ impl<'a, M: Stored<DB>, DB: Backend> Insert<'a, M, DB> {
 }
 
 impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
-    pub(super) fn source(&self) -> &M::Source {
-        &self.source
+    /// `"tickets"`; with a name where an upsert must speak of the row that is there.
+    pub(super) fn target<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.source.walk_ast(out.reborrow())?;
+        if M::has_coarse_key() {
+            out.push_sql(" AS target");
+        }
+        Ok(())
     }
 
-    /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
-    pub(super) fn on_conflict<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+    /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`; onto no row whose key is only taken for this one.
+    pub(super) fn on_conflict<'b>(
+        &'b self,
+        older: bool,
+        mut out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
         out.push_sql(" ON CONFLICT (");
         M::KeyColumns::write_names(&mut out)?;
         out.push_sql(") DO UPDATE SET ");
-        self.clause(Clause::Excluded, out)
+        self.clause(Clause::Excluded, out.reborrow())?;
+        if older {
+            let version = <M::VersionColumn as Column>::NAME;
+            out.push_sql(" WHERE ");
+            if M::has_coarse_key() {
+                out.push_sql("target");
+            } else {
+                self.source.walk_ast(out.reborrow())?;
+            }
+            out.push_sql(".");
+            out.push_identifier(version)?;
+            out.push_sql(" < excluded.");
+            out.push_identifier(version)?;
+        }
+        self.clause(Clause::SameBytes(older), out)
     }
 
     /// All columns of the model, the version last.
@@ -60,6 +84,13 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         self.source.walk_ast(out.reborrow())?;
+        self.row(out)
+    }
+}
+
+impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
+    /// ` ("id", ..) VALUES ($1, ..)`
+    pub(super) fn row<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         for (before, clause) in [(" (", Clause::Names), (") VALUES (", Clause::Values)] {
             out.push_sql(before);
             self.clause(clause, out.reborrow())?;

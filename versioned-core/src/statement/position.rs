@@ -122,6 +122,11 @@ texts! {
     /// Drops all parked events of an entity.
     DropAll = [Sql("DELETE FROM versioned_parked WHERE entity = "), Entity];
 
+    /// The first deleted records, as many as `newest` says.
+    FirstTombstones = [
+        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE entity = "), Entity,
+        Sql(" AND deleted_at IS NOT NULL ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
+    ];
     /// The deleted records after a key, as many as `newest` says.
     Tombstones = [
         Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE entity = "), Entity,

@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
 use super::{Insert, Record};
@@ -56,18 +55,10 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Merge<'_, R, M, DB> {
 
 impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.insert.walk_ast(out.reborrow())?;
-        self.insert.on_conflict(out.reborrow())?;
-        if R::OLDER {
-            let version = <M::VersionColumn as Column>::NAME;
-            out.push_sql(" WHERE ");
-            self.insert.source().walk_ast(out.reborrow())?;
-            out.push_sql(".");
-            out.push_identifier(version)?;
-            out.push_sql(" < excluded.");
-            out.push_identifier(version)?;
-        }
-        Ok(())
+        out.push_sql("INSERT INTO ");
+        self.insert.target(out.reborrow())?;
+        self.insert.row(out.reborrow())?;
+        self.insert.on_conflict(R::OLDER, out)
     }
 }
 
@@ -106,7 +97,7 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" SET ");
-        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::Assignments);
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::Replacements);
         self.model.columns(&mut walk)?;
         M::version_column(self.version, &mut walk)?;
         self.record.condition(&self.conversions, out.reborrow())?;

@@ -13,16 +13,20 @@ pub(crate) struct Save<'a, M: Stored<DB>, DB: Backend> {
     model: &'a M,
     next: &'a M::Version,
     guard: Guard<'a, M>,
+    clause: Clause,
     conversions: Conversions,
 }
 
 impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
     /// Onto the version that the model was loaded at.
     pub(crate) fn new(model: &'a M, next: &'a M::Version) -> Self {
-        Self::onto(model, next, model.loaded())
+        Self {
+            clause: Clause::Assignments,
+            ..Self::onto(model, next, model.loaded())
+        }
     }
 
-    /// Onto the version `before`.
+    /// A replica's row, onto the version `before`.
     pub(crate) fn onto(model: &'a M, next: &'a M::Version, before: &'a M::Version) -> Self {
         Self {
             source: M::source(),
@@ -32,6 +36,7 @@ impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
                 record: Record::Of(model),
                 loaded: before,
             },
+            clause: Clause::Replacements,
             conversions: Conversions::default(),
         }
     }
@@ -48,7 +53,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" SET ");
-        let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::Assignments);
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, self.clause);
         self.model.columns(&mut walk)?;
         M::version_column(self.next, &mut walk)?;
         self.guard.condition(&self.conversions, out)

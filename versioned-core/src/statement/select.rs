@@ -10,10 +10,13 @@ use diesel::result::QueryResult;
 use super::Record;
 use crate::dialect::{Dialect, Flavor};
 use crate::fetch::{Fetch, Stored};
-use crate::model::Conversions;
+use crate::model::{Clause, Conversions};
 
 /// Which state of the row a SELECT sees, and whether it keeps others from changing it.
 pub(crate) trait Reading: 'static {
+    /// Which keys are the record's.
+    const KEY: Clause = Clause::Condition;
+
     /// What stands at the end of the statement.
     fn suffix(dialect: Option<Dialect>) -> &'static str;
 }
@@ -37,6 +40,17 @@ impl Reading for Current {
             Some(Dialect::Mysql) => " FOR UPDATE",
             Some(Dialect::Postgres | Dialect::Sqlite) | None => "",
         }
+    }
+}
+
+/// As `Current`, the row of any key that the database takes for the record's.
+pub(crate) enum AnySpelling {}
+
+impl Reading for AnySpelling {
+    const KEY: Clause = Clause::AnySpelling;
+
+    fn suffix(dialect: Option<Dialect>) -> &'static str {
+        Current::suffix(dialect)
     }
 }
 
@@ -147,7 +161,8 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
     {
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;
-        self.record.condition(&self.conversions, out.reborrow())?;
+        self.record
+            .found_by(R::KEY, &self.conversions, out.reborrow())?;
         let dialect = M::On::dialect(out.backend());
         out.push_sql(R::suffix(dialect));
         Ok(())

@@ -71,8 +71,9 @@ pub(super) fn dependent(
 
 /// ```text
 /// fn parse_key(__text: &::core::primitive::str) -> ::core::option::Option<Self::Id> {
+///     use ::versioned_core::model::KeyPartText as _;
 ///     let [__0] = ::versioned_core::model::key_parts(__text)?;
-///     ::core::option::Option::Some(::versioned_core::model::key_part(&__0)?)
+///     ::core::option::Option::Some(::versioned_core::model::KeyPart::<i64>::parse(&__0)?)
 /// }
 /// ```
 fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
@@ -83,7 +84,7 @@ fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
         let span = Span::mixed_site().located_at(column.ty.span());
         let root = root.at(span);
         let ty = column.ty;
-        quote_spanned!(span=> #root::model::key_part::<#ty>(&#part)?)
+        quote_spanned!(span=> #root::model::KeyPart::<#ty>::parse(&#part)?)
     });
     let id = if key.len() == 1 {
         quote!(#(#values)*)
@@ -92,6 +93,7 @@ fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
     };
     quote! {
         fn parse_key(__text: &::core::primitive::str) -> ::core::option::Option<Self::Id> {
+            use #root::model::KeyPartText as _;
             let [#(#parts),*] = #root::model::key_parts(__text)?;
             ::core::option::Option::Some(#id)
         }

@@ -6,7 +6,7 @@ use syn::Index;
 use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{Column, Count, Model, Record, table_name};
+use crate::model::{Column, Count, Model, Record, Root, table_name};
 
 /// Whatever it binds is named `__..`: after `use tickets::dsl::*` a parameter `id` would be a pattern for the column.
 ///
@@ -20,6 +20,7 @@ use crate::model::{Column, Count, Model, Record, table_name};
 ///     type Static = Self;
 ///     const TABLE: &'static ::core::primitive::str = "tickets";
 ///     const ENTITY: &'static ::core::primitive::str = "tickets";
+///     const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
 ///
 ///     fn id(&self) -> Self::Id { .. }
 ///     fn loaded(&self) -> &Self::Version { &self.version }
@@ -46,10 +47,14 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let table_name = table_name(table);
     let entity = &record.entity;
     let (id_type, id) = id(&record.key);
-    let key_text = key_text(&record.key);
+    let key_text = key_text(root, &record.key);
     let count = count(model, record);
 
+    let whole_key = whole_key(model, record);
+
     quote! {
+        #whole_key
+
         #[automatically_derived]
         impl #impl_generics #root::model::Versioned for #ident #ty_generics #clause {
             type Table = #table::table;
@@ -60,6 +65,7 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
             type Static = #static_self;
             const TABLE: &'static ::core::primitive::str = #table_name;
             const ENTITY: &'static ::core::primitive::str = #entity;
+            const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
 
             fn id(&self) -> Self::Id {
                 #id
@@ -74,7 +80,7 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
             }
 
             fn key_text(__id: &Self::Id) -> ::std::string::String {
-                #root::model::key_text(&[#key_text])
+                #key_text
             }
 
             #count
@@ -97,17 +103,52 @@ fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
     }
 }
 
-/// `__id`; for a composite key `&__id.0, &__id.1`.
-fn key_text(key: &[Column<'_>]) -> TokenStream {
+/// ```text
+/// use ::versioned_core::model::KeyPartText as _;
+/// ::versioned_core::model::key_text::<Self::KeyColumns, _>([::versioned_core::model::KeyPart::<i64>::text(__id)])
+/// ```
+///
+/// For a composite key `&__id.0` and `&__id.1` in place of `__id`.
+fn key_text(root: &Root, key: &[Column<'_>]) -> TokenStream {
     let parts = (0..).zip(key).map(|(index, part)| {
         let span = Span::call_site().located_at(part.ty.span());
-        if key.len() == 1 {
-            return quote_spanned!(span=> __id);
-        }
-        let index = Index { index, span };
-        quote_spanned!(span=> &__id.#index)
+        let (root, ty) = (root.at(span), part.ty);
+        let value = if key.len() == 1 {
+            quote_spanned!(span=> __id)
+        } else {
+            let index = Index { index, span };
+            quote_spanned!(span=> &__id.#index)
+        };
+        quote_spanned!(span=> #root::model::KeyPart::<#ty>::text(#value))
     });
-    quote!(#(#parts),*)
+    quote! {
+        use #root::model::KeyPartText as _;
+        #root::model::key_text::<Self::KeyColumns, _>([#(#parts),*])
+    }
+}
+
+/// A constant of its own, which rustc evaluates without a use of it.
+///
+/// ```text
+/// const __WHOLE_KEY: ::core::primitive::bool = ::versioned_core::model::whole_key(
+///     <(tickets::id,) as ::versioned_core::model::KeyColumns>::NAMES,
+///     <<tickets::table as ::versioned_core::model::Table>::PrimaryKey as ::versioned_core::model::KeyNames<_>>::NAMES,
+/// );
+/// ```
+fn whole_key(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
+    let table = &model.table;
+    let names = record.key.iter().map(|part| &part.name);
+    let span = record
+        .key
+        .first()
+        .map_or_else(Span::call_site, |part| part.ty.span());
+    let root = model.root.at(Span::mixed_site().located_at(span));
+    quote_spanned! {Span::mixed_site().located_at(span)=>
+        const __WHOLE_KEY: ::core::primitive::bool = #root::model::whole_key(
+            <(#(#table::#names,)*) as #root::model::KeyColumns>::NAMES,
+            <<#table::table as #root::model::Table>::PrimaryKey as #root::model::KeyNames<_>>::NAMES,
+        );
+    }
 }
 
 /// `#[versioned(initial = 0)]`

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
+use diesel::result::Error as DieselError;
+
 use super::Placed;
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Flavor};
-use crate::error::Result;
+use crate::error::{Result, is_serialization_failure};
 use crate::executor::Executor;
 use crate::fetch::Fetch;
 use crate::model::{By, Guard, NoArray};
 use crate::operation::apply::apply_one;
 use crate::operation::closure::Nothing;
-use crate::operation::incoming::Write;
+use crate::operation::incoming::{Write, failed_event, not_written};
+use crate::operation::settle::settle;
 use crate::outcome::Outcome;
 use crate::statement::{
     Anything, Given, Keys, LookAll, Merge, MergeAll, Positions, RemoveAll, UpsertAll,
@@ -95,7 +98,7 @@ where
             Write::Remove(id) => removed.push(id),
         }
     }
-    put_all(&put, x).await.map_err(failed)?;
+    put_all(chunk, &put, x).await?;
     let removed = Keys::<M>::new(removed.into_iter());
     if !removed.is_empty() {
         x.execute(RemoveAll::new(&removed)).await.map_err(failed)?;
@@ -117,23 +120,54 @@ where
 }
 
 /// Writes the replica's rows.
-async fn put_all<M, X>(put: &Given<'_, M>, x: &mut X) -> diesel::QueryResult<()>
+async fn put_all<M, X>(chunk: &[&Placed<'_, M>], put: &Given<'_, M>, x: &mut X) -> Result<()>
 where
     X: Executor,
     M: Dependent<X::Backend>,
 {
-    if put.models.is_empty() {
+    let Some((_, first)) = chunk.first().filter(|_| !put.models.is_empty()) else {
         return Ok(());
+    };
+    if !M::has_coarse_key() {
+        let merge = MergeAll::new(put).map_err(|error| first.failed(error))?;
+        return match x.execute(merge).await {
+            Ok(rows) if rows == put.models.len() => Ok(()),
+            // A column of arrays.
+            Err(error) if !NoArray::is_why(&error) => Err(first.failed(error)),
+            _ => put_each(put, x).await,
+        };
     }
-    match x.execute(MergeAll::new(put)?).await {
-        // A column of arrays: row by row then.
-        Err(error) if NoArray::is_why(&error) => {
-            for (model, version) in put.models.iter().zip(&put.next) {
-                x.execute(Merge::<Anything, M, _>::new(model, version))
-                    .await?;
-            }
-            Ok(())
+    // Two of the keys may be one to the database, which is an error of the statement.
+    x.begin().await?;
+    let merge = MergeAll::new(put).map_err(|error| first.failed(error))?;
+    let merged = match x.execute(merge).await {
+        Ok(rows) if rows == put.models.len() => Ok(()),
+        Ok(_) => Err(DieselError::RollbackTransaction),
+        Err(error) => Err(error),
+    };
+    match settle(merged, x).await {
+        Err(error) if is_serialization_failure(&error) => Err(first.failed(error)),
+        Err(_) => put_each(put, x).await,
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Row by row, which tells what is wrong with which.
+async fn put_each<M, X>(put: &Given<'_, M>, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    for (model, version) in put.models.iter().zip(&put.next) {
+        let key = M::key_text(&model.id());
+        let merge = Merge::<Anything, M, _>::new(model, version);
+        if x.execute(merge)
+            .await
+            .map_err(|error| failed_event::<M>(&key, error))?
+            == 0
+        {
+            return Err(not_written(&key, *model, x).await);
         }
-        written => written.map(drop),
     }
+    Ok(())
 }

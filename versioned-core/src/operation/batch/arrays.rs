@@ -16,7 +16,8 @@ use crate::operation::outcome::refused;
 use crate::operation::settle::settle;
 use crate::owner::Owner;
 use crate::statement::{
-    AllFirst, Arrays, Count, Guard, InTurn, InsertAll, Locking, Missed, Record, Told, WriteAll,
+    AllFirst, Arrays, Count, Guard, InTurn, InsertAll, Locking, Missed, Record, Told, Unwritten,
+    WriteAll,
 };
 
 /// How many rows one statement writes: what is sent of a batch is held in memory for so many of them.
@@ -38,10 +39,14 @@ where
     W: Work,
 {
     let rows = plan.order.len();
-    let written = if W::BY == By::Insert && rows <= CHUNK {
-        insert::<W, M, X>(&plan.order, models, plan, x).await
-    } else if rows <= FEW {
-        write::<W, AllFirst, M, X>(&plan.order, models, plan, x).await
+    let at_once = rows <= if W::BY == By::Insert { CHUNK } else { FEW };
+    // Its failure would end a transaction of the caller's.
+    let written = if at_once && !x.in_transaction() {
+        statement::<W, M, X>(models, plan, x).await
+    } else if at_once {
+        x.begin().await?;
+        let written = statement::<W, M, X>(models, plan, x).await;
+        settle(written, x).await
     } else {
         x.begin().await?;
         let written = chunks::<W, M, X>(models, plan, x).await;
@@ -50,8 +55,31 @@ where
     match written {
         Ok(()) => Ok(true),
         Err(Miss::Row) => Err(conflicts(models, plan, x).await),
-        Err(Miss::Error(Error::Database(error))) if NoArray::is_why(&error) => Ok(false),
+        // Row by row it shows which.
+        Err(Miss::Error(Error::Database(error)))
+            if NoArray::is_why(&error) || Unwritten::is_why(&error) =>
+        {
+            Ok(false)
+        }
         Err(Miss::Error(error)) => Err(error),
+    }
+}
+
+/// All rows in one statement.
+async fn statement<W, M, X>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<(), Miss>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    if W::BY == By::Insert {
+        insert::<W, M, X>(&plan.order, models, plan, x).await
+    } else {
+        write::<W, AllFirst, M, X>(&plan.order, models, plan, x).await
     }
 }
 
@@ -141,7 +169,7 @@ where
         );
     }
     if rows.is_empty() {
-        // A trigger keeps rows from being written.
+        // All of them were suppressed.
         rows.clone_from(&plan.order);
     }
     let mut conflicts = Vec::new();

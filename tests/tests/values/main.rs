@@ -1,0 +1,41 @@
+//! Keys and values in databases that compare, round, make or suppress them, on each backend and front.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::items_after_statements,
+    clippy::too_many_lines,
+    reason = "tests"
+)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the scenarios are compiled for each backend"
+)]
+
+macro_rules! backends {
+    ($($(#[$attribute:meta])* $name:ident = $backend:path;)*) => {$(
+        $(#[$attribute])*
+        #[path = "."]
+        mod $name {
+            use $backend as backend;
+
+            #[path = "scenarios/mod.rs"]
+            mod scenarios;
+        }
+    )*};
+}
+
+backends! {
+    sqlite = versioned_tests::sqlite;
+    async_sqlite = versioned_tests::nonblocking::sqlite;
+    #[cfg(feature = "postgres")]
+    postgres = versioned_tests::postgres;
+    #[cfg(feature = "postgres")]
+    async_postgres = versioned_tests::nonblocking::postgres;
+    #[cfg(feature = "mysql")]
+    mysql = versioned_tests::mysql;
+    #[cfg(feature = "mysql")]
+    async_mysql = versioned_tests::nonblocking::mysql;
+}

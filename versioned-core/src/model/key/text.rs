@@ -1,0 +1,259 @@
+//! The text of a key, in events, errors and positions: one for each key, which reads back.
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use diesel::sql_types::{Double, Float, Numeric, Timestamp};
+
+use super::KeyColumns;
+
+/// A type with a text form, for a key: each type that implements `Display`.
+#[diagnostic::on_unimplemented(
+    message = "a key of type `{Self}` has no text form, implement `Display` for it",
+    label = "events and errors name a record by the text of its key",
+    note = "a replica also reads it back: implement `FromStr` for the same text",
+    note = "for `Vec<u8>` or a type of another crate, use a newtype that implements both"
+)]
+pub trait ToKeyText: fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Display> ToKeyText for T {}
+
+/// A type that is read from the text of a key, at a replica: each type that implements `FromStr`.
+#[diagnostic::on_unimplemented(
+    message = "a key of type `{Self}` can't be read from its text, implement `FromStr` for it",
+    label = "a replica reads the key of a deletion from the event's text",
+    note = "it must read what the type's `Display` writes",
+    note = "for `Vec<u8>` or a type of another crate, use a newtype that implements both"
+)]
+pub trait FromKeyText: FromStr {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr> FromKeyText for T {}
+
+/// A part of a key. The types whose own text does not do have functions of their own here, which rustc prefers to those
+/// of [`KeyPartText`].
+#[derive(Debug)]
+pub struct KeyPart<T>(PhantomData<fn() -> T>);
+
+/// The text of a part, and the part with a text, for all other types.
+pub trait KeyPartText<T> {
+    /// The text of a part.
+    fn text(part: &T) -> String
+    where
+        T: ToKeyText,
+    {
+        part.to_string()
+    }
+
+    /// The part with this text.
+    fn parse(text: &str) -> Option<T>
+    where
+        T: FromKeyText,
+    {
+        text.parse().ok()
+    }
+}
+
+impl<T> KeyPartText<T> for KeyPart<T> {}
+
+/// A moment prints in the time zone of the machine.
+#[cfg(feature = "chrono")]
+impl KeyPart<chrono::DateTime<chrono::Local>> {
+    /// The text of a part.
+    pub fn text(part: &chrono::DateTime<chrono::Local>) -> String {
+        part.to_utc().to_string()
+    }
+
+    /// The part with this text.
+    pub fn parse(text: &str) -> Option<chrono::DateTime<chrono::Local>> {
+        let moment: chrono::DateTime<chrono::Utc> = text.parse().ok()?;
+        Some(moment.with_timezone(&chrono::Local))
+    }
+}
+
+/// The text of a key: its parts, separated by commas; a comma or a backslash inside of a part stands behind a
+/// backslash.
+#[doc(hidden)]
+pub fn key_text<K: KeyColumns, const N: usize>(parts: [String; N]) -> String {
+    let mut parts = parts
+        .into_iter()
+        .zip(K::FORMS)
+        .map(|(part, canonical)| canonical(part));
+    match (N, parts.next()) {
+        (1, Some(only)) => only,
+        (_, first) => first
+            .into_iter()
+            .chain(parts)
+            .map(|part| part.replace('\\', "\\\\").replace(',', "\\,"))
+            .collect::<Vec<_>>()
+            .join(","),
+    }
+}
+
+/// The parts that [`key_text`] made `text` of, if there are `N`.
+#[doc(hidden)]
+pub fn key_parts<const N: usize>(text: &str) -> Option<[String; N]> {
+    if N == 1 {
+        return vec![text.to_owned()].try_into().ok();
+    }
+    let mut parts = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => parts.push(String::new()),
+            '\\' => parts.last_mut()?.push(characters.next()?),
+            other => parts.last_mut()?.push(other),
+        }
+    }
+    parts.try_into().ok()
+}
+
+/// The one text of all that are the same value of the SQL type `ST`: `7` of `7.00`, `0` of `-0`. Of a timestamp the one that
+/// `FromStr` reads, with a `T`: chrono prints a space there.
+pub(crate) fn canonical<ST: 'static>(text: String) -> String {
+    let of = TypeId::of::<ST>();
+    if of == TypeId::of::<Numeric>() {
+        return plain_decimal(&text).unwrap_or(text);
+    }
+    if (of == TypeId::of::<Float>() || of == TypeId::of::<Double>()) && text == "-0" {
+        return "0".to_owned();
+    }
+    if is_timestamp(of) {
+        return text.replacen(' ', "T", 1);
+    }
+    text
+}
+
+/// A date and time without a zone.
+fn is_timestamp(of: TypeId) -> bool {
+    #[cfg(feature = "mysql")]
+    if of == TypeId::of::<diesel::sql_types::Datetime>() {
+        return true;
+    }
+    of == TypeId::of::<Timestamp>()
+}
+
+/// The decimal without an exponent, and without zeros that say nothing: `1200` of `1.20E+3`. None of what is no decimal.
+fn plain_decimal(text: &str) -> Option<String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (digits, exponent) = match digits.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Where the point is among all digits.
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    // PostgreSQL has numbers of 131,072 digits before the point, and 16,383 behind it.
+    if point.unsigned_abs() > 200_000 {
+        return None;
+    }
+    let (whole, fraction) = match usize::try_from(point) {
+        Ok(point) if point < all.len() => {
+            let (whole, fraction) = all.split_at(point);
+            (whole.to_owned(), fraction.to_owned())
+        }
+        Ok(point) => (format!("{all:0<point$}"), String::new()),
+        Err(_) => {
+            let zeros = usize::try_from(point.unsigned_abs()).ok()?;
+            (String::new(), format!("{}{all}", "0".repeat(zeros)))
+        }
+    };
+    let whole = whole.trim_start_matches('0');
+    let fraction = fraction.trim_end_matches('0');
+    Some(match (whole, fraction) {
+        ("", "") => "0".to_owned(),
+        ("", fraction) => format!("{sign}0.{fraction}"),
+        (whole, "") => format!("{sign}{whole}"),
+        (whole, fraction) => format!("{sign}{whole}.{fraction}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    diesel::table! {
+        parts (one, two) {
+            one -> Text,
+            two -> Text,
+        }
+    }
+
+    fn composite(one: &str, two: &str) -> String {
+        key_text::<(parts::one, parts::two), 2>([one.to_owned(), two.to_owned()])
+    }
+
+    #[test]
+    fn the_text_of_a_composite_key_is_unambiguous() {
+        let single = key_text::<(parts::one,), 1>(["a,b".to_owned()]);
+        assert_eq!(single, "a,b");
+        assert_eq!(composite("7", "a,b"), "7,a\\,b");
+        assert_ne!(composite("a,", "b"), composite("a", ",b"));
+        assert_ne!(composite("a\\", "b"), composite("a", "\\b"));
+    }
+
+    #[test]
+    fn the_text_of_a_key_can_be_read_back() {
+        assert_eq!(key_parts::<1>("a,b\\"), Some(["a,b\\".to_owned()]));
+        for parts in [["a", "b"], ["a,b", "c\\"], ["", ","], ["\\,", ""]] {
+            let text = composite(parts[0], parts[1]);
+            assert_eq!(
+                key_parts::<2>(&text),
+                Some(parts.map(str::to_owned)),
+                "{text}"
+            );
+        }
+        assert_eq!(key_parts::<2>("a"), None);
+        assert_eq!(key_parts::<2>("a,b,c"), None);
+        assert_eq!(
+            key_parts::<2>("a,b\\"),
+            None,
+            "nothing stands behind the backslash"
+        );
+    }
+
+    #[test]
+    fn a_decimal_has_one_text() {
+        for (text, plain) in [
+            ("7", "7"),
+            ("7.00", "7"),
+            ("007.10", "7.1"),
+            ("-7.00", "-7"),
+            ("-0.00", "0"),
+            ("0", "0"),
+            ("+.5", "0.5"),
+            ("-12.", "-12"),
+            ("1.20E+3", "1200"),
+            ("1.2e1", "12"),
+            ("12E-3", "0.012"),
+            ("-1.5E-1", "-0.15"),
+            ("100", "100"),
+        ] {
+            assert_eq!(canonical::<Numeric>(text.to_owned()), plain, "{text}");
+        }
+        for other in ["", "NaN", ".", "1e", "1e999999999", "a", "1.2.3"] {
+            assert_eq!(canonical::<Numeric>(other.to_owned()), other);
+        }
+    }
+
+    #[test]
+    fn only_what_is_the_same_value_has_the_same_text() {
+        let text = || "7.00 -0".to_owned();
+        assert_eq!(canonical::<diesel::sql_types::Text>(text()), "7.00 -0");
+        assert_eq!(canonical::<Double>("-0".to_owned()), "0");
+        assert_eq!(canonical::<Float>("-0.5".to_owned()), "-0.5");
+        let printed = || "2026-01-02 03:04:05.6".to_owned();
+        assert_eq!(canonical::<Timestamp>(printed()), "2026-01-02T03:04:05.6");
+        assert_eq!(canonical::<diesel::sql_types::Text>(printed()), printed());
+    }
+}
