@@ -7,6 +7,11 @@
 // }
 
 const _: () = {
+    const __WHOLE_KEY: ::core::primitive::bool = ::versioned_core::model::whole_key::<
+        ticket_copies::table,
+        (ticket_copies::id,),
+        _,
+    >();
     #[automatically_derived]
     impl ::versioned_core::model::Versioned for TicketCopy {
         type Table = ticket_copies::table;
@@ -17,6 +22,7 @@ const _: () = {
         type Static = Self;
         const TABLE: &'static ::core::primitive::str = "ticket_copies";
         const ENTITY: &'static ::core::primitive::str = "tickets";
+        const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
         fn id(&self) -> Self::Id {
             ::core::clone::Clone::clone(&self.id)
         }
@@ -27,7 +33,11 @@ const _: () = {
             self.version = __version;
         }
         fn key_text(__id: &Self::Id) -> ::std::string::String {
-            ::versioned_core::model::key_text(&[__id])
+            use ::versioned_core::model::KeyPartText as _;
+            ::versioned_core::model::key_text::<
+                Self::KeyColumns,
+                _,
+            >([::versioned_core::model::KeyPart::<i64>::text(__id)])
         }
     }
     #[automatically_derived]
@@ -41,8 +51,11 @@ const _: () = {
         fn parse_key(
             __text: &::core::primitive::str,
         ) -> ::core::option::Option<Self::Id> {
+            use ::versioned_core::model::KeyPartText as _;
             let [__0] = ::versioned_core::model::key_parts(__text)?;
-            ::core::option::Option::Some(::versioned_core::model::key_part::<i64>(&__0)?)
+            ::core::option::Option::Some(
+                ::versioned_core::model::KeyPart::<i64>::parse(&__0)?,
+            )
         }
         fn park(
             __event: &::versioned_core::Event<Self>,

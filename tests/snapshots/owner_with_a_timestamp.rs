@@ -8,6 +8,11 @@
 // );
 
 const _: () = {
+    const __WHOLE_KEY: ::core::primitive::bool = ::versioned_core::model::whole_key::<
+        notes::table,
+        (notes::id,),
+        _,
+    >();
     #[automatically_derived]
     impl ::versioned_core::model::Versioned for Note {
         type Table = notes::table;
@@ -18,6 +23,7 @@ const _: () = {
         type Static = Self;
         const TABLE: &'static ::core::primitive::str = "notes";
         const ENTITY: &'static ::core::primitive::str = "notes";
+        const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
         fn id(&self) -> Self::Id {
             ::core::clone::Clone::clone(&self.0)
         }
@@ -28,7 +34,11 @@ const _: () = {
             self.1 = __version;
         }
         fn key_text(__id: &Self::Id) -> ::std::string::String {
-            ::versioned_core::model::key_text(&[__id])
+            use ::versioned_core::model::KeyPartText as _;
+            ::versioned_core::model::key_text::<
+                Self::KeyColumns,
+                _,
+            >([::versioned_core::model::KeyPart::<i64>::text(__id)])
         }
         fn initial_version() -> Self::Version {
             <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(

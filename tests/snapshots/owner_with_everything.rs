@@ -38,6 +38,11 @@
 // }
 
 const _: () = {
+    const __WHOLE_KEY: ::core::primitive::bool = crate::toolkit::model::whole_key::<
+        schema::orders::table,
+        (schema::orders::shop, schema::orders::number),
+        _,
+    >();
     #[automatically_derived]
     impl<'a, T, const N: usize> crate::toolkit::model::Versioned for Order<'a, T, N>
     where
@@ -52,6 +57,7 @@ const _: () = {
         type Static = Order<'static, T, N>;
         const TABLE: &'static ::core::primitive::str = "orders";
         const ENTITY: &'static ::core::primitive::str = "purchase orders";
+        const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
         fn id(&self) -> Self::Id {
             (
                 ::core::clone::Clone::clone(&self.shop),
@@ -65,7 +71,14 @@ const _: () = {
             self.revision = __version;
         }
         fn key_text(__id: &Self::Id) -> ::std::string::String {
-            crate::toolkit::model::key_text(&[&__id.0, &__id.1])
+            use crate::toolkit::model::KeyPartText as _;
+            crate::toolkit::model::key_text::<
+                Self::KeyColumns,
+                _,
+            >([
+                crate::toolkit::model::KeyPart::<Cow<'a, str>>::text(&__id.0),
+                crate::toolkit::model::KeyPart::<i32>::text(&__id.1),
+            ])
         }
         fn initial_version() -> Self::Version {
             <Rev as crate::toolkit::version::SequentialVersion>::starting_at(0)
@@ -142,6 +155,15 @@ const _: () = {
             __walk.key(schema::orders::shop, &self.shop)?;
             __walk.key(schema::orders::number, &self.number)?;
             ::core::result::Result::Ok(())
+        }
+        fn take_made(&mut self, __row: &Self) {
+            self.number = ::core::clone::Clone::clone(&__row.number);
+            self.made_by = ::core::clone::Clone::clone(&__row.made_by);
+            self.row_number = ::core::clone::Clone::clone(&__row.row_number);
+            self.double = ::core::clone::Clone::clone(&__row.double);
+            <Address as crate::toolkit::model::Columns<
+                __DB,
+            >>::take_made(&mut self.address, &__row.address);
         }
     }
     #[automatically_derived]

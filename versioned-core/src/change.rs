@@ -10,20 +10,38 @@ use crate::event::{self, Event, Op};
 use crate::model::Versioned;
 use crate::version::SequentialVersion;
 
-/// A write that happened, with the model as it was written.
+/// A write that happened, with the record as the row has it.
 ///
 /// There is no other way to get one than a successful write, so that nothing else can be announced as a change.
-/// It borrows the model, and derefs to it.
+/// It derefs to the record: the model that was written, or after a `touch` the row, as the model may have changes that were
+/// not written.
 ///
 /// Inside of a transaction "happened" means: happened if the transaction commits.
 pub struct Change<'a, T> {
-    model: &'a T,
+    record: Record<'a, T>,
     op: Op,
+}
+
+enum Record<'a, T> {
+    /// The model in memory, which is as the row.
+    Model(&'a T),
+    Row(Box<T>),
 }
 
 impl<'a, T> Change<'a, T> {
     pub(crate) fn new(op: Op, model: &'a T) -> Self {
-        Self { model, op }
+        Self {
+            record: Record::Model(model),
+            op,
+        }
+    }
+
+    /// With the row, where the model in memory may be another.
+    pub(crate) fn of_row(op: Op, row: T) -> Self {
+        Self {
+            record: Record::Row(Box::new(row)),
+            op,
+        }
     }
 
     /// What the write did.
@@ -35,7 +53,7 @@ impl<'a, T> Change<'a, T> {
 impl<T: Versioned> Change<'_, T> {
     /// The version that the write gave the record. A deletion has one too: the deleted version plus one.
     pub fn version(&self) -> T::Version {
-        self.model.version()
+        T::version(self)
     }
 }
 
@@ -43,7 +61,10 @@ impl<T> Deref for Change<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.model
+        match &self.record {
+            Record::Model(model) => model,
+            Record::Row(row) => row,
+        }
     }
 }
 
@@ -51,7 +72,7 @@ impl<T: fmt::Debug> fmt::Debug for Change<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Change")
             .field("op", &self.op)
-            .field("model", &self.model)
+            .field("record", &**self)
             .finish()
     }
 }

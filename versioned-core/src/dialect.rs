@@ -33,17 +33,7 @@ pub enum Dialect {
     Mysql,
 }
 
-impl Dialect {
-    /// Whether a write can answer with its row (`RETURNING`). MySQL cannot, MariaDB is the same backend to Diesel, and
-    /// in `SQLite`'s RETURNING a column's name may not stand behind a schema's.
-    pub(crate) fn returns_rows(self, in_schema: bool) -> bool {
-        match self {
-            Self::Postgres => true,
-            Self::Sqlite => !in_schema,
-            Self::Mysql => false,
-        }
-    }
-}
+impl Dialect {}
 
 /// How to tell the dialect of `DB`: implemented for the `MetadataLookup` of each backend.
 ///

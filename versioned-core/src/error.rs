@@ -27,6 +27,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
 /// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
+/// | [`NotFinite`](Error::NotFinite) | a field is NaN or infinite, and the model has an outbox, whose events are JSON | write a finite value |
 /// | [`KeyTooLong`](Error::KeyTooLong) | the text of the key does not fit into an index of `versioned_outbox` or `versioned_positions` | use shorter keys |
 /// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all its columns in `primary_key(..)` |
 /// | [`KeyGenerated`](Error::KeyGenerated) | MySQL, MariaDB: key 0 in an `AUTO_INCREMENT` column | `create` instead |
@@ -120,6 +121,15 @@ pub enum Error {
         table: &'static str,
     },
 
+    /// A field of the model is NaN or infinite, which the JSON of an event cannot carry. Nothing was written.
+    NotFinite {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+        /// The field; the parts of its path are separated by points.
+        field: String,
+    },
     /// The text of a key has more than 2,400 bytes, and the model has an outbox or tombstones, whose indexes do not hold more on
     /// each database. Nothing was written.
     KeyTooLong {
@@ -232,6 +242,10 @@ impl fmt::Display for Error {
                 "the database did not generate the key of the new row in {table}, which `create` needs on MySQL and \
                  MariaDB: use an AUTO_INCREMENT key, or `insert` with a key of your own"
             ),
+            Self::NotFinite { table, id, field } => write!(
+                f,
+                "give `{field}` of {table} {id} a finite value: JSON has no NaN and no infinity"
+            ),
             Self::KeyTooLong { table, bytes } => write!(
                 f,
                 "use shorter keys in {table}: an outbox and tombstones hold 2,400 bytes, this one has {bytes}"
@@ -273,6 +287,7 @@ impl StdError for Error {
             | Self::NotFound { .. }
             | Self::VersionExhausted { .. }
             | Self::KeyNotGenerated { .. }
+            | Self::NotFinite { .. }
             | Self::KeyTooLong { .. }
             | Self::NotUnique { .. }
             | Self::KeyGenerated { .. }

@@ -4,6 +4,7 @@ mod columns;
 mod conversions;
 mod elements;
 mod fields;
+mod finite;
 mod json;
 mod json_table;
 mod key;
@@ -13,8 +14,7 @@ use std::fmt;
 
 #[doc(hidden)]
 pub use diesel::query_source::Column;
-#[doc(hidden)]
-pub use diesel::query_source::Table;
+use diesel::query_source::Table;
 
 #[doc(hidden)]
 pub use diesel::backend::Backend;
@@ -34,7 +34,9 @@ pub use self::fields::FieldWalk;
 pub use self::fields::{Comparable, Fields};
 pub(crate) use self::fields::{Compared, Diff, Places, take};
 #[doc(hidden)]
-pub use self::json::{FromJson, ToJson, event_to_json, parked_from_json, parked_to_json};
+pub use self::json::{
+    EventJson, FromJson, NotSent, ToJson, event_to_json, parked_from_json, parked_to_json,
+};
 pub(crate) use self::json_table::JsonColumn;
 pub use self::json_table::JsonTable;
 pub use self::key::{Key, KeyColumns, NeverNull};
@@ -133,7 +135,7 @@ pub trait OwnerModel: Versioned {
 
     /// An event as it is sent; written by the derive with `outbox`.
     #[doc(hidden)]
-    fn event_json(_event: &Event<&Self>) -> JsonResult<String> {
+    fn event_json(_event: &Event<&Self>) -> EventJson {
         Err(serde::ser::Error::custom("this model has no outbox"))
     }
 

@@ -24,6 +24,7 @@ mod touch;
 mod tracked;
 mod update_with;
 mod verify;
+mod written;
 
 pub(crate) use self::apply::apply;
 pub(crate) use self::apply_all::apply_all;

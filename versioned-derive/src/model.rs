@@ -18,6 +18,8 @@ pub(crate) struct Model<'a> {
     pub(crate) walk: Vec<Step<'a>>,
     /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the row.
     pub(crate) complete: bool,
+    /// The fields that no UPDATE writes: the database makes them.
+    pub(crate) made: Vec<Member>,
     pub(crate) role: Role<'a>,
 }
 

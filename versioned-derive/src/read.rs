@@ -84,6 +84,11 @@ impl<'a> Model<'a> {
                     .is_some_and(|version| version.member == field.member);
                 is_version || field.written() == Some(Written::Always)
             }),
+            made: sources
+                .iter()
+                .filter(|field| matches!(field.written(), None | Some(Written::ByInsert)))
+                .map(|field| field.member.clone())
+                .collect(),
             role,
         })
     }

@@ -21,6 +21,10 @@ pub trait Columns<DB: Backend> {
     #[doc(hidden)]
     const COMPLETE: bool = true;
 
+    /// Takes the values that the database made of the fields that no UPDATE writes.
+    #[doc(hidden)]
+    fn take_made(&mut self, _row: &Self) {}
+
     /// Shows each column but the version to `walk`, in the order of the fields.
     ///
     /// # Errors

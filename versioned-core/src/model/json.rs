@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::JsonResult;
+use super::{JsonResult, finite};
 use crate::event::Event;
 
 /// A model that can be written to an event: `Serialize`.
@@ -26,13 +26,46 @@ pub trait FromJson: DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> FromJson for T {}
 
+/// Why an event cannot be sent.
+#[derive(Debug)]
+pub enum NotSent {
+    /// This field is NaN or infinite.
+    NotFinite(String),
+    /// What serde says.
+    Json(serde_json::Error),
+}
+
+impl serde::ser::Error for NotSent {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self::Json(serde::ser::Error::custom(message))
+    }
+}
+
+impl std::fmt::Display for NotSent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotFinite(field) => write!(f, "{field} is not finite"),
+            Self::Json(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotSent {}
+
+/// The JSON of an event.
+pub type EventJson = Result<String, NotSent>;
+
 /// The JSON of an event, for `outbox`.
 ///
 /// # Errors
 ///
-/// What serde says.
-pub fn event_to_json<T: ToJson>(event: &Event<&T>) -> JsonResult<String> {
-    serde_json::to_string(event)
+/// What serde says; and a field that is NaN or infinite, of which `serde_json` makes `null`.
+pub fn event_to_json<T: ToJson>(event: &Event<&T>) -> EventJson {
+    let text = serde_json::to_string(event).map_err(NotSent::Json)?;
+    if text.contains("null") {
+        finite::check(&event.data)?;
+    }
+    Ok(text)
 }
 
 /// The JSON of an event, for `gap = "park"`.

@@ -7,7 +7,7 @@ mod time;
 use diesel::backend::Backend;
 use diesel::expression::Expression;
 use diesel::query_builder::AstPass;
-use diesel::query_source::Column;
+use diesel::query_source::{Column, Table};
 use diesel::result::QueryResult;
 use diesel::sql_types::SqlType;
 use diesel::sql_types::is_nullable::NotNull;
@@ -92,7 +92,13 @@ key_names!(A B C D E F G H I J K L);
 
 /// Whether a model's key is the table's. A part of it is an error: several rows would be one record.
 #[doc(hidden)]
-pub const fn whole_key(model: &[&str], table: &[&str]) -> bool {
+pub const fn whole_key<T, K, Shape>() -> bool
+where
+    T: Table,
+    T::PrimaryKey: KeyNames<Shape>,
+    K: KeyColumns,
+{
+    let (model, table) = (K::NAMES, <T::PrimaryKey as KeyNames<Shape>>::NAMES);
     let within = all_among(model, table);
     assert!(
         !within || model.len() == table.len(),

@@ -74,6 +74,8 @@ pub struct Walk<'w, 'b, DB: Backend> {
     first: bool,
     /// How many columns were shown.
     shown: usize,
+    /// Whether one of them may be rounded by the database.
+    rounded: bool,
 }
 
 /// Where a walk writes to.
@@ -124,7 +126,13 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             clause,
             first: true,
             shown: 0,
+            rounded: false,
         }
+    }
+
+    /// Whether the database may round the value of a column that was shown.
+    pub(crate) fn may_be_rounded(&self) -> bool {
+        self.rounded
     }
 
     /// How many columns were shown.
@@ -324,6 +332,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     fn write<C: Column, F: Field<C, DB>>(&mut self, _column: C, field: &'b F) -> QueryResult<()> {
         let place = self.shown;
         self.shown += 1;
+        self.rounded |= F::kind() == Kind::Rounded;
         let out = match &mut self.out {
             Out::Sql(out) | Out::Arrays(out, _) => out,
             Out::Value(value) => return value.write(place, field),

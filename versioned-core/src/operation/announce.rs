@@ -1,7 +1,6 @@
 //! Writes with their events: `#[versioned(outbox)]`.
 
 use diesel::QueryResult;
-use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
 
 use crate::dialect::Dialect;
@@ -9,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, Event, Op};
 use crate::executor::Executor;
 use crate::migrations::LONGEST_KEY;
-use crate::model::{Columns, OwnerModel};
+use crate::model::{NotSent, OwnerModel};
 use crate::outbox::Context;
 use crate::owner::Owner;
 use crate::statement::{Announce, Outgoing, Record, WithEvent};
@@ -19,11 +18,6 @@ use crate::statement::{Announce, Outgoing, Record, WithEvent};
 pub(crate) enum Unit {
     Alone,
     Part,
-}
-
-/// Whether the event must be made of the row: the model in memory has fields that the write does not write.
-pub(super) fn reads_back<M: OwnerModel + Columns<DB>, DB: Backend>() -> bool {
-    M::OUTBOX && !M::COMPLETE
 }
 
 /// The event of a write of this model that is about to happen; none without an outbox. The model shows `version` for it,
@@ -84,7 +78,14 @@ fn outgoing<M: OwnerModel>(
         metadata: context.metadata,
     };
     Ok(Outgoing {
-        payload: M::event_json(&event).map_err(Error::other)?,
+        payload: M::event_json(&event).map_err(|error| match error {
+            NotSent::NotFinite(field) => Error::NotFinite {
+                table: M::TABLE,
+                id: event.key.clone(),
+                field,
+            },
+            NotSent::Json(error) => Error::other(error),
+        })?,
         entity: M::ENTITY,
         version: event.version,
         key: event.key,

@@ -12,8 +12,9 @@ use diesel::result::Error as DieselError;
 use self::plan::Plan;
 pub(crate) use self::work::{Deleting, Saving};
 use self::work::{Inserting, Work};
-use super::announce::reads_back;
+use super::insert::has_zero;
 use super::settle::settle;
+use super::written::{Written, read_all, reads_row};
 use crate::change::Change;
 use crate::dialect::{Dialect, Flavor};
 use crate::error::{Error, Result};
@@ -68,7 +69,7 @@ where
 }
 
 async fn all<'m, W, M, X>(
-    mut plan: Plan<M::Version>,
+    plan: Plan<M::Version>,
     models: &'m mut [M],
     x: &mut X,
 ) -> Result<Vec<Change<'m, M>>>
@@ -80,30 +81,87 @@ where
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    if !at_once::<W, M, X>(models, &plan, x).await? {
+    let written = if M::COMPLETE || W::BY == By::Delete {
+        written::<W, M, X>(models, &plan, x).await?
+    } else {
         x.begin().await?;
-        let done = rows::all::<W, M, X>(models, &mut plan, x).await;
-        settle(done, x).await?;
+        let done = written_rows::<W, M, X>(models, &plan, x).await;
+        settle(done, x).await?
+    };
+    let mut shown = plan.of_next();
+    for (row, written) in written {
+        if let Some(shown) = shown.get_mut(row) {
+            *shown = written;
+        }
     }
-    let changes = models.iter_mut().zip(plan.next).map(|(model, next)| {
-        model.set_version(next);
+    let changes = models.iter_mut().zip(shown).map(|(model, written)| {
+        written.show(model);
         Change::new(W::OP, model)
     });
     Ok(changes.collect())
 }
 
-/// The database in whose way many rows are one statement; none where a row needs statements of its own.
-fn many_at_once<W, M, X>() -> Option<Dialect>
+/// Writes all rows, or none; those that must be shown.
+async fn written<W, M, X>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<Vec<(usize, Written<M>)>>
 where
     X: Executor,
     M: Owner<X::Backend>,
     W: Work,
 {
-    let dialect = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN?;
+    if at_once::<W, M, X>(models, plan, x).await? {
+        return Ok(Vec::new());
+    }
+    x.begin().await?;
+    let done = rows::all::<W, M, X>(models, plan, x).await;
+    settle(done, x).await
+}
+
+/// Writes all rows, or none, and reads them, in a transaction.
+async fn written_rows<W, M, X>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    x: &mut X,
+) -> Result<Vec<(usize, Written<M>)>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    if at_once::<W, M, X>(models, plan, x).await? {
+        return Ok(read_all(models, x).await?.into_iter().enumerate().collect());
+    }
+    rows::all::<W, M, X>(models, plan, x).await
+}
+
+/// The database in whose way many rows are one statement; none where a row needs statements of its own.
+fn many_at_once<W, M, X>(models: &[M]) -> Result<Option<Dialect>>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    W: Work,
+{
+    let Some(dialect) = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN else {
+        return Ok(None);
+    };
     let position = M::TOMBSTONES && W::BY != By::Update;
     let event = M::OUTBOX && dialect != Dialect::Postgres;
-    let alone = position || event || !M::WHOLE_KEY || reads_back::<M, X::Backend>();
-    (!alone).then_some(dialect)
+    if position || event || !M::WHOLE_KEY {
+        return Ok(None);
+    }
+    let alone = match dialect {
+        // An event is made of the row, where that is not as the model.
+        Dialect::Postgres => match models.first() {
+            Some(model) => M::OUTBOX && W::BY != By::Delete && reads_row(model)?,
+            None => false,
+        },
+        Dialect::Mysql => W::BY == By::Insert && models.iter().any(has_zero),
+        Dialect::Sqlite => false,
+    };
+    Ok((!alone).then_some(dialect))
 }
 
 /// Writes all rows with statements for many of them, or none. `false` if that cannot be done, or was not.
@@ -113,7 +171,7 @@ where
     M: Owner<X::Backend>,
     W: Work,
 {
-    match many_at_once::<W, M, X>() {
+    match many_at_once::<W, M, X>(models)? {
         Some(Dialect::Postgres) => arrays::all::<W, M, X>(models, plan, x).await,
         Some(Dialect::Sqlite) if values::fit::<W>(models.len()) => {
             x.begin().await?;
@@ -156,29 +214,35 @@ where
         return Ok(Vec::new());
     }
     let plan = Plan::of_loaded(models)?;
-    let mut refused = None;
-    if many_at_once::<Saving, M, X>() == Some(Dialect::Postgres) {
-        refused = arrays::each(models, &plan, x).await?;
+    let mut each = None;
+    if M::COMPLETE && many_at_once::<Saving, M, X>(models)? == Some(Dialect::Postgres) {
+        each = arrays::each(models, &plan, x).await?;
     }
-    if refused.is_none() {
-        x.begin().await?;
-        let done = rows::each(&plan.order, models, &plan, x).await;
-        refused = Some(settle(done, x).await?);
-    }
-    let mut failed: Vec<Option<Error>> = models.iter().map(|_| None).collect();
-    for (row, error) in refused.into_iter().flatten() {
-        if let Some(outcome) = failed.get_mut(row) {
-            *outcome = Some(error);
+    let each = match each {
+        Some(each) => each,
+        None => {
+            x.begin().await?;
+            let done = rows::each(&plan.order, models, &plan, x).await;
+            settle(done, x).await?
+        }
+    };
+    let mut outcomes: Vec<Result<Written<M>>> = plan.of_next().into_iter().map(Ok).collect();
+    let written = each
+        .written
+        .into_iter()
+        .map(|(row, written)| (row, Ok(written)));
+    let failed = each
+        .failed
+        .into_iter()
+        .map(|(row, error)| (row, Err(error)));
+    for (row, outcome) in written.chain(failed) {
+        if let Some(known) = outcomes.get_mut(row) {
+            *known = outcome;
         }
     }
-    let outcomes = models.iter_mut().zip(plan.next).zip(failed);
-    Ok(outcomes
-        .map(|((model, next), failed)| {
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            model.set_version(next);
-            Ok(Change::new(Saving::OP, &*model))
-        })
-        .collect())
+    let outcomes = models.iter_mut().zip(outcomes).map(|(model, outcome)| {
+        outcome?.show(model);
+        Ok(Change::new(Saving::OP, &*model))
+    });
+    Ok(outcomes.collect())
 }

@@ -1,5 +1,5 @@
 use super::announce::announce_row;
-use super::settle::settle;
+use super::settle::{read_back, returns_row, settle};
 use crate::dialect::{Dialect, Kind};
 use crate::error::{Conflict, Error, Result, Target};
 use crate::event::Op;
@@ -8,7 +8,7 @@ use crate::model::{KeyColumns, Versioned};
 use crate::owner::Owner;
 use diesel::query_builder::{QueryFragment, QueryId};
 
-use crate::statement::{Create, Created, ForgetKey, NewRow, Returning};
+use crate::statement::{Create, Created, ForgetKey, NewRow, Record, Returning};
 
 /// Inserts a row whose key and defaults the database makes, at the initial version.
 pub(crate) async fn create<M, N, X>(new: N, x: &mut X) -> Result<M>
@@ -19,8 +19,10 @@ where
 {
     let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()));
     let dialect = x.dialect::<M::On>().await?;
-    let returns = dialect.returns_rows(M::in_schema());
-    if returns && !M::OUTBOX {
+    let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
+    // Where RETURNING does not show all of it, the row is read again.
+    let again = returns && !returns_row::<M, _>(dialect);
+    if returns && !again && !M::OUTBOX {
         return insert_returning(insert, x).await;
     }
     // What is no integer would be compared with the number that the database made last, whatever column that is in.
@@ -29,7 +31,9 @@ where
         return Err(Error::KeyNotGenerated { table: M::TABLE });
     }
     x.begin().await?;
-    let done = if returns {
+    let done = if again {
+        insert_then_read_again(insert, x).await
+    } else if returns {
         insert_returning(insert, x).await
     } else {
         insert_then_read(insert, dialect, x).await
@@ -56,6 +60,16 @@ where
 {
     let row = M::row(x, Returning::<_, M, X::Backend>::new(insert)).await?;
     row.ok_or_else(suppressed::<M>)
+}
+
+async fn insert_then_read_again<M, V, X>(insert: Create<V, M, X::Backend>, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    V: QueryFragment<X::Backend> + QueryId + Send,
+{
+    let row = insert_returning(insert, x).await?;
+    read_back(Record::Of(&row), None, x).await
 }
 
 /// The database wrote no row, whose key it would have made.

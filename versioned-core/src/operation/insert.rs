@@ -1,13 +1,16 @@
-use super::announce::{self, Unit, announce_row, event_of, event_of_row, reads_back};
+use super::announce::{self, Unit, announce_row, event_of, event_of_row};
 use super::outcome::{failed, not_inserted};
-use super::settle::{read_back, settle};
+use super::settle::{read_back, returns_row, settle};
 use super::tombstone::first_version;
+use super::written::{Written, reads_row};
 use crate::change::Change;
-use crate::error::Result;
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
+use crate::model::Versioned;
 use crate::owner::Owner;
-use crate::statement::{Insert, Outgoing, Record};
+use crate::statement::{Insert, Outgoing, Record, Returning};
 
 /// Inserts the model at the initial version.
 pub(crate) async fn insert<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
@@ -15,19 +18,19 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let first = if M::TOMBSTONES {
+    let written = if M::TOMBSTONES {
         x.begin().await?;
         let done = insert_row(model, Unit::Part, x).await;
         settle(done, x).await?
     } else {
         insert_row(model, Unit::Alone, x).await?
     };
-    model.set_version(first);
+    written.show(model);
     Ok(Change::new(Op::Created, model))
 }
 
-/// Inserts the row, with `tombstones` in a transaction; the version that it got. The model in memory stays.
-pub(super) async fn insert_row<M, X>(model: &mut M, unit: Unit, x: &mut X) -> Result<M::Version>
+/// Inserts the row, with `tombstones` in a transaction. The model in memory stays.
+pub(super) async fn insert_row<M, X>(model: &mut M, unit: Unit, x: &mut X) -> Result<Written<M>>
 where
     X: Executor,
     M: Owner<X::Backend>,
@@ -37,13 +40,18 @@ where
     } else {
         M::initial_version()
     };
-    if reads_back::<M, X::Backend>() {
-        insert_then_read(Op::Created, model, &first, x).await?;
-    } else {
-        let event = event_of(Op::Created, model, &first)?;
-        insert_with(event, model, &first, unit, x).await?;
+    let reads = reads_row(&*model)?;
+    if reads {
+        // What cannot be announced is refused before it is written.
+        event_of(Op::Created, model, &first)?;
     }
-    Ok(first)
+    if reads || makes_another_key(&*model, x).await? {
+        let row = insert_then_read(Op::Created, model, &first, unit, x).await?;
+        return Ok(Written::Row(row));
+    }
+    let event = event_of(Op::Created, model, &first)?;
+    insert_with(event, model, &first, unit, x).await?;
+    Ok(Written::AsGiven(first))
 }
 
 /// Inserts the model at the version that it carries.
@@ -53,11 +61,30 @@ where
     M: Owner<X::Backend>,
 {
     let version = model.loaded();
-    if reads_back::<M, X::Backend>() {
-        return insert_then_read(Op::Snapshot, model, version, x).await;
+    if (M::OUTBOX && reads_row(model)?) || makes_another_key(model, x).await? {
+        let row = insert_then_read(Op::Snapshot, model, version, Unit::Alone, x).await;
+        return row.map(drop);
     }
     let event = event_of_row(Op::Snapshot, model)?;
     insert_with(event, model, version, Unit::Alone, x).await
+}
+
+/// Whether the database may give the row another key: MySQL and MariaDB make one of 0.
+async fn makes_another_key<M, X>(model: &M, x: &mut X) -> Result<bool>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    if x.dialect::<M::On>().await? != Dialect::Mysql {
+        return Ok(false);
+    }
+    Ok(has_zero(model))
+}
+
+/// Whether a part of the key is 0.
+pub(super) fn has_zero<M: Versioned>(model: &M) -> bool {
+    let key = M::key_text(&model.id());
+    key.split(',').any(|part| part == "0")
 }
 
 async fn insert_with<M, X>(
@@ -78,13 +105,25 @@ where
     }
 }
 
-async fn insert_then_read<M, X>(op: Op, model: &M, version: &M::Version, x: &mut X) -> Result<()>
+/// Inserts the row and answers with it: one statement with RETURNING, or the INSERT and a SELECT in a transaction; with an
+/// outbox, the row's event is in the transaction too.
+async fn insert_then_read<M, X>(
+    op: Op,
+    model: &M,
+    version: &M::Version,
+    unit: Unit,
+    x: &mut X,
+) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
+    let returns = returns_row::<M, _>(x.dialect::<M::On>().await?);
+    if unit == Unit::Part || (returns && !M::OUTBOX) {
+        return insert_read_announce(op, model, version, returns, x).await;
+    }
     x.begin().await?;
-    let done = insert_read_announce(op, model, version, x).await;
+    let done = insert_read_announce(op, model, version, returns, x).await;
     settle(done, x).await
 }
 
@@ -92,13 +131,30 @@ async fn insert_read_announce<M, X>(
     op: Op,
     model: &M,
     version: &M::Version,
+    returns: bool,
     x: &mut X,
-) -> Result<()>
+) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    insert_with(None, model, version, Unit::Part, x).await?;
-    let row = read_back(Record::Of(model), None, x).await?;
-    announce_row(op, &row, x).await
+    let record = Record::Of(model);
+    let row = if returns {
+        let insert = Returning::<_, M, X::Backend>::new(Insert::new(model, version));
+        match M::row(x, insert).await {
+            Ok(Some(row)) => row,
+            Ok(None) => return Err(not_inserted(record, x).await),
+            Err(error) => return Err(failed(record, None, error)),
+        }
+    } else {
+        insert_with(None, model, version, Unit::Part, x).await?;
+        match read_back(record, None, x).await {
+            Err(Error::NotFound { table, id }) if makes_another_key(model, x).await? => {
+                return Err(Error::KeyGenerated { table, id });
+            }
+            row => row?,
+        }
+    };
+    announce_row(op, &row, x).await?;
+    Ok(row)
 }

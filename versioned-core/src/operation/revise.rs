@@ -1,3 +1,4 @@
+use super::announce::Unit;
 use super::outcome::{key_changed, next_version};
 use super::settle::written_row;
 use crate::error::Result;
@@ -18,5 +19,5 @@ where
         return Err(key_changed::<M>(guard.record.key_text()));
     }
     let revise = Revise::<_, M, X::Backend>::new(guard, assignments);
-    written_row(guard, revise, x).await
+    written_row(guard, revise, Unit::Alone, x).await
 }

@@ -1,6 +1,7 @@
-use super::announce::{self, Unit, event_of, reads_back};
+use super::announce::{self, Unit, event_of};
 use super::outcome::{guarded, next_version};
 use super::settle::written_row;
+use super::written::{Written, reads_row};
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
@@ -15,8 +16,7 @@ where
     M: Owner<X::Backend>,
 {
     let next = next_version(Guard::of(&*model))?;
-    save_row(model, &next, Unit::Alone, x).await?;
-    model.set_version(next);
+    save_row(model, &next, Unit::Alone, x).await?.show(model);
     Ok(Change::new(Op::Updated, model))
 }
 
@@ -26,18 +26,19 @@ pub(super) async fn save_row<M, X>(
     next: &M::Version,
     unit: Unit,
     x: &mut X,
-) -> Result<()>
+) -> Result<Written<M>>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    if reads_back::<M, X::Backend>() {
-        written_row(Guard::of(&*model), Save::new(model, next), x)
-            .await
-            .map(drop)
-    } else {
-        let event = event_of(Op::Updated, model, next)?;
-        let answer = announce::write::<M, _, _>(Save::new(model, next), event, unit, x).await;
-        guarded(Guard::of(&*model), answer, x).await
+    if reads_row(&*model)? {
+        // What cannot be announced is refused before it is written.
+        event_of(Op::Updated, model, next)?;
+        let row = written_row(Guard::of(&*model), Save::new(model, next), unit, x).await?;
+        return Ok(Written::Row(row));
     }
+    let event = event_of(Op::Updated, model, next)?;
+    let answer = announce::write::<M, _, _>(Save::new(model, next), event, unit, x).await;
+    guarded(Guard::of(&*model), answer, x).await?;
+    Ok(Written::AsGiven(next.clone()))
 }

@@ -1,6 +1,6 @@
 //! Transactions, and writes that answer with the row.
 
-use super::announce::announce_row;
+use super::announce::{Unit, announce_row};
 use super::outcome::{failed, guarded, not_unique, refused};
 use crate::dialect::{Dialect, Flavor};
 use crate::error::{Error, Result};
@@ -9,6 +9,7 @@ use crate::executor::Executor;
 use crate::owner::Owner;
 use crate::statement::{Current, Find, Guard, ReadCommitted, Record, Returning};
 use diesel::QueryResult;
+use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error as DieselError;
 
@@ -69,17 +70,40 @@ where
     }
 }
 
+/// Whether a write can answer with its row (`RETURNING`). MySQL cannot, and MariaDB is the same backend to Diesel. In
+/// `SQLite`'s RETURNING a column's name may not stand behind a schema's; and it shows the row before the AFTER triggers,
+/// which are the only ones there that can make a value.
+pub(super) fn returns_row<M, DB>(dialect: Dialect) -> bool
+where
+    M: Owner<DB>,
+    DB: Backend,
+{
+    match dialect {
+        Dialect::Postgres => true,
+        Dialect::Sqlite => M::COMPLETE && !M::OUTBOX && !M::in_schema(),
+        Dialect::Mysql => false,
+    }
+}
+
 /// Runs a guarded write and answers with the row as it is after it: one statement with RETURNING, or the write and a
 /// SELECT in a transaction; with an outbox, the row's event is in the transaction too.
-pub(super) async fn written_row<M, X, S>(guard: Guard<'_, M>, write: S, x: &mut X) -> Result<M>
+pub(super) async fn written_row<M, X, S>(
+    guard: Guard<'_, M>,
+    write: S,
+    unit: Unit,
+    x: &mut X,
+) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
     S: QueryFragment<X::Backend> + QueryId + Send,
 {
-    let returns = x.dialect::<M::On>().await?.returns_rows(M::in_schema());
+    let returns = returns_row::<M, _>(x.dialect::<M::On>().await?);
     if returns && !M::OUTBOX && M::WHOLE_KEY {
         return write_returning(guard, write, x).await;
+    }
+    if unit == Unit::Part {
+        return write_then_announce(guard, write, returns, x).await;
     }
     x.begin().await?;
     let done = write_then_announce(guard, write, returns, x).await;

@@ -1,5 +1,5 @@
-use super::announce::{self, Unit};
-use super::outcome::{guarded, next_version};
+use super::announce::Unit;
+use super::outcome::next_version;
 use super::settle::written_row;
 use crate::change::Change;
 use crate::error::Result;
@@ -16,16 +16,11 @@ where
 {
     let guard = Guard::of(&*model);
     let next = next_version(guard)?;
-    if M::OUTBOX {
-        // The model in memory may have changes that are not written: the event is made of the row.
-        written_row(guard, Touch::new(guard, &next), x).await?;
-    } else {
-        let answer =
-            announce::write::<M, _, _>(Touch::new(guard, &next), None, Unit::Alone, x).await;
-        guarded(guard, answer, x).await?;
-    }
+    // The model in memory may have changes that are not written: the change is that of the row.
+    let row = written_row(guard, Touch::new(guard, &next), Unit::Alone, x).await?;
     model.set_version(next);
-    Ok(Change::new(Op::Updated, model))
+    model.take_made(&row);
+    Ok(Change::of_row(Op::Updated, row))
 }
 
 /// Moves the version of the row that `guard` names, and answers with the row.
@@ -35,5 +30,5 @@ where
     M: Owner<X::Backend>,
 {
     let next = next_version(guard)?;
-    written_row(guard, Touch::new(guard, &next), x).await
+    written_row(guard, Touch::new(guard, &next), Unit::Alone, x).await
 }

@@ -1,6 +1,6 @@
 //! Tracked models: what changed is written, and what both sides changed is found.
 
-use super::announce::{self, Unit, event_of, reads_back};
+use super::announce::{self, Unit, event_of};
 use super::delete::delete;
 use super::find::find_current;
 use super::outcome::{guarded, key_changed, next_version, stale_or_deleted};
@@ -8,6 +8,7 @@ use super::save::save;
 use super::settle::written_row;
 use super::touch::touch;
 use super::verify::verify;
+use super::written::reads_row;
 use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::event::Op;
@@ -54,16 +55,18 @@ where
     M: Owner<X::Backend>,
 {
     let next = next_version(Guard::of(&*model))?;
-    if reads_back::<M, X::Backend>() {
+    // What is excluded from the record's state may have been written meanwhile, at the same version.
+    if reads_row(&*model)? || (M::OUTBOX && !M::EXCLUDED.is_empty()) {
         let write = SaveChanges::new(model, diff, Some(&next));
-        written_row(Guard::of(&*model), write, x).await?;
+        let row = written_row(Guard::of(&*model), write, Unit::Alone, x).await?;
+        *model = row;
     } else {
         let event = event_of(Op::Updated, model, &next)?;
         let write = SaveChanges::new(model, diff, Some(&next));
         let answer = announce::write::<M, _, _>(write, event, Unit::Alone, x).await;
         guarded(Guard::of(&*model), answer, x).await?;
+        model.set_version(next);
     }
-    model.set_version(next);
     Ok(())
 }
 
@@ -138,6 +141,7 @@ where
     let change = touch(model, x).await?;
     if follows {
         base.set_version(change.version());
+        base.take_made(&change);
     }
     Ok(change)
 }

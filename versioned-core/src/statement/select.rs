@@ -10,7 +10,7 @@ use diesel::result::QueryResult;
 use super::Record;
 use crate::dialect::{Dialect, Flavor};
 use crate::fetch::{Fetch, Stored};
-use crate::model::{Clause, Conversions};
+use crate::model::{Clause, Conversions, Walk};
 
 /// Which state of the row a SELECT sees, and whether it keeps others from changing it.
 pub(crate) trait Reading: 'static {
@@ -134,6 +134,48 @@ where
         out.push_sql("SELECT ");
         out.push_identifier(<M::VersionColumn as Column>::NAME)?;
         self.select.walk(out)
+    }
+}
+
+/// Loads the rows of many models: `SELECT .. FROM "tickets" WHERE ("id" = $1) OR ("id" = $2)`
+pub(crate) struct FindAll<'a, M: Fetch<DB>, DB: Backend> {
+    selection: M::Selection,
+    source: M::Source,
+    records: Vec<Record<'a, M>>,
+    conversions: Conversions,
+}
+
+impl<'a, M: Fetch<DB>, DB: Backend> FindAll<'a, M, DB> {
+    pub(crate) fn new(models: &'a [M]) -> Self {
+        Self {
+            selection: M::selection(),
+            source: M::source(),
+            records: models.iter().map(Record::Of).collect(),
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+/// Its text depends on how many there are: prepared for one use.
+impl<M: Fetch<DB>, DB: Backend> QueryId for FindAll<'_, M, DB> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FindAll<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT ");
+        self.selection.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        for (place, record) in self.records.iter().enumerate() {
+            out.push_sql(if place == 0 { " WHERE (" } else { ") OR (" });
+            let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::Condition);
+            record.walk(&mut walk)?;
+        }
+        out.push_sql(")");
+        Ok(())
     }
 }
 

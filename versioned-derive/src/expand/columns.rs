@@ -43,6 +43,7 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
     let steps = model.walk.iter().map(|step| show(model, step));
     let complete = complete(model);
     let keys = keys(model);
+    let take_made = take_made(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::model::Columns<__DB> for #ident #ty_generics #clause {
@@ -57,6 +58,38 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
             }
 
             #keys
+
+            #take_made
+        }
+    }
+}
+
+/// The fields that no UPDATE writes, taken from the row; none where there are none.
+///
+/// ```text
+/// fn take_made(&mut self, __row: &Self) {
+///     self.changed_at = ::core::clone::Clone::clone(&__row.changed_at);
+///     <Address as ::versioned_core::model::Columns<__DB>>::take_made(&mut self.address, &__row.address);
+/// }
+/// ```
+fn take_made(model: &Model<'_>) -> TokenStream {
+    let Model { root, made, .. } = model;
+    let embedded = model.walk.iter().filter_map(|step| match step {
+        Step::Embedded(member, ty, Written::Always | Written::ByUpdate) => Some(quote! {
+            <#ty as #root::model::Columns<__DB>>::take_made(&mut self.#member, &__row.#member);
+        }),
+        _ => None,
+    });
+    let made = made
+        .iter()
+        .map(|member| quote!(self.#member = ::core::clone::Clone::clone(&__row.#member);));
+    let taken: Vec<_> = made.chain(embedded).collect();
+    if taken.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        fn take_made(&mut self, __row: &Self) {
+            #(#taken)*
         }
     }
 }

@@ -130,10 +130,8 @@ fn key_text(root: &Root, key: &[Column<'_>]) -> TokenStream {
 /// A constant of its own, which rustc evaluates without a use of it.
 ///
 /// ```text
-/// const __WHOLE_KEY: ::core::primitive::bool = ::versioned_core::model::whole_key(
-///     <(tickets::id,) as ::versioned_core::model::KeyColumns>::NAMES,
-///     <<tickets::table as ::versioned_core::model::Table>::PrimaryKey as ::versioned_core::model::KeyNames<_>>::NAMES,
-/// );
+/// const __WHOLE_KEY: ::core::primitive::bool =
+///     ::versioned_core::model::whole_key::<tickets::table, (tickets::id,), _>();
 /// ```
 fn whole_key(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let table = &model.table;
@@ -142,12 +140,11 @@ fn whole_key(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
         .key
         .first()
         .map_or_else(Span::call_site, |part| part.ty.span());
-    let root = model.root.at(Span::mixed_site().located_at(span));
-    quote_spanned! {Span::mixed_site().located_at(span)=>
-        const __WHOLE_KEY: ::core::primitive::bool = #root::model::whole_key(
-            <(#(#table::#names,)*) as #root::model::KeyColumns>::NAMES,
-            <<#table::table as #root::model::Table>::PrimaryKey as #root::model::KeyNames<_>>::NAMES,
-        );
+    let span = Span::mixed_site().located_at(span);
+    let root = model.root.at(span);
+    quote_spanned! {span=>
+        const __WHOLE_KEY: ::core::primitive::bool =
+            #root::model::whole_key::<#table::table, (#(#table::#names,)*), _>();
     }
 }
 

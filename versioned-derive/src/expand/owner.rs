@@ -77,7 +77,7 @@ fn excluded(model: &Model<'_>, names: &[Ident]) -> TokenStream {
 ///
 /// fn event_json(
 ///     __event: &::versioned_core::Event<&Self>,
-/// ) -> ::versioned_core::model::JsonResult<::std::string::String> {
+/// ) -> ::versioned_core::model::EventJson {
 ///     ::versioned_core::model::event_to_json(__event)
 /// }
 /// ```
@@ -89,7 +89,7 @@ fn outbox(root: &Root, span: Span) -> TokenStream {
 
         fn event_json(
             __event: &#root::Event<&Self>,
-        ) -> #root::model::JsonResult<::std::string::String> {
+        ) -> #root::model::EventJson {
             #root::model::event_to_json(__event)
         }
     }

@@ -2,6 +2,8 @@
 
 mod keys;
 mod parts;
+mod row;
+mod suppressed;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;

@@ -54,7 +54,11 @@ where
     };
     match written {
         Ok(()) => Ok(true),
-        Err(Miss::Row) => Err(conflicts(models, plan, x).await),
+        Err(Miss::Row) => match missed(models, plan, x).await? {
+            // Rows were suppressed: row by row it shows which.
+            none if none.is_empty() => Ok(false),
+            conflicts => Err(Error::conflicts(conflicts)),
+        },
         // Row by row it shows which.
         Err(Miss::Error(Error::Database(error)))
             if NoArray::is_why(&error) || Unwritten::is_why(&error) =>
@@ -141,17 +145,6 @@ where
 }
 
 /// The conflict of every row that is not at the version that was loaded.
-async fn conflicts<M, X>(models: &[M], plan: &Plan<M::Version>, x: &mut X) -> Error
-where
-    X: Executor,
-    M: Owner<X::Backend>,
-{
-    match missed(models, plan, x).await {
-        Ok(conflicts) => Error::conflicts(conflicts),
-        Err(error) => error,
-    }
-}
-
 async fn missed<M, X>(models: &[M], plan: &Plan<M::Version>, x: &mut X) -> Result<Vec<RowConflict>>
 where
     X: Executor,
@@ -167,10 +160,6 @@ where
                 .into_iter()
                 .filter_map(|place| chunk.get(index(place)?)),
         );
-    }
-    if rows.is_empty() {
-        // All of them were suppressed.
-        rows.clone_from(&plan.order);
     }
     let mut conflicts = Vec::new();
     for row in rows {

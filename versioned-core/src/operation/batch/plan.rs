@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::{By, Versioned};
 use crate::operation::outcome::next_version;
+use crate::operation::written::Written;
 use crate::statement::{Given, Guard};
 
 /// The order in which the rows are locked, and the version that each of them gets.
@@ -29,6 +30,14 @@ impl<V> Plan<V> {
             order: order(models)?,
             next: models.iter().map(|_| M::initial_version()).collect(),
         })
+    }
+
+    /// What becomes of the models if their rows are as they are.
+    pub(super) fn of_next<M: Versioned<Version = V>>(&self) -> Vec<Written<M>>
+    where
+        V: Clone,
+    {
+        self.next.iter().cloned().map(Written::AsGiven).collect()
     }
 
     /// A chunk of the order, for a statement.

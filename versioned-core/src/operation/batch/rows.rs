@@ -5,27 +5,30 @@ use super::work::{Saving, Work};
 use crate::dialect::Dialect;
 use crate::error::{ConflictKind, Error, Result, RowConflict};
 use crate::executor::Executor;
+use crate::model::Versioned;
 use crate::operation::announce::Unit;
+use crate::operation::written::Written;
 use crate::owner::Owner;
 
 /// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.
 pub(super) async fn all<W, M, X>(
     models: &mut [M],
-    plan: &mut Plan<M::Version>,
+    plan: &Plan<M::Version>,
     x: &mut X,
-) -> Result<()>
+) -> Result<Vec<(usize, Written<M>)>>
 where
     X: Executor,
     M: Owner<X::Backend>,
     W: Work,
 {
     let mut conflicts = Vec::new();
+    let mut all = Vec::with_capacity(models.len());
     for &row in &plan.order {
-        let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get_mut(row)) else {
+        let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;
         };
         match W::row(model, next, Unit::Part, x).await {
-            Ok(()) => {}
+            Ok(written) => all.push((row, written)),
             Err(Error::Conflict(conflict)) if conflict.kind() != ConflictKind::Serialization => {
                 conflicts.push(RowConflict { row, conflict });
             }
@@ -33,50 +36,61 @@ where
         }
     }
     if conflicts.is_empty() {
-        Ok(())
+        Ok(all)
     } else {
         Err(Error::conflicts(conflicts))
     }
 }
 
-/// Saves the rows that can be saved; what was wrong with the others.
+/// What became of the rows of a batch of which each is for itself.
+pub(super) struct Each<M: Versioned> {
+    /// Those that must be shown; the others are as their models, at their next version.
+    pub(super) written: Vec<(usize, Written<M>)>,
+    pub(super) failed: Vec<(usize, Error)>,
+}
+
+/// Saves the rows that can be saved.
 pub(super) async fn each<M, X>(
     order: &[usize],
     models: &mut [M],
     plan: &Plan<M::Version>,
     x: &mut X,
-) -> Result<Vec<(usize, Error)>>
+) -> Result<Each<M>>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
     // Where an error would end the transaction, or leave a write without its event, each row has a savepoint.
     let savepoints = M::OUTBOX || x.dialect::<M::On>().await? == Dialect::Postgres;
-    let mut failed = Vec::new();
+    let mut each = Each {
+        written: Vec::new(),
+        failed: Vec::new(),
+    };
     for &row in order {
         let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;
         };
         let saved = if savepoints {
             x.begin().await?;
-            let saved = Saving::row(model, &mut next.clone(), Unit::Part, x).await;
+            let saved = Saving::row(model, next, Unit::Part, x).await;
             settle_part(saved, x).await?
         } else {
-            Saving::row(model, &mut next.clone(), Unit::Part, x).await
+            Saving::row(model, next, Unit::Part, x).await
         };
         match saved {
-            Ok(()) => {}
+            Ok(written) => each.written.push((row, written)),
             Err(error) if ends_the_transaction(&error) => return Err(error),
-            Err(error) => failed.push((row, error)),
+            Err(error) => each.failed.push((row, error)),
         }
     }
-    Ok(failed)
+    Ok(each)
 }
 
 /// Ends the savepoint of a row. Where that cannot be taken back the transaction is lost, and with it the rows before.
-async fn settle_part<X: Executor>(saved: Result<()>, x: &mut X) -> Result<Result<()>> {
-    let Err(error) = saved else {
-        return Ok(x.commit().await.map_err(Error::from));
+async fn settle_part<T, X: Executor>(saved: Result<T>, x: &mut X) -> Result<Result<T>> {
+    let error = match saved {
+        Ok(saved) => return Ok(x.commit().await.map(|()| saved).map_err(Error::from)),
+        Err(error) => error,
     };
     let taken_back = x.rollback().await;
     if !ends_the_transaction(&error) {

@@ -36,7 +36,7 @@ where
         }
         for &row in chunk {
             if let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) {
-                W::row(model, &mut next.clone(), Unit::Part, x).await?;
+                W::row(model, next, Unit::Part, x).await?;
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::event::Op;
 use crate::executor::Executor;
 use crate::model::By;
 use crate::operation::announce::Unit;
+use crate::operation::written::Written;
 use crate::operation::{delete, insert, save};
 use crate::owner::Owner;
 use crate::statement::{Deletes, Guard, Saves, Verb};
@@ -18,13 +19,13 @@ pub(crate) trait Work: 'static {
     /// The statement on PostgreSQL; an INSERT has one of its own.
     type Verb: Verb;
 
-    /// Writes one row, whose version becomes `next`; the model in memory stays.
+    /// Writes one row, whose version becomes `next`, or another one if a deletion is remembered; the model in memory stays.
     fn row<M, X>(
         model: &mut M,
-        next: &mut M::Version,
+        next: &M::Version,
         unit: Unit,
         x: &mut X,
-    ) -> impl Future<Output = Result<()>> + Send
+    ) -> impl Future<Output = Result<Written<M>>> + Send
     where
         X: Executor,
         M: Owner<X::Backend>;
@@ -37,13 +38,18 @@ impl Work for Inserting {
     const BY: By = By::Insert;
     type Verb = Saves;
 
-    async fn row<M, X>(model: &mut M, next: &mut M::Version, unit: Unit, x: &mut X) -> Result<()>
+    async fn row<M, X>(
+        model: &mut M,
+        next: &M::Version,
+        unit: Unit,
+        x: &mut X,
+    ) -> Result<Written<M>>
     where
         X: Executor,
         M: Owner<X::Backend>,
     {
-        *next = insert::insert_row(model, unit, x).await?;
-        Ok(())
+        let _ = next;
+        insert::insert_row(model, unit, x).await
     }
 }
 
@@ -54,7 +60,12 @@ impl Work for Saving {
     const BY: By = By::Update;
     type Verb = Saves;
 
-    async fn row<M, X>(model: &mut M, next: &mut M::Version, unit: Unit, x: &mut X) -> Result<()>
+    async fn row<M, X>(
+        model: &mut M,
+        next: &M::Version,
+        unit: Unit,
+        x: &mut X,
+    ) -> Result<Written<M>>
     where
         X: Executor,
         M: Owner<X::Backend>,
@@ -70,11 +81,17 @@ impl Work for Deleting {
     const BY: By = By::Delete;
     type Verb = Deletes;
 
-    async fn row<M, X>(model: &mut M, next: &mut M::Version, unit: Unit, x: &mut X) -> Result<()>
+    async fn row<M, X>(
+        model: &mut M,
+        next: &M::Version,
+        unit: Unit,
+        x: &mut X,
+    ) -> Result<Written<M>>
     where
         X: Executor,
         M: Owner<X::Backend>,
     {
-        delete::delete_row(Guard::of(&*model), next, unit, x).await
+        delete::delete_row(Guard::of(&*model), next, unit, x).await?;
+        Ok(Written::AsGiven(next.clone()))
     }
 }

@@ -3,7 +3,7 @@
 use diesel::result::Error as DieselError;
 
 use super::super::plan::Plan;
-use super::super::rows;
+use super::super::rows::{self, Each};
 use super::super::work::{Saving, Work};
 use super::{CHUNK, FEW, events, index};
 use crate::dialect::Flavor;
@@ -15,12 +15,12 @@ use crate::operation::settle::settle;
 use crate::owner::Owner;
 use crate::statement::{AllFirst, Arrays, Guard, InTurn, Places, WriteAll};
 
-/// Saves the rows that can be saved; what was wrong with the others. None if it cannot be done so; nothing was written then.
+/// Saves the rows that can be saved. None if it cannot be done so; nothing was written then.
 pub(in crate::operation::batch) async fn each<M, X>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     x: &mut X,
-) -> Result<Option<Vec<(usize, Error)>>>
+) -> Result<Option<Each<M>>>
 where
     X: Executor,
     M: Owner<X::Backend>,
@@ -45,25 +45,26 @@ where
     }
 }
 
-async fn each_chunk<M, X>(
-    models: &mut [M],
-    plan: &Plan<M::Version>,
-    x: &mut X,
-) -> Result<Vec<(usize, Error)>>
+async fn each_chunk<M, X>(models: &mut [M], plan: &Plan<M::Version>, x: &mut X) -> Result<Each<M>>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let mut failures = Vec::new();
+    let mut all = Each {
+        written: Vec::new(),
+        failed: Vec::new(),
+    };
     for chunk in plan.order.chunks(CHUNK) {
         x.begin().await?;
         let done = each_of(chunk, models, plan, x).await;
-        failures.extend(match settle(done, x).await {
+        let of_chunk = match settle(done, x).await {
             Err(error) if is_of_a_row(&error) => rows::each(chunk, models, plan, x).await?,
             done => done?,
-        });
+        };
+        all.written.extend(of_chunk.written);
+        all.failed.extend(of_chunk.failed);
     }
-    Ok(failures)
+    Ok(all)
 }
 
 async fn each_of<M, X>(
@@ -71,7 +72,7 @@ async fn each_of<M, X>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     x: &mut X,
-) -> Result<Vec<(usize, Error)>>
+) -> Result<Each<M>>
 where
     X: Executor,
     M: Owner<X::Backend>,
@@ -90,7 +91,7 @@ where
             *written = true;
         }
     }
-    let mut failures = Vec::new();
+    let mut failed = Vec::new();
     for (&row, _) in chunk.iter().zip(written).filter(|(_, written)| !written) {
         if let Some(model) = models.get(row) {
             let error = refused(Guard::of(model), x).await;
@@ -98,10 +99,11 @@ where
             if rows::ends_the_transaction(&error) && x.in_transaction() {
                 return Err(error);
             }
-            failures.push((row, error));
+            failed.push((row, error));
         }
     }
-    Ok(failures)
+    let written = Vec::new();
+    Ok(Each { written, failed })
 }
 
 type OfEach<'a, L, M, DB> = WriteAll<'a, <Saving as Work>::Verb, Places, L, M, DB>;
