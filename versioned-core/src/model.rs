@@ -31,7 +31,7 @@ pub(crate) use self::elements::{NoArray, Rows, Value};
 #[doc(hidden)]
 pub use self::fields::FieldWalk;
 #[doc(hidden)]
-pub use self::fields::{Comparable, Fields};
+pub use self::fields::{Comparable, Compare, CompareAny, Fields};
 pub(crate) use self::fields::{Compared, Diff, Places, take};
 #[doc(hidden)]
 pub use self::json::{

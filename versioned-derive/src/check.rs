@@ -122,6 +122,22 @@ pub(crate) fn columns_are_written_once(sources: &[Source<'_>], errors: &mut Erro
     }
 }
 
+/// Its columns are written each on its own, and a row has all of them.
+///
+/// ```text
+/// #[diesel(embed)] address: Option<Address>,
+/// ```
+pub(crate) fn embedded_structs_are_there(sources: &[Source<'_>], errors: &mut Errors) {
+    for field in sources.iter().filter(|field| field.diesel.embed.is_some()) {
+        if is_option(&field.node.ty) {
+            errors.at(
+                &field.node.ty,
+                "an embedded struct is in every row, remove the `Option` and give it to the struct's fields",
+            );
+        }
+    }
+}
+
 /// Key and version are compared with the row, so they must be its own columns, as they are in memory.
 pub(crate) fn record(
     mode: Mode,

@@ -51,6 +51,7 @@ impl<'a> Model<'a> {
         let sources = sources(input, errors)?;
         check::keys_fit_the_mode(attrs, &sources, errors);
         check::columns_are_written_once(&sources, errors);
+        check::embedded_structs_are_there(&sources, errors);
 
         let table = diesel
             .table_name
@@ -123,6 +124,7 @@ fn find_key<'s, 'a>(
     let all_known = sources
         .iter()
         .all(|field| field.column.is_some() || !field.has_column());
+    let embeds = sources.iter().any(|field| field.diesel.embed.is_some());
     let Some(named) = named else {
         let id = find("id");
         if id.is_none() && all_known {
@@ -143,6 +145,12 @@ fn find_key<'s, 'a>(
                 );
             }
             Some(field) => key.push(field),
+            None if all_known && embeds => errors.at(
+                column,
+                format!(
+                    "no field of the model itself has the column `{column}`: the key can't be in an embedded struct, move it here"
+                ),
+            ),
             None if all_known => errors.at(
                 column,
                 format!(

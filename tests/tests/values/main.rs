@@ -15,7 +15,7 @@
 )]
 
 macro_rules! backends {
-    ($($(#[$attribute:meta])* $name:ident = $backend:path;)*) => {$(
+    ($($(#[$attribute:meta])* $name:ident = $backend:path $(, $types:literal)?;)*) => {$(
         $(#[$attribute])*
         #[path = "."]
         mod $name {
@@ -23,6 +23,10 @@ macro_rules! backends {
 
             #[path = "scenarios/mod.rs"]
             mod scenarios;
+            $(
+                #[path = $types]
+                mod types;
+            )?
         }
     )*};
 }
@@ -31,11 +35,11 @@ backends! {
     sqlite = versioned_tests::sqlite;
     async_sqlite = versioned_tests::nonblocking::sqlite;
     #[cfg(feature = "postgres")]
-    postgres = versioned_tests::postgres;
+    postgres = versioned_tests::postgres, "of_postgres.rs";
     #[cfg(feature = "postgres")]
-    async_postgres = versioned_tests::nonblocking::postgres;
+    async_postgres = versioned_tests::nonblocking::postgres, "of_postgres.rs";
     #[cfg(feature = "mysql")]
-    mysql = versioned_tests::mysql;
+    mysql = versioned_tests::mysql, "of_mysql.rs";
     #[cfg(feature = "mysql")]
-    async_mysql = versioned_tests::nonblocking::mysql;
+    async_mysql = versioned_tests::nonblocking::mysql, "of_mysql.rs";
 }

@@ -116,12 +116,18 @@ impl Time<'_> {
         Some(format!("{year:04}-{month:02}-{day:02}"))
     }
 
+    /// The hours of a time may be more than a day's.
     fn time(&self) -> Option<String> {
+        let days = self.number(offset_of!(MysqlTime, day))?;
+        self.clock(days.checked_mul(24)?)
+    }
+
+    fn clock(&self, hours: u32) -> Option<String> {
         let sign = match self.field(offset_of!(MysqlTime, neg))? {
             [0] => "",
             _ => "-",
         };
-        let hour = self.number(offset_of!(MysqlTime, hour))?;
+        let hour = hours.checked_add(self.number(offset_of!(MysqlTime, hour))?)?;
         let minute = self.number(offset_of!(MysqlTime, minute))?;
         let second = self.number(offset_of!(MysqlTime, second))?;
         let micros = c_ulong::from_ne_bytes(self.field(offset_of!(MysqlTime, second_part))?);
@@ -131,6 +137,6 @@ impl Time<'_> {
     }
 
     fn date_and_time(&self) -> Option<String> {
-        Some(format!("{} {}", self.date()?, self.time()?))
+        Some(format!("{} {}", self.date()?, self.clock(0)?))
     }
 }

@@ -120,7 +120,9 @@ mod postgres {
     {
         fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
             let array = <Pg as HasSqlType<Array<ST>>>::metadata(out.metadata_lookup());
-            if array.oid()? == 0 {
+            let element = <Pg as HasSqlType<ST>>::metadata(out.metadata_lookup());
+            // diesel-async goes over the binds before it has asked for the types of extensions: then neither is known.
+            if array.oid()? == 0 && element.oid()? != 0 {
                 return Err(Box::new(NoArray));
             }
             let elements: Vec<Element<'_>> = (0..self.rows.len())

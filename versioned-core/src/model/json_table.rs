@@ -66,6 +66,11 @@ impl JsonTable {
         self.text.len()
     }
 
+    /// Takes back what was added after so many bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.text.truncate(len);
+    }
+
     /// Where the value of a row's column at this place is written to.
     pub(crate) fn value(&mut self, place: usize) -> &mut Vec<u8> {
         let between: &[u8] = match place {

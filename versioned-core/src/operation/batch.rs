@@ -194,10 +194,15 @@ async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<
         x.commit().await?;
         return Ok(true);
     };
-    drop(x.rollback().await);
-    match miss {
-        Miss::Error(error) if rows::ends_the_transaction(&error) => Err(error),
-        Miss::Error(_) | Miss::Row => Ok(false),
+    match (miss, x.rollback().await) {
+        // Without a connection there is nothing else to try.
+        (Miss::Error(error), taken_back)
+            if taken_back.is_err() || rows::ends_the_transaction(&error) =>
+        {
+            Err(error)
+        }
+        (Miss::Row, Err(lost)) => Err(lost.into()),
+        (Miss::Error(_) | Miss::Row, _) => Ok(false),
     }
 }
 

@@ -50,6 +50,15 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
 pub(crate) struct Keys<'a, M: Versioned>(Vec<Record<'a, M>>);
 
 impl<'a, M: Versioned> Keys<'a, M> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &'a M::Id> {
+        self.0.iter().filter_map(|record| match *record {
+            Record::At(id) => Some(id),
+            Record::Of(_) => None,
+        })
+    }
+}
+
+impl<'a, M: Versioned> Keys<'a, M> {
     pub(crate) fn new(ids: impl Iterator<Item = &'a M::Id>) -> Self {
         Self(ids.map(Record::At).collect())
     }

@@ -19,8 +19,14 @@ use crate::model::{Column, Model, Role, Step, Written};
 ///         __mine: &Self,
 ///         __walk: &mut ::versioned_core::model::FieldWalk,
 ///     ) {
-///         __walk.key(tickets::id, &__row.id, &__base.id);
-///         __walk.column(tickets::title, &mut __row.title, &__base.title, &__mine.title);
+///         use ::versioned_core::model::CompareAny as _;
+///         __walk.key(
+///             tickets::id, &__row.id, &__base.id, ::versioned_core::model::Compare::<tickets::id, i64>::same,
+///         );
+///         __walk.column(
+///             tickets::title, &mut __row.title, &__base.title, &__mine.title,
+///             ::versioned_core::model::Compare::<tickets::title, String>::same,
+///         );
 ///     }
 /// }
 /// ```
@@ -47,6 +53,7 @@ pub(super) fn fields(model: &Model<'_>) -> TokenStream {
                 __mine: &Self,
                 __walk: &mut #root::model::FieldWalk,
             ) {
+                use #root::model::CompareAny as _;
                 #(#steps)*
             }
         }
@@ -85,9 +92,16 @@ fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
 
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let Model { root, table, .. } = model;
+    let same = |Column { ty, name, .. }: &Column<'_>| {
+        let span = Span::mixed_site().located_at(ty.span());
+        let root = root.at(span);
+        quote_spanned!(span=> #root::model::Compare::<#table::#name, #ty>::same)
+    };
     match step {
-        Step::Key(Column { member, name, .. }) => {
-            quote!(__walk.key(#table::#name, &__row.#member, &__base.#member);)
+        Step::Key(column) => {
+            let Column { member, name, .. } = column;
+            let same = same(column);
+            quote!(__walk.key(#table::#name, &__row.#member, &__base.#member, #same);)
         }
         Step::Plain(column, _) | Step::Converted(column, ..) => {
             let Column { member, name, .. } = column;
@@ -96,8 +110,15 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
             } else {
                 quote!(column)
             };
+            let same = same(column);
             quote! {
-                __walk.#method(#table::#name, &mut __row.#member, &__base.#member, &__mine.#member);
+                __walk.#method(
+                    #table::#name,
+                    &mut __row.#member,
+                    &__base.#member,
+                    &__mine.#member,
+                    #same,
+                );
             }
         }
         Step::Embedded(member, _, _) => quote! {

@@ -2,8 +2,10 @@
 
 mod keys;
 mod parts;
+mod roundtrip;
 mod row;
 mod suppressed;
+mod types;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;

@@ -17,7 +17,7 @@ use crate::operation::incoming::{Write, failed_event, not_written};
 use crate::operation::settle::settle;
 use crate::outcome::Outcome;
 use crate::statement::{
-    Anything, Given, Keys, LookAll, Merge, MergeAll, Positions, RemoveAll, UpsertAll,
+    Anything, Given, Keys, LookAll, Merge, MergeAll, Positions, Remove, RemoveAll, UpsertAll,
 };
 
 /// How many records one statement is about, on PostgreSQL: what is sent of them is held in memory.
@@ -101,7 +101,17 @@ where
     put_all(chunk, &put, x).await?;
     let removed = Keys::<M>::new(removed.into_iter());
     if !removed.is_empty() {
-        x.execute(RemoveAll::new(&removed)).await.map_err(failed)?;
+        match x.execute(RemoveAll::new(&removed)).await {
+            // A key of arrays.
+            Err(error) if NoArray::is_why(&error) => {
+                for id in removed.ids() {
+                    x.execute(Remove::<M, _>::new(id)).await.map_err(failed)?;
+                }
+            }
+            removed => {
+                removed.map_err(failed)?;
+            }
+        }
     }
     let mut found = HashMap::new();
     if !behind.is_empty() {

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::fetch::Stored;
 use crate::model::{By, JsonColumn, JsonTable};
+use crate::operation::announce::Unit;
 use crate::owner::Owner;
 use crate::statement::{Binds, Given, WriteTable};
 
@@ -19,8 +20,9 @@ const MANY: usize = 4;
 /// How many rows one statement writes.
 const CHUNK: usize = 2_000;
 
-/// From so many bytes on a text gets no more rows. MySQL takes 64 MiB at once by default, MariaDB 16.
-const FULL: usize = 1 << 20;
+/// A text has no more bytes than this, and what a row has more goes without JSON, in which it may be twice as long or more.
+/// MySQL takes 64 MiB at once by default, MariaDB 16; as little as 1 MiB is found.
+const FULL: usize = 1 << 18;
 
 /// Whether there are enough rows, of types that keep their values in JSON, with keys and versions that are compared as what
 /// they are.
@@ -34,10 +36,14 @@ where
         return Ok(false);
     }
     let first = plan.order.get(..1).unwrap_or_default();
-    let written = columns::<M, DB>(&plan.given(W::BY, models, first))?;
+    if columns::<M, DB>(&plan.given(W::BY, models, first))?.is_none() {
+        return Ok(false);
+    }
+    if W::BY == By::Insert {
+        return Ok(true);
+    }
     let guard = columns::<M, DB>(&plan.given(By::Delete, models, first))?;
-    let exact = guard.is_some_and(|guard| guard.iter().all(|column| column.is_exact()));
-    Ok(written.is_some() && (W::BY == By::Insert || exact))
+    Ok(guard.is_some_and(|guard| guard.iter().all(|column| column.is_exact())))
 }
 
 fn columns<M, DB>(given: &Given<'_, M>) -> Result<Option<Vec<JsonColumn>>>
@@ -52,7 +58,7 @@ where
 
 /// Writes the rows.
 pub(super) async fn write<W, M, X>(
-    models: &[M],
+    models: &mut [M],
     plan: &Plan<M::Version>,
     x: &mut X,
 ) -> Result<(), Miss>
@@ -62,15 +68,27 @@ where
     W: Work,
 {
     let mut rest = plan.order.as_slice();
-    while !rest.is_empty() {
+    while let Some(&first) = rest.first() {
         let given = plan.given(W::BY, models, rest.get(..CHUNK).unwrap_or(rest));
         let mut table = JsonTable::default();
         let mut rows = 0;
-        while rows < given.models.len() && table.len() < FULL {
+        while rows < given.models.len() {
+            let before = table.len();
             if !M::On::push_row(&Binds::new(&given, rows), &mut table)? {
                 return Err(Miss::Row);
             }
+            if table.len() > FULL {
+                table.truncate(before);
+                break;
+            }
             rows += 1;
+        }
+        if rows == 0 {
+            if let (Some(model), Some(next)) = (models.get_mut(first), plan.next.get(first)) {
+                W::row(model, next, Unit::Part, x).await?;
+            }
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
         }
         let (columns, text) = table.finish().ok_or(Miss::Row)?;
         let write = WriteTable::<W, M, X::Backend>::new(&given, &columns, &text);
