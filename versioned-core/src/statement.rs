@@ -64,7 +64,9 @@ pub(crate) use self::revise::{Revise, assigns_key};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;
-pub(crate) use self::select::{AnySpelling, AsSnapshot, Current, Find, FindAll, FindVersion, Held};
+pub(crate) use self::select::{
+    AnySpelling, AsSnapshot, Current, Find, FindAll, FindAt, FindVersion, Held,
+};
 pub(crate) use self::touch::Touch;
 pub(crate) use self::unwritten::Unwritten;
 pub(crate) use self::values::{ROWS, WriteValues};

@@ -18,11 +18,11 @@ use versioned_core::{Error, Event, EventError, MIGRATIONS, Outcome};
 use super::backend::prelude::*;
 use super::backend::{Conn, Db};
 
-#[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
+#[derive(Debug, diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(name = "mood"))]
 pub struct MoodSql;
 
-#[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
+#[derive(Debug, diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(name = "citext"))]
 pub struct CitextSql;
 

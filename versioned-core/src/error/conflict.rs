@@ -48,10 +48,10 @@ impl Conflict {
     /// The guard did not find the row; a look at it found `found`.
     pub(crate) fn refused(target: Target, found: Option<Token>) -> Self {
         Self(Box::new(Facts {
-            kind: match found {
-                Some(found) if target.expected == Some(found) => ConflictKind::Suppressed,
-                Some(_) => ConflictKind::Stale,
-                None => ConflictKind::Deleted,
+            kind: if found.is_some() {
+                ConflictKind::Stale
+            } else {
+                ConflictKind::Deleted
             },
             target: Some(target),
             found,
@@ -60,11 +60,11 @@ impl Conflict {
     }
 
     /// The database wrote no row, and said nothing.
-    pub(crate) fn suppressed(target: Target) -> Self {
+    pub(crate) fn suppressed(target: Target, found: Option<Token>) -> Self {
         Self(Box::new(Facts {
             kind: ConflictKind::Suppressed,
             target: Some(target),
-            found: None,
+            found,
             cause: None,
         }))
     }

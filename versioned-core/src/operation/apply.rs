@@ -223,7 +223,7 @@ where
     let look = FindVersion::<Current, M, X::Backend>::new(Record::At(id));
     match M::row_version(x, look).await {
         Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(&incoming.event.key)).into()),
+        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(&incoming.event.key), None).into()),
         Err(error) => Err(incoming.failed(error)),
     }
 }

@@ -12,7 +12,6 @@ use diesel::result::Error as DieselError;
 use self::plan::Plan;
 pub(crate) use self::work::{Deleting, Saving};
 use self::work::{Inserting, Work};
-use super::insert::has_zero;
 use super::settle::settle;
 use super::written::{Written, read_all, reads_row};
 use crate::change::Change;
@@ -158,8 +157,7 @@ where
             Some(model) => M::OUTBOX && W::BY != By::Delete && reads_row(model)?,
             None => false,
         },
-        Dialect::Mysql => W::BY == By::Insert && models.iter().any(has_zero),
-        Dialect::Sqlite => false,
+        Dialect::Mysql | Dialect::Sqlite => false,
     };
     Ok((!alone).then_some(dialect))
 }
@@ -195,6 +193,7 @@ async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<
         return Ok(true);
     };
     match (miss, x.rollback().await) {
+        (Miss::Error(error @ Error::KeyGenerated { .. }), _) => Err(error),
         // Without a connection there is nothing else to try.
         (Miss::Error(error), taken_back)
             if taken_back.is_err() || rows::ends_the_transaction(&error) =>

@@ -79,7 +79,7 @@ fn suppressed<M: Versioned>() -> Error {
         id: String::new(),
         expected: None,
     };
-    Conflict::suppressed(target).into()
+    Conflict::suppressed(target, None).into()
 }
 
 async fn insert_then_read<M, V, X>(

@@ -139,7 +139,7 @@ where
 {
     match clash(model, x).await {
         Ok(Some(clash)) => clash.into(),
-        Ok(None) => Conflict::suppressed(target::<M>(key)).into(),
+        Ok(None) => Conflict::suppressed(target::<M>(key), None).into(),
         Err(error) => failed_event::<M>(key, error),
     }
 }

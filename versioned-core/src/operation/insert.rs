@@ -4,13 +4,14 @@ use super::settle::{read_back, returns_row, settle};
 use super::tombstone::first_version;
 use super::written::{Written, reads_row};
 use crate::change::Change;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Kind};
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::model::Versioned;
+use crate::model::KeyColumns as _;
 use crate::owner::Owner;
-use crate::statement::{Insert, Outgoing, Record, Returning};
+use crate::statement::{Current, FindVersion, Insert, Outgoing, Record, Returning};
+use diesel::backend::Backend;
 
 /// Inserts the model at the initial version.
 pub(crate) async fn insert<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
@@ -18,19 +19,26 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
+    let first = M::initial_version();
     let written = if M::TOMBSTONES {
         x.begin().await?;
-        let done = insert_row(model, Unit::Part, x).await;
+        let done = insert_row(model, &first, Unit::Part, x).await;
         settle(done, x).await?
     } else {
-        insert_row(model, Unit::Alone, x).await?
+        insert_row(model, &first, Unit::Alone, x).await?
     };
     written.show(model);
     Ok(Change::new(Op::Created, model))
 }
 
-/// Inserts the row, with `tombstones` in a transaction. The model in memory stays.
-pub(super) async fn insert_row<M, X>(model: &mut M, unit: Unit, x: &mut X) -> Result<Written<M>>
+/// Inserts the row, with `tombstones` in a transaction. It starts at `first`, or goes on after its deletion. The model in
+/// memory stays.
+pub(super) async fn insert_row<M, X>(
+    model: &mut M,
+    first: &M::Version,
+    unit: Unit,
+    x: &mut X,
+) -> Result<Written<M>>
 where
     X: Executor,
     M: Owner<X::Backend>,
@@ -38,7 +46,7 @@ where
     let first = if M::TOMBSTONES {
         first_version(&*model, x).await?
     } else {
-        M::initial_version()
+        first.clone()
     };
     let reads = reads_row(&*model)?;
     if reads {
@@ -81,10 +89,31 @@ where
     Ok(has_zero(model))
 }
 
-/// Whether a part of the key is 0.
-pub(super) fn has_zero<M: Versioned>(model: &M) -> bool {
-    let key = M::key_text(&model.id());
-    key.split(',').any(|part| part == "0")
+/// Whether a part of the key is the number 0.
+pub(super) fn has_zero<M, DB>(model: &M) -> bool
+where
+    DB: Backend,
+    M: Owner<DB>,
+{
+    let may_be_integer = M::key_kind() == Kind::Integer || M::KeyColumns::NAMES.len() > 1;
+    may_be_integer && M::key_text(&model.id()).split(',').any(|part| part == "0")
+}
+
+/// Looks for the row that was inserted: an error if it has another key.
+pub(super) async fn has_its_key<M, X>(model: &M, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
+    match M::row_version(x, look).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Error::KeyGenerated {
+            table: M::TABLE,
+            id: M::key_text(&model.id()),
+        }),
+        Err(error) => Err(failed(Record::Of(model), None, error)),
+    }
 }
 
 async fn insert_with<M, X>(

@@ -5,7 +5,7 @@ use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Guard, Record, Views};
+use crate::statement::{Current, FindAt, FindVersion, Guard, Record, Views};
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -61,12 +61,39 @@ where
 {
     let look = FindVersion::<Current, M, X::Backend>::new(guard.record);
     match M::row_version(x, look).await {
-        Ok(found) => match uncounted(guard.record, x).await {
-            Some(view) => view,
-            None => stale_or_deleted(guard, found.as_ref()),
-        },
+        Ok(found) => of_row_at(guard, found, x).await,
         Err(error) => failed(guard.record, Some(guard.loaded), error),
     }
+}
+
+/// The conflict of a row that a look found at `found`, or not at all.
+async fn of_row_at<M, X>(guard: Guard<'_, M>, found: Option<M::Version>, x: &mut X) -> Error
+where
+    X: Runner,
+    M: Owner<X::Backend>,
+{
+    let next = M::next_version(guard.loaded);
+    // Where it may have been written after all, a view is looked for.
+    if (found.is_none() || found.as_ref() == Some(guard.loaded) || found == next)
+        && let Some(view) = uncounted(guard.record, x).await
+    {
+        return view;
+    }
+    if found.as_ref() != Some(guard.loaded) {
+        return stale_or_deleted(guard, found.as_ref());
+    }
+    // `SQLite` cuts a number that does not fit the field: the database itself must find the row at this version.
+    match M::row_version(x, FindAt::<Current, M, X::Backend>::new(guard)).await {
+        Ok(Some(_)) => suppressed(guard).into(),
+        Ok(None) => stale_or_deleted(guard, found.as_ref()),
+        Err(error) => failed(guard.record, Some(guard.loaded), error),
+    }
+}
+
+fn suppressed<M: Versioned>(guard: Guard<'_, M>) -> Conflict {
+    let target = target(guard.record, Some(guard.loaded));
+    let found = target.expected;
+    Conflict::suppressed(target, found)
 }
 
 /// An INSERT wrote no row, and the database said nothing.
@@ -77,7 +104,7 @@ where
 {
     match uncounted(record, x).await {
         Some(view) => view,
-        None => Conflict::suppressed(target(record, None)).into(),
+        None => Conflict::suppressed(target(record, None), None).into(),
     }
 }
 

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
-use super::Record;
+use super::{Guard, Record};
 use crate::dialect::{Dialect, Flavor};
 use crate::fetch::{Fetch, Stored};
 use crate::model::{Clause, Conversions, Walk};
@@ -115,6 +115,49 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindVersion<'a, R, M, DB> {
         Self {
             select: Select::new(record),
         }
+    }
+}
+
+/// The version of a row that is at the version that was loaded: `SELECT "version" .. AND "version" = $2`
+pub(crate) struct FindAt<'a, R, M: Fetch<DB>, DB: Backend> {
+    source: M::Source,
+    guard: Guard<'a, M>,
+    conversions: Conversions,
+    reading: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindAt<'a, R, M, DB> {
+    pub(crate) fn new(guard: Guard<'a, M>) -> Self {
+        Self {
+            source: M::source(),
+            guard,
+            conversions: Conversions::default(),
+            reading: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum FindAtId {}
+
+impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for FindAt<'_, R, M, DB> {
+    type QueryId = (FindAtId, R, M::Static);
+}
+
+impl<R, M, DB> QueryFragment<DB> for FindAt<'_, R, M, DB>
+where
+    R: Reading,
+    M: Stored<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        out.push_identifier(<M::VersionColumn as Column>::NAME)?;
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        self.guard.condition(&self.conversions, out.reborrow())?;
+        let dialect = M::On::dialect(out.backend());
+        out.push_sql(R::suffix(dialect));
+        Ok(())
     }
 }
 

@@ -487,8 +487,9 @@ fn by_arrays(conn: &mut Conn) {
         ran(&log),
         [
             "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, unnest($3) AS c2, unnest($4) AS c3, \
-          unnest($5) AS c4) INSERT INTO \"tickets\" (\"id\", \"title\", \"price\", \"note\", \"version\") \
-          SELECT c0, c1, c2, c3, c4 FROM given"
+          unnest($5) AS c4), written AS (INSERT INTO \"tickets\" (\"id\", \"title\", \"price\", \"note\", \"version\") \
+          SELECT c0, c1, c2, c3, c4 FROM given RETURNING 1) SELECT CASE WHEN (SELECT count(*) FROM written) >= $6 \
+          THEN 1 ELSE CAST('versioned: rows written: ' || (SELECT count(*) FROM written) AS integer) END FROM given"
         ]
     );
     let given = "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, unnest($3) AS c2, unnest($4) AS c3, \
@@ -509,9 +510,22 @@ fn by_arrays(conn: &mut Conn) {
         held("NO KEY UPDATE")
     );
     let all = "AND (SELECT count(*) FROM held) >=";
+    // What is suppressed after it was locked fails the statement.
+    let whole = |bind: u32| {
+        format!(
+            "SELECT CASE WHEN (SELECT count(*) FROM written) >= ${bind} THEN 1 ELSE CAST('versioned: rows written: ' || \
+             (SELECT count(*) FROM written) AS integer) END FROM written"
+        )
+    };
     for rows in [100, 3, 1] {
         Ticket::save_all(&mut batch[..rows], conn).unwrap();
-        assert_eq!(ran(&log), [format!("{first} {update} {all} $8")]);
+        assert_eq!(
+            ran(&log),
+            [format!(
+                "{first}, written AS ({update} {all} $8 RETURNING given.place) {}",
+                whole(9)
+            )]
+        );
     }
     Ticket::save_all(&mut batch, conn).unwrap();
     assert_eq!(
@@ -541,9 +555,10 @@ fn by_arrays(conn: &mut Conn) {
     assert_eq!(
         ran(&log),
         [format!(
-            "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, generate_series(1, $3) AS place), {} \
-             DELETE FROM \"tickets\" AS target USING given {guard} {all} $4",
-            held("UPDATE")
+            "WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, generate_series(1, $3) AS place), {}, \
+             written AS (DELETE FROM \"tickets\" AS target USING given {guard} {all} $4 RETURNING given.place) {}",
+            held("UPDATE"),
+            whole(5)
         )]
     );
 }

@@ -429,6 +429,10 @@ fn a_column_that_is_not_inserted_gets_its_default_and_is_saved() {
     let mut batch: Vec<_> = (1..=60).map(draft).collect();
     Draft::insert_all(&mut batch, &mut conn).unwrap();
     assert_eq!(states(&mut conn), [("new".into(), 61)]);
+    for draft in batch.iter_mut().chain([&mut single]) {
+        assert_eq!(draft.state, "new", "as the row is");
+        draft.state = "mine".into();
+    }
     single.save(&mut conn).unwrap();
     Draft::save_all(&mut batch, &mut conn).unwrap();
     assert_eq!(states(&mut conn), [("mine".into(), 61)]);

@@ -11,6 +11,7 @@ use crate::executor::Executor;
 use crate::fetch::Stored;
 use crate::model::{By, JsonColumn, JsonTable};
 use crate::operation::announce::Unit;
+use crate::operation::insert::{has_its_key, has_zero};
 use crate::owner::Owner;
 use crate::statement::{Binds, Given, WriteTable};
 
@@ -20,9 +21,9 @@ const MANY: usize = 4;
 /// How many rows one statement writes.
 const CHUNK: usize = 2_000;
 
-/// A text has no more bytes than this, and what a row has more goes without JSON, in which it may be twice as long or more.
-/// MySQL takes 64 MiB at once by default, MariaDB 16; as little as 1 MiB is found.
-const FULL: usize = 1 << 18;
+/// From so many bytes on a text gets no more rows, and a row that has more goes by itself, without JSON, in which it may be
+/// several times as long. MySQL takes 64 MiB at once by default, MariaDB 16.
+const FULL: usize = 1 << 20;
 
 /// Whether there are enough rows, of types that keep their values in JSON, with keys and versions that are compared as what
 /// they are.
@@ -72,12 +73,12 @@ where
         let given = plan.given(W::BY, models, rest.get(..CHUNK).unwrap_or(rest));
         let mut table = JsonTable::default();
         let mut rows = 0;
-        while rows < given.models.len() {
+        while rows < given.models.len() && table.len() < FULL {
             let before = table.len();
             if !M::On::push_row(&Binds::new(&given, rows), &mut table)? {
                 return Err(Miss::Row);
             }
-            if table.len() > FULL {
+            if table.len() - before > FULL {
                 table.truncate(before);
                 break;
             }
@@ -96,6 +97,11 @@ where
             return Err(Miss::Row);
         }
         rest = rest.get(rows..).unwrap_or_default();
+    }
+    if W::BY == By::Insert {
+        for model in models.iter().filter(|model| has_zero(*model)) {
+            has_its_key(model, x).await?;
+        }
     }
     Ok(())
 }

@@ -48,8 +48,7 @@ impl Work for Inserting {
         X: Executor,
         M: Owner<X::Backend>,
     {
-        let _ = next;
-        insert::insert_row(model, unit, x).await
+        insert::insert_row(model, next, unit, x).await
     }
 }
 
