@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 pub use self::at::At;
 use self::closure::Closure;
-pub(crate) use self::connection::{Blocking, commit};
+pub(crate) use self::connection::Blocking;
 pub use self::dependent::DependentDsl;
 pub use self::owner::OwnerDsl;
 pub use self::tracked::TrackedDsl;

@@ -64,7 +64,7 @@ where
 {
     now(operation::purge_tombstones::<M, _>(
         age,
-        &mut Blocking(conn),
+        &mut Blocking::new(conn),
     ))
 }
 
@@ -102,7 +102,7 @@ where
     C: LoadConnection,
     M: Dependent<C::Backend>,
 {
-    now(operation::rebuild::<M, _>(&mut Blocking(conn)))
+    now(operation::rebuild::<M, _>(&mut Blocking::new(conn)))
 }
 
 /// The same for the connections of `diesel-async`.
@@ -154,7 +154,7 @@ pub mod nonblocking {
         C: AsyncConnection,
         M: Stored<C::Backend>,
     {
-        async move { operation::purge_tombstones::<M, _>(age, &mut Nonblocking(conn)).await }
+        async move { operation::purge_tombstones::<M, _>(age, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`positions::rebuild`](super::rebuild).
@@ -192,6 +192,6 @@ pub mod nonblocking {
         C: AsyncConnection,
         M: Dependent<C::Backend>,
     {
-        async move { operation::rebuild::<M, _>(&mut Nonblocking(conn)).await }
+        async move { operation::rebuild::<M, _>(&mut Nonblocking::new(conn)).await }
     }
 }

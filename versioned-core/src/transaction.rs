@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use diesel::connection::{Connection, TransactionManager as _};
+use diesel::connection::Connection;
 
-use crate::blocking::commit;
+use crate::blocking::Blocking;
 use crate::model::Versioned;
 
 /// Runs `body` in a transaction. If it does not commit (an error, a panic, a COMMIT that fails), the versions of
@@ -47,17 +47,18 @@ where
     E: From<diesel::result::Error>,
 {
     let mut guard = models.remember();
-    C::TransactionManager::begin_transaction(conn)?;
-    match body(conn, guard.lend()) {
+    let mut x = Blocking::new(conn);
+    x.begin_here()?;
+    match body(x.conn, guard.lend()) {
         Ok(value) => {
-            commit(conn)?;
+            x.commit_here()?;
             guard.keep();
             Ok(value)
         }
         Err(error) => {
             // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
             // so at its next use.
-            drop(C::TransactionManager::rollback_transaction(conn));
+            drop(x.rollback_here());
             Err(error)
         }
     }

@@ -13,6 +13,7 @@
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod abandoned;
+mod dropped;
 mod life;
 #[cfg(feature = "postgres")]
 mod pipeline;

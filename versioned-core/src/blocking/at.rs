@@ -50,7 +50,7 @@ impl<M: OwnerModel> At<M> {
         now(operation::revise_at(
             self.guard(),
             changes,
-            &mut Blocking(conn),
+            &mut Blocking::new(conn),
         ))
     }
 
@@ -68,7 +68,7 @@ impl<M: OwnerModel> At<M> {
         C: BlockingConnection,
         M: Owner<C::Db>,
     {
-        now(operation::touch_at(self.guard(), &mut Blocking(conn)))
+        now(operation::touch_at(self.guard(), &mut Blocking::new(conn)))
     }
 
     /// Deletes the row, if it is at this version. Answers with the version of the deletion.
@@ -85,6 +85,6 @@ impl<M: OwnerModel> At<M> {
         C: BlockingConnection,
         M: Owner<C::Db>,
     {
-        now(operation::delete_at(self.guard(), &mut Blocking(conn)))
+        now(operation::delete_at(self.guard(), &mut Blocking::new(conn)))
     }
 }

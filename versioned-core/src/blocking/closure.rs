@@ -20,6 +20,7 @@ where
 
 impl<'c, M, C, F> Then<M, Blocking<'c, C>> for Closure<F>
 where
+    C: diesel::Connection,
     F: FnMut(&mut C, &Event<M>) -> Result<()>,
 {
     fn then(
@@ -27,6 +28,6 @@ where
         x: &mut Blocking<'c, C>,
         event: &Event<M>,
     ) -> impl Future<Output = Result<()>> + Send {
-        ready((self.0)(x.0, event))
+        ready((self.0)(x.conn, event))
     }
 }

@@ -15,7 +15,50 @@ use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
 /// A Diesel connection as an [`Executor`].
-pub(crate) struct Blocking<'c, C>(pub(crate) &'c mut C);
+///
+/// Where a closure of the caller's panics in the middle of a transaction that it began, the connection is left broken: what is
+/// written on it afterwards would never be committed. Pools close such a connection.
+pub(crate) struct Blocking<'c, C: Connection> {
+    pub(crate) conn: &'c mut C,
+    /// How many transactions were begun here and have not ended.
+    open: u32,
+}
+
+impl<'c, C: Connection> Blocking<'c, C> {
+    pub(crate) fn new(conn: &'c mut C) -> Self {
+        Self { conn, open: 0 }
+    }
+
+    /// An error on a broken connection.
+    fn check(&mut self) -> QueryResult<()> {
+        let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
+        status.transaction_depth().map(drop)
+    }
+
+    pub(crate) fn begin_here(&mut self) -> QueryResult<()> {
+        C::TransactionManager::begin_transaction(self.conn)?;
+        self.open += 1;
+        Ok(())
+    }
+
+    pub(crate) fn commit_here(&mut self) -> QueryResult<()> {
+        self.open = self.open.saturating_sub(1);
+        commit(self.conn)
+    }
+
+    pub(crate) fn rollback_here(&mut self) -> QueryResult<()> {
+        self.open = self.open.saturating_sub(1);
+        C::TransactionManager::rollback_transaction(self.conn)
+    }
+}
+
+impl<C: Connection> Drop for Blocking<'_, C> {
+    fn drop(&mut self) {
+        if self.open > 0 {
+            C::TransactionManager::transaction_manager_status_mut(self.conn).set_in_error();
+        }
+    }
+}
 
 impl<C: LoadConnection> Runner for Blocking<'_, C> {
     type Backend = C::Backend;
@@ -24,7 +67,8 @@ impl<C: LoadConnection> Runner for Blocking<'_, C> {
     where
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        ready(self.0.execute_returning_count(&statement))
+        let ran = self.check();
+        ready(ran.and_then(|()| self.conn.execute_returning_count(&statement)))
     }
 
     fn first<T, ST, S>(
@@ -36,7 +80,8 @@ impl<C: LoadConnection> Runner for Blocking<'_, C> {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        ready(first(statement, self.0))
+        let ran = self.check();
+        ready(ran.and_then(|()| first(statement, self.conn)))
     }
 
     fn all<T, ST, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<T>>> + Send
@@ -45,7 +90,8 @@ impl<C: LoadConnection> Runner for Blocking<'_, C> {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        ready(all(statement, self.0))
+        let ran = self.check();
+        ready(ran.and_then(|()| all(statement, self.conn)))
     }
 }
 
@@ -56,24 +102,24 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
     {
         ready(match F::KNOWN {
             Some(dialect) => Ok(dialect),
-            None => dialect::ask::<C, F>(self.0),
+            None => dialect::ask::<C, F>(self.conn),
         })
     }
 
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
-        ready(C::TransactionManager::begin_transaction(self.0))
+        ready(self.begin_here())
     }
 
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
-        ready(commit(self.0))
+        ready(self.commit_here())
     }
 
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> + Send {
-        ready(C::TransactionManager::rollback_transaction(self.0))
+        ready(self.rollback_here())
     }
 
     fn in_transaction(&mut self) -> bool {
-        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
+        let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
         !matches!(status.transaction_depth(), Ok(None))
     }
 
@@ -86,7 +132,7 @@ impl<C: LoadConnection> Executor for Blocking<'_, C> {
 }
 
 /// Commits, or releases the innermost savepoint; takes back what cannot be.
-pub(crate) fn commit<C: Connection>(conn: &mut C) -> QueryResult<()> {
+fn commit<C: Connection>(conn: &mut C) -> QueryResult<()> {
     let before = depth(conn);
     let done = C::TransactionManager::commit_transaction(conn);
     // Diesel takes back a COMMIT that fails. A savepoint that cannot be released it leaves open, and what is around it

@@ -43,7 +43,12 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::apply(event, true, &mut Blocking(conn), Nothing))
+        now(operation::apply(
+            event,
+            true,
+            &mut Blocking::new(conn),
+            Nothing,
+        ))
     }
 
     /// As [`apply`](DependentDsl::apply), with writes of the caller's own in the same transaction: they happen once for
@@ -60,7 +65,12 @@ pub trait DependentDsl: DependentModel {
         F: FnMut(&mut C, &Event<Self>) -> Result<()>,
     {
         let then = Closure(then);
-        now(operation::apply(event, false, &mut Blocking(conn), then))
+        now(operation::apply(
+            event,
+            false,
+            &mut Blocking::new(conn),
+            then,
+        ))
     }
 
     /// Applies events in one transaction, by key and version, whatever their order; answers with an outcome for each,
@@ -77,7 +87,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::apply_all(events, &mut Blocking(conn)))
+        now(operation::apply_all(events, &mut Blocking::new(conn)))
     }
 
     /// Loads the replica with this key.
@@ -95,7 +105,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::find(id, &mut Blocking(conn)))
+        now(operation::find(id, &mut Blocking::new(conn)))
     }
 
     /// Loads the replica that this event goes onto: the one with its key, at the version before it.
@@ -108,7 +118,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::find_before(event, &mut Blocking(conn)))
+        now(operation::find_before(event, &mut Blocking::new(conn)))
     }
 }
 

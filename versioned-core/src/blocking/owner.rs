@@ -36,7 +36,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::insert(self, &mut Blocking(conn)))
+        now(operation::insert(self, &mut Blocking::new(conn)))
     }
 
     /// Inserts a row that is not a model yet, where the database makes the key or other columns; answers with the
@@ -58,7 +58,7 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Db>,
         N: NewRow<Self, C::Db>,
     {
-        now(operation::create(new, &mut Blocking(conn)))
+        now(operation::create(new, &mut Blocking::new(conn)))
     }
 
     /// Inserts the record at the version that it carries: for records that come from somewhere else.
@@ -75,7 +75,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::import(self, &mut Blocking(conn)))
+        now(operation::import(self, &mut Blocking::new(conn)))
     }
 
     /// Loads the record with this key.
@@ -93,7 +93,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::find(id, &mut Blocking(conn)))
+        now(operation::find(id, &mut Blocking::new(conn)))
     }
 
     /// Writes all fields, if the row is still at the version that was loaded; the version moves by one, also when no
@@ -116,7 +116,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::save(self, &mut Blocking(conn)))
+        now(operation::save(self, &mut Blocking::new(conn)))
     }
 
     /// Moves the version and writes nothing else: for a record whose children changed.
@@ -133,7 +133,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::touch(self, &mut Blocking(conn)))
+        now(operation::touch(self, &mut Blocking::new(conn)))
     }
 
     /// Deletes the row, if it is still at the version that was loaded. The deletion has a version of its own, one
@@ -151,7 +151,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::delete(self, &mut Blocking(conn)))
+        now(operation::delete(self, &mut Blocking::new(conn)))
     }
 
     /// Inserts all of these records at the initial version, or none.
@@ -173,7 +173,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::insert_all(models, &mut Blocking(conn)))
+        now(operation::insert_all(models, &mut Blocking::new(conn)))
     }
 
     /// Saves all of these records, or none: each row must be at the version that its model was loaded at.
@@ -220,7 +220,7 @@ pub trait OwnerDsl: OwnerModel {
     {
         now(operation::write_all::<Saving, _, _>(
             models,
-            &mut Blocking(conn),
+            &mut Blocking::new(conn),
         ))
     }
 
@@ -237,7 +237,7 @@ pub trait OwnerDsl: OwnerModel {
     {
         now(operation::write_all::<Deleting, _, _>(
             models,
-            &mut Blocking(conn),
+            &mut Blocking::new(conn),
         ))
     }
 
@@ -260,7 +260,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::save_each(models, &mut Blocking(conn)))
+        now(operation::save_each(models, &mut Blocking::new(conn)))
     }
 
     /// Replaces the model by its row as it is now. On MySQL and MariaDB the row is locked for it until the
@@ -278,7 +278,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::reload(self, &mut Blocking(conn)))
+        now(operation::reload(self, &mut Blocking::new(conn)))
     }
 
     /// Checks that the row is still at the version that was loaded; writes nothing. Inside of a transaction the row
@@ -299,7 +299,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::verify(self, &mut Blocking(conn)))
+        now(operation::verify(self, &mut Blocking::new(conn)))
     }
 
     /// The record with this key at this version, not loaded: for the version that a client sent (`If-Match`).
@@ -356,7 +356,7 @@ pub trait OwnerDsl: OwnerModel {
         let change = Closure(change);
         now(operation::update_with(
             id,
-            &mut Blocking(conn),
+            &mut Blocking::new(conn),
             retry,
             change,
         ))
@@ -385,7 +385,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
-        now(operation::snapshot(after, limit, &mut Blocking(conn)))
+        now(operation::snapshot(after, limit, &mut Blocking::new(conn)))
     }
 
     /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:

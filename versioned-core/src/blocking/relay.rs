@@ -24,7 +24,7 @@ impl<P: Publisher> Relay<P> {
         C: LoadConnection,
         C::Backend: Database,
     {
-        block_on(relay::pass(self, &Parking, &mut Blocking(conn)))
+        block_on(relay::pass(self, &Parking, &mut Blocking::new(conn)))
     }
 
     /// Publishes until `shutdown` is ready, and answers with what it did.
@@ -92,7 +92,7 @@ where
                 }
             },
         };
-        let done = relay::pass(self.relay, &Parking, &mut Blocking(&mut conn)).await;
+        let done = relay::pass(self.relay, &Parking, &mut Blocking::new(&mut conn)).await;
         match done {
             Ok(pass) => {
                 self.conn = Some(conn);

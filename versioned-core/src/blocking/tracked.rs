@@ -121,7 +121,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone,
     {
-        now(operation::save_changes(self, &mut Blocking(conn)))
+        now(operation::save_changes(self, &mut Blocking::new(conn)))
     }
 
     fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
@@ -130,7 +130,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone,
     {
         let never = None::<fn(&'static str, &T, &T) -> Keep>;
-        now(operation::rebase(self, &mut Blocking(conn), never))
+        now(operation::rebase(self, &mut Blocking::new(conn), never))
     }
 
     fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
@@ -139,7 +139,11 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send,
     {
-        now(operation::rebase(self, &mut Blocking(conn), Some(choose)))
+        now(operation::rebase(
+            self,
+            &mut Blocking::new(conn),
+            Some(choose),
+        ))
     }
 
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
@@ -147,7 +151,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone,
     {
-        now(operation::reload_tracked(self, &mut Blocking(conn)))
+        now(operation::reload_tracked(self, &mut Blocking::new(conn)))
     }
 
     fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
@@ -155,7 +159,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        now(operation::touch_tracked(self, &mut Blocking(conn)))
+        now(operation::touch_tracked(self, &mut Blocking::new(conn)))
     }
 
     fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
@@ -163,7 +167,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        now(operation::delete_tracked(self, &mut Blocking(conn)))
+        now(operation::delete_tracked(self, &mut Blocking::new(conn)))
     }
 
     fn verify<C>(&mut self, conn: &mut C) -> Result<()>
@@ -171,6 +175,6 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        now(operation::verify_tracked(self, &mut Blocking(conn)))
+        now(operation::verify_tracked(self, &mut Blocking::new(conn)))
     }
 }

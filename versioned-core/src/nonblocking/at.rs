@@ -36,7 +36,7 @@ impl<M: OwnerModel> At<M> {
         M: Owner<C::Db>,
         S: Changes<M, C::Db> + Send,
     {
-        operation::revise_at(self.guard(), changes, &mut Nonblocking(conn)).await
+        operation::revise_at(self.guard(), changes, &mut Nonblocking::new(conn)).await
     }
 
     /// As [`At::touch`](crate::At::touch).
@@ -45,7 +45,7 @@ impl<M: OwnerModel> At<M> {
         C: NonblockingConnection,
         M: Owner<C::Db>,
     {
-        operation::touch_at(self.guard(), &mut Nonblocking(conn)).await
+        operation::touch_at(self.guard(), &mut Nonblocking::new(conn)).await
     }
 
     /// As [`At::delete`](crate::At::delete).
@@ -54,6 +54,6 @@ impl<M: OwnerModel> At<M> {
         C: NonblockingConnection,
         M: Owner<C::Db>,
     {
-        operation::delete_at(self.guard(), &mut Nonblocking(conn)).await
+        operation::delete_at(self.guard(), &mut Nonblocking::new(conn)).await
     }
 }

@@ -72,6 +72,6 @@ where
         x: &mut Nonblocking<'c, C>,
         event: &Event<M>,
     ) -> impl Future<Output = Result<()>> + Send {
-        (self.0)(x.0, event)
+        (self.0)(x.conn, event)
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use diesel::connection::TransactionManagerStatus;
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -17,7 +18,58 @@ use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
 /// A `diesel-async` connection as an [`Executor`].
-pub(crate) struct Nonblocking<'c, C>(pub(crate) &'c mut C);
+///
+/// Where its future is dropped in the middle of a transaction that it began, the connection is left broken: what is written
+/// on it afterwards would never be committed. Pools close such a connection.
+pub(crate) struct Nonblocking<'c, C> {
+    pub(crate) conn: &'c mut C,
+    /// How many transactions were begun here and have not ended.
+    open: u32,
+    status: Option<Status<C>>,
+}
+
+/// The transaction manager's status of a connection that has transactions.
+type Status<C> = fn(&mut C) -> &mut TransactionManagerStatus;
+
+impl<'c, C> Nonblocking<'c, C> {
+    pub(crate) fn new(conn: &'c mut C) -> Self
+    where
+        C: AsyncConnection,
+    {
+        Self {
+            conn,
+            open: 0,
+            status: Some(C::TransactionManager::transaction_manager_status_mut),
+        }
+    }
+
+    /// For what needs no transaction, on a connection that may have none.
+    pub(crate) fn pipelined(conn: &'c mut C) -> Self {
+        Self {
+            conn,
+            open: 0,
+            status: None,
+        }
+    }
+
+    /// An error on a broken connection.
+    fn check(&mut self) -> QueryResult<()> {
+        match self.status {
+            Some(status) => status(self.conn).transaction_depth().map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<C> Drop for Nonblocking<'_, C> {
+    fn drop(&mut self) {
+        if self.open > 0
+            && let Some(status) = self.status
+        {
+            status(self.conn).set_in_error();
+        }
+    }
+}
 
 impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
     type Backend = C::Backend;
@@ -26,7 +78,8 @@ impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
     where
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        self.0.execute_returning_count(statement).await
+        self.check()?;
+        self.conn.execute_returning_count(statement).await
     }
 
     async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
@@ -35,7 +88,8 @@ impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        let mut rows = pin!(self.0.load(Rows::<S, ST>::new(statement)).await?);
+        self.check()?;
+        let mut rows = pin!(self.conn.load(Rows::<S, ST>::new(statement)).await?);
         let mut first = None;
         while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
             let row = row?;
@@ -50,7 +104,8 @@ impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        let mut rows = pin!(self.0.load(Rows::<S, ST>::new(statement)).await?);
+        self.check()?;
+        let mut rows = pin!(self.conn.load(Rows::<S, ST>::new(statement)).await?);
         let mut all = Vec::new();
         while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
             all.push(row?);
@@ -69,24 +124,32 @@ impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
     }
 
     async fn begin(&mut self) -> QueryResult<()> {
-        C::TransactionManager::begin_transaction(self.0).await
+        self.open += 1;
+        let begun = C::TransactionManager::begin_transaction(self.conn).await;
+        if begun.is_err() {
+            self.open -= 1;
+        }
+        begun
     }
 
     async fn commit(&mut self) -> QueryResult<()> {
         let before = self.depth();
-        let done = C::TransactionManager::commit_transaction(self.0).await;
+        let done = C::TransactionManager::commit_transaction(self.conn).await;
         if done.is_err() {
             self.take_back(before).await;
         }
+        self.open = self.open.saturating_sub(1);
         done
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {
-        C::TransactionManager::rollback_transaction(self.0).await
+        let done = C::TransactionManager::rollback_transaction(self.conn).await;
+        self.open = self.open.saturating_sub(1);
+        done
     }
 
     fn in_transaction(&mut self) -> bool {
-        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
+        let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
         !matches!(status.transaction_depth(), Ok(None))
     }
 
@@ -104,17 +167,17 @@ impl<C: AsyncConnection> Nonblocking<'_, C> {
         let now = self.depth();
         if now == before {
             // On a blocking connection inside it is still counted.
-            drop(C::TransactionManager::rollback_transaction(self.0).await);
+            drop(C::TransactionManager::rollback_transaction(self.conn).await);
         } else if let Some(around) = now {
             // diesel-async has ceased to count it, and left it open.
             let savepoint = format!("ROLLBACK TO SAVEPOINT diesel_savepoint_{around}");
-            drop(self.0.batch_execute(&savepoint).await);
+            drop(self.conn.batch_execute(&savepoint).await);
         }
     }
 
     /// How many transactions are open, each in the one before; none on a connection that is broken.
     fn depth(&mut self) -> Option<NonZeroU32> {
-        let status = C::TransactionManager::transaction_manager_status_mut(self.0);
+        let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
         status.transaction_depth().ok().flatten()
     }
 }
@@ -129,7 +192,7 @@ impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
     where
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        Nonblocking(self.0).execute(statement).await
+        Nonblocking::pipelined(self.0).execute(statement).await
     }
 
     async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
@@ -138,7 +201,9 @@ impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        Nonblocking(self.0).first::<T, ST, S>(statement).await
+        Nonblocking::pipelined(self.0)
+            .first::<T, ST, S>(statement)
+            .await
     }
 
     async fn all<T, ST, S>(&mut self, statement: S) -> QueryResult<Vec<T>>
@@ -147,7 +212,9 @@ impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
-        Nonblocking(self.0).all::<T, ST, S>(statement).await
+        Nonblocking::pipelined(self.0)
+            .all::<T, ST, S>(statement)
+            .await
     }
 }
 

@@ -20,7 +20,7 @@ pub trait DependentDsl: DependentModel {
         C: NonblockingConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::apply(event, true, &mut Nonblocking(conn), Nothing).await }
+        async move { operation::apply(event, true, &mut Nonblocking::new(conn), Nothing).await }
     }
 
     /// As [`prelude::DependentDsl::apply_with`](crate::prelude::DependentDsl::apply_with).
@@ -36,7 +36,7 @@ pub trait DependentDsl: DependentModel {
             + ThenFn<&'x mut C, &'e Event<Self>, Fut: Send>
             + Send,
     {
-        async move { operation::apply(event, false, &mut Nonblocking(conn), Closure(then)).await }
+        async move { operation::apply(event, false, &mut Nonblocking::new(conn), Closure(then)).await }
     }
 
     /// As [`prelude::DependentDsl::apply_all`](crate::prelude::DependentDsl::apply_all).
@@ -48,7 +48,7 @@ pub trait DependentDsl: DependentModel {
         C: NonblockingConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::apply_all(events, &mut Nonblocking(conn)).await }
+        async move { operation::apply_all(events, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::DependentDsl::find`](crate::prelude::DependentDsl::find).
@@ -57,7 +57,7 @@ pub trait DependentDsl: DependentModel {
         C: PipelinedConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::find(id, &mut Nonblocking(conn)).await }
+        async move { operation::find(id, &mut Nonblocking::pipelined(conn)).await }
     }
 
     /// As [`prelude::DependentDsl::find_by_event`](crate::prelude::DependentDsl::find_by_event).
@@ -69,7 +69,7 @@ pub trait DependentDsl: DependentModel {
         C: NonblockingConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::find_before(event, &mut Nonblocking(conn)).await }
+        async move { operation::find_before(event, &mut Nonblocking::new(conn)).await }
     }
 }
 

@@ -55,7 +55,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::insert(self, &mut Nonblocking(conn)).await }
+        async move { operation::insert(self, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::save`](crate::prelude::OwnerDsl::save).
@@ -67,7 +67,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::save(self, &mut Nonblocking(conn)).await }
+        async move { operation::save(self, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`save`](OwnerDsl::save), also on a PostgreSQL connection that is shared, as `&mut &conn`: futures that are polled
@@ -97,7 +97,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::touch(self, &mut Nonblocking(conn)).await }
+        async move { operation::touch(self, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::delete`](crate::prelude::OwnerDsl::delete).
@@ -109,7 +109,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::delete(self, &mut Nonblocking(conn)).await }
+        async move { operation::delete(self, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::insert_all`](crate::prelude::OwnerDsl::insert_all).
@@ -121,7 +121,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::insert_all(models, &mut Nonblocking(conn)).await }
+        async move { operation::insert_all(models, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::save_all`](crate::prelude::OwnerDsl::save_all).
@@ -133,7 +133,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::write_all::<Saving, _, _>(models, &mut Nonblocking(conn)).await }
+        async move { operation::write_all::<Saving, _, _>(models, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::delete_all`](crate::prelude::OwnerDsl::delete_all).
@@ -145,7 +145,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::write_all::<Deleting, _, _>(models, &mut Nonblocking(conn)).await }
+        async move { operation::write_all::<Deleting, _, _>(models, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::save_each`](crate::prelude::OwnerDsl::save_each).
@@ -157,7 +157,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::save_each(models, &mut Nonblocking(conn)).await }
+        async move { operation::save_each(models, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::create`](crate::prelude::OwnerDsl::create).
@@ -167,7 +167,7 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Db>,
         N: NewRow<Self, C::Db> + Send,
     {
-        async move { operation::create(new, &mut Nonblocking(conn)).await }
+        async move { operation::create(new, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::import`](crate::prelude::OwnerDsl::import).
@@ -176,7 +176,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::import(self, &mut Nonblocking(conn)).await }
+        async move { operation::import(self, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::find`](crate::prelude::OwnerDsl::find).
@@ -185,7 +185,7 @@ pub trait OwnerDsl: OwnerModel {
         C: PipelinedConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::find(id, &mut Nonblocking(conn)).await }
+        async move { operation::find(id, &mut Nonblocking::pipelined(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::reload`](crate::prelude::OwnerDsl::reload).
@@ -194,7 +194,7 @@ pub trait OwnerDsl: OwnerModel {
         C: PipelinedConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::reload(self, &mut Nonblocking(conn)).await }
+        async move { operation::reload(self, &mut Nonblocking::pipelined(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::verify`](crate::prelude::OwnerDsl::verify).
@@ -203,7 +203,7 @@ pub trait OwnerDsl: OwnerModel {
         C: PipelinedConnection,
         Self: Owner<C::Db>,
     {
-        async move { operation::verify(self, &mut Nonblocking(conn)).await }
+        async move { operation::verify(self, &mut Nonblocking::pipelined(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::at`](crate::prelude::OwnerDsl::at).
@@ -240,7 +240,9 @@ pub trait OwnerDsl: OwnerModel {
         for<'m> F:
             AsyncFnMut(&'m mut Self) -> Result<()> + ModifyFn<&'m mut Self, Fut: Send> + Send,
     {
-        async move { operation::update_with(id, &mut Nonblocking(conn), retry, Closure(change)).await }
+        async move {
+            operation::update_with(id, &mut Nonblocking::new(conn), retry, Closure(change)).await
+        }
     }
 
     /// As [`prelude::OwnerDsl::snapshot`](crate::prelude::OwnerDsl::snapshot).
@@ -253,7 +255,7 @@ pub trait OwnerDsl: OwnerModel {
         C: NonblockingConnection,
         Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
-        async move { operation::snapshot(after, limit, &mut Nonblocking(conn)).await }
+        async move { operation::snapshot(after, limit, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::OwnerDsl::bump`](crate::prelude::OwnerDsl::bump).

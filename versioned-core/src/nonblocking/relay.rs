@@ -30,7 +30,7 @@ impl<P: Publisher> Relay<P> {
         C: AsyncConnection,
         C::Backend: Database,
     {
-        async move { relay::pass(self, &Tokio, &mut Nonblocking(conn)).await }
+        async move { relay::pass(self, &Tokio, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`run`](Self::run), on connections of `diesel-async` and tokio's clock.
@@ -92,7 +92,7 @@ where
                 }
             },
         };
-        let done = relay::pass(self.relay, &Tokio, &mut Nonblocking(&mut conn)).await;
+        let done = relay::pass(self.relay, &Tokio, &mut Nonblocking::new(&mut conn)).await;
         match done {
             Ok(pass) => {
                 self.conn = Some(conn);

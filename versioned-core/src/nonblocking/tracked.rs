@@ -77,7 +77,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: NonblockingConnection,
         T: Owner<C::Db> + Fields + Clone + 'm,
     {
-        operation::save_changes(self, &mut Nonblocking(conn)).await
+        operation::save_changes(self, &mut Nonblocking::new(conn)).await
     }
 
     async fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
@@ -86,7 +86,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone,
     {
         let never = None::<fn(&'static str, &T, &T) -> Keep>;
-        operation::rebase(self, &mut Nonblocking(conn), never).await
+        operation::rebase(self, &mut Nonblocking::new(conn), never).await
     }
 
     async fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
@@ -95,7 +95,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send,
     {
-        operation::rebase(self, &mut Nonblocking(conn), Some(choose)).await
+        operation::rebase(self, &mut Nonblocking::new(conn), Some(choose)).await
     }
 
     async fn reload<C>(&mut self, conn: &mut C) -> Result<()>
@@ -103,7 +103,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: NonblockingConnection,
         T: Owner<C::Db> + Fields + Clone,
     {
-        operation::reload_tracked(self, &mut Nonblocking(conn)).await
+        operation::reload_tracked(self, &mut Nonblocking::new(conn)).await
     }
 
     async fn touch<'m, C>(&'m mut self, conn: &mut C) -> Result<Change<'m, T>>
@@ -111,7 +111,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: NonblockingConnection,
         T: Owner<C::Db> + Fields + 'm,
     {
-        operation::touch_tracked(self, &mut Nonblocking(conn)).await
+        operation::touch_tracked(self, &mut Nonblocking::new(conn)).await
     }
 
     async fn delete<'m, C>(&'m mut self, conn: &mut C) -> Result<Change<'m, T>>
@@ -119,7 +119,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: NonblockingConnection,
         T: Owner<C::Db> + Fields + 'm,
     {
-        operation::delete_tracked(self, &mut Nonblocking(conn)).await
+        operation::delete_tracked(self, &mut Nonblocking::new(conn)).await
     }
 
     async fn verify<C>(&mut self, conn: &mut C) -> Result<()>
@@ -127,6 +127,6 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: NonblockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        operation::verify_tracked(self, &mut Nonblocking(conn)).await
+        operation::verify_tracked(self, &mut Nonblocking::new(conn)).await
     }
 }

@@ -9,7 +9,7 @@ use crate::executor::Executor as _;
 use crate::transaction::{Family, Models, Restore};
 
 /// As [`transaction`](crate::transaction) with an `async` closure. The versions are put back also when the future is dropped
-/// in the middle; the connection is then as `diesel-async` leaves it, with its transaction open, and not to be used again.
+/// in the middle. The connection is broken then, and says so at its next use; pools close it.
 ///
 /// # Errors
 ///
@@ -34,20 +34,19 @@ where
         + 'a,
 {
     async move {
-        use diesel_async::TransactionManager as _;
-
         let mut guard = models.remember();
-        C::TransactionManager::begin_transaction(&mut *conn).await?;
-        match body(&mut *conn, guard.lend()).await {
+        let mut x = Nonblocking::new(conn);
+        x.begin().await?;
+        match body(&mut *x.conn, guard.lend()).await {
             Ok(value) => {
-                Nonblocking(&mut *conn).commit().await?;
+                x.commit().await?;
                 guard.keep();
                 Ok(value)
             }
             Err(error) => {
                 // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
                 // so at its next use.
-                drop(C::TransactionManager::rollback_transaction(&mut *conn).await);
+                drop(x.rollback().await);
                 Err(error)
             }
         }

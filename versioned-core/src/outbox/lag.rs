@@ -38,7 +38,7 @@ where
     C: LoadConnection,
     C::Backend: Database,
 {
-    now(relay::lag(&mut Blocking(conn)))
+    now(relay::lag(&mut Blocking::new(conn)))
 }
 
 /// As [`lag`], on a connection of `diesel-async`.
@@ -56,5 +56,5 @@ where
     C: diesel_async::AsyncConnection,
     C::Backend: Database,
 {
-    async move { relay::lag(&mut crate::nonblocking::Nonblocking(conn)).await }
+    async move { relay::lag(&mut crate::nonblocking::Nonblocking::new(conn)).await }
 }

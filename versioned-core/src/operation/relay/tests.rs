@@ -192,7 +192,7 @@ fn an_operator_hears_of_a_pass_that_found_something() {
     conn.run_pending_migrations(crate::MIGRATIONS).unwrap();
     let heard = |conn: &mut SqliteConnection| {
         said(|| {
-            now(super::pass(&relay(), &Parking, &mut Blocking(conn))).unwrap();
+            now(super::pass(&relay(), &Parking, &mut Blocking::new(conn))).unwrap();
         })
     };
     assert_eq!(heard(&mut conn), Vec::<String>::new());

@@ -1,0 +1,269 @@
+//! Each operation is dropped after each of its polls: rows and outbox agree, memory is not ahead of the row, and what the
+//! connection says next is true, or an error.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_migrations::MigrationHarness as _;
+use futures_util::poll;
+use serde::{Deserialize, Serialize};
+use versioned_core::async_prelude::*;
+use versioned_core::{Error, Event, MIGRATIONS, Op};
+
+use super::{TICKETS, tickets};
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Deserialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, outbox, tombstones, entity = "loud")]
+struct Loud {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct Quiet {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+macro_rules! replicas {
+    ($($name:ident($($keys:tt)*);)*) => {$(
+        #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Deserialize, Versioned)]
+        #[diesel(table_name = tickets)]
+        #[versioned(dependent, $($keys)*)]
+        struct $name {
+            id: i64,
+            price: i64,
+            version: i64,
+        }
+    )*};
+}
+
+replicas! {
+    Sequential(entity = "sequential");
+    Parking(entity = "parking", gap = "park");
+    Newest(entity = "newest", policy = "latest");
+}
+
+/// Polls a future so often, and drops it; whether it came to its end.
+async fn poll_times<F: Future>(mut future: Pin<Box<F>>, times: usize) -> Option<F::Output> {
+    for _ in 0..times {
+        if let std::task::Poll::Ready(done) = poll!(&mut future) {
+            return Some(done);
+        }
+        // Whoever wakes it has done so by then, mostly.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    None
+}
+
+/// More polls than any operation here takes.
+const MOST: usize = 60;
+
+macro_rules! on {
+    ($name:ident, $connection:ty) => {
+        mod $name {
+            use versioned_tests::$name::Db;
+
+            use super::*;
+
+            type Conn = $connection;
+
+            fn fresh() -> Db {
+                let db = Db::fresh(TICKETS);
+                db.connect().run_pending_migrations(MIGRATIONS).unwrap();
+                db
+            }
+
+            /// The row, and the versions of its events.
+            fn facts(db: &Db, id: i64) -> (Option<i64>, Vec<i64>) {
+                #[derive(QueryableByName)]
+                struct Version {
+                    #[diesel(sql_type = diesel::sql_types::BigInt)]
+                    version: i64,
+                }
+                let mut conn = db.connect();
+                let row = tickets::table.find(id).select(tickets::version).first(&mut conn);
+                let events = diesel::sql_query(format!(
+                    "SELECT version FROM versioned_outbox WHERE payload LIKE '%\"key\":\"{id}\"%' ORDER BY id"
+                ));
+                let events = events.load::<Version>(&mut conn).unwrap();
+                (row.optional().unwrap(), events.into_iter().map(|event| event.version).collect())
+            }
+
+            /// What is written on the connection afterwards is there, or was refused.
+            async fn tells_the_truth(db: &Db, conn: &mut Conn, id: i64) {
+                let quiet = Quiet { id: 1_000_000 + id, price: 1, version: 0 }.insert(conn).await.map(drop);
+                let loud = Loud { id: 2_000_000 + id, price: 1, version: 0 }.insert(conn).await.map(drop);
+                for (written, id) in [(quiet, 1_000_000 + id), (loud, 2_000_000 + id)] {
+                    let there = facts(db, id).0;
+                    match written {
+                        Ok(()) => assert_eq!(there, Some(1), "it was written and is not there"),
+                        Err(Error::Database(_)) => assert_eq!(there, None),
+                        Err(other) => panic!("{other:?}"),
+                    }
+                }
+            }
+
+            /// Runs the operation on a record of its own, dropped after 0, 1, 2, .. polls.
+            macro_rules! each_poll {
+                ($test:ident, |$db:ident, $id:ident, $conn:ident, $times:ident| $body:block) => {
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $test() {
+                        let $db = &fresh();
+                        for $times in 0..MOST {
+                            let $id = i64::try_from($times).unwrap() + 1;
+                            let mut connection = Conn::establish($db.url()).await.unwrap();
+                            let $conn = &mut connection;
+                            let done: bool = $body;
+                            tells_the_truth($db, $conn, $id).await;
+                            if done {
+                                return;
+                            }
+                        }
+                        panic!("it does not end");
+                    }
+                };
+            }
+
+            /// An owner's write of a record that is there.
+            macro_rules! each_poll_of_a_write {
+                ($test:ident, |$loud:ident, $conn:ident| $operation:expr) => {
+                    each_poll!($test, |db, id, conn, times| {
+                        let mut model = Loud { id, price: 1, version: 0 };
+                        model.insert(&mut Conn::establish(db.url()).await.unwrap()).await.unwrap();
+                        model.price = 2;
+                        let done = {
+                            let $loud = &mut model;
+                            let $conn = &mut *conn;
+                            let operation = Box::pin(async move { $operation });
+                            poll_times(operation, times).await.map(Result::unwrap).is_some()
+                        };
+                        // The server may still be at it.
+                        let mut seen = facts(db, id);
+                        for _ in 0..20 {
+                            tokio::time::sleep(Duration::from_millis(2)).await;
+                            let now = facts(db, id);
+                            if now == seen {
+                                break;
+                            }
+                            seen = now;
+                        }
+                        let (row, events) = seen;
+                        match row {
+                            Some(version) => {
+                                assert_eq!(events.last(), Some(&version), "{events:?}");
+                                assert!(model.version <= version, "{model:?} is ahead of {version}");
+                            }
+                            None => assert_eq!(events, [1, 2], "a deletion"),
+                        }
+                        if done {
+                            assert_eq!(events, [1, 2]);
+                        }
+                        done
+                    });
+                };
+            }
+
+            each_poll_of_a_write!(save, |loud, conn| loud.save(conn).await.map(drop));
+            each_poll_of_a_write!(touch, |loud, conn| loud.touch(conn).await.map(drop));
+            each_poll_of_a_write!(delete, |loud, conn| loud.delete(conn).await.map(drop));
+            each_poll_of_a_write!(save_all, |loud, conn| {
+                Loud::save_all(std::slice::from_mut(loud), conn).await.map(drop)
+            });
+            each_poll_of_a_write!(save_each, |loud, conn| {
+                Loud::save_each(std::slice::from_mut(loud), conn).await.map(drop)
+            });
+            each_poll_of_a_write!(delete_all, |loud, conn| {
+                Loud::delete_all(std::slice::from_mut(loud), conn).await.map(drop)
+            });
+            each_poll_of_a_write!(update_with, |loud, conn| {
+                Loud::update_with(&loud.id, conn, async |loud: &mut Loud| {
+                    loud.price += 1;
+                    Ok(())
+                })
+                .await
+                .map(drop)
+            });
+            each_poll_of_a_write!(update_at, |loud, conn| {
+                Loud::at(loud.id, 1).update(tickets::price.eq(3), conn).await.map(drop)
+            });
+            each_poll_of_a_write!(delete_at, |loud, conn| Loud::at(loud.id, 1).delete(conn).await);
+            each_poll_of_a_write!(in_a_transaction, |loud, conn| {
+                transaction(conn, loud, async |conn: &mut Conn, loud: &mut Loud| {
+                    loud.save(conn).await?;
+                    Ok::<_, Error>(())
+                })
+                .await
+            });
+
+            each_poll!(insert, |db, id, conn, times| {
+                let mut model = Loud { id, price: 1, version: 0 };
+                let inserted = poll_times(Box::pin(async { model.insert(conn).await.map(drop) }), times).await;
+                let done = inserted.map(Result::unwrap).is_some();
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                let (row, events) = facts(db, id);
+                assert_eq!(row.into_iter().collect::<Vec<_>>(), events);
+                assert!(model.version == 0 || !events.is_empty());
+                done
+            });
+
+            macro_rules! each_poll_of_an_event {
+                ($test:ident, $replica:ident, $entity:literal) => {
+                    each_poll!($test, |db, id, conn, times| {
+                        let event = |version: i64| Event::<$replica> {
+                            entity: $entity.into(),
+                            key: id.to_string(),
+                            version,
+                            op: if version == 1 { Op::Created } else { Op::Updated },
+                            at: String::new(),
+                            data: Some($replica { id, price: version, version }),
+                            trace: None,
+                            metadata: None,
+                        };
+                        let (created, updated) = (event(1), event(2));
+                        let applied = poll_times(
+                            Box::pin(async {
+                                $replica::apply(&created, conn).await.map(drop)?;
+                                $replica::apply_all(std::slice::from_ref(&updated), conn).await.map(drop)
+                            }),
+                            times,
+                        );
+                        let done = applied.await.map(Result::unwrap).is_some();
+                        tokio::time::sleep(Duration::from_millis(4)).await;
+                        // Whatever became of them, they can be delivered again.
+                        let fresh = &mut Conn::establish(db.url()).await.unwrap();
+                        tells_the_truth(db, conn, 5_000_000 + id).await;
+                        if !done {
+                            drop(std::mem::replace(conn, Conn::establish(db.url()).await.unwrap()));
+                        }
+                        for event in [&created, &updated] {
+                            assert!($replica::apply(event, fresh).await.unwrap().should_ack());
+                        }
+                        assert_eq!(facts(db, id).0, Some(2));
+                        done
+                    });
+                };
+            }
+
+            each_poll_of_an_event!(sequential, Sequential, "sequential");
+            each_poll_of_an_event!(parking, Parking, "parking");
+            each_poll_of_an_event!(newest, Newest, "newest");
+        }
+    };
+}
+
+on!(
+    sqlite,
+    diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>
+);
+#[cfg(feature = "postgres")]
+on!(postgres, diesel_async::AsyncPgConnection);
+#[cfg(feature = "mysql")]
+on!(mysql, diesel_async::AsyncMysqlConnection);
