@@ -28,9 +28,7 @@ const _: () = {
             &0
         }
         fn set_version(&mut self, _: Self::Version) {}
-        fn key_text(_: &Self::Id) -> ::std::string::String {
-            ::std::string::String::new()
-        }
+        fn key_parts(_: &Self::Id, _: &mut ::versioned_core::model::KeyText) {}
     }
     #[automatically_derived]
     impl ::versioned_core::model::OwnerModel for Ticket {}

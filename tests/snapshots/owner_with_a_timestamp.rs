@@ -8,11 +8,10 @@
 // );
 
 const _: () = {
-    const __WHOLE_KEY: ::core::primitive::bool = ::versioned_core::model::whole_key::<
+    const __WHOLE_KEY: ::core::primitive::bool = ::versioned_core::model::whole_key(
         notes::table,
         (notes::id,),
-        _,
-    >();
+    );
     #[automatically_derived]
     impl ::versioned_core::model::Versioned for Note {
         type Table = notes::table;
@@ -33,12 +32,9 @@ const _: () = {
         fn set_version(&mut self, __version: Self::Version) {
             self.1 = __version;
         }
-        fn key_text(__id: &Self::Id) -> ::std::string::String {
+        fn key_parts(__id: &Self::Id, __text: &mut ::versioned_core::model::KeyText) {
             use ::versioned_core::model::KeyPartText as _;
-            ::versioned_core::model::key_text::<
-                Self::KeyColumns,
-                _,
-            >([::versioned_core::model::KeyPart::<i64>::text(__id)])
+            __text.part(::versioned_core::model::KeyPart::<i64>::text(__id));
         }
         fn initial_version() -> Self::Version {
             <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(

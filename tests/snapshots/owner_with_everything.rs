@@ -38,11 +38,10 @@
 // }
 
 const _: () = {
-    const __WHOLE_KEY: ::core::primitive::bool = crate::toolkit::model::whole_key::<
+    const __WHOLE_KEY: ::core::primitive::bool = crate::toolkit::model::whole_key(
         schema::orders::table,
         (schema::orders::shop, schema::orders::number),
-        _,
-    >();
+    );
     #[automatically_derived]
     impl<'a, T, const N: usize> crate::toolkit::model::Versioned for Order<'a, T, N>
     where
@@ -70,15 +69,10 @@ const _: () = {
         fn set_version(&mut self, __version: Self::Version) {
             self.revision = __version;
         }
-        fn key_text(__id: &Self::Id) -> ::std::string::String {
+        fn key_parts(__id: &Self::Id, __text: &mut crate::toolkit::model::KeyText) {
             use crate::toolkit::model::KeyPartText as _;
-            crate::toolkit::model::key_text::<
-                Self::KeyColumns,
-                _,
-            >([
-                crate::toolkit::model::KeyPart::<Cow<'a, str>>::text(&__id.0),
-                crate::toolkit::model::KeyPart::<i32>::text(&__id.1),
-            ])
+            __text.part(crate::toolkit::model::KeyPart::<Cow<'a, str>>::text(&__id.0));
+            __text.part(crate::toolkit::model::KeyPart::<i32>::text(&__id.1));
         }
         fn initial_version() -> Self::Version {
             <Rev as crate::toolkit::version::SequentialVersion>::starting_at(0)
@@ -157,10 +151,15 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
         fn take_made(&mut self, __row: &Self) {
-            self.number = ::core::clone::Clone::clone(&__row.number);
-            self.made_by = ::core::clone::Clone::clone(&__row.made_by);
-            self.row_number = ::core::clone::Clone::clone(&__row.row_number);
-            self.double = ::core::clone::Clone::clone(&__row.double);
+            use crate::toolkit::model::MadeAny as _;
+            crate::toolkit::model::Made::<i32>::take(&mut self.number, &__row.number);
+            crate::toolkit::model::Made::<
+                String,
+            >::take(&mut self.made_by, &__row.made_by);
+            crate::toolkit::model::Made::<
+                i64,
+            >::take(&mut self.row_number, &__row.row_number);
+            crate::toolkit::model::Made::<i64>::take(&mut self.double, &__row.double);
             <Address as crate::toolkit::model::Columns<
                 __DB,
             >>::take_made(&mut self.address, &__row.address);

@@ -24,6 +24,8 @@ pub use diesel::result::QueryResult;
 pub use serde_json::Result as JsonResult;
 
 pub use self::columns::{Columns, Field};
+#[doc(hidden)]
+pub use self::columns::{Made, MadeAny};
 pub(crate) use self::conversions::Conversions;
 #[doc(hidden)]
 pub use self::elements::Elements;
@@ -31,7 +33,7 @@ pub(crate) use self::elements::{NoArray, Rows, Value};
 #[doc(hidden)]
 pub use self::fields::FieldWalk;
 #[doc(hidden)]
-pub use self::fields::{Comparable, Compare, CompareAny, Fields};
+pub use self::fields::{Comparable, Fields, Floats};
 pub(crate) use self::fields::{Compared, Diff, Places, take};
 #[doc(hidden)]
 pub use self::json::{
@@ -41,7 +43,7 @@ pub(crate) use self::json_table::JsonColumn;
 pub use self::json_table::JsonTable;
 pub use self::key::{Key, KeyColumns, NeverNull};
 #[doc(hidden)]
-pub use self::key::{KeyNames, KeyPart, KeyPartText, key_parts, key_text, whole_key};
+pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
 pub use self::walk::Walk;
 pub(crate) use self::walk::{By, Clause};
 use crate::event::Event;
@@ -99,9 +101,17 @@ pub trait Versioned: Sized + Send + Sync {
     #[doc(hidden)]
     fn set_version(&mut self, version: Self::Version);
 
+    /// Adds the parts of the key to its text.
+    #[doc(hidden)]
+    fn key_parts(id: &Self::Id, text: &mut KeyText);
+
     /// The key as text, for errors and events.
     #[doc(hidden)]
-    fn key_text(id: &Self::Id) -> String;
+    fn key_text(id: &Self::Id) -> String {
+        let mut text = KeyText::of::<Self::KeyColumns>();
+        Self::key_parts(id, &mut text);
+        text.finish()
+    }
 
     /// The version of a record that was just created.
     #[doc(hidden)]

@@ -19,7 +19,7 @@ pub(crate) struct Model<'a> {
     /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the row.
     pub(crate) complete: bool,
     /// The fields that no UPDATE writes: the database makes them.
-    pub(crate) made: Vec<Member>,
+    pub(crate) made: Vec<(Member, &'a Type)>,
     pub(crate) role: Role<'a>,
 }
 

@@ -88,7 +88,7 @@ impl<'a> Model<'a> {
             made: sources
                 .iter()
                 .filter(|field| matches!(field.written(), None | Some(Written::ByInsert)))
-                .map(|field| field.member.clone())
+                .map(|field| (field.member.clone(), &field.node.ty))
                 .collect(),
             role,
         })

@@ -261,7 +261,7 @@ macro_rules! on {
 
 on!(
     sqlite,
-    diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>
+    diesel_async::sync_connection_wrapper::SyncConnectionWrapper<SqliteConnection>
 );
 #[cfg(feature = "postgres")]
 on!(postgres, diesel_async::AsyncPgConnection);

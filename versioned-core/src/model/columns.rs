@@ -1,5 +1,7 @@
 //! The columns of a model, and the values that fit them.
 
+use std::marker::PhantomData;
+
 use diesel::backend::Backend;
 use diesel::expression::Expression;
 use diesel::query_builder::AstPass;
@@ -42,6 +44,26 @@ pub trait Columns<DB: Backend> {
         self.columns(walk)
     }
 }
+
+/// A field whose value the database makes. rustc prefers the function here to that of [`MadeAny`], where there is one: a field
+/// that cannot be copied stays as it is.
+#[derive(Debug)]
+pub struct Made<T>(PhantomData<fn() -> T>);
+
+impl<T: Clone> Made<T> {
+    /// The field takes the row's value.
+    pub fn take(field: &mut T, row: &T) {
+        field.clone_from(row);
+    }
+}
+
+/// A field whose value cannot be copied.
+pub trait MadeAny<T> {
+    /// The field stays as it is.
+    fn take(_field: &mut T, _row: &T) {}
+}
+
+impl<T> MadeAny<T> for Made<T> {}
 
 /// A value that can be written to the column `C` on `DB`.
 #[diagnostic::on_unimplemented(

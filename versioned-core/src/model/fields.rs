@@ -1,7 +1,5 @@
 //! The fields of a model compared with those of another one: what changed, and what both sides changed.
 
-use std::marker::PhantomData;
-
 use diesel::query_source::Column;
 
 /// A model whose fields can be compared and taken over: each is `PartialEq` and `Clone`. `#[derive(Versioned)]` implements
@@ -42,53 +40,42 @@ impl<T: PartialEq + Clone, C> Comparable<C> for T {
     }
 }
 
-/// How the values of a column are compared. Floats are the same if their bits are: rustc prefers the functions here to that of
-/// [`CompareAny`].
-#[derive(Debug)]
-pub struct Compare<C, T>(PhantomData<fn() -> (C, T)>);
-
-/// How all other values are compared.
-pub trait CompareAny<C, T> {
-    /// Whether it is the same value.
-    fn same(one: &T, other: &T) -> bool
-    where
-        T: Comparable<C>,
-    {
-        one.is(other)
-    }
+/// Floats, which are the same if their bits are.
+pub trait Floats {
+    /// Whether the bits are the same.
+    fn same_bits(&self, other: &Self) -> bool;
 }
-
-impl<C, T> CompareAny<C, T> for Compare<C, T> {}
 
 macro_rules! floats {
     ($($float:ty),*) => {$(
-        impl<C> Compare<C, $float> {
-            /// Whether the bits are the same.
-            #[allow(clippy::trivially_copy_pass_by_ref, reason = "as all others")]
-            pub fn same(one: &$float, other: &$float) -> bool {
-                one.to_bits() == other.to_bits()
-            }
-        }
-
-        impl<C> Compare<C, Option<$float>> {
-            /// Whether the bits are the same.
-            pub fn same(one: &Option<$float>, other: &Option<$float>) -> bool {
-                one.map(<$float>::to_bits) == other.map(<$float>::to_bits)
-            }
-        }
-
-        impl<C> Compare<C, Vec<$float>> {
-            /// Whether the bits are the same.
-            #[allow(clippy::ptr_arg, reason = "as all others")]
-            pub fn same(one: &Vec<$float>, other: &Vec<$float>) -> bool {
-                let bits = |of: &$float| of.to_bits();
-                one.iter().map(bits).eq(other.iter().map(bits))
+        impl Floats for $float {
+            fn same_bits(&self, other: &Self) -> bool {
+                self.to_bits() == other.to_bits()
             }
         }
     )*};
 }
 
 floats!(f32, f64);
+
+impl<F: Floats> Floats for Option<F> {
+    fn same_bits(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Some(one), Some(other)) => one.same_bits(other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+impl<F: Floats> Floats for Vec<F> {
+    fn same_bits(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self
+                .iter()
+                .zip(other)
+                .all(|(one, other)| one.same_bits(other))
+    }
+}
 
 /// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -121,8 +108,6 @@ impl Places {
         self.0.iter().map(|bits| bits.count_ones() as usize).sum()
     }
 }
-
-type Same<F> = fn(&F, &F) -> bool;
 
 /// Compares the fields of models.
 #[derive(Debug)]
@@ -162,19 +147,46 @@ impl FieldWalk {
     }
 
     /// A column of the primary key.
-    pub fn key<C: Column, F>(&mut self, _column: C, row: &F, base: &F, same: Same<F>) {
+    pub fn key<C: Column, F: Comparable<C>>(&mut self, _column: C, row: &F, base: &F) {
         self.shown += 1;
-        self.key_changed |= !same(row, base);
+        self.key_changed |= !row.is(base);
     }
 
     /// An ordinary column.
     pub fn column<C: Column, F: Comparable<C>>(
         &mut self,
+        column: C,
+        row: &mut F,
+        base: &F,
+        mine: &F,
+    ) {
+        self.compare(column, row, base, mine, F::is);
+    }
+
+    /// A column of floats.
+    pub fn floats<C: Column, F: Comparable<C> + Floats>(
+        &mut self,
+        column: C,
+        row: &mut F,
+        base: &F,
+        mine: &F,
+    ) {
+        self.compare(column, row, base, mine, F::same_bits);
+    }
+
+    /// The next column is one with `#[versioned(excluded)]`.
+    pub fn excluded(&mut self) -> &mut Self {
+        self.excluded.insert(self.shown);
+        self
+    }
+
+    fn compare<C: Column, F: Comparable<C>>(
+        &mut self,
         _column: C,
         row: &mut F,
         base: &F,
         mine: &F,
-        same: Same<F>,
+        same: fn(&F, &F) -> bool,
     ) {
         let place = self.shown;
         self.shown += 1;
@@ -182,24 +194,11 @@ impl FieldWalk {
             Task::Diff if !same(row, base) => self.found.insert(place),
             Task::Compare if !same(mine, base) && same(row, base) => self.found.insert(place),
             Task::Compare if !same(mine, base) && !same(row, mine) => {
-                self.both.push((place, C::NAME))
+                self.both.push((place, C::NAME));
             }
             Task::Take if self.found.contains(place) => row.take(mine),
             Task::Diff | Task::Compare | Task::Take => {}
         }
-    }
-
-    /// A column with `#[versioned(excluded)]`.
-    pub fn excluded<C: Column, F: Comparable<C>>(
-        &mut self,
-        column: C,
-        row: &mut F,
-        base: &F,
-        mine: &F,
-        same: Same<F>,
-    ) {
-        self.excluded.insert(self.shown);
-        self.column(column, row, base, mine, same);
     }
 }
 

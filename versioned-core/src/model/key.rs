@@ -16,7 +16,7 @@ use super::{Field, Walk};
 use crate::dialect::Kind;
 
 pub(crate) use self::text::canonical;
-pub use self::text::{KeyPart, KeyPartText, key_parts, key_text};
+pub use self::text::{KeyPart, KeyPartText, KeyText, key_parts};
 
 /// A column without NULLs, which a version's must be: its row would be found at no version.
 #[diagnostic::on_unimplemented(
@@ -92,12 +92,14 @@ key_names!(A B C D E F G H I J K L);
 
 /// Whether a model's key is the table's. A part of it is an error: several rows would be one record.
 #[doc(hidden)]
-pub const fn whole_key<T, K, Shape>() -> bool
+pub const fn whole_key<T, K, Shape>(table: T, key: K) -> bool
 where
     T: Table,
     T::PrimaryKey: KeyNames<Shape>,
     K: KeyColumns,
 {
+    // They are without size, and a constant function drops nothing.
+    std::mem::forget((table, key));
     let (model, table) = (K::NAMES, <T::PrimaryKey as KeyNames<Shape>>::NAMES);
     let within = all_among(model, table);
     assert!(

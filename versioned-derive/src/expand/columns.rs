@@ -80,15 +80,17 @@ fn take_made(model: &Model<'_>) -> TokenStream {
         }),
         _ => None,
     });
-    let made = made
-        .iter()
-        .map(|member| quote!(self.#member = ::core::clone::Clone::clone(&__row.#member);));
+    let import = (!made.is_empty()).then(|| quote!(use #root::model::MadeAny as _;));
+    let made = made.iter().map(
+        |(member, ty)| quote!(#root::model::Made::<#ty>::take(&mut self.#member, &__row.#member);),
+    );
     let taken: Vec<_> = made.chain(embedded).collect();
     if taken.is_empty() {
         return TokenStream::new();
     }
     quote! {
         fn take_made(&mut self, __row: &Self) {
+            #import
             #(#taken)*
         }
     }

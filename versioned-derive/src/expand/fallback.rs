@@ -55,9 +55,7 @@ pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
 
             fn set_version(&mut self, _: Self::Version) {}
 
-            fn key_text(_: &Self::Id) -> ::std::string::String {
-                ::std::string::String::new()
-            }
+            fn key_parts(_: &Self::Id, _: &mut #root::model::KeyText) {}
         }
     };
     let fields = quote! {

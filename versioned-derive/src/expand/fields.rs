@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
+use syn::{GenericArgument, PathArguments, Type};
 
 use super::generics;
 use crate::model::{Column, Model, Role, Step, Written};
@@ -19,14 +20,10 @@ use crate::model::{Column, Model, Role, Step, Written};
 ///         __mine: &Self,
 ///         __walk: &mut ::versioned_core::model::FieldWalk,
 ///     ) {
-///         use ::versioned_core::model::CompareAny as _;
-///         __walk.key(
-///             tickets::id, &__row.id, &__base.id, ::versioned_core::model::Compare::<tickets::id, i64>::same,
-///         );
-///         __walk.column(
-///             tickets::title, &mut __row.title, &__base.title, &__mine.title,
-///             ::versioned_core::model::Compare::<tickets::title, String>::same,
-///         );
+///         __walk.key(tickets::id, &__row.id, &__base.id);
+///         __walk.column(tickets::title, &mut __row.title, &__base.title, &__mine.title);
+///         __walk.floats(tickets::price, &mut __row.price, &__base.price, &__mine.price);             // `f64`
+///         __walk.excluded().column(tickets::hits, &mut __row.hits, &__base.hits, &__mine.hits);      // `excluded`
 ///     }
 /// }
 /// ```
@@ -53,7 +50,6 @@ pub(super) fn fields(model: &Model<'_>) -> TokenStream {
                 __mine: &Self,
                 __walk: &mut #root::model::FieldWalk,
             ) {
-                use #root::model::CompareAny as _;
                 #(#steps)*
             }
         }
@@ -92,32 +88,24 @@ fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
 
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let Model { root, table, .. } = model;
-    let same = |Column { ty, name, .. }: &Column<'_>| {
-        let span = Span::mixed_site().located_at(ty.span());
-        let root = root.at(span);
-        quote_spanned!(span=> #root::model::Compare::<#table::#name, #ty>::same)
-    };
     match step {
-        Step::Key(column) => {
-            let Column { member, name, .. } = column;
-            let same = same(column);
-            quote!(__walk.key(#table::#name, &__row.#member, &__base.#member, #same);)
+        Step::Key(Column { member, name, .. }) => {
+            quote!(__walk.key(#table::#name, &__row.#member, &__base.#member);)
         }
         Step::Plain(column, _) | Step::Converted(column, ..) => {
             let Column { member, name, .. } = column;
-            let method = if column.excluded {
-                quote!(excluded)
+            let excluded = column.excluded.then(|| quote!(.excluded()));
+            let method = if is_of_floats(column.ty) {
+                quote!(floats)
             } else {
                 quote!(column)
             };
-            let same = same(column);
             quote! {
-                __walk.#method(
+                __walk #excluded.#method(
                     #table::#name,
                     &mut __row.#member,
                     &__base.#member,
                     &__mine.#member,
-                    #same,
                 );
             }
         }
@@ -129,5 +117,27 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
                 __walk,
             );
         },
+    }
+}
+
+/// `f32`, `f64`, and options and vectors of them.
+fn is_of_floats(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => is_of_floats(&group.elem),
+        Type::Paren(paren) => is_of_floats(&paren.elem),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let of = |arguments: &PathArguments| match arguments {
+                PathArguments::AngleBracketed(arguments) => arguments.args.iter().any(
+                    |argument| matches!(argument, GenericArgument::Type(ty) if is_of_floats(ty)),
+                ),
+                _ => false,
+            };
+            match last.ident.to_string().as_str() {
+                "f32" | "f64" => last.arguments.is_none(),
+                "Option" | "Vec" => of(&last.arguments),
+                _ => false,
+            }
+        }),
+        _ => false,
     }
 }

@@ -25,7 +25,7 @@ use crate::model::{Column, Count, Model, Record, Root, table_name};
 ///     fn id(&self) -> Self::Id { .. }
 ///     fn loaded(&self) -> &Self::Version { &self.version }
 ///     fn set_version(&mut self, __version: Self::Version) { self.version = __version; }
-///     fn key_text(__id: &Self::Id) -> ::std::string::String { .. }
+///     fn key_parts(__id: &Self::Id, __text: &mut ::versioned_core::model::KeyText) { .. }
 /// }
 /// ```
 pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
@@ -47,7 +47,7 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let table_name = table_name(table);
     let entity = &record.entity;
     let (id_type, id) = id(&record.key);
-    let key_text = key_text(root, &record.key);
+    let key_parts = key_parts(root, &record.key);
     let count = count(model, record);
 
     let whole_key = whole_key(model, record);
@@ -79,8 +79,8 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
                 self.#version = __version;
             }
 
-            fn key_text(__id: &Self::Id) -> ::std::string::String {
-                #key_text
+            fn key_parts(__id: &Self::Id, __text: &mut #root::model::KeyText) {
+                #key_parts
             }
 
             #count
@@ -105,11 +105,11 @@ fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
 
 /// ```text
 /// use ::versioned_core::model::KeyPartText as _;
-/// ::versioned_core::model::key_text::<Self::KeyColumns, _>([::versioned_core::model::KeyPart::<i64>::text(__id)])
+/// __text.part(::versioned_core::model::KeyPart::<i64>::text(__id));
 /// ```
 ///
 /// For a composite key `&__id.0` and `&__id.1` in place of `__id`.
-fn key_text(root: &Root, key: &[Column<'_>]) -> TokenStream {
+fn key_parts(root: &Root, key: &[Column<'_>]) -> TokenStream {
     let parts = (0..).zip(key).map(|(index, part)| {
         let span = Span::call_site().located_at(part.ty.span());
         let (root, ty) = (root.at(span), part.ty);
@@ -119,11 +119,11 @@ fn key_text(root: &Root, key: &[Column<'_>]) -> TokenStream {
             let index = Index { index, span };
             quote_spanned!(span=> &__id.#index)
         };
-        quote_spanned!(span=> #root::model::KeyPart::<#ty>::text(#value))
+        quote_spanned!(span=> __text.part(#root::model::KeyPart::<#ty>::text(#value));)
     });
     quote! {
         use #root::model::KeyPartText as _;
-        #root::model::key_text::<Self::KeyColumns, _>([#(#parts),*])
+        #(#parts)*
     }
 }
 
@@ -131,7 +131,7 @@ fn key_text(root: &Root, key: &[Column<'_>]) -> TokenStream {
 ///
 /// ```text
 /// const __WHOLE_KEY: ::core::primitive::bool =
-///     ::versioned_core::model::whole_key::<tickets::table, (tickets::id,), _>();
+///     ::versioned_core::model::whole_key(tickets::table, (tickets::id,));
 /// ```
 fn whole_key(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let table = &model.table;
@@ -144,7 +144,7 @@ fn whole_key(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let root = model.root.at(span);
     quote_spanned! {span=>
         const __WHOLE_KEY: ::core::primitive::bool =
-            #root::model::whole_key::<#table::table, (#(#table::#names,)*), _>();
+            #root::model::whole_key(#table::table, (#(#table::#names,)*));
     }
 }
 

@@ -76,24 +76,47 @@ impl KeyPart<chrono::DateTime<chrono::Local>> {
 
 /// The text of a key: its parts, separated by commas; a comma or a backslash inside of a part stands behind a
 /// backslash.
-#[doc(hidden)]
-pub fn key_text<K: KeyColumns, const N: usize>(parts: [String; N]) -> String {
-    let mut parts = parts
-        .into_iter()
-        .zip(K::FORMS)
-        .map(|(part, canonical)| canonical(part));
-    match (N, parts.next()) {
-        (1, Some(only)) => only,
-        (_, first) => first
-            .into_iter()
-            .chain(parts)
-            .map(|part| part.replace('\\', "\\\\").replace(',', "\\,"))
-            .collect::<Vec<_>>()
-            .join(","),
+#[derive(Debug)]
+pub struct KeyText {
+    /// What gives each part its canonical form.
+    forms: &'static [fn(String) -> String],
+    parts: usize,
+    text: String,
+}
+
+impl KeyText {
+    pub(crate) fn of<K: KeyColumns>() -> Self {
+        Self {
+            forms: K::FORMS,
+            parts: 0,
+            text: String::new(),
+        }
+    }
+
+    /// Adds the next part.
+    pub fn part(&mut self, text: String) {
+        let text = match self.forms.get(self.parts) {
+            Some(canonical) => canonical(text),
+            None => text,
+        };
+        self.parts += 1;
+        if self.forms.len() == 1 {
+            self.text = text;
+            return;
+        }
+        if self.parts > 1 {
+            self.text.push(',');
+        }
+        self.text
+            .push_str(&text.replace('\\', "\\\\").replace(',', "\\,"));
+    }
+
+    pub(crate) fn finish(self) -> String {
+        self.text
     }
 }
 
-/// The parts that [`key_text`] made `text` of, if there are `N`.
+/// The parts that [`KeyText`] made `text` of, if there are `N`.
 #[doc(hidden)]
 pub fn key_parts<const N: usize>(text: &str) -> Option<[String; N]> {
     if N == 1 {
@@ -190,13 +213,17 @@ mod tests {
     }
 
     fn composite(one: &str, two: &str) -> String {
-        key_text::<(parts::one, parts::two), 2>([one.to_owned(), two.to_owned()])
+        let mut text = KeyText::of::<(parts::one, parts::two)>();
+        text.part(one.to_owned());
+        text.part(two.to_owned());
+        text.finish()
     }
 
     #[test]
     fn the_text_of_a_composite_key_is_unambiguous() {
-        let single = key_text::<(parts::one,), 1>(["a,b".to_owned()]);
-        assert_eq!(single, "a,b");
+        let mut single = KeyText::of::<(parts::one,)>();
+        single.part("a,b".to_owned());
+        assert_eq!(single.finish(), "a,b");
         assert_eq!(composite("7", "a,b"), "7,a\\,b");
         assert_ne!(composite("a,", "b"), composite("a", ",b"));
         assert_ne!(composite("a\\", "b"), composite("a", "\\b"));
