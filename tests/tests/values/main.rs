@@ -6,6 +6,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::items_after_statements,
+    clippy::needless_pass_by_value,
+    clippy::struct_field_names,
     clippy::too_many_lines,
     reason = "tests"
 )]

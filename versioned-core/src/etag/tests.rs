@@ -37,8 +37,8 @@ impl<V: Version + 'static> Versioned for Record<V> {
         self.0 = version;
     }
 
-    fn key_text(id: &i64) -> String {
-        id.to_string()
+    fn key_parts(id: &i64, text: &mut crate::model::KeyText) {
+        text.part(id.to_string());
     }
 }
 

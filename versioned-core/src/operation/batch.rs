@@ -222,13 +222,12 @@ where
     if M::COMPLETE && many_at_once::<Saving, M, X>(models)? == Some(Dialect::Postgres) {
         each = arrays::each(models, &plan, x).await?;
     }
-    let each = match each {
-        Some(each) => each,
-        None => {
-            x.begin().await?;
-            let done = rows::each(&plan.order, models, &plan, x).await;
-            settle(done, x).await?
-        }
+    let each = if let Some(each) = each {
+        each
+    } else {
+        x.begin().await?;
+        let done = rows::each(&plan.order, models, &plan, x).await;
+        settle(done, x).await?
     };
     let mut outcomes: Vec<Result<Written<M>>> = plan.of_next().into_iter().map(Ok).collect();
     let written = each

@@ -118,6 +118,10 @@ where
 }
 
 /// `CASE WHEN (SELECT count(*) FROM written) >= $1 THEN 1 ELSE <an error> END`
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a bind is borrowed for as long as the statement"
+)]
 fn at_least<'b, M, DB>(rows: &'b i64, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
     M: Stored<DB>,
