@@ -1,6 +1,7 @@
 //! What Diesel knows about a model on a backend: its table, its selection, its rows.
 
 use std::any::TypeId;
+use std::fmt;
 
 use diesel::backend::Backend;
 use diesel::deserialize::FromSqlRow;
@@ -37,6 +38,9 @@ pub trait Fetch<DB: Backend>: Versioned {
 
     /// Whether the table's name stands behind a schema's.
     fn in_schema() -> bool;
+
+    /// The name that the positions of a replica are kept under; none of an owner.
+    fn replica() -> &'static str;
 
     /// The columns that a row is loaded from.
     fn selection() -> Self::Selection;
@@ -175,7 +179,7 @@ where
     DB: Backend + Selects<M> + Reads<M, SqlTypeOf<<DB as Selects<M>>::Selection>>,
     DB::MetadataLookup: Flavor<DB>,
     M: Versioned,
-    M::Table: StaticQueryFragment,
+    M::Table: StaticQueryFragment<Component: fmt::Debug>,
     <DB as Selects<M>>::Selection: QueryFragment<DB> + QueryId + Send,
     <M::Table as QuerySource>::FromClause: QueryFragment<DB> + Send,
     M::Id: Key<M::KeyColumns, DB>,
@@ -192,6 +196,14 @@ where
     fn in_schema() -> bool {
         type Alone = Identifier<'static>;
         TypeId::of::<<M::Table as StaticQueryFragment>::Component>() != TypeId::of::<Alone>()
+    }
+
+    fn replica() -> &'static str {
+        match M::REPLICA {
+            None => "",
+            Some("") => crate::table_name::of::<M>(),
+            Some(name) => name,
+        }
     }
 
     fn selection() -> Self::Selection {

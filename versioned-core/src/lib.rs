@@ -128,6 +128,7 @@ mod owner;
 pub mod positions;
 mod retry;
 mod statement;
+mod table_name;
 mod trace;
 mod tracked;
 mod transaction;

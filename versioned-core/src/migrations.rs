@@ -18,8 +18,8 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// `conn.run_pending_migrations(MIGRATIONS)`, on each backend and under `MultiConnection`. Other owners need none of them.
 ///
 /// ```sql
-/// versioned_positions (entity, key, version, deleted_at)    -- the version that was applied last to each record
-/// versioned_parked (entity, key, version, event)            -- events that came too early, with `gap = "park"`
+/// versioned_positions (replica, entity, key, version, deleted_at)    -- the version that was applied last to each record
+/// versioned_parked (replica, entity, key, version, event)            -- events that came too early, with `gap = "park"`
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to be published
 /// ```
 ///
@@ -71,18 +71,20 @@ impl Step for Positions {
         } = types;
         format!(
             "CREATE TABLE versioned_positions (
+                replica {text} DEFAULT '' NOT NULL,
                 entity {text} NOT NULL,
                 {key} {key_text} NOT NULL,
                 version BIGINT NOT NULL,
                 deleted_at BIGINT,
-                PRIMARY KEY (entity, {key})
+                PRIMARY KEY (replica, entity, {key})
             ){table}{keyed_table};
             CREATE TABLE versioned_parked (
+                replica {text} DEFAULT '' NOT NULL,
                 entity {text} NOT NULL,
                 {key} {key_text} NOT NULL,
                 version BIGINT NOT NULL,
                 event {long_text} NOT NULL,
-                PRIMARY KEY (entity, {key}, version)
+                PRIMARY KEY (replica, entity, {key}, version)
             ){table}{keyed_table};"
         )
     }
@@ -179,8 +181,8 @@ impl Types {
             },
             Dialect::Mysql => Self {
                 text: "VARBINARY(255)",
-                // What an index of InnoDB has room for, beside the entity and the version.
-                key_text: "VARBINARY(2800)",
+                // What an index of InnoDB has room for, beside the replica, the entity and the version.
+                key_text: "VARBINARY(2500)",
                 key: "`key`",
                 long_text: "LONGTEXT CHARACTER SET utf8mb4",
                 counted: "BIGINT AUTO_INCREMENT PRIMARY KEY",

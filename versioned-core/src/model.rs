@@ -78,6 +78,10 @@ pub trait Versioned: Sized + Send + Sync {
     /// The table's name, for errors.
     const TABLE: &'static str;
 
+    /// The name that the positions of a replica are kept under, empty for its table's; none of an owner.
+    #[doc(hidden)]
+    const REPLICA: Option<&'static str> = None;
+
     /// Whether the key is the table's primary key, so that no two rows have it.
     #[doc(hidden)]
     const WHOLE_KEY: bool = true;

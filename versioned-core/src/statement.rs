@@ -58,7 +58,9 @@ pub(crate) use self::position::{
 };
 pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
-pub(crate) use self::replica::{Anything, Clear, Merge, Older, Overwrite, Remove};
+pub(crate) use self::replica::{
+    Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
+};
 pub use self::revise::Changes;
 pub(crate) use self::revise::{Revise, assigns_key};
 pub(crate) use self::rows::Rows;

@@ -9,7 +9,7 @@ use syn::{Attribute, Error, Ident, LitInt, LitStr, Meta, Path, Result, Token};
 use crate::choice::{self, Choice, Gap, Guard, Policy, Precision};
 use crate::errors::Errors;
 
-const ON_STRUCTS: [&str; 11] = [
+const ON_STRUCTS: [&str; 12] = [
     "owner",
     "dependent",
     "embedded",
@@ -18,6 +18,7 @@ const ON_STRUCTS: [&str; 11] = [
     "policy",
     "guard",
     "gap",
+    "replica",
     "tombstones",
     "outbox",
     "crate",
@@ -47,6 +48,7 @@ pub(crate) struct StructAttrs {
     pub(crate) policy: Option<Keyed<Policy>>,
     pub(crate) guard: Option<Keyed<Guard>>,
     pub(crate) gap: Option<Keyed<Gap>>,
+    pub(crate) replica: Option<Keyed<LitStr>>,
     pub(crate) tombstones: Option<Keyed<()>>,
     pub(crate) outbox: Option<Keyed<()>>,
     pub(crate) root: Option<Keyed<Path>>,
@@ -72,11 +74,16 @@ impl StructAttrs {
                 "owner" => read.mode(key, input, Mode::Owner),
                 "dependent" => read.mode(key, input, Mode::Dependent),
                 "embedded" => read.mode(key, input, Mode::Embedded),
-                "entity" => set(&mut read.entity, key, || entity(key, input)),
+                "entity" => set(&mut read.entity, key, || {
+                    name(key, input, "entity = \"tickets\"")
+                }),
                 "initial" => set(&mut read.initial, key, || initial(key, input)),
                 "policy" => set(&mut read.policy, key, || word(key, input)),
                 "guard" => set(&mut read.guard, key, || word(key, input)),
                 "gap" => set(&mut read.gap, key, || word(key, input)),
+                "replica" => set(&mut read.replica, key, || {
+                    name(key, input, "replica = \"ticket_copies\"")
+                }),
                 "tombstones" => set(&mut read.tombstones, key, || flag(key, input)),
                 "outbox" => set(&mut read.outbox, key, || flag(key, input)),
                 "crate" => set(&mut read.root, key, || root(key, input)),
@@ -121,7 +128,10 @@ impl StructAttrs {
 
     /// The mode, or what it most likely would be if the attributes were right.
     pub(crate) fn likely_mode(&self) -> Mode {
-        let dependent = self.policy.is_some() || self.guard.is_some() || self.gap.is_some();
+        let dependent = self.policy.is_some()
+            || self.guard.is_some()
+            || self.gap.is_some()
+            || self.replica.is_some();
         self.meant.unwrap_or(if dependent {
             Mode::Dependent
         } else {
@@ -261,8 +271,8 @@ fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, expected: &str) -> Resul
 }
 
 /// `entity = "tickets"`
-fn entity(key: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
-    let expected = "expected a name, as in `entity = \"tickets\"`";
+fn name(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<LitStr> {
+    let expected = &format!("expected a name, as in `{example}`");
     let name: LitStr = value(key, input, expected)?;
     if name.value().is_empty() {
         return Err(Error::new(name.span(), expected));

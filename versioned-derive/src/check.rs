@@ -22,6 +22,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
         attrs.policy.as_ref().map(|policy| &policy.key),
         attrs.guard.as_ref().map(|guard| &guard.key),
         attrs.gap.as_ref().map(|gap| &gap.key),
+        attrs.replica.as_ref().map(|replica| &replica.key),
     ];
     let of_owners = [
         attrs.tombstones.as_ref().map(|tombstones| &tombstones.key),

@@ -24,6 +24,7 @@ use proc_macro::TokenStream;
 /// | `policy = "sequential" \| "latest"` | dependent: event N goes onto row N−1 only, or any newer event replaces the row |
 /// | `guard = "position" \| "row"` | dependent: the position is kept in a table that outlives a deletion, or in the row |
 /// | `gap = "nack" \| "park"` | dependent: an event that came too early is delivered again, or kept until its turn |
+/// | `replica = ".."` | dependent: the name that its positions are kept under; the table's otherwise |
 /// | `tombstones` | owner: deletions are remembered, so that a record which is made again goes on from the deleted version |
 /// | `outbox` | owner: each write also writes its event, in the same transaction; the model derives `Serialize` |
 /// | `crate = ::path` | where `versioned_core` is found; default: `::versioned_core` |

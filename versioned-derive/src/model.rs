@@ -59,6 +59,8 @@ pub(crate) struct Delivery {
     pub(crate) policy: Policy,
     pub(crate) guard: Guard,
     pub(crate) gap: Gap,
+    /// The name that its positions are kept under, if not the table's.
+    pub(crate) replica: Option<LitStr>,
     /// Where `gap` was written: `park` asks more of the model.
     pub(crate) gap_span: Span,
 }

@@ -256,6 +256,7 @@ fn delivery(attrs: &attr::StructAttrs) -> Delivery {
             .as_ref()
             .map_or(Guard::Position, |guard| guard.value),
         gap: attrs.gap.as_ref().map_or(Gap::Nack, |gap| gap.value),
+        replica: attrs.replica.as_ref().map(|replica| replica.value.clone()),
         gap_span: attrs
             .gap
             .as_ref()

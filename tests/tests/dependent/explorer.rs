@@ -140,6 +140,22 @@ struct Explorer<'h, M> {
 }
 
 impl<'h, M: Replica> Explorer<'h, M> {
+    /// With a snapshot of each version, too.
+    fn with_snapshots(histories: &'h [History]) -> Self {
+        let mut explorer = Self::new(histories, false);
+        for (id, history) in (1..).zip(histories) {
+            for version in (1..).take(history.len()) {
+                let price = price(history, id, version);
+                let mut snapshot = event(Op::Snapshot, id, version, price.unwrap_or(0));
+                if price.is_none() {
+                    snapshot.data = None;
+                }
+                explorer.events.push(snapshot);
+            }
+        }
+        explorer
+    }
+
     fn new(histories: &'h [History], forgetful: bool) -> Self {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         conn.batch_execute(COPIES).unwrap();
@@ -310,6 +326,35 @@ fn sequential_on_the_row() {
 #[test]
 fn latest_on_the_row() {
     explore::<LatestRow>("latest, row", false);
+}
+
+/// A snapshot may repeat a version, before or after the event of it, and again.
+fn explore_snapshots<M: Replica>(name: &str, deletions: bool) {
+    let mut runs = 0;
+    for history in histories(4, deletions) {
+        let histories = [history];
+        runs += Explorer::<M>::with_snapshots(&histories)
+            .explore(2)
+            .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
+    }
+    assert!(runs >= 100_000, "{name}: only {runs} runs");
+}
+
+#[test]
+fn snapshots_with_positions() {
+    explore_snapshots::<SequentialPosition>("sequential, position, nack", true);
+    explore_snapshots::<LatestPosition>("latest, position", true);
+}
+
+#[test]
+fn snapshots_with_parking() {
+    explore_snapshots::<SequentialPark>("sequential, position, park", true);
+}
+
+#[test]
+fn snapshots_on_the_row() {
+    explore_snapshots::<SequentialRow>("sequential, row", false);
+    explore_snapshots::<LatestRow>("latest, row", false);
 }
 
 /// The explorer is worth something: it finds what goes wrong when a deletion is not remembered.

@@ -38,6 +38,8 @@ pub(crate) enum Clause {
     Excluded,
     /// `"version" < $1`: the version alone.
     Older,
+    /// `"version" <= $1`: the version alone.
+    NoNewer,
     /// `unnest($1) AS c0, unnest($2) AS c1`: the columns of many models, as arrays.
     Arrays(By),
     /// `"title" = given.c1`: what an UPDATE sets from those arrays; as `Assignments`.
@@ -169,6 +171,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::Changes(_)
             | Clause::Excluded
             | Clause::Older
+            | Clause::NoNewer
             | Clause::OfTarget
             | Clause::FromArrays
             | Clause::FromTable => {
@@ -264,6 +267,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::AtTarget
             | Clause::KeyValues
             | Clause::Older
+            | Clause::NoNewer
             | Clause::OnArrays
             | Clause::OnTable
             | Clause::Arrays(By::Delete)
@@ -373,9 +377,13 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 out.push_sql(" = excluded.");
                 out.push_identifier(C::NAME)
             }
-            Clause::Older => {
+            Clause::Older | Clause::NoNewer => {
                 out.push_identifier(C::NAME)?;
-                out.push_sql(" < ");
+                out.push_sql(if self.clause == Clause::Older {
+                    " < "
+                } else {
+                    " <= "
+                });
                 field.bind(out)
             }
             Clause::FromArrays => {

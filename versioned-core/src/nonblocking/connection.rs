@@ -63,9 +63,7 @@ impl<'c, C> Nonblocking<'c, C> {
 
 impl<C> Drop for Nonblocking<'_, C> {
     fn drop(&mut self) {
-        if self.open > 0
-            && let Some(status) = self.status
-        {
+        if let (1.., Some(status)) = (self.open, self.status) {
             status(self.conn).set_in_error();
         }
     }

@@ -44,7 +44,7 @@ where
     M: Dependent<X::Backend>,
     F: Then<M, X>,
 {
-    let incoming = Incoming::check(event)?;
+    let incoming = Incoming::check::<X::Backend>(event)?;
     let mut retries = RETRY.attempts();
     let mut level = Level::OfTheSession;
     loop {
@@ -238,6 +238,8 @@ where
     let parked = M::On::number(x, on::<IsParked, M, X>(position)).await;
     if parked.map_err(|error| incoming.failed(error))?.is_none() {
         let event = M::park(incoming.event).map_err(Error::other)?;
+        // What does not read back would fail the event that it waits for, each time.
+        M::unpark(&event).map_err(Error::other)?;
         let position = Position {
             event: &event,
             ..position
@@ -264,13 +266,16 @@ where
     loop {
         let dropped = run::<Drop, M, X>(position, x).await;
         dropped.map_err(|error| applied.failed(error))?;
-        position.version += 1;
+        let Some(next) = position.version.checked_add(1) else {
+            return Ok(());
+        };
+        position.version = next;
         let found = M::On::text(x, on::<Unpark, M, X>(position)).await;
         let Some(text) = found.map_err(|error| applied.failed(error))? else {
             return Ok(());
         };
         let event = M::unpark(&text).map_err(Error::other)?;
-        let next = Incoming::check(&event)?;
+        let next = Incoming::check::<X::Backend>(&event)?;
         if !advance(&next, dialect, x).await? {
             return Ok(());
         }

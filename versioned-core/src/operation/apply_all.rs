@@ -9,7 +9,7 @@ use super::incoming::Incoming;
 use super::settle::{Level, begin_at, settle};
 use crate::dependent::Dependent;
 use crate::error::Result;
-use crate::event::Event;
+use crate::event::{Event, Op};
 use crate::executor::Executor;
 use crate::model::Policy;
 use crate::outcome::Outcome;
@@ -23,10 +23,14 @@ where
 {
     let mut incoming = Vec::with_capacity(events.len());
     for (place, event) in events.iter().enumerate() {
-        incoming.push((place, Incoming::check(event)?));
+        incoming.push((place, Incoming::check::<X::Backend>(event)?));
     }
     incoming.sort_by(|(_, one), (_, two)| {
-        (&one.event.key, one.event.version).cmp(&(&two.event.key, two.event.version))
+        let place = |incoming: &Incoming<'_, M>| {
+            // A snapshot may repeat the version of another event.
+            (incoming.event.version, incoming.event.op == Op::Snapshot)
+        };
+        (&one.event.key, place(one)).cmp(&(&two.event.key, place(two)))
     });
     let mut retries = RETRY.attempts();
     let mut level = Level::OfTheSession;

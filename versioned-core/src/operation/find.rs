@@ -61,7 +61,7 @@ where
         received: event.key.clone(),
     })?;
     let row: M = find(&id, x).await?;
-    if row.loaded().number() == event.version - 1 {
+    if Some(row.loaded().number()) == event.version.checked_sub(1) {
         Ok(row)
     } else {
         Err(Error::NotFound {

@@ -11,6 +11,7 @@ use crate::outcome::Outcome;
 use crate::statement::{AnySpelling, Find, Position, Record};
 use crate::version::SequentialVersion;
 use diesel::QueryResult;
+use diesel::backend::Backend;
 
 /// What an event asks of the replica.
 pub(super) struct Incoming<'e, M: DependentModel> {
@@ -19,6 +20,8 @@ pub(super) struct Incoming<'e, M: DependentModel> {
     pub(super) write: Write<'e, M>,
     /// The version that stands for "no record yet": the one before the first.
     pub(super) nothing: i64,
+    /// The replica's name.
+    replica: &'static str,
 }
 
 /// What becomes of the replica's row.
@@ -30,7 +33,10 @@ pub(super) enum Write<'e, M: DependentModel> {
 }
 
 impl<'e, M: DependentModel> Incoming<'e, M> {
-    pub(super) fn check(event: &'e Event<M>) -> Result<Self> {
+    pub(super) fn check<DB: Backend>(event: &'e Event<M>) -> Result<Self>
+    where
+        M: Dependent<DB>,
+    {
         if event.entity != M::ENTITY {
             return Err(EventError::Entity {
                 expected: M::ENTITY,
@@ -70,6 +76,7 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             version,
             write,
             nothing: first - 1,
+            replica: M::replica(),
         })
     }
 
@@ -104,10 +111,12 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         failed_event::<M>(&self.event.key, error)
     }
 
-    /// The position that the event moves, and the versions that it may move from.
+    /// The position that the event moves, and the versions that it may move from: a snapshot may come again.
     pub(super) fn position(&self) -> Position<'e> {
         let before = self.event.version - 1;
+        let repeats = self.event.op == Op::Snapshot;
         Position {
+            replica: self.replica,
             entity: M::ENTITY,
             key: &self.event.key,
             version: self.event.version,
@@ -116,7 +125,7 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             } else {
                 before
             },
-            newest: before,
+            newest: if repeats { self.event.version } else { before },
             deleted_at: match self.write {
                 Write::Put(_) => 0,
                 Write::Remove(_) => crate::event::micros_now(),

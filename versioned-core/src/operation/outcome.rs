@@ -74,10 +74,10 @@ where
 {
     let next = M::next_version(guard.loaded);
     // Where it may have been written after all, a view is looked for.
-    if (found.is_none() || found.as_ref() == Some(guard.loaded) || found == next)
-        && let Some(view) = uncounted(guard.record, x).await
-    {
-        return view;
+    if found.is_none() || found.as_ref() == Some(guard.loaded) || found == next {
+        if let Some(view) = uncounted(guard.record, x).await {
+            return view;
+        }
     }
     if found.as_ref() != Some(guard.loaded) {
         return stale_or_deleted(guard, found.as_ref());

@@ -5,9 +5,12 @@ use super::outcome::is_unique_violation;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::error::Result;
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::outcome::Outcome;
-use crate::statement::{Current, FindVersion, Insert, Merge, Older, Overwrite, Record, Save};
+use crate::statement::{
+    Current, FindVersion, Insert, Merge, NoNewer, Older, Overwrite, Record, Replacing, Save,
+};
 use crate::version::SequentialVersion;
 
 /// Writes the row, if it is at a version that the event may follow.
@@ -26,16 +29,20 @@ where
         Write::Remove(_) => return Ok(incoming.refused(None)),
     };
     let before = M::Version::from_number(incoming.event.version - 1);
+    let repeats = incoming.event.op == Op::Snapshot;
     let mut last = None;
     loop {
         let written = match (&before, dialect) {
             (Some(before), _) if !incoming.may_be_first() => {
                 x.execute(Save::onto(model, version, before)).await
             }
+            (_, Dialect::Postgres | Dialect::Sqlite) if repeats => {
+                x.execute(Merge::<NoNewer, M, _>::new(model, version)).await
+            }
             (_, Dialect::Postgres | Dialect::Sqlite) => {
                 x.execute(Merge::<Older, M, _>::new(model, version)).await
             }
-            (_, Dialect::Mysql) => match overtake(model, version, x).await {
+            (_, Dialect::Mysql) => match overtake_as(repeats, model, version, x).await {
                 Err(taken) if is_unique_violation(&taken) => match clash(model, x).await {
                     Ok(Some(clash)) => return Err(clash.into()),
                     _ => Err(taken),
@@ -63,24 +70,38 @@ where
     }
 }
 
-/// MySQL, MariaDB: an UPDATE of an older row, an INSERT where there is none, and the UPDATE again, because somebody may
-/// have inserted an older one between the two.
-async fn overtake<M, X>(model: &M, version: &M::Version, x: &mut X) -> diesel::QueryResult<usize>
+async fn overtake_as<M, X>(
+    repeats: bool,
+    model: &M,
+    version: &M::Version,
+    x: &mut X,
+) -> diesel::QueryResult<usize>
 where
     X: Executor,
     M: Dependent<X::Backend>,
 {
-    let updated = x
-        .execute(Overwrite::<Older, M, _>::new(model, version))
-        .await?;
+    if repeats {
+        overtake::<NoNewer, M, X>(model, version, x).await
+    } else {
+        overtake::<Older, M, X>(model, version, x).await
+    }
+}
+
+/// MySQL, MariaDB: an UPDATE of an older row, an INSERT where there is none, and the UPDATE again, because somebody may
+/// have inserted an older one between the two.
+async fn overtake<R, M, X>(model: &M, version: &M::Version, x: &mut X) -> diesel::QueryResult<usize>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    R: Replacing,
+{
+    let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
     if updated > 0 {
         return Ok(updated);
     }
     match x.execute(Insert::new(model, version)).await {
         Err(taken) if is_unique_violation(&taken) => {
-            let updated = x
-                .execute(Overwrite::<Older, M, _>::new(model, version))
-                .await?;
+            let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
             let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
             // No such row: then it is another unique key that is taken, and no business of versions.
             if updated == 0 && M::row_version(x, look).await?.is_none() {

@@ -45,7 +45,7 @@ where
         let position = Position {
             key: tombstones_after.unwrap_or_default(),
             newest: i64::try_from(room).unwrap_or(i64::MAX),
-            ..Position::of_entity(M::ENTITY)
+            ..Position::of::<M, X::Backend>()
         };
         let deleted = match tombstones_after {
             None => M::On::pairs(x, on::<FirstTombstones, M, X>(position)).await?,

@@ -5,8 +5,10 @@ use super::outcome::failed;
 use super::positions;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::fetch::Fetch;
 use crate::owner::Owner;
 use crate::statement::{Guard, Position, Record};
+use diesel::backend::Backend;
 
 /// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between.
 pub(super) async fn hold_position<M, X>(record: Record<'_, M>, x: &mut X) -> Result<()>
@@ -17,7 +19,7 @@ where
     let first = M::number(&M::initial_version());
     let key = record.key_text();
     short_enough::<M>(&key)?;
-    let position = position::<M>(&key, first);
+    let position = position::<M, X::Backend>(&key, first);
     let dialect = x.dialect::<M::On>().await?;
     let locked = positions::lock::<M, X>(position, first - 1, dialect, x).await;
     locked.map_err(|error| failed(record, None, error))
@@ -33,7 +35,7 @@ where
     hold_position(record, x).await?;
     let first = M::initial_version();
     let key = record.key_text();
-    let last = positions::look::<M, X>(position::<M>(&key, M::number(&first)), x).await;
+    let last = positions::look::<M, X>(position::<M, X::Backend>(&key, M::number(&first)), x).await;
     match last.map_err(|error| failed(record, None, error))? {
         Some(last) if last >= M::number(&first) => M::numbered(last)
             .and_then(|last| M::next_version(&last))
@@ -59,7 +61,7 @@ where
     let key = guard.record.key_text();
     let position = Position {
         deleted_at: crate::event::micros_now(),
-        ..position::<M>(&key, M::number(deleted))
+        ..position::<M, X::Backend>(&key, M::number(deleted))
     };
     let dialect = x.dialect::<M::On>().await?;
     let moved = positions::advance::<M, X>(position, true, dialect, x).await;
@@ -69,12 +71,16 @@ where
 }
 
 /// The position that may move from any older version to this one.
-fn position<M: crate::model::Versioned>(key: &str, version: i64) -> Position<'_> {
+fn position<M, DB>(key: &str, version: i64) -> Position<'_>
+where
+    DB: Backend,
+    M: Fetch<DB>,
+{
     Position {
         key,
         version,
         oldest: i64::MIN,
         newest: version - 1,
-        ..Position::of_entity(M::ENTITY)
+        ..Position::of::<M, DB>()
     }
 }

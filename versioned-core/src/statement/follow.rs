@@ -53,7 +53,7 @@ impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M,
         out.push_sql(") SELECT ");
         self.row.clause(Clause::Values, out.reborrow())?;
         out.push_sql(" FROM moved");
-        self.row.on_conflict(false, out.reborrow())?;
+        self.row.on_conflict(None, out.reborrow())?;
         if M::has_coarse_key() {
             out.push_sql(" RETURNING 1) SELECT ");
             Unwritten::unless("(SELECT count(*) FROM written)", &mut out, |out| {
@@ -73,7 +73,7 @@ impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M,
 /// ```sql
 /// UPDATE versioned_positions AS held STRAIGHT_JOIN tickets AS target
 ///     SET held.version = ?, held.deleted_at = NULL, target.title = ?, target.version = ?
-///     WHERE held.entity = ? AND held.`key` = ? AND held.version BETWEEN ? AND ? AND target.id = ?
+///     WHERE held.replica = ? AND held.entity = ? AND held.`key` = ? AND held.version BETWEEN ? AND ? AND target.id = ?
 /// ```
 ///
 /// `STRAIGHT_JOIN`, because the position is locked first, everywhere.
@@ -108,6 +108,7 @@ impl<M: Stored<DB>, DB: Backend> QueryId for FollowBoth<'_, M, DB> {
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Position {
+            replica,
             entity,
             key,
             version,
@@ -123,7 +124,9 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
         let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::OfTarget);
         self.model.columns(&mut walk)?;
         M::version_column(self.version, &mut walk)?;
-        out.push_sql(" WHERE held.entity = ");
+        out.push_sql(" WHERE held.replica = ");
+        <M::On as Flavor<DB>>::push_text(&mut out, replica)?;
+        out.push_sql(" AND held.entity = ");
         <M::On as Flavor<DB>>::push_text(&mut out, entity)?;
         out.push_sql(" AND held.");
         out.push_identifier("key")?;

@@ -39,14 +39,14 @@ impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
     /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`; onto no row whose key is only taken for this one.
     pub(super) fn on_conflict<'b>(
         &'b self,
-        older: bool,
+        older: Option<&'static str>,
         mut out: AstPass<'_, 'b, DB>,
     ) -> QueryResult<()> {
         out.push_sql(" ON CONFLICT (");
         M::KeyColumns::write_names(&mut out)?;
         out.push_sql(") DO UPDATE SET ");
         self.clause(Clause::Excluded, out.reborrow())?;
-        if older {
+        if let Some(compared) = older {
             let version = <M::VersionColumn as Column>::NAME;
             out.push_sql(" WHERE ");
             if M::has_coarse_key() {
@@ -56,10 +56,11 @@ impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
             }
             out.push_sql(".");
             out.push_identifier(version)?;
-            out.push_sql(" < excluded.");
+            out.push_sql(compared);
+            out.push_sql("excluded.");
             out.push_identifier(version)?;
         }
-        self.clause(Clause::SameBytes(older), out)
+        self.clause(Clause::SameBytes(older.is_some()), out)
     }
 
     /// All columns of the model, the version last.

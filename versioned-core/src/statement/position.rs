@@ -1,8 +1,8 @@
 //! The position of a record at a dependent, and the events that wait for it.
 //!
-//! `versioned_positions (entity, key, version, deleted_at)` is the one row that every operation of a record locks. It
+//! `versioned_positions (replica, entity, key, version, deleted_at)` is the one row that every operation of a record locks. It
 //! remembers the version that was applied last, also when the replica's row is gone: a position without a row is a
-//! tombstone. `versioned_parked (entity, key, version, event)` keeps events that came too early.
+//! tombstone. `versioned_parked (replica, entity, key, version, event)` keeps events that came too early.
 
 use std::marker::PhantomData;
 
@@ -11,10 +11,13 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, Flavor};
+use crate::fetch::Fetch;
 
 /// What a statement about a position can bind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position<'a> {
+    /// The replica's name; none of an owner's tombstone.
+    pub(crate) replica: &'static str,
     pub(crate) entity: &'static str,
     pub(crate) key: &'a str,
     /// The version that the position moves to.
@@ -29,10 +32,11 @@ pub(crate) struct Position<'a> {
 }
 
 impl Position<'_> {
-    /// No record in particular.
-    pub(crate) fn of_entity(entity: &'static str) -> Self {
+    /// No record in particular, of a replica or of an owner.
+    pub(crate) fn of<M: Fetch<DB>, DB: Backend>() -> Self {
         Self {
-            entity,
+            replica: M::replica(),
+            entity: M::ENTITY,
             key: "",
             version: 0,
             oldest: 0,
@@ -49,6 +53,7 @@ pub(crate) enum Piece {
     Sql(&'static str),
     /// The column `key`, which is a reserved word to some.
     KeyColumn,
+    Replica,
     Entity,
     Key,
     Version,
@@ -60,7 +65,9 @@ pub(crate) enum Piece {
     ShareLock,
 }
 
-use Piece::{DeletedAt, Entity, Event, Key, KeyColumn, Newest, Oldest, ShareLock, Sql, Version};
+use Piece::{
+    DeletedAt, Entity, Event, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql, Version,
+};
 
 /// A statement about a position.
 pub(crate) trait Text: 'static {
@@ -83,85 +90,85 @@ texts! {
     Advance = [
         Sql("UPDATE versioned_positions SET version = "), Version,
         Sql(", deleted_at = NULLIF("), DeletedAt,
-        Sql(", 0) WHERE entity = "), Entity, Sql(" AND "), KeyColumn, Sql(" = "), Key,
+        Sql(", 0) WHERE replica = "), Replica, Sql(" AND entity = "), Entity, Sql(" AND "), KeyColumn, Sql(" = "), Key,
         Sql(" AND version BETWEEN "), Oldest, Sql(" AND "), Newest,
     ];
 
     /// Moves a position, or makes it. Locks it either way, also where it may not move. PostgreSQL and `SQLite`.
     Upsert = [
-        Sql("INSERT INTO versioned_positions (entity, "), KeyColumn,
-        Sql(", version, deleted_at) VALUES ("), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
+        Sql(", version, deleted_at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
         Sql(", NULLIF("), DeletedAt,
-        Sql(", 0)) ON CONFLICT (entity, "), KeyColumn,
+        Sql(", 0)) ON CONFLICT (replica, entity, "), KeyColumn,
         Sql(") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
             WHERE versioned_positions.version BETWEEN "), Oldest, Sql(" AND "), Newest,
     ];
 
     /// Makes a position; a unique violation if it is there.
     Enter = [
-        Sql("INSERT INTO versioned_positions (entity, "), KeyColumn,
-        Sql(", version, deleted_at) VALUES ("), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
+        Sql(", version, deleted_at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
         Sql(", NULLIF("), DeletedAt, Sql(", 0))"),
     ];
 
     /// Locks a position. A SELECT FOR UPDATE would not be enough at REPEATABLE READ on PostgreSQL.
     Lock = [
-        Sql("UPDATE versioned_positions SET version = version WHERE entity = "), Entity,
+        Sql("UPDATE versioned_positions SET version = version WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key,
     ];
 
     /// Forgets the deletions before a time.
     Purge = [
-        Sql("DELETE FROM versioned_positions WHERE entity = "), Entity,
+        Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at < "), DeletedAt,
     ];
 
     /// Forgets all positions of an entity.
-    Forget = [Sql("DELETE FROM versioned_positions WHERE entity = "), Entity];
+    Forget = [Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
 
     /// Drops all parked events of an entity.
-    DropAll = [Sql("DELETE FROM versioned_parked WHERE entity = "), Entity];
+    DropAll = [Sql("DELETE FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
 
     /// The first deleted records, as many as `newest` says.
     FirstTombstones = [
-        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE entity = "), Entity,
+        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at IS NOT NULL ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
     /// The deleted records after a key, as many as `newest` says.
     Tombstones = [
-        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE entity = "), Entity,
+        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at IS NOT NULL AND "), KeyColumn, Sql(" > "), Key,
         Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
 
     /// The version of a position.
     Look = [
-        Sql("SELECT version FROM versioned_positions WHERE entity = "), Entity,
+        Sql("SELECT version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, ShareLock,
     ];
 
     /// Keeps an event; a unique violation if it is kept already.
     Park = [
-        Sql("INSERT INTO versioned_parked (entity, "), KeyColumn,
-        Sql(", version, event) VALUES ("), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql("INSERT INTO versioned_parked (replica, entity, "), KeyColumn,
+        Sql(", version, event) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
         Sql(", "), Event, Sql(")"),
     ];
 
     /// Whether an event of this version is kept.
     IsParked = [
-        Sql("SELECT version FROM versioned_parked WHERE entity = "), Entity,
+        Sql("SELECT version FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version, ShareLock,
     ];
 
     /// The event of this version that is kept.
     Unpark = [
-        Sql("SELECT event FROM versioned_parked WHERE entity = "), Entity,
+        Sql("SELECT event FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version, ShareLock,
     ];
 
     /// Drops the events up to this version.
     Drop = [
-        Sql("DELETE FROM versioned_parked WHERE entity = "), Entity,
+        Sql("DELETE FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version <= "), Version,
     ];
 }
@@ -211,6 +218,7 @@ where
         match piece {
             Sql(sql) => out.push_sql(sql),
             KeyColumn => out.push_identifier("key")?,
+            Replica => F::push_text(out, position.replica)?,
             Entity => F::push_text(out, position.entity)?,
             Key => F::push_text(out, position.key)?,
             Version => F::push_number(out, &position.version)?,

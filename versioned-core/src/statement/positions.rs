@@ -12,7 +12,10 @@ use crate::dialect::Flavor;
 /// Where the positions of an entity move to.
 #[derive(Debug)]
 pub(crate) struct Positions {
+    replica: &'static str,
     entity: &'static str,
+    /// Whether they may stay where they are.
+    again: bool,
     keys: Vec<String>,
     versions: Vec<i64>,
     /// Microseconds since 1970 if the record is deleted, else 0.
@@ -21,11 +24,15 @@ pub(crate) struct Positions {
 
 impl Positions {
     pub(crate) fn new<'a>(
+        replica: &'static str,
         entity: &'static str,
+        again: bool,
         positions: impl Iterator<Item = Position<'a>>,
     ) -> Self {
         let mut all = Self {
+            replica,
             entity,
+            again,
             keys: Vec::new(),
             versions: Vec::new(),
             deleted_at: Vec::new(),
@@ -37,15 +44,19 @@ impl Positions {
         }
         all
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
 }
 
 /// Moves the positions that are older, makes those that are missing, and answers with those that moved. They must be
 /// ordered by key, so that two that do this never wait for each other in a circle.
 ///
 /// ```sql
-/// INSERT INTO versioned_positions (entity, key, version, deleted_at)
-///     SELECT $1, unnest($2), unnest($3), NULLIF(unnest($4), 0)
-///     ON CONFLICT (entity, key) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at
+/// INSERT INTO versioned_positions (replica, entity, key, version, deleted_at)
+///     SELECT $1, $2, unnest($3), unnest($4), NULLIF(unnest($5), 0)
+///     ON CONFLICT (replica, entity, key) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at
 ///     WHERE versioned_positions.version < excluded.version RETURNING key, version
 /// ```
 pub(crate) struct UpsertAll<'a, F: ?Sized> {
@@ -62,10 +73,10 @@ impl<'a, F: ?Sized> UpsertAll<'a, F> {
     }
 }
 
-pub(crate) enum UpsertAllId {}
-
+/// Two texts: cached under the text.
 impl<F: ?Sized> QueryId for UpsertAll<'_, F> {
-    type QueryId = UpsertAllId;
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl<F, DB> QueryFragment<DB> for UpsertAll<'_, F>
@@ -75,14 +86,18 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Positions {
+            replica,
             entity,
+            again,
             keys,
             versions,
             deleted_at,
         } = self.positions;
         out.push_sql(
-            "INSERT INTO versioned_positions (entity, \"key\", version, deleted_at) SELECT ",
+            "INSERT INTO versioned_positions (replica, entity, \"key\", version, deleted_at) SELECT ",
         );
+        F::push_text(&mut out, replica)?;
+        out.push_sql(", ");
         F::push_text(&mut out, entity)?;
         out.push_sql(", unnest(");
         F::push_texts(&mut out, keys)?;
@@ -91,24 +106,28 @@ where
         out.push_sql("), NULLIF(unnest(");
         F::push_numbers(&mut out, deleted_at)?;
         out.push_sql(
-            "), 0) ON CONFLICT (entity, \"key\") \
+            "), 0) ON CONFLICT (replica, entity, \"key\") \
             DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
-            WHERE versioned_positions.version < excluded.version RETURNING \"key\", version",
+            WHERE versioned_positions.version ",
         );
+        out.push_sql(if *again { "<=" } else { "<" });
+        out.push_sql(" excluded.version RETURNING \"key\", version");
         Ok(())
     }
 }
 
-/// The versions of positions: `SELECT key, version FROM versioned_positions WHERE entity = $1 AND key = ANY($2)`
+/// The versions of positions: `SELECT key, version FROM versioned_positions WHERE replica = $1 AND entity = $2 AND key = ANY($3)`
 pub(crate) struct LookAll<'a, F: ?Sized> {
+    replica: &'static str,
     entity: &'static str,
     keys: &'a [String],
     flavor: PhantomData<fn(&F)>,
 }
 
 impl<'a, F: ?Sized> LookAll<'a, F> {
-    pub(crate) fn new(entity: &'static str, keys: &'a [String]) -> Self {
+    pub(crate) fn new(replica: &'static str, entity: &'static str, keys: &'a [String]) -> Self {
         Self {
+            replica,
             entity,
             keys,
             flavor: PhantomData,
@@ -128,7 +147,9 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT \"key\", version FROM versioned_positions WHERE entity = ");
+        out.push_sql("SELECT \"key\", version FROM versioned_positions WHERE replica = ");
+        F::push_text(&mut out, self.replica)?;
+        out.push_sql(" AND entity = ");
         F::push_text(&mut out, self.entity)?;
         out.push_sql(" AND \"key\" = ANY(");
         F::push_texts(&mut out, self.keys)?;

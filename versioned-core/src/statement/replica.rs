@@ -12,22 +12,32 @@ use crate::model::{Clause, Conversions, Walk};
 
 /// What an event's row may replace.
 pub(crate) trait Replacing: 'static {
-    /// Whether the row that is there must be older.
-    const OLDER: bool;
+    /// How the version of the row that is there compares with the event's, if it must.
+    const OLDER: Option<&'static str>;
+    /// The same, for an UPDATE.
+    const CLAUSE: Clause = Clause::Older;
+}
+
+/// An older row, or one at the same version: a snapshot may come again.
+pub(crate) enum NoNewer {}
+
+impl Replacing for NoNewer {
+    const OLDER: Option<&'static str> = Some(" <= ");
+    const CLAUSE: Clause = Clause::NoNewer;
 }
 
 /// Whatever row is there: something else is the guard.
 pub(crate) enum Anything {}
 
 impl Replacing for Anything {
-    const OLDER: bool = false;
+    const OLDER: Option<&'static str> = None;
 }
 
 /// An older row: the row is the guard.
 pub(crate) enum Older {}
 
 impl Replacing for Older {
-    const OLDER: bool = true;
+    const OLDER: Option<&'static str> = Some(" < ");
 }
 
 /// `INSERT INTO "tickets" (..) VALUES (..) ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
@@ -101,9 +111,9 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'
         self.model.columns(&mut walk)?;
         M::version_column(self.version, &mut walk)?;
         self.record.condition(&self.conversions, out.reborrow())?;
-        if R::OLDER {
+        if R::OLDER.is_some() {
             out.push_sql(" AND ");
-            let mut walk = Walk::new(out, &self.conversions, Clause::Older);
+            let mut walk = Walk::new(out, &self.conversions, R::CLAUSE);
             M::version_column(self.version, &mut walk)?;
         }
         Ok(())

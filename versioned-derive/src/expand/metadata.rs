@@ -2,11 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Index;
 use syn::spanned::Spanned as _;
+use syn::{Index, LitStr};
 
 use super::generics;
-use crate::model::{Column, Count, Model, Record, Root, table_name};
+use crate::model::{Column, Count, Delivery, Model, Record, Root, table_name};
 
 /// Whatever it binds is named `__..`: after `use tickets::dsl::*` a parameter `id` would be a pattern for the column.
 ///
@@ -28,7 +28,11 @@ use crate::model::{Column, Count, Model, Record, Root, table_name};
 ///     fn key_parts(__id: &Self::Id, __text: &mut ::versioned_core::model::KeyText) { .. }
 /// }
 /// ```
-pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
+pub(super) fn metadata(
+    model: &Model<'_>,
+    record: &Record<'_>,
+    delivery: Option<&Delivery>,
+) -> TokenStream {
     let Model {
         root, table, input, ..
     } = model;
@@ -51,6 +55,17 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
     let count = count(model, record);
 
     let whole_key = whole_key(model, record);
+    // Of a replica that has no name of its own, the table's.
+    let replica = delivery.map(|delivery| {
+        let name = delivery
+            .replica
+            .as_ref()
+            .map_or_else(String::new, LitStr::value);
+        quote! {
+            const REPLICA: ::core::option::Option<&'static ::core::primitive::str> =
+                ::core::option::Option::Some(#name);
+        }
+    });
 
     quote! {
         #whole_key
@@ -66,6 +81,7 @@ pub(super) fn metadata(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
             const TABLE: &'static ::core::primitive::str = #table_name;
             const ENTITY: &'static ::core::primitive::str = #entity;
             const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
+            #replica
 
             fn id(&self) -> Self::Id {
                 #id

@@ -41,12 +41,12 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
             let checks = columns::checks(&model);
             let rest = match &model.role {
                 Role::Owner(record, duties) => {
-                    let metadata = metadata::metadata(&model, record);
+                    let metadata = metadata::metadata(&model, record, None);
                     let role = owner::owner(&model, record, duties);
                     quote!(#metadata #role)
                 }
                 Role::Dependent(record, delivery) => {
-                    let metadata = metadata::metadata(&model, record);
+                    let metadata = metadata::metadata(&model, record, Some(delivery));
                     let role = dependent::dependent(&model, record, delivery);
                     quote!(#metadata #role)
                 }

@@ -133,6 +133,24 @@ fn d05_a_snapshot_goes_onto_any_older_version<M: Replica>() {
         M::apply(&updated(4, 40), &mut conn).unwrap(),
         Outcome::Duplicate { current: 5 }
     );
+    // It may come again, and repairs the row; an ordinary event of its version does not.
+    for repair in [false, true] {
+        diesel::sql_query("UPDATE copies SET price = 1")
+            .execute(&mut conn)
+            .unwrap();
+        assert_eq!(
+            M::apply(&updated(5, 50), &mut conn).unwrap(),
+            Outcome::Duplicate { current: 5 }
+        );
+        let snapshot = event(Op::Snapshot, 7, 5, 50);
+        let applied = if repair {
+            M::apply(&snapshot, &mut conn).unwrap()
+        } else {
+            M::apply_all(&[snapshot], &mut conn).unwrap()[0]
+        };
+        assert_eq!(applied, Outcome::Applied);
+        assert_eq!(row(&mut conn), at(50, 5));
+    }
     apply_each::<M>(&mut conn, &[updated(6, 60)]);
     assert_eq!(
         M::apply(&event(Op::Snapshot, 7, 5, 50), &mut conn).unwrap(),

@@ -49,11 +49,11 @@ fn normal(text: &str) -> String {
 }
 
 const ADVANCE: &str = "UPDATE versioned_positions SET version = ?, deleted_at = NULLIF(?, 0) \
-    WHERE entity = ? AND 'key' = ? AND version BETWEEN ? AND ?";
-const UPSERT: &str = "INSERT INTO versioned_positions (entity, 'key', version, deleted_at) \
-    VALUES (?, ?, ?, NULLIF(?, 0)) ON CONFLICT (entity, 'key') DO UPDATE SET version = excluded.version, \
+    WHERE replica = ? AND entity = ? AND 'key' = ? AND version BETWEEN ? AND ?";
+const UPSERT: &str = "INSERT INTO versioned_positions (replica, entity, 'key', version, deleted_at) \
+    VALUES (?, ?, ?, ?, NULLIF(?, 0)) ON CONFLICT (replica, entity, 'key') DO UPDATE SET version = excluded.version, \
     deleted_at = excluded.deleted_at WHERE versioned_positions.version BETWEEN ? AND ?";
-const ENTER: &str = "INSERT INTO versioned_positions (entity, 'key', version, deleted_at) VALUES (?, ?, ?, NULLIF(?, 0))";
+const ENTER: &str = "INSERT INTO versioned_positions (replica, entity, 'key', version, deleted_at) VALUES (?, ?, ?, ?, NULLIF(?, 0))";
 const INSERT: &str = "INSERT INTO 'copies' ('id', 'price', 'version') VALUES (?, ?, ?)";
 const MERGE: &str = "INSERT INTO 'copies' ('id', 'price', 'version') VALUES (?, ?, ?) \
     ON CONFLICT ('id') DO UPDATE SET 'price' = excluded.'price', 'version' = excluded.'version'";
@@ -62,7 +62,7 @@ const REMOVE: &str = "DELETE FROM 'copies' WHERE 'id' = ?";
 /// MySQL, MariaDB.
 const FOLLOW: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN 'copies' AS target \
     SET held.version = ?, held.deleted_at = NULL, target.'price' = ?, target.'version' = ? \
-    WHERE held.entity = ? AND held.'key' = ? AND held.version BETWEEN ? AND ? AND target.'id' = ?";
+    WHERE held.replica = ? AND held.entity = ? AND held.'key' = ? AND held.version BETWEEN ? AND ? AND target.'id' = ?";
 
 /// PostgreSQL: the position, moved by this statement, and the row.
 fn follow(position: &str) -> String {
@@ -89,7 +89,8 @@ fn an_event_alone_takes_the_fewest_statements() {
     let next = runs::<M>(&updated(2, 25), &mut conn, &log);
     let again = runs::<M>(&updated(2, 25), &mut conn, &log);
     let last = runs::<M>(&deleted(3), &mut conn, &log);
-    let looked = "SELECT version FROM versioned_positions WHERE entity = ? AND 'key' = ?";
+    let looked =
+        "SELECT version FROM versioned_positions WHERE replica = ? AND entity = ? AND 'key' = ?";
     match backend::NAME {
         "postgres" => {
             assert_eq!(first, [follow(UPSERT)]);
@@ -209,8 +210,8 @@ fn many_events_take_few_statements() {
         log.take(),
         [
             "BEGIN",
-            "INSERT INTO versioned_positions (entity, 'key', version, deleted_at) \
-            SELECT ?, unnest(?), unnest(?), NULLIF(unnest(?), 0) ON CONFLICT (entity, 'key') \
+            "INSERT INTO versioned_positions (replica, entity, 'key', version, deleted_at) \
+            SELECT ?, ?, unnest(?), unnest(?), NULLIF(unnest(?), 0) ON CONFLICT (replica, entity, 'key') \
             DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
             WHERE versioned_positions.version < excluded.version RETURNING 'key', version",
             "WITH given AS (SELECT unnest(?) AS c0, unnest(?) AS c1, unnest(?) AS c2) \
@@ -218,7 +219,7 @@ fn many_events_take_few_statements() {
             ON CONFLICT ('id') DO UPDATE SET 'price' = excluded.'price', 'version' = excluded.'version'",
             "WITH given AS (SELECT unnest(?) AS c0) DELETE FROM 'copies' AS target USING given \
             WHERE target.'id' = ANY(ARRAY[given.c0])",
-            "SELECT 'key', version FROM versioned_positions WHERE entity = ? AND 'key' = ANY(?)",
+            "SELECT 'key', version FROM versioned_positions WHERE replica = ? AND entity = ? AND 'key' = ANY(?)",
             "COMMIT",
         ]
     );

@@ -8,6 +8,7 @@ use super::Placed;
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Flavor};
 use crate::error::{Result, is_serialization_failure};
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::fetch::Fetch;
 use crate::model::{By, Guard, NoArray};
@@ -75,10 +76,19 @@ where
         return Ok(());
     };
     let failed = |error| first.failed(error);
-    let all = chunk.iter().map(|(_, incoming)| incoming.position());
-    let all = Positions::new(M::ENTITY, all);
-    let moved = M::On::pairs(x, UpsertAll::<M::On>::new(&all)).await;
-    let moved: HashMap<String, i64> = moved.map_err(failed)?.into_iter().collect();
+    let mut moved = HashMap::new();
+    // A snapshot may come again, and no other event.
+    for again in [false, true] {
+        let of_kind = chunk
+            .iter()
+            .filter(|(_, incoming)| (incoming.event.op == Op::Snapshot) == again);
+        let all = of_kind.map(|(_, incoming)| incoming.position());
+        let all = Positions::new(M::replica(), M::ENTITY, again, all);
+        if !all.is_empty() {
+            let pairs = M::On::pairs(x, UpsertAll::<M::On>::new(&all)).await;
+            moved.extend(pairs.map_err(failed)?);
+        }
+    }
 
     let mut put = Given {
         models: Vec::with_capacity(moved.len()),
@@ -115,7 +125,7 @@ where
     }
     let mut found = HashMap::new();
     if !behind.is_empty() {
-        let look = LookAll::<M::On>::new(M::ENTITY, &behind);
+        let look = LookAll::<M::On>::new(M::replica(), M::ENTITY, &behind);
         found.extend(M::On::pairs(x, look).await.map_err(failed)?);
     }
     outcomes.extend(chunk.iter().map(|(_, incoming)| {
