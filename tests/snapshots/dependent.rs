@@ -22,6 +22,9 @@ const _: () = {
         const TABLE: &'static ::core::primitive::str = "ticket_copies";
         const ENTITY: &'static ::core::primitive::str = "tickets";
         const WHOLE_KEY: ::core::primitive::bool = __WHOLE_KEY;
+        const REPLICA: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(
+            "",
+        );
         fn id(&self) -> Self::Id {
             ::core::clone::Clone::clone(&self.id)
         }

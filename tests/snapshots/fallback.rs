@@ -6,7 +6,7 @@
 
 const _: () = {
     ::core::compile_error! {
-        "unknown key `entety`, did you mean `entity`?\nexpected `owner`, `dependent`, `embedded`, `entity`, `initial`, `policy`, `guard`, `gap`, `tombstones`, `outbox` or `crate`"
+        "unknown key `entety`, did you mean `entity`?\nexpected `owner`, `dependent`, `embedded`, `entity`, `initial`, `policy`, `guard`, `gap`, `replica`, `tombstones`, `outbox` or `crate`"
     }
     ::core::compile_error! {
         "the version can't be NULL, make the column NOT NULL and remove the `Option`"

@@ -53,8 +53,8 @@ pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, DropAll, Enter, FirstTombstones, Forget, IsParked, Lock, Look, OnPosition, Park,
-    Position, Purge, Text, Tombstones, Unpark, Upsert,
+    Advance, Drop, DropAll, Enter, FirstTombstones, Forget, IsParked, Lock, LockAll, Look,
+    OnPosition, Park, Position, Purge, Text, Tombstones, Unpark, Upsert,
 };
 pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::fetch::{Fetch, Stored};
 use crate::statement::{
-    Advance, Clear, DropAll, Enter, Forget, Lock, Look, OnPosition, Position, Purge, Text, Upsert,
+    Advance, Clear, DropAll, Enter, Forget, Lock, LockAll, Look, OnPosition, Position, Purge, Text,
+    Upsert,
 };
 
 /// Moves a position, if it is at a version that it may move from; where it may be the first that is heard of the record,
@@ -101,6 +102,9 @@ where
     Ok(run::<Purge, M, X>(purge, x).await?)
 }
 
+/// How often a replica is emptied before what comes meanwhile is left.
+const ROUNDS: usize = 8;
+
 /// Forgets a replica as a whole: its rows, its positions, its parked events.
 pub(crate) async fn rebuild<M, X>(x: &mut X) -> Result<()>
 where
@@ -118,15 +122,21 @@ where
     M: Dependent<X::Backend>,
 {
     let all = Position::of::<M, X::Backend>();
-    // An event that is applied meanwhile may come between the two: a row without its position would keep out what follows.
-    loop {
+    // An event that is applied meanwhile may come between the two, and leave a row without its position, or the reverse.
+    if x.dialect::<M::On>().await? == Dialect::Postgres {
+        run::<LockAll, M, X>(all, x).await?;
+    }
+    // SQLite has one writer, and InnoDB keeps out new positions from the first DELETE on. Where its READ COMMITTED does not,
+    // what came meanwhile goes in the next round.
+    for _ in 0..ROUNDS {
         let positions = run::<Forget, M, X>(all, x).await?;
         run::<DropAll, M, X>(all, x).await?;
         let rows = x.execute(Clear::<M, X::Backend>::new()).await?;
         if positions == 0 && rows == 0 {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 pub(super) fn on<T, M, X>(position: Position<'_>) -> OnPosition<'_, T, <M as Fetch<X::Backend>>::On>

@@ -123,6 +123,8 @@ texts! {
         Sql(" AND deleted_at < "), DeletedAt,
     ];
 
+    /// Keeps out all others that move a position. PostgreSQL.
+    LockAll = [Sql("LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE")];
     /// Forgets all positions of an entity.
     Forget = [Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
 
