@@ -34,7 +34,7 @@ use crate::operation;
 /// the record back.
 ///
 /// ```sql
-/// DELETE FROM versioned_positions WHERE entity = 'tickets' AND deleted_at < $1
+/// DELETE FROM versioned_positions WHERE replica = 'ticket_copies' AND entity = 'tickets' AND deleted_at < $1
 /// ```
 ///
 /// ```
@@ -72,8 +72,9 @@ where
 /// [snapshot](crate::prelude::OwnerDsl::snapshot) and the events since.
 ///
 /// ```sql
-/// DELETE FROM versioned_positions WHERE entity = 'tickets'
-/// DELETE FROM versioned_parked WHERE entity = 'tickets'
+/// LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE          -- PostgreSQL
+/// DELETE FROM versioned_positions WHERE replica = 'ticket_copies' AND entity = 'tickets'
+/// DELETE FROM versioned_parked WHERE replica = 'ticket_copies' AND entity = 'tickets'
 /// DELETE FROM ticket_copies
 /// ```
 ///
@@ -181,8 +182,8 @@ pub mod nonblocking {
     ///
     /// # Errors
     ///
-    /// What the database says; nothing is emptied then. A future that is dropped in the middle leaves the connection as
-    /// `diesel-async` does, with its transaction open, and not to be used again.
+    /// What the database says; nothing is emptied then. A future that is dropped in the middle leaves the connection broken:
+    /// it says so at its next use.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"

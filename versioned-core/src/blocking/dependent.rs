@@ -19,7 +19,7 @@ pub trait DependentDsl: DependentModel {
     /// [`should_ack`](Outcome::should_ack).
     ///
     /// ```sql
-    /// UPDATE versioned_positions SET version = 2 WHERE entity = 'tickets' AND key = '7' AND version = 1
+    /// UPDATE versioned_positions SET version = 2 WHERE replica = 'ticket_copies' AND entity = 'tickets' AND key = '7' AND version = 1
     /// INSERT INTO ticket_copies (id, price, version) VALUES (7, 25, 2)
     ///     ON CONFLICT (id) DO UPDATE SET price = excluded.price, version = excluded.version
     /// ```
