@@ -30,7 +30,9 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken.
+    /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken;
+    /// [`Error::Conflict`](crate::Error::Conflict) of the kind [`Suppressed`](crate::ConflictKind::Suppressed) if the database
+    /// wrote no row; [`Error::KeyGenerated`](crate::Error::KeyGenerated) if MySQL made another key of 0.
     fn insert<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
         C: BlockingConnection,
@@ -100,17 +102,20 @@ pub trait OwnerDsl: OwnerModel {
     /// field changed.
     ///
     /// The record is the one that the key names: a model whose key field was changed by hand is another record. A
-    /// column with `#[diesel(skip_update)]` is not written.
+    /// column with `#[diesel(skip_update)]` is not written. A model with such fields, or with `skip_insertion`, is replaced by
+    /// its row: by RETURNING on PostgreSQL, by a SELECT in a transaction elsewhere.
     ///
     /// ```sql
     /// UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4
     /// ```
     ///
+    /// A key of text is also compared by its bytes, whatever its collation is.
+    ///
     /// # Errors
     ///
-    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone;
-    /// [`Error::VersionExhausted`](crate::Error::VersionExhausted) before any SQL at the type's maximum. The model is
-    /// as it was, and saving it again fails again.
+    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone, or if the database suppressed
+    /// the write; [`Error::VersionExhausted`](crate::Error::VersionExhausted) before any SQL at the type's maximum. The model
+    /// is as it was, and saving it again fails again.
     fn save<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
         C: BlockingConnection,
@@ -119,11 +124,14 @@ pub trait OwnerDsl: OwnerModel {
         now(operation::save(self, &mut Blocking::new(conn)))
     }
 
-    /// Moves the version and writes nothing else: for a record whose children changed.
+    /// Moves the version and writes nothing else: for a record whose children changed. The change shows the row, not what
+    /// was changed in memory and not saved.
     ///
     /// ```sql
-    /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3
+    /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3 RETURNING id, title, version
     /// ```
+    ///
+    /// MySQL and MariaDB: UPDATE and SELECT in a transaction.
     ///
     /// # Errors
     ///
