@@ -158,7 +158,7 @@ fn fill<C: LoadConnection>(rows: i64, conn: &mut C) {
         .unwrap();
         there *= 2;
     }
-    let positions = "INSERT INTO versioned_positions SELECT 'tickets', CONCAT(id, ''), 1, NULL FROM ticket_copies";
+    let positions = "INSERT INTO versioned_positions SELECT 'ticket_copies', 'tickets', CONCAT(id, ''), 1, NULL FROM ticket_copies";
     conn.batch_execute(positions).unwrap();
 }
 

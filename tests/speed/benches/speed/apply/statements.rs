@@ -8,9 +8,9 @@ use crate::tickets::Ticket;
 use Bind::{Number, Text};
 
 const ADVANCE: &str = "UPDATE versioned_positions SET version = ?, deleted_at = NULL \
-    WHERE entity = ? AND \"key\" = ? AND version BETWEEN ? AND ?";
-const UPSERT: &str = "INSERT INTO versioned_positions (version, entity, \"key\", deleted_at) VALUES (?, ?, ?, NULL) \
-    ON CONFLICT (entity, \"key\") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
+    WHERE replica = 'ticket_copies' AND entity = ? AND \"key\" = ? AND version BETWEEN ? AND ?";
+const UPSERT: &str = "INSERT INTO versioned_positions (replica, version, entity, \"key\", deleted_at) \
+    VALUES ('ticket_copies', ?, ?, ?, NULL) ON CONFLICT (replica, entity, \"key\") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
     WHERE versioned_positions.version BETWEEN ? AND ?";
 const MERGE: &str = "INSERT INTO ticket_copies (title, price, version, id) VALUES (?, ?, ?, ?) \
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, price = excluded.price, version = excluded.version";
@@ -22,10 +22,10 @@ const FOLLOW: &str = "WITH moved AS (GUARD RETURNING 1), written AS ( \
     SELECT 1 FROM moved";
 const FOLLOW_BOTH: &str = "UPDATE versioned_positions AS held STRAIGHT_JOIN ticket_copies AS target \
     SET held.version = ?, held.deleted_at = NULL, target.title = ?, target.price = ?, target.version = ? \
-    WHERE held.entity = ? AND held.\"key\" = ? AND held.version BETWEEN ? AND ? AND target.id = ?";
-const UPSERT_ALL: &str = "INSERT INTO versioned_positions (entity, \"key\", version) \
-    SELECT 'tickets', v.\"key\", v.version FROM unnest(?::text[], ?::bigint[]) AS v (\"key\", version) ORDER BY v.\"key\" \
-    ON CONFLICT (entity, \"key\") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
+    WHERE held.replica = 'ticket_copies' AND held.entity = ? AND held.\"key\" = ? AND held.version BETWEEN ? AND ? AND target.id = ?";
+const UPSERT_ALL: &str = "INSERT INTO versioned_positions (replica, entity, \"key\", version) \
+    SELECT 'ticket_copies', 'tickets', v.\"key\", v.version FROM unnest(?::text[], ?::bigint[]) AS v (\"key\", version) ORDER BY v.\"key\" \
+    ON CONFLICT (replica, entity, \"key\") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
     WHERE versioned_positions.version < excluded.version";
 const MERGE_ALL: &str = "INSERT INTO ticket_copies (id, title, price, version) \
     SELECT * FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::bigint[]) \
