@@ -24,8 +24,20 @@ with_data() {
     exec "$program" --no-defaults --datadir="$dir/data" --innodb-buffer-pool-size=64M "$@"
 }
 
-# Makes the data, in `$dir/data`: root without a password, for any user of the system.
+# Makes the data, in `$dir/data`: root without a password, for any user of the system. Beside other servers on a busy machine
+# it ends by itself now and then: it is made from the beginning then.
 init() {
+    local turn
+    for turn in 1 2 3; do
+        (make_data) && return
+        echo "attempt $turn to make the data failed"
+        tail -n 50 "$dir/data"/*.err 2>/dev/null
+        rm -rf "${dir:?}/data"
+    done
+    return 1
+}
+
+make_data() {
     if is_mariadb; then
         with_data "$(command -v mariadb-install-db || command -v mysql_install_db)" \
             --auth-root-authentication-method=normal --skip-test-db
