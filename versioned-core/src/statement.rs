@@ -67,7 +67,7 @@ pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;
 pub(crate) use self::select::{
-    AnySpelling, AsSnapshot, Current, Find, FindAll, FindAt, FindVersion, Held,
+    AnySpelling, AsSnapshot, Current, Find, FindAll, FindVersion, Held, Unmoved,
 };
 pub(crate) use self::touch::Touch;
 pub(crate) use self::unwritten::Unwritten;

@@ -51,11 +51,11 @@ impl Kind {
         }
     }
 
+    /// The kind, where it is known whether the database has the type as text.
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "mysql")),
         allow(dead_code, reason = "PostgreSQL does not tell")
     )]
-    /// The kind, where it is known whether the database has the type as text.
     pub(super) fn stored<ST: 'static>(as_text: bool) -> Self {
         match Self::of::<ST>() {
             Self::Coarse if !as_text => Self::Exact,

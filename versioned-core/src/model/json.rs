@@ -59,7 +59,8 @@ pub type EventJson = Result<String, NotSent>;
 ///
 /// # Errors
 ///
-/// What serde says; and a field that is NaN or infinite, of which `serde_json` makes `null`.
+/// Returns `NotSent::NotFinite` for a field that is NaN or infinite, which `serde_json` would write as `null`, and
+/// `NotSent::Json` if the model cannot be serialized.
 pub fn event_to_json<T: ToJson>(event: &Event<&T>) -> EventJson {
     let text = serde_json::to_string(event).map_err(NotSent::Json)?;
     if text.contains("null") {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::closure::Then;
 use super::follow::follow;
-use super::incoming::{Incoming, Write, clash, not_written, target};
+use super::incoming::{Incoming, Write, already_taken, not_written, target};
 use super::outcome::is_unique_violation;
 use super::positions::{self, on, run};
 use super::row::replace_row;
@@ -201,10 +201,7 @@ where
         Ok(_) => Ok(()),
         // A refused INSERT ends no transaction on MySQL and MariaDB.
         Err(taken) if dialect == Dialect::Mysql && is_unique_violation(&taken) => {
-            match clash(model, x).await {
-                Ok(Some(clash)) => Err(clash.into()),
-                _ => Err(incoming.failed(taken)),
-            }
+            Err(already_taken(&incoming.event.key, model, taken, x).await)
         }
         Err(error) => Err(incoming.failed(error)),
     }

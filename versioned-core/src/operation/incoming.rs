@@ -12,6 +12,7 @@ use crate::statement::{AnySpelling, Find, Position, Record};
 use crate::version::SequentialVersion;
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::result::Error as DieselError;
 
 /// What an event asks of the replica.
 pub(super) struct Incoming<'e, M: DependentModel> {
@@ -153,8 +154,25 @@ where
     }
 }
 
+/// The database has a unique value of the row already: its key, as that of another row, or something else.
+pub(super) async fn already_taken<M, X>(
+    key: &str,
+    model: &M,
+    taken: DieselError,
+    x: &mut X,
+) -> Error
+where
+    X: Runner,
+    M: Dependent<X::Backend>,
+{
+    match clash(model, x).await {
+        Ok(Some(clash)) => clash.into(),
+        _ => failed_event::<M>(key, taken),
+    }
+}
+
 /// The row that stands there under another key than the model's, which the database takes for the same.
-pub(super) async fn clash<M, X>(model: &M, x: &mut X) -> QueryResult<Option<EventError>>
+async fn clash<M, X>(model: &M, x: &mut X) -> QueryResult<Option<EventError>>
 where
     X: Runner,
     M: Dependent<X::Backend>,
@@ -171,7 +189,7 @@ where
 }
 
 /// What the database said of a statement about the replica with this key.
-pub(super) fn failed_event<M: DependentModel>(key: &str, error: diesel::result::Error) -> Error {
+pub(super) fn failed_event<M: DependentModel>(key: &str, error: DieselError) -> Error {
     if !is_serialization_failure(&error) {
         return Error::Database(error);
     }

@@ -5,7 +5,7 @@ use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
-use crate::statement::{Current, FindAt, FindVersion, Guard, Record, Views};
+use crate::statement::{Current, FindVersion, Guard, Record, Unmoved, Views};
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -83,7 +83,7 @@ where
         return stale_or_deleted(guard, found.as_ref());
     }
     // `SQLite` cuts a number that does not fit the field: the database itself must find the row at this version.
-    match M::row_version(x, FindAt::<Current, M, X::Backend>::new(guard)).await {
+    match M::row_version(x, FindVersion::<Unmoved, M, X::Backend>::at(guard)).await {
         Ok(Some(_)) => suppressed(guard).into(),
         Ok(None) => stale_or_deleted(guard, found.as_ref()),
         Err(error) => failed(guard.record, Some(guard.loaded), error),

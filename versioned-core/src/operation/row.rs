@@ -1,6 +1,6 @@
 //! The replica's own row as the guard: for records that are never deleted.
 
-use super::incoming::{Incoming, Write, clash, not_written};
+use super::incoming::{Incoming, Write, already_taken, not_written};
 use super::outcome::is_unique_violation;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -23,30 +23,44 @@ where
     X: Executor,
     M: Dependent<X::Backend>,
 {
-    let (model, version) = match &incoming.write {
-        Write::Put(model) => (*model, &incoming.version),
+    let model = match &incoming.write {
+        Write::Put(model) => *model,
         // `Incoming::check` refuses a deletion for this guard.
         Write::Remove(_) => return Ok(incoming.refused(None)),
     };
+    if incoming.event.op == Op::Snapshot {
+        replace::<NoNewer, M, X>(incoming, model, dialect, x).await
+    } else {
+        replace::<Older, M, X>(incoming, model, dialect, x).await
+    }
+}
+
+async fn replace<R, M, X>(
+    incoming: &Incoming<'_, M>,
+    model: &M,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    R: Replacing,
+{
+    let (key, version) = (&incoming.event.key, &incoming.version);
     let before = M::Version::from_number(incoming.event.version - 1);
-    let repeats = incoming.event.op == Op::Snapshot;
     let mut last = None;
     loop {
         let written = match (&before, dialect) {
             (Some(before), _) if !incoming.may_be_first() => {
                 x.execute(Save::onto(model, version, before)).await
             }
-            (_, Dialect::Postgres | Dialect::Sqlite) if repeats => {
-                x.execute(Merge::<NoNewer, M, _>::new(model, version)).await
-            }
             (_, Dialect::Postgres | Dialect::Sqlite) => {
-                x.execute(Merge::<Older, M, _>::new(model, version)).await
+                x.execute(Merge::<R, M, _>::new(model, version)).await
             }
-            (_, Dialect::Mysql) => match overtake_as(repeats, model, version, x).await {
-                Err(taken) if is_unique_violation(&taken) => match clash(model, x).await {
-                    Ok(Some(clash)) => return Err(clash.into()),
-                    _ => Err(taken),
-                },
+            (_, Dialect::Mysql) => match overtake::<R, M, X>(model, version, x).await {
+                Err(taken) if is_unique_violation(&taken) => {
+                    return Err(already_taken(key, model, taken, x).await);
+                }
                 overtaken => overtaken,
             },
         };
@@ -64,26 +78,9 @@ where
         // Another consumer may have come to it between the two. Versions never go back: at the same one again, the row was
         // there for the write, which the database suppressed.
         if last == Some(found) {
-            return Err(not_written(&incoming.event.key, model, x).await);
+            return Err(not_written(key, model, x).await);
         }
         last = Some(found);
-    }
-}
-
-async fn overtake_as<M, X>(
-    repeats: bool,
-    model: &M,
-    version: &M::Version,
-    x: &mut X,
-) -> diesel::QueryResult<usize>
-where
-    X: Executor,
-    M: Dependent<X::Backend>,
-{
-    if repeats {
-        overtake::<NoNewer, M, X>(model, version, x).await
-    } else {
-        overtake::<Older, M, X>(model, version, x).await
     }
 }
 

@@ -5,8 +5,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::{self, Output};
 
+use super::Given;
 use super::arrays::{Arrays, InsertAll};
-use super::{Given, Record};
 use crate::fetch::Stored;
 use crate::model::{By, Clause, Conversions, Elements, KeyColumns, Rows, Value, Versioned, Walk};
 
@@ -47,20 +47,11 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
 }
 
 /// The keys of the rows that go.
-pub(crate) struct Keys<'a, M: Versioned>(Vec<Record<'a, M>>);
-
-impl<'a, M: Versioned> Keys<'a, M> {
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &'a M::Id> {
-        self.0.iter().filter_map(|record| match *record {
-            Record::At(id) => Some(id),
-            Record::Of(_) => None,
-        })
-    }
-}
+pub(crate) struct Keys<'a, M: Versioned>(pub(crate) Vec<&'a M::Id>);
 
 impl<'a, M: Versioned> Keys<'a, M> {
     pub(crate) fn new(ids: impl Iterator<Item = &'a M::Id>) -> Self {
-        Self(ids.map(Record::At).collect())
+        Self(ids.collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -74,7 +65,7 @@ impl<'a, M: Versioned> Keys<'a, M> {
         M: Stored<DB>,
     {
         match self.0.get(row) {
-            Some(record) => record.walk(walk),
+            Some(id) => M::key(id, walk),
             None => Ok(()),
         }
     }

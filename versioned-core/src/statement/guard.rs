@@ -47,20 +47,6 @@ impl<M: Versioned> Record<'_, M> {
     pub(crate) fn condition<'b, DB>(
         &'b self,
         conversions: &'b Conversions,
-        out: AstPass<'_, 'b, DB>,
-    ) -> QueryResult<()>
-    where
-        DB: Backend,
-        M: Stored<DB>,
-    {
-        self.found_by(Clause::Condition, conversions, out)
-    }
-
-    /// ` WHERE "id" = $1`, by `Clause::Condition` or `Clause::AnySpelling`.
-    pub(super) fn found_by<'b, DB>(
-        &'b self,
-        clause: Clause,
-        conversions: &'b Conversions,
         mut out: AstPass<'_, 'b, DB>,
     ) -> QueryResult<()>
     where
@@ -68,7 +54,7 @@ impl<M: Versioned> Record<'_, M> {
         M: Stored<DB>,
     {
         out.push_sql(" WHERE ");
-        self.walk(&mut Walk::new(out, conversions, clause))
+        self.walk(&mut Walk::new(out, conversions, Clause::Condition))
     }
 }
 

@@ -43,6 +43,15 @@ impl Reading for Current {
     }
 }
 
+/// As `Current`, if the row is at the version that was loaded: `.. AND "version" = $2`
+pub(crate) enum Unmoved {}
+
+impl Reading for Unmoved {
+    fn suffix(dialect: Option<Dialect>) -> &'static str {
+        Current::suffix(dialect)
+    }
+}
+
 /// As `Current`, the row of any key that the database takes for the record's.
 pub(crate) enum AnySpelling {}
 
@@ -118,46 +127,14 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindVersion<'a, R, M, DB> {
     }
 }
 
-/// The version of a row that is at the version that was loaded: `SELECT "version" .. AND "version" = $2`
-pub(crate) struct FindAt<'a, R, M: Fetch<DB>, DB: Backend> {
-    source: M::Source,
-    guard: Guard<'a, M>,
-    conversions: Conversions,
-    reading: PhantomData<fn() -> R>,
-}
-
-impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindAt<'a, R, M, DB> {
-    pub(crate) fn new(guard: Guard<'a, M>) -> Self {
+impl<'a, M: Fetch<DB>, DB: Backend> FindVersion<'a, Unmoved, M, DB> {
+    pub(crate) fn at(guard: Guard<'a, M>) -> Self {
         Self {
-            source: M::source(),
-            guard,
-            conversions: Conversions::default(),
-            reading: PhantomData,
+            select: Select {
+                loaded: Some(guard.loaded),
+                ..Select::new(guard.record)
+            },
         }
-    }
-}
-
-pub(crate) enum FindAtId {}
-
-impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for FindAt<'_, R, M, DB> {
-    type QueryId = (FindAtId, R, M::Static);
-}
-
-impl<R, M, DB> QueryFragment<DB> for FindAt<'_, R, M, DB>
-where
-    R: Reading,
-    M: Stored<DB>,
-    DB: Backend,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        out.push_identifier(<M::VersionColumn as Column>::NAME)?;
-        out.push_sql(" FROM ");
-        self.source.walk_ast(out.reborrow())?;
-        self.guard.condition(&self.conversions, out.reborrow())?;
-        let dialect = M::On::dialect(out.backend());
-        out.push_sql(R::suffix(dialect));
-        Ok(())
     }
 }
 
@@ -226,6 +203,8 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FindAll<'_, M, DB> {
 struct Select<'a, R, M: Fetch<DB>, DB: Backend> {
     source: M::Source,
     record: Record<'a, M>,
+    /// The version that the row must be at; only with [`Unmoved`].
+    loaded: Option<&'a M::Version>,
     conversions: Conversions,
     reading: PhantomData<fn() -> R>,
 }
@@ -235,6 +214,7 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
         Self {
             source: M::source(),
             record,
+            loaded: None,
             conversions: Conversions::default(),
             reading: PhantomData,
         }
@@ -246,8 +226,12 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
     {
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;
-        self.record
-            .found_by(R::KEY, &self.conversions, out.reborrow())?;
+        out.push_sql(" WHERE ");
+        let mut walk = Walk::new(out.reborrow(), &self.conversions, R::KEY);
+        self.record.walk(&mut walk)?;
+        if let Some(loaded) = self.loaded {
+            M::version_column(loaded, &mut walk)?;
+        }
         let dialect = M::On::dialect(out.backend());
         out.push_sql(R::suffix(dialect));
         Ok(())

@@ -1,4 +1,4 @@
-//! `SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name = ?`, of which there is another for temporary ones.
+//! `SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name = ?`, and the same in `sqlite_temp_master`.
 
 use std::marker::PhantomData;
 

@@ -114,7 +114,7 @@ where
         match x.execute(RemoveAll::new(&removed)).await {
             // A key of arrays.
             Err(error) if NoArray::is_why(&error) => {
-                for id in removed.ids() {
+                for id in &removed.0 {
                     x.execute(Remove::<M, _>::new(id)).await.map_err(failed)?;
                 }
             }
@@ -148,8 +148,8 @@ where
     let Some((_, first)) = chunk.first().filter(|_| !put.models.is_empty()) else {
         return Ok(());
     };
+    let merge = MergeAll::new(put).map_err(|error| first.failed(error))?;
     if !M::has_coarse_key() {
-        let merge = MergeAll::new(put).map_err(|error| first.failed(error))?;
         return match x.execute(merge).await {
             Ok(rows) if rows == put.models.len() => Ok(()),
             // A column of arrays.
@@ -159,7 +159,6 @@ where
     }
     // Two of the keys may be one to the database, which is an error of the statement.
     x.begin().await?;
-    let merge = MergeAll::new(put).map_err(|error| first.failed(error))?;
     let merged = match x.execute(merge).await {
         Ok(rows) if rows == put.models.len() => Ok(()),
         Ok(_) => Err(DieselError::RollbackTransaction),

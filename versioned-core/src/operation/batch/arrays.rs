@@ -40,16 +40,16 @@ where
 {
     let rows = plan.order.len();
     let at_once = rows <= if W::BY == By::Insert { CHUNK } else { FEW };
-    // Its failure would end a transaction of the caller's.
     let written = if at_once && !x.in_transaction() {
         statement::<W, M, X>(models, plan, x).await
-    } else if at_once {
-        x.begin().await?;
-        let written = statement::<W, M, X>(models, plan, x).await;
-        settle(written, x).await
     } else {
+        // One statement, too, would end a transaction of the caller's if it fails.
         x.begin().await?;
-        let written = chunks::<W, M, X>(models, plan, x).await;
+        let written = if at_once {
+            statement::<W, M, X>(models, plan, x).await
+        } else {
+            chunks::<W, M, X>(models, plan, x).await
+        };
         settle(written, x).await
     };
     match written {

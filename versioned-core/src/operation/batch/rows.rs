@@ -42,7 +42,7 @@ where
     }
 }
 
-/// What became of the rows of a batch of which each is for itself.
+/// The outcomes of a batch whose rows are written independently.
 pub(super) struct Each<M: Versioned> {
     /// Those that must be shown; the others are as their models, at their next version.
     pub(super) written: Vec<(usize, Written<M>)>,
