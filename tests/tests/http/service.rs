@@ -287,7 +287,7 @@ fn a_suppressed_write_is_a_409() {
     assert_eq!(world.rows(), row("concert", 21, 2));
 }
 
-/// Somebody is always faster: here by a trigger, as no client is for 201 attempts.
+/// Each of the 201 attempts loses: a trigger moves the version first.
 #[test]
 fn retries_that_are_used_up_are_a_409() {
     let world = World::with_a_ticket();

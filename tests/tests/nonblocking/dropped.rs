@@ -57,7 +57,7 @@ async fn poll_times<F: Future>(mut future: Pin<Box<F>>, times: usize) -> Option<
         if let std::task::Poll::Ready(done) = poll!(&mut future) {
             return Some(done);
         }
-        // Whoever wakes it has done so by then, mostly.
+        // By then it is ready for the next poll, mostly.
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     None

@@ -9,55 +9,36 @@ use versioned_tests::random;
 
 use super::*;
 
-diesel::table! {
-    stored (id) {
-        id -> BigInt,
-        small -> SmallInt,
-        #[sql_name = "integer_"]
-        integer -> Integer,
-        maybe -> Nullable<BigInt>,
-        #[sql_name = "boolean_"]
-        boolean -> Bool,
-        #[sql_name = "double_"]
-        double -> Double,
-        #[sql_name = "float_"]
-        float -> Float,
-        text -> Text,
-        maybe_text -> Nullable<Text>,
-        #[sql_name = "blob_"]
-        blob -> Binary,
-        day -> Date,
-        clock -> Time,
-        moment -> Timestamp,
-        maybe_moment -> Nullable<Timestamp>,
-        version -> BigInt,
-    }
+macro_rules! tables {
+    ($($name:ident)*) => {$(
+        diesel::table! {
+            $name (id) {
+                id -> BigInt,
+                small -> SmallInt,
+                #[sql_name = "integer_"]
+                integer -> Integer,
+                maybe -> Nullable<BigInt>,
+                #[sql_name = "boolean_"]
+                boolean -> Bool,
+                #[sql_name = "double_"]
+                double -> Double,
+                #[sql_name = "float_"]
+                float -> Float,
+                text -> Text,
+                maybe_text -> Nullable<Text>,
+                #[sql_name = "blob_"]
+                blob -> Binary,
+                day -> Date,
+                clock -> Time,
+                moment -> Timestamp,
+                maybe_moment -> Nullable<Timestamp>,
+                version -> BigInt,
+            }
+        }
+    )*};
 }
 
-diesel::table! {
-    copies (id) {
-        id -> BigInt,
-        small -> SmallInt,
-        #[sql_name = "integer_"]
-        integer -> Integer,
-        maybe -> Nullable<BigInt>,
-        #[sql_name = "boolean_"]
-        boolean -> Bool,
-        #[sql_name = "double_"]
-        double -> Double,
-        #[sql_name = "float_"]
-        float -> Float,
-        text -> Text,
-        maybe_text -> Nullable<Text>,
-        #[sql_name = "blob_"]
-        blob -> Binary,
-        day -> Date,
-        clock -> Time,
-        moment -> Timestamp,
-        maybe_moment -> Nullable<Timestamp>,
-        version -> BigInt,
-    }
-}
+tables! { stored copies }
 
 macro_rules! records {
     ($($name:ident in $table:ident ($($keys:tt)*);)*) => {$(
