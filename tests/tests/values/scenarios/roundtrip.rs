@@ -38,7 +38,7 @@ macro_rules! tables {
     )*};
 }
 
-tables! { stored copies }
+tables! { samples copies }
 
 macro_rules! records {
     ($($name:ident in $table:ident ($($keys:tt)*);)*) => {$(
@@ -66,8 +66,8 @@ macro_rules! records {
 }
 
 records! {
-    Stored in stored (owner, outbox, entity = "stored");
-    Copied in copies (dependent, entity = "stored");
+    Stored in samples (owner, outbox, entity = "sample");
+    Copied in copies (dependent, entity = "sample");
 }
 
 /// The columns of the owner round what those of the replica do not.
@@ -101,7 +101,7 @@ fn tables() -> String {
         on("TIME", "TIME(3)", "TIME(3)"),
         on("TIMESTAMP", "TIMESTAMP(3)", "DATETIME(3)"),
     );
-    let narrow = table("stored", time, moment, on("TIMESTAMP", "TIMESTAMP(0)", "DATETIME"));
+    let narrow = table("samples", time, moment, on("TIMESTAMP", "TIMESTAMP(0)", "DATETIME"));
     let moment = on("TIMESTAMP", "TIMESTAMP", "DATETIME(6)");
     let wide = table("copies", on("TIME", "TIME", "TIME(6)"), moment, moment);
     format!("{narrow}{wide}")
