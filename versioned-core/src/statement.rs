@@ -25,7 +25,9 @@ mod rows;
 mod save;
 mod save_changes;
 mod select;
+mod texts;
 mod touch;
+mod unkeyed;
 mod unwritten;
 mod values;
 mod view;
@@ -53,8 +55,8 @@ pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, DropAll, Enter, FirstTombstones, Forget, IsParked, Lock, LockAll, Look,
-    OnPosition, Park, Position, Purge, Text, Tombstones, Unpark, Upsert,
+    Advance, Drop, DropAll, Enter, Expired, FirstTombstones, Forget, IsParked, Lock, LockAll, Look,
+    OnPosition, Park, Peek, Position, Purge, PurgeOne, Text, Tombstones, Unpark, Upsert,
 };
 pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
@@ -62,7 +64,7 @@ pub(crate) use self::replica::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
 };
 pub use self::revise::Changes;
-pub(crate) use self::revise::{Revise, assigns_key};
+pub(crate) use self::revise::Revise;
 pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;

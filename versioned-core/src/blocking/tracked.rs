@@ -22,7 +22,7 @@ pub trait TrackedDsl<T> {
     /// A change of columns with `#[versioned(excluded)]` alone is written without guard or version, emits no event, and the
     /// answer is `None`: the last writer wins there, and neither readers nor replicas hear of it.
     ///
-    /// Diesel keeps the statements prepared, one for each set of changed columns, up to 512 for a model; larger sets are
+    /// Diesel keeps the statements prepared, one for each set of changed columns, up to 256 for a model; larger sets are
     /// prepared each time. A field that does not equal itself (a NaN) counts as changed.
     ///
     /// # Errors

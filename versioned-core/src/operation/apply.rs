@@ -9,8 +9,8 @@ use super::closure::Then;
 use super::follow::follow;
 use super::incoming::{Incoming, Write, already_taken, not_written, target};
 use super::outcome::is_unique_violation;
-use super::positions::{self, on, run};
-use super::row::replace_row;
+use super::positions::{self, Advanced, on, run};
+use super::row::{insert_or_overtake, overtake, replace_row};
 use super::settle::{Level, begin_at, settle};
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -22,8 +22,7 @@ use crate::model::{Gap, Guard};
 use crate::outcome::Outcome;
 use crate::retry::Retry;
 use crate::statement::{
-    Anything, Current, Drop, FindVersion, Insert, IsParked, Merge, Overwrite, Park, Position,
-    Record, Remove, Unpark,
+    Anything, Current, Drop, FindVersion, IsParked, Merge, Park, Position, Record, Remove, Unpark,
 };
 
 /// How a deadlock or a serialization failure is retried if the caller has no open transaction. The conflicting
@@ -46,7 +45,11 @@ where
 {
     let incoming = Incoming::check::<X::Backend>(event)?;
     let mut retries = RETRY.attempts();
-    let mut level = Level::OfTheSession;
+    let mut level = if alone && M::GAP == Gap::Park {
+        Level::to_insert(x.dialect::<M::On>().await?)
+    } else {
+        Level::OfTheSession
+    };
     loop {
         match attempt(&incoming, alone, level, x, &mut then).await {
             Err(lost) if may_retry(&lost, x) => match retries.next() {
@@ -119,7 +122,8 @@ where
         }
         return Ok(outcome);
     }
-    if !advance(incoming, dialect, x).await? {
+    let mut advanced = advance(incoming, dialect, x).await?;
+    if advanced == Advanced::Not {
         let outcome = look(incoming, x).await?;
         if M::GAP == Gap::Nack || !matches!(outcome, Outcome::Gap { .. }) {
             return Ok(outcome);
@@ -129,14 +133,15 @@ where
         let locked =
             positions::lock::<M, X>(incoming.position(), incoming.nothing, dialect, x).await;
         locked.map_err(|error| incoming.failed(error))?;
-        if !advance(incoming, dialect, x).await? {
+        advanced = advance(incoming, dialect, x).await?;
+        if advanced == Advanced::Not {
             return match look(incoming, x).await? {
                 Outcome::Gap { .. } => park(incoming, x).await,
                 outcome => Ok(outcome),
             };
         }
     }
-    write(incoming, dialect, x).await?;
+    write(incoming, advanced, dialect, x).await?;
     then.then(x, incoming.event).await?;
     if M::GAP == Gap::Park {
         drain(incoming, dialect, x, then).await?;
@@ -145,7 +150,7 @@ where
 }
 
 /// The guard: moves the position onto the event's version, if it is at one that the event may follow.
-async fn advance<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<bool>
+async fn advance<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<Advanced>
 where
     X: Executor,
     M: Dependent<X::Backend>,
@@ -166,18 +171,29 @@ where
 }
 
 /// The replica's row, under the guard.
-async fn write<M, X>(incoming: &Incoming<'_, M>, dialect: Dialect, x: &mut X) -> Result<()>
+async fn write<M, X>(
+    incoming: &Incoming<'_, M>,
+    advanced: Advanced,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<()>
 where
     X: Executor,
     M: Dependent<X::Backend>,
 {
     match &incoming.write {
         Write::Remove(id) => remove(incoming, id, x).await,
-        Write::Put(model) => put(incoming, model, dialect, x).await,
+        Write::Put(model) => put(incoming, model, advanced, dialect, x).await,
     }
 }
 
-async fn put<M, X>(incoming: &Incoming<'_, M>, model: &M, dialect: Dialect, x: &mut X) -> Result<()>
+async fn put<M, X>(
+    incoming: &Incoming<'_, M>,
+    model: &M,
+    advanced: Advanced,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<()>
 where
     X: Executor,
     M: Dependent<X::Backend>,
@@ -188,13 +204,10 @@ where
             x.execute(Merge::<Anything, M, _>::new(model, version))
                 .await
         }
-        Dialect::Mysql => match x
-            .execute(Overwrite::<Anything, M, _>::new(model, version))
-            .await
-        {
-            Ok(0) => x.execute(Insert::new(model, version)).await,
-            answer => answer,
-        },
+        Dialect::Mysql if advanced == Advanced::Made => {
+            insert_or_overtake::<Anything, M, X>(model, version, x).await
+        }
+        Dialect::Mysql => overtake::<Anything, M, X>(incoming.event.op, model, version, x).await,
     };
     match written {
         Ok(0) => Err(not_written(&incoming.event.key, model, x).await),
@@ -273,10 +286,11 @@ where
         };
         let event = M::unpark(&text).map_err(Error::other)?;
         let next = Incoming::check::<X::Backend>(&event)?;
-        if !advance(&next, dialect, x).await? {
+        let advanced = advance(&next, dialect, x).await?;
+        if advanced == Advanced::Not {
             return Ok(());
         }
-        write(&next, dialect, x).await?;
+        write(&next, advanced, dialect, x).await?;
         then.then(x, &event).await?;
     }
 }

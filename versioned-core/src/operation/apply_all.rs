@@ -33,7 +33,7 @@ where
         (&one.event.key, place(one)).cmp(&(&two.event.key, place(two)))
     });
     let mut retries = RETRY.attempts();
-    let mut level = Level::OfTheSession;
+    let mut level = Level::to_insert(x.dialect::<M::On>().await?);
     loop {
         begin_at::<M::On, X>(level, x).await?;
         let done = apply_sorted(&incoming, x).await;

@@ -17,7 +17,7 @@ where
     M: Owner<X::Backend>,
     N: NewRow<M, X::Backend>,
 {
-    let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()));
+    let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()))?;
     let dialect = x.dialect::<M::On>().await?;
     let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
     // Where RETURNING does not show all of it, the row is read again.

@@ -13,9 +13,20 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::fetch::{Fetch, Stored};
 use crate::statement::{
-    Advance, Clear, DropAll, Enter, Forget, Lock, LockAll, Look, OnPosition, Position, Purge, Text,
-    Upsert,
+    Advance, Clear, DropAll, Enter, Expired, Forget, Lock, LockAll, Look, OnPosition, Peek,
+    Position, Purge, PurgeOne, Text, Upsert,
 };
+
+/// What became of a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Advanced {
+    /// It is at a version that it may not move from, or missing.
+    Not,
+    /// It was there, and moved. On PostgreSQL and `SQLite` also: it was made.
+    Moved,
+    /// It was missing, and was made.
+    Made,
+}
 
 /// Moves a position, if it is at a version that it may move from; where it may be the first that is heard of the record,
 /// makes one that is missing.
@@ -24,22 +35,42 @@ pub(super) async fn advance<M, X>(
     may_be_first: bool,
     dialect: Dialect,
     x: &mut X,
-) -> QueryResult<bool>
+) -> QueryResult<Advanced>
 where
     X: Executor,
     M: Stored<X::Backend>,
 {
+    let moved = |rows| {
+        if rows > 0 {
+            Advanced::Moved
+        } else {
+            Advanced::Not
+        }
+    };
     if !may_be_first {
-        return Ok(run::<Advance, M, X>(position, x).await? > 0);
+        return Ok(moved(run::<Advance, M, X>(position, x).await?));
     }
     match dialect {
-        Dialect::Postgres | Dialect::Sqlite => Ok(run::<Upsert, M, X>(position, x).await? > 0),
-        // The UPDATE first, because most positions are there; the second one, because somebody may have made the
-        // position between the two.
-        Dialect::Mysql => Ok(run::<Advance, M, X>(position, x).await? > 0
-            || enter::<M, X>(position, x).await?
-            || run::<Advance, M, X>(position, x).await? > 0),
+        Dialect::Postgres | Dialect::Sqlite => Ok(moved(run::<Upsert, M, X>(position, x).await?)),
+        Dialect::Mysql => {
+            if !is_there::<M, X>(position, x).await? && enter::<M, X>(position, x).await? {
+                return Ok(Advanced::Made);
+            }
+            Ok(moved(run::<Advance, M, X>(position, x).await?))
+        }
     }
+}
+
+/// Whether a position is there, before it is written. On MySQL, an UPDATE that finds none locks the gap where it would be, for
+/// all who have something to insert there; two who do so wait for each other. (A refused INSERT takes a shared lock, and two who
+/// have that wait for each other too.)
+async fn is_there<M, X>(position: Position<'_>, x: &mut X) -> QueryResult<bool>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    let version = M::On::number(x, on::<Peek, M, X>(position)).await?;
+    Ok(version.is_some())
 }
 
 /// The version of a position, if there is one.
@@ -75,10 +106,8 @@ where
             run::<Upsert, M, X>(nothing, x).await?;
             run::<Lock, M, X>(nothing, x).await?;
         }
-        // A refused INSERT takes a shared lock, and two who have it wait for each other: so the UPDATE comes first.
         Dialect::Mysql => {
-            let locked = run::<Lock, M, X>(nothing, x).await? > 0;
-            if !locked && !enter::<M, X>(nothing, x).await? {
+            if is_there::<M, X>(nothing, x).await? || !enter::<M, X>(nothing, x).await? {
                 run::<Lock, M, X>(nothing, x).await?;
             }
         }
@@ -99,7 +128,40 @@ where
         deleted_at: before,
         ..of_entity
     };
-    Ok(run::<Purge, M, X>(purge, x).await?)
+    if x.dialect::<M::On>().await? != Dialect::Mysql {
+        return Ok(run::<Purge, M, X>(purge, x).await?);
+    }
+    x.begin().await?;
+    let done = purge_each::<M, X>(purge, x).await.map_err(Into::into);
+    settle(done, x).await
+}
+
+/// How many deletions are looked for at once.
+const PAGE: i64 = 1_000;
+
+/// One by one, by their keys: a DELETE that looks for them would lock all that it looks at, the positions of live records
+/// included.
+async fn purge_each<M, X>(purge: Position<'_>, x: &mut X) -> QueryResult<usize>
+where
+    X: Executor,
+    M: Stored<X::Backend>,
+{
+    let page = Position {
+        newest: PAGE,
+        ..purge
+    };
+    let mut purged = 0;
+    loop {
+        let before = purged;
+        for (key, _) in M::On::pairs(x, on::<Expired, M, X>(page)).await? {
+            let one = Position { key: &key, ..purge };
+            purged += run::<PurgeOne, M, X>(one, x).await?;
+        }
+        // What others have moved meanwhile may still be among those that this transaction sees.
+        if purged == before {
+            return Ok(purged);
+        }
+    }
 }
 
 /// How often a replica is emptied before what comes meanwhile is left.

@@ -4,7 +4,7 @@ use super::settle::written_row;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Changes, Guard, Revise, assigns_key};
+use crate::statement::{Changes, Guard, Revise};
 
 /// Makes `changes` to the row that `guard` names, and answers with the row.
 pub(crate) async fn revise_at<M, X, S>(guard: Guard<'_, M>, changes: S, x: &mut X) -> Result<M>
@@ -14,10 +14,9 @@ where
     S: Changes<M, X::Backend>,
 {
     let next = next_version(guard)?;
-    let assignments = changes.assignments(next);
-    if assigns_key::<_, M, X::Backend>(&assignments)? {
+    let revise = Revise::<_, M, X::Backend>::new(guard, changes.assignments(next))?;
+    if revise.assigns_key() {
         return Err(key_changed::<M>(guard.record.key_text()));
     }
-    let revise = Revise::<_, M, X::Backend>::new(guard, assignments);
     written_row(guard, revise, Unit::Alone, x).await
 }

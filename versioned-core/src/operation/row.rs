@@ -1,5 +1,7 @@
 //! The replica's own row as the guard: for records that are never deleted.
 
+use diesel::QueryResult;
+
 use super::incoming::{Incoming, Write, already_taken, not_written};
 use super::outcome::is_unique_violation;
 use crate::dependent::Dependent;
@@ -9,7 +11,8 @@ use crate::event::Op;
 use crate::executor::Executor;
 use crate::outcome::Outcome;
 use crate::statement::{
-    Current, FindVersion, Insert, Merge, NoNewer, Older, Overwrite, Record, Replacing, Save,
+    AsSnapshot, Current, FindVersion, Insert, Merge, NoNewer, Older, Overwrite, Record, Replacing,
+    Save,
 };
 use crate::version::SequentialVersion;
 
@@ -57,12 +60,14 @@ where
             (_, Dialect::Postgres | Dialect::Sqlite) => {
                 x.execute(Merge::<R, M, _>::new(model, version)).await
             }
-            (_, Dialect::Mysql) => match overtake::<R, M, X>(model, version, x).await {
-                Err(taken) if is_unique_violation(&taken) => {
-                    return Err(already_taken(key, model, taken, x).await);
+            (_, Dialect::Mysql) => {
+                match overtake::<R, M, X>(incoming.event.op, model, version, x).await {
+                    Err(taken) if is_unique_violation(&taken) => {
+                        return Err(already_taken(key, model, taken, x).await);
+                    }
+                    overtaken => overtaken,
                 }
-                overtaken => overtaken,
-            },
+            }
         };
         if written.map_err(|error| incoming.failed(error))? > 0 {
             return Ok(Outcome::Applied);
@@ -86,16 +91,41 @@ where
 
 /// MySQL, MariaDB: an UPDATE of an older row, an INSERT where there is none, and the UPDATE again, because somebody may
 /// have inserted an older one between the two.
-async fn overtake<R, M, X>(model: &M, version: &M::Version, x: &mut X) -> diesel::QueryResult<usize>
+///
+/// An UPDATE that finds no row locks the gap where it would be, for all who have something to insert there: so a SELECT comes
+/// first where the event may well be the record's first one.
+pub(super) async fn overtake<R, M, X>(
+    op: Op,
+    model: &M,
+    version: &M::Version,
+    x: &mut X,
+) -> QueryResult<usize>
 where
     X: Executor,
     M: Dependent<X::Backend>,
     R: Replacing,
 {
-    let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
-    if updated > 0 {
-        return Ok(updated);
+    let look = FindVersion::<AsSnapshot, M, X::Backend>::new(Record::Of(model));
+    if op == Op::Updated || M::row_version(x, look).await?.is_some() {
+        let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
+        if updated > 0 {
+            return Ok(updated);
+        }
     }
+    insert_or_overtake::<R, M, X>(model, version, x).await
+}
+
+/// As [`overtake`], of a record that has hardly ever a row yet.
+pub(super) async fn insert_or_overtake<R, M, X>(
+    model: &M,
+    version: &M::Version,
+    x: &mut X,
+) -> QueryResult<usize>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+    R: Replacing,
+{
     match x.execute(Insert::new(model, version)).await {
         Err(taken) if is_unique_violation(&taken) => {
             let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;

@@ -22,6 +22,17 @@ pub(super) enum Level {
     ReadCommitted,
 }
 
+impl Level {
+    /// That of a transaction which looks for what may not be there and then inserts, for several records or in several tables. At
+    /// REPEATABLE READ MySQL would lock the gap where it looked, for all who have something to insert there.
+    pub(super) fn to_insert(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Mysql => Self::ReadCommitted,
+            Dialect::Postgres | Dialect::Sqlite => Self::OfTheSession,
+        }
+    }
+}
+
 /// Opens a transaction at this level; inside of one a savepoint, at the level that it has.
 pub(super) async fn begin_at<F, X>(level: Level, x: &mut X) -> QueryResult<()>
 where

@@ -64,7 +64,8 @@ where
         ..position::<M, X::Backend>(&key, M::number(deleted))
     };
     let dialect = x.dialect::<M::On>().await?;
-    let moved = positions::advance::<M, X>(position, true, dialect, x).await;
+    // It is held, and so it is there.
+    let moved = positions::advance::<M, X>(position, false, dialect, x).await;
     moved
         .map(drop)
         .map_err(|error| failed(guard.record, Some(guard.loaded), error))

@@ -8,6 +8,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::pair::WithVersion;
+use super::texts::is_kept;
 use crate::dialect::{Dialect, Flavor};
 use crate::fetch::Fetch;
 use crate::model::{KeyColumns, Versioned};
@@ -45,14 +46,24 @@ where
 pub(crate) struct Create<V, M: Fetch<DB>, DB: Backend> {
     source: M::Source,
     values: V,
+    cached: bool,
 }
 
-impl<V, M: Fetch<DB>, DB: Backend> Create<V, M, DB> {
-    pub(crate) fn new(values: V) -> Self {
-        Self {
+impl<V, M, DB> Create<V, M, DB>
+where
+    V: QueryFragment<DB> + QueryId,
+    M: Fetch<DB>,
+    DB: Backend,
+{
+    pub(crate) fn new(values: V) -> QueryResult<Self> {
+        // Which columns are left to their defaults is known at run time only (`Option` fields).
+        let cached = V::HAS_STATIC_QUERY_ID
+            || M::On::sql(&values)?.is_some_and(|sql| is_kept::<(CreateId, M::Static)>(&sql));
+        Ok(Self {
             source: M::source(),
             values,
-        }
+            cached,
+        })
     }
 }
 
@@ -70,6 +81,9 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.cached {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("INSERT INTO ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" ");

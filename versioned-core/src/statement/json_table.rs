@@ -16,7 +16,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::given::Given;
-use crate::dialect::Flavor;
+use super::unkeyed::push_verb;
+use crate::dialect::{Dialect, Flavor};
 use crate::fetch::{Fetch, Stored};
 use crate::model::{By, Clause, Conversions, JsonColumn};
 
@@ -91,14 +92,16 @@ where
                 self.table(out)
             }
             By::Update => {
-                out.push_sql("UPDATE ");
+                push_verb("UPDATE", Some(Dialect::Mysql), &mut out);
+                out.push_sql(" ");
                 self.target(out.reborrow())?;
                 out.push_sql(" SET ");
                 self.given
                     .assignments(Clause::FromTable, &self.conversions, out)
             }
             By::Delete => {
-                out.push_sql("DELETE target FROM ");
+                push_verb("DELETE", Some(Dialect::Mysql), &mut out);
+                out.push_sql(" target FROM ");
                 self.target(out)
             }
         }

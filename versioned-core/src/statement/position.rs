@@ -10,6 +10,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use super::unkeyed::push_verb;
 use crate::dialect::{Dialect, Flavor};
 use crate::fetch::Fetch;
 
@@ -61,12 +62,15 @@ pub(crate) enum Piece {
     Newest,
     DeletedAt,
     Event,
+    /// The verb of a statement that uses no whole key.
+    Delete,
     /// `InnoDB` sees the row as it is only if it locks it.
     ShareLock,
 }
 
 use Piece::{
-    DeletedAt, Entity, Event, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql, Version,
+    Delete, DeletedAt, Entity, Event, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql,
+    Version,
 };
 
 /// A statement about a position.
@@ -117,19 +121,29 @@ texts! {
         Sql(" AND "), KeyColumn, Sql(" = "), Key,
     ];
 
-    /// Forgets the deletions before a time.
+    /// Forgets the deletions before a time. PostgreSQL and `SQLite`.
     Purge = [
         Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at < "), DeletedAt,
+    ];
+    /// The first deletions before a time, as many as `newest` says: locks none. MySQL.
+    Expired = [
+        Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
+        Sql(" AND deleted_at < "), DeletedAt, Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
+    ];
+    /// Forgets one deletion, if it is still one.
+    PurgeOne = [
+        Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND deleted_at < "), DeletedAt,
     ];
 
     /// Keeps out all others that move a position. PostgreSQL.
     LockAll = [Sql("LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE")];
     /// Forgets all positions of an entity.
-    Forget = [Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
+    Forget = [Delete, Sql(" FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
 
     /// Drops all parked events of an entity.
-    DropAll = [Sql("DELETE FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
+    DropAll = [Delete, Sql(" FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
 
     /// The first deleted records, as many as `newest` says.
     FirstTombstones = [
@@ -147,6 +161,12 @@ texts! {
     Look = [
         Sql("SELECT version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, ShareLock,
+    ];
+
+    /// The version of a position as the transaction sees it: locks neither the row nor, on MySQL, the gap where it would be.
+    Peek = [
+        Sql("SELECT version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key,
     ];
 
     /// Keeps an event; a unique violation if it is kept already.
@@ -227,6 +247,7 @@ where
             Oldest => F::push_number(out, &position.oldest)?,
             Newest => F::push_number(out, &position.newest)?,
             DeletedAt => F::push_number(out, &position.deleted_at)?,
+            Delete => push_verb("DELETE", F::dialect(out.backend()), out),
             Event => F::push_text(out, position.event)?,
             ShareLock => {
                 if F::dialect(out.backend()) == Some(Dialect::Mysql) {

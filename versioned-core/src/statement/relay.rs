@@ -6,6 +6,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use super::unkeyed::push_verb;
 use crate::dialect::{Dialect, Flavor};
 
 /// What is due now, the first of it.
@@ -229,7 +230,8 @@ where
             out.push_sql("DELETE FROM versioned_outbox WHERE id");
             return F::push_any(&mut out, self.ids);
         }
-        out.push_sql("DELETE o FROM ");
+        push_verb("DELETE", Some(Dialect::Mysql), &mut out);
+        out.push_sql(" o FROM ");
         ids::<F, DB>(&self.json, &mut out)?;
         out.push_sql(THE_EVENTS);
         Ok(())

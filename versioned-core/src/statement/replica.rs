@@ -6,7 +6,9 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use super::unkeyed::push_verb;
 use super::{Insert, Record};
+use crate::dialect::Flavor as _;
 use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Walk};
 
@@ -172,7 +174,8 @@ impl<M: Stored<DB>, DB: Backend> QueryId for Clear<M, DB> {
 
 impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Clear<M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("DELETE FROM ");
+        push_verb("DELETE", M::On::dialect(out.backend()), &mut out);
+        out.push_sql(" FROM ");
         self.source.walk_ast(out)
     }
 }

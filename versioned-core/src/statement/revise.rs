@@ -6,6 +6,7 @@ use diesel::result::QueryResult;
 
 use super::Guard;
 use super::pair::WithVersion;
+use super::texts::is_kept;
 use crate::dialect::Flavor as _;
 use crate::fetch::Stored;
 use crate::model::{Conversions, KeyColumns as _, Versioned};
@@ -45,30 +46,39 @@ pub(crate) struct Revise<'a, A, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     assignments: A,
     guard: Guard<'a, M>,
+    assigns_key: bool,
+    cached: bool,
     conversions: Conversions,
 }
 
-impl<'a, A, M: Stored<DB>, DB: Backend> Revise<'a, A, M, DB> {
-    pub(crate) fn new(guard: Guard<'a, M>, assignments: A) -> Self {
-        Self {
-            source: M::source(),
-            assignments,
-            guard,
-            conversions: Conversions::default(),
-        }
-    }
-}
-
-/// Whether the changes assign to a column of the key. A `MultiConnection` does not tell.
-pub(crate) fn assigns_key<A, M, DB>(assignments: &A) -> QueryResult<bool>
+impl<'a, A, M, DB> Revise<'a, A, M, DB>
 where
     A: QueryFragment<DB>,
     M: Stored<DB>,
     DB: Backend,
 {
-    let sql = M::On::sql(assignments)?;
-    Ok(sql.is_some_and(|sql| assigns(&sql, M::KeyColumns::NAMES)))
+    pub(crate) fn new(guard: Guard<'a, M>, assignments: A) -> QueryResult<Self> {
+        let sql = M::On::sql(&assignments)?;
+        let sql = sql.as_deref();
+        Ok(Self {
+            source: M::source(),
+            assigns_key: sql.is_some_and(|sql| assigns(sql, M::KeyColumns::NAMES)),
+            cached: sql.is_some_and(is_kept::<(ReviseId, M::Static)>),
+            assignments,
+            guard,
+            conversions: Conversions::default(),
+        })
+    }
 }
+
+impl<A, M: Stored<DB>, DB: Backend> Revise<'_, A, M, DB> {
+    /// Whether the changes assign to a column of the key. A `MultiConnection` does not tell.
+    pub(crate) fn assigns_key(&self) -> bool {
+        self.assigns_key
+    }
+}
+
+enum ReviseId {}
 
 /// Whether an assignment of this SET clause is to one of these columns: each begins with its column in quotes, and is what
 /// stands between two commas outside of quotes and parentheses.
@@ -111,6 +121,9 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.cached {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" SET ");

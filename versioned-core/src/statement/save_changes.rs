@@ -5,11 +5,9 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::Guard;
+use super::texts::TEXTS;
 use crate::fetch::Stored;
 use crate::model::{Clause, Conversions, Diff, Places, Walk};
-
-/// How many texts a model may leave in a connection's cache of prepared statements.
-const TEXTS: usize = 512;
 
 pub(crate) struct SaveChanges<'a, M: Stored<DB>, DB: Backend> {
     source: M::Source,
@@ -91,10 +89,10 @@ mod tests {
         for (columns, expected) in [
             (0, 0),
             (1, 1),
-            (4, 4),
-            (9, 9),
-            (10, 4),
-            (12, 3),
+            (8, 8),
+            (9, 4),
+            (10, 3),
+            (12, 2),
             (20, 2),
             (64, 1),
             (128, 1),
