@@ -578,13 +578,17 @@ fn by_a_table_in_json(conn: &mut Conn) {
     ];
     let columns = columns.join(", ");
     let statement = format!(
-        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS ({columns})) AS given STRAIGHT_JOIN `tickets` AS target \
+        "/*M!100100 SET STATEMENT sql_safe_updates = 0 FOR */ UPDATE /*+ SET_VAR(sql_safe_updates = 0) */ \
+         JSON_TABLE(?, '$[*]' COLUMNS ({columns})) AS given STRAIGHT_JOIN `tickets` AS target \
          ON target.`version` = given.c0 AND target.`id` = given.c1 SET target.`title` = given.c2, \
          target.`price` = given.c3, target.`note` = given.c4, target.`version` = given.c5"
     );
     assert_eq!(ran(&log), ["BEGIN".into(), statement, "COMMIT".into()]);
     Ticket::delete_all(&mut batch, conn).unwrap();
-    assert!(ran(&log)[1].starts_with("DELETE target FROM JSON_TABLE(?, "));
+    assert!(
+        ran(&log)[1]
+            .contains(" DELETE /*+ SET_VAR(sql_safe_updates = 0) */ target FROM JSON_TABLE(?, ")
+    );
     Ticket::insert_all(&mut batch, conn).unwrap();
     assert!(ran(&log)[1].starts_with("INSERT INTO `tickets` (`id`, "));
     drop(log);
