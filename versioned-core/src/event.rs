@@ -190,6 +190,11 @@ pub(crate) fn micros_now() -> i64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventError {
+    /// The JSON is not that of an event with what the replica needs.
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The event is about records of another kind.
     Entity {
         /// What the replica is a copy of.
@@ -229,6 +234,7 @@ pub enum EventError {
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unreadable { reason } => write!(f, "the event cannot be read: {reason}"),
             Self::Entity { expected, received } => {
                 write!(f, "the event is about `{received}`, this is a replica of `{expected}`")
             }

@@ -19,7 +19,7 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 ///
 /// ```sql
 /// versioned_positions (replica, entity, key, version, deleted_at)    -- the version that was applied last to each record
-/// versioned_parked (replica, entity, key, version, event)            -- events that came too early, with `gap = "park"`
+/// versioned_parked (replica, entity, key, version, event, at, error) -- events that came too early, with `gap = "park"`
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to be published
 /// ```
 ///
@@ -84,6 +84,8 @@ impl Step for Positions {
                 {key} {key_text} NOT NULL,
                 version BIGINT NOT NULL,
                 event {long_text} NOT NULL,
+                at BIGINT NOT NULL,
+                error {long_text},
                 PRIMARY KEY (replica, entity, {key}, version)
             ){table}{keyed_table};"
         )

@@ -52,6 +52,16 @@ pub(crate) fn relay_trouble(trouble: &Trouble<'_>) {
     }
 }
 
+/// A parked event has its turn, and cannot be applied.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn parked_event_refused(entity: &str, key: &str, version: i64, reason: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, entity, key, version, reason, "replica: a parked event cannot be applied");
+}
+
 /// A batch is published: what the publisher says belongs to it.
 #[cfg_attr(
     not(feature = "tracing"),

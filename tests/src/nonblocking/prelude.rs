@@ -9,7 +9,7 @@ use std::future::ready;
 
 use versioned_core::async_prelude::{self as front, AsyncConnection};
 pub use versioned_core::async_prelude::{Dependent, Owner, Versioned};
-use versioned_core::model::{DependentModel, Fields, OwnerModel, PlainOwner};
+use versioned_core::model::{DependentModel, Fields, FromJson, OwnerModel, PlainOwner};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{
     Bump, Change, Changes, Event, Family, Keep, Models, NewRow, Outcome, Result, Retry, Tracked,
@@ -355,6 +355,15 @@ pub trait DependentDsl: DependentModel {
         Self: Dependent<C::Backend>,
     {
         block_on(<Self as front::DependentDsl>::apply(event, conn))
+    }
+
+    /// As its namesake.
+    fn apply_json<C>(json: &str, conn: &mut C) -> Result<Outcome>
+    where
+        C: AsyncConnection,
+        Self: Dependent<C::Backend> + FromJson,
+    {
+        block_on(<Self as front::DependentDsl>::apply_json(json, conn))
     }
 
     /// As its namesake.

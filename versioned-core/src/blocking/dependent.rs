@@ -5,7 +5,7 @@ use crate::connection::BlockingConnection;
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
-use crate::model::DependentModel;
+use crate::model::{DependentModel, FromJson};
 use crate::operation::{self, Nothing};
 use crate::outcome::Outcome;
 
@@ -30,6 +30,10 @@ pub trait DependentDsl: DependentModel {
     /// A deletion takes the row away and leaves its position, so that a late event does not bring the row back. With
     /// `guard = "row"` the second statement alone is run, with the version in its WHERE.
     ///
+    /// With `gap = "park"`, a parked event that cannot be applied when it has its turn (the database refuses its row) holds up
+    /// nobody: it stays in `versioned_parked` with the reason in `error`, which `tracing` hears too, and is tried again when the
+    /// record's next event comes.
+    ///
     /// Deadlocks and serialization failures are retried up to 120 times, after pauses that grow to half a second, unless a
     /// transaction of the caller's is open. A retry is at READ COMMITTED, whatever the session's default is.
     ///
@@ -45,15 +49,35 @@ pub trait DependentDsl: DependentModel {
     {
         now(operation::apply(
             event,
+            None,
             true,
             &mut Blocking::new(conn),
             Nothing,
         ))
     }
 
+    /// As [`apply`](DependentDsl::apply), from the event's JSON. With `gap = "park"` an event that comes too early is kept as it
+    /// came: a replica that has got another field meanwhile reads it from there, where an [`Event`] has forgotten what it did not
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](DependentDsl::apply); [`EventError::Unreadable`](crate::EventError::Unreadable) if it is no event, or lacks
+    /// what the replica needs.
+    fn apply_json<C>(json: &str, conn: &mut C) -> Result<Outcome>
+    where
+        C: BlockingConnection,
+        Self: Dependent<C::Db> + FromJson,
+    {
+        now(operation::apply_json::<Self, _>(
+            json,
+            &mut Blocking::new(conn),
+        ))
+    }
+
     /// As [`apply`](DependentDsl::apply), with writes of the caller's own in the same transaction: they happen once for
     /// each event, however often it is delivered. With `gap = "park"`, `then` runs also for the parked events that have
-    /// their turn now. After a deadlock everything is run again, `then` too.
+    /// their turn now; an error of it for one of these leaves that one parked. After a deadlock everything is run again, `then` too.
     ///
     /// # Errors
     ///
@@ -67,6 +91,7 @@ pub trait DependentDsl: DependentModel {
         let then = Closure(then);
         now(operation::apply(
             event,
+            None,
             false,
             &mut Blocking::new(conn),
             then,

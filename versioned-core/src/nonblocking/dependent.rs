@@ -7,7 +7,7 @@ use crate::connection::{NonblockingConnection, PipelinedConnection};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
-use crate::model::DependentModel;
+use crate::model::{DependentModel, FromJson};
 use crate::operation::{self, Nothing};
 use crate::outcome::Outcome;
 
@@ -20,7 +20,16 @@ pub trait DependentDsl: DependentModel {
         C: NonblockingConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::apply(event, true, &mut Nonblocking::new(conn), Nothing).await }
+        async move { operation::apply(event, None, true, &mut Nonblocking::new(conn), Nothing).await }
+    }
+
+    /// As [`prelude::DependentDsl::apply_json`](crate::prelude::DependentDsl::apply_json).
+    fn apply_json<C>(json: &str, conn: &mut C) -> impl Future<Output = Result<Outcome>> + Send
+    where
+        C: NonblockingConnection,
+        Self: Dependent<C::Db> + FromJson,
+    {
+        async move { operation::apply_json::<Self, _>(json, &mut Nonblocking::new(conn)).await }
     }
 
     /// As [`prelude::DependentDsl::apply_with`](crate::prelude::DependentDsl::apply_with).
@@ -36,7 +45,16 @@ pub trait DependentDsl: DependentModel {
             + ThenFn<&'x mut C, &'e Event<Self>, Fut: Send>
             + Send,
     {
-        async move { operation::apply(event, false, &mut Nonblocking::new(conn), Closure(then)).await }
+        async move {
+            operation::apply(
+                event,
+                None,
+                false,
+                &mut Nonblocking::new(conn),
+                Closure(then),
+            )
+            .await
+        }
     }
 
     /// As [`prelude::DependentDsl::apply_all`](crate::prelude::DependentDsl::apply_all).

@@ -1,5 +1,7 @@
 //! An event, checked: all that can be wrong with it is found before any SQL.
 
+use std::borrow::Cow;
+
 use crate::dependent::Dependent;
 use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::event::Op;
@@ -23,6 +25,8 @@ pub(super) struct Incoming<'e, M: DependentModel> {
     pub(super) nothing: i64,
     /// The replica's name.
     replica: &'static str,
+    /// The event as it came, if that is known.
+    pub(super) json: Option<&'e str>,
 }
 
 /// What becomes of the replica's row.
@@ -78,7 +82,19 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             write,
             nothing: first - 1,
             replica: M::replica(),
+            json: None,
         })
+    }
+
+    /// What is kept of the event if it came too early: as it came, so that it has what the replica does not read yet.
+    pub(super) fn to_park(&self) -> Result<Cow<'e, str>> {
+        if let Some(json) = self.json {
+            return Ok(json.into());
+        }
+        let json = M::park(self.event).map_err(Error::other)?;
+        // What does not read back could never be applied.
+        M::unpark(&json).map_err(Error::other)?;
+        Ok(json.into())
     }
 
     /// Whether the event may go onto any older version. A snapshot is the whole record, whatever the policy.
@@ -127,11 +143,11 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
                 before
             },
             newest: if repeats { self.event.version } else { before },
-            deleted_at: match self.write {
+            at: match self.write {
                 Write::Put(_) => 0,
                 Write::Remove(_) => crate::event::micros_now(),
             },
-            event: "",
+            body: "",
         }
     }
 }

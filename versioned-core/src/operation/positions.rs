@@ -98,7 +98,7 @@ where
         // It may move from no version at all: one that is there is locked, and stays.
         oldest: 1,
         newest: 0,
-        deleted_at: 0,
+        at: 0,
         ..position
     };
     match dialect {
@@ -125,7 +125,7 @@ where
     let before = crate::event::micros_now().saturating_sub(age);
     let of_entity = Position::of::<M, X::Backend>();
     let purge = Position {
-        deleted_at: before,
+        at: before,
         ..of_entity
     };
     if x.dialect::<M::On>().await? != Dialect::Mysql {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
+use super::reason::storable;
 use super::settle::{Level, begin_at, settle};
 use crate::clock::{Clock, stopped, within};
 use crate::dialect::{Dialect, Flavor as _};
@@ -24,8 +25,6 @@ const RETRIES: u32 = 20;
 /// How many relays, ordered ones on MySQL and `MariaDB`, find something to do at once: the heads are looked for before it is
 /// known who has them in hand.
 const RELAYS: i64 = 8;
-/// What of a reason is kept.
-const LONGEST_REASON: usize = 2_000;
 
 type On<X> = <<X as Runner>::Backend as Database>::On;
 
@@ -241,15 +240,6 @@ where
         x.execute(refused).await?;
     }
     Ok(())
-}
-
-/// What a text column takes: PostgreSQL's have no NUL, and nobody reads more than the beginning.
-fn storable(reason: &str) -> String {
-    let mut end = reason.len().min(LONGEST_REASON);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    reason.get(..end).unwrap_or_default().replace('\0', " ")
 }
 
 /// A connection for one pass after the other.

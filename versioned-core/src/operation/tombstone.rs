@@ -60,7 +60,7 @@ where
 {
     let key = guard.record.key_text();
     let position = Position {
-        deleted_at: crate::event::micros_now(),
+        at: crate::event::micros_now(),
         ..position::<M, X::Backend>(&key, M::number(deleted))
     };
     let dialect = x.dialect::<M::On>().await?;

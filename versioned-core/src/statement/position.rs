@@ -2,7 +2,8 @@
 //!
 //! `versioned_positions (replica, entity, key, version, deleted_at)` is the one row that every operation of a record locks. It
 //! remembers the version that was applied last, also when the replica's row is gone: a position without a row is a
-//! tombstone. `versioned_parked (replica, entity, key, version, event)` keeps events that came too early.
+//! tombstone. `versioned_parked (replica, entity, key, version, event, at, error)` keeps events that came too
+//! early.
 
 use std::marker::PhantomData;
 
@@ -26,10 +27,10 @@ pub(crate) struct Position<'a> {
     /// The versions that it may move from.
     pub(crate) oldest: i64,
     pub(crate) newest: i64,
-    /// Microseconds since 1970 if the record is deleted, else 0.
-    pub(crate) deleted_at: i64,
-    /// The event that is parked.
-    pub(crate) event: &'a str,
+    /// Microseconds since 1970: when the record was deleted, if it is, or its event was parked; else 0.
+    pub(crate) at: i64,
+    /// The event that is parked, or why it cannot be applied.
+    pub(crate) body: &'a str,
 }
 
 impl Position<'_> {
@@ -42,8 +43,8 @@ impl Position<'_> {
             version: 0,
             oldest: 0,
             newest: 0,
-            deleted_at: 0,
-            event: "",
+            at: 0,
+            body: "",
         }
     }
 }
@@ -60,8 +61,8 @@ pub(crate) enum Piece {
     Version,
     Oldest,
     Newest,
-    DeletedAt,
-    Event,
+    At,
+    Body,
     /// The verb of a statement that uses no whole key.
     Delete,
     /// `InnoDB` sees the row as it is only if it locks it.
@@ -69,8 +70,7 @@ pub(crate) enum Piece {
 }
 
 use Piece::{
-    Delete, DeletedAt, Entity, Event, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql,
-    Version,
+    At, Body, Delete, Entity, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql, Version,
 };
 
 /// A statement about a position.
@@ -93,7 +93,7 @@ texts! {
     /// Moves a position that is there.
     Advance = [
         Sql("UPDATE versioned_positions SET version = "), Version,
-        Sql(", deleted_at = NULLIF("), DeletedAt,
+        Sql(", deleted_at = NULLIF("), At,
         Sql(", 0) WHERE replica = "), Replica, Sql(" AND entity = "), Entity, Sql(" AND "), KeyColumn, Sql(" = "), Key,
         Sql(" AND version BETWEEN "), Oldest, Sql(" AND "), Newest,
     ];
@@ -102,7 +102,7 @@ texts! {
     Upsert = [
         Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
         Sql(", version, deleted_at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
-        Sql(", NULLIF("), DeletedAt,
+        Sql(", NULLIF("), At,
         Sql(", 0)) ON CONFLICT (replica, entity, "), KeyColumn,
         Sql(") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
             WHERE versioned_positions.version BETWEEN "), Oldest, Sql(" AND "), Newest,
@@ -112,7 +112,7 @@ texts! {
     Enter = [
         Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
         Sql(", version, deleted_at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
-        Sql(", NULLIF("), DeletedAt, Sql(", 0))"),
+        Sql(", NULLIF("), At, Sql(", 0))"),
     ];
 
     /// Locks a position. A SELECT FOR UPDATE would not be enough at REPEATABLE READ on PostgreSQL.
@@ -124,17 +124,17 @@ texts! {
     /// Forgets the deletions before a time. PostgreSQL and `SQLite`.
     Purge = [
         Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND deleted_at < "), DeletedAt,
+        Sql(" AND deleted_at < "), At,
     ];
     /// The first deletions before a time, as many as `newest` says: locks none. MySQL.
     Expired = [
         Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND deleted_at < "), DeletedAt, Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
+        Sql(" AND deleted_at < "), At, Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
     /// Forgets one deletion, if it is still one.
     PurgeOne = [
         Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND deleted_at < "), DeletedAt,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND deleted_at < "), At,
     ];
 
     /// Keeps out all others that move a position. PostgreSQL.
@@ -172,8 +172,14 @@ texts! {
     /// Keeps an event; a unique violation if it is kept already.
     Park = [
         Sql("INSERT INTO versioned_parked (replica, entity, "), KeyColumn,
-        Sql(", version, event) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
-        Sql(", "), Event, Sql(")"),
+        Sql(", version, event, at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql(", "), Body, Sql(", "), At, Sql(")"),
+    ];
+
+    /// Notes why an event that is kept could not be applied.
+    Refuse = [
+        Sql("UPDATE versioned_parked SET error = "), Body, Sql(" WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
+        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version,
     ];
 
     /// Whether an event of this version is kept.
@@ -246,9 +252,9 @@ where
             Version => F::push_number(out, &position.version)?,
             Oldest => F::push_number(out, &position.oldest)?,
             Newest => F::push_number(out, &position.newest)?,
-            DeletedAt => F::push_number(out, &position.deleted_at)?,
+            At => F::push_number(out, &position.at)?,
             Delete => push_verb("DELETE", F::dialect(out.backend()), out),
-            Event => F::push_text(out, position.event)?,
+            Body => F::push_text(out, position.body)?,
             ShareLock => {
                 if F::dialect(out.backend()) == Some(Dialect::Mysql) {
                     out.push_sql(" LOCK IN SHARE MODE");

@@ -40,7 +40,7 @@ impl Positions {
         for position in positions {
             all.keys.push(position.key.to_owned());
             all.versions.push(position.version);
-            all.deleted_at.push(position.deleted_at);
+            all.deleted_at.push(position.at);
         }
         all
     }

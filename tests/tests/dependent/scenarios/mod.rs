@@ -7,6 +7,7 @@ mod composite;
 mod end_to_end;
 mod fuzz;
 mod migrations;
+mod parked;
 mod replicas;
 mod statements;
 mod stress;

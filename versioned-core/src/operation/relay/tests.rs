@@ -5,14 +5,6 @@ use std::task::Poll;
 use super::*;
 use crate::blocking::now;
 
-#[test]
-fn a_reason_is_cut_between_characters_and_has_no_nul() {
-    let long = format!("{}ä", "a".repeat(LONGEST_REASON - 1));
-    assert_eq!(storable(&long).len(), LONGEST_REASON - 1);
-    assert_eq!(storable("a\0b"), "a b");
-    assert_eq!(storable(""), "");
-}
-
 struct Nobody;
 
 impl Publisher for Nobody {
