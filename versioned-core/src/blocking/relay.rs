@@ -29,8 +29,10 @@ impl<P: Publisher> Relay<P> {
 
     /// Publishes until `shutdown` is ready, and answers with what it did.
     ///
-    /// `connect` makes the connection, and a new one whenever the old one broke. The batch in hand is finished before it
-    /// ends. What goes wrong ends nothing: it is [reported](Self::on_trouble), and tried again.
+    /// `connect` makes the connection, and a new one after each error of the database. The batch in
+    /// hand is finished before it ends. Errors of the broker and of the database do not end it:
+    /// they are [reported](Self::on_trouble), and tried again. A panic of the publisher, of
+    /// `connect` or of the hook of [`on_trouble`](Self::on_trouble) does.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;

@@ -116,8 +116,13 @@ impl JetStreamConsumer {
 
     /// Hands each event to `handle`, which applies it, and tells the broker what became of it; until `shutdown` is ready.
     ///
-    /// `handle` answers after its COMMIT. What is in hand is finished before this ends, and what still comes is given back,
-    /// which takes up to a second. What goes wrong ends nothing; a broker that is away is asked again.
+    /// `handle` answers after its COMMIT. What is in hand is finished before this ends, and what
+    /// still comes is given back, which takes up to a second, or a few if the broker does not
+    /// answer.
+    ///
+    /// Errors of `handle` and of the broker do not end it: they are [reported](Self::on_trouble),
+    /// and a broker that is away is asked again. A panic of `handle` or of the hook does, and so
+    /// does dropping the future; events that have no acknowledgement then are delivered again.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;

@@ -12,8 +12,11 @@ use crate::operation::relay;
 use crate::outbox::{Database, Pass, Publisher, Relay, Totals, Trouble};
 
 impl<P: Publisher> Relay<P> {
-    /// As [`run_once`](Self::run_once), on a connection of `diesel-async` and tokio's clock. A future that is dropped in the
-    /// middle leaves its transaction open: drop the connection, too.
+    /// As [`run_once`](Self::run_once), on a connection of `diesel-async` and tokio's clock.
+    ///
+    /// A future that is dropped while the batch is published leaves the events to the next pass,
+    /// which may publish them again. If it was in the middle of its transaction, the connection is
+    /// broken: its next use is an error, and pools close it.
     ///
     /// # Errors
     ///
@@ -33,7 +36,8 @@ impl<P: Publisher> Relay<P> {
         async move { relay::pass(self, &Tokio, &mut Nonblocking::new(conn)).await }
     }
 
-    /// As [`run`](Self::run), on connections of `diesel-async` and tokio's clock.
+    /// As [`run`](Self::run), on connections of `diesel-async` and tokio's clock. Dropping the
+    /// future ends it, too, without finishing the batch in hand.
     ///
     /// ```no_run
     /// # use versioned_core::async_prelude::*;

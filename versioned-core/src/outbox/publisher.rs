@@ -70,8 +70,14 @@ pub trait Publisher: Send + Sync {
     /// Publishes the events, and answers for each of them, in their order. `Ok` means that the broker has the event for good:
     /// it is deleted here then. An event without an answer stays.
     ///
-    /// The events of a record are in order in the batch, and are published once or more often: a relay that crashes after
-    /// this and before its commit does it again.
+    /// The events of a record are in the order in which they were written, as long as none of them
+    /// was refused. One that was refused stands behind those that were refused less often, and
+    /// comes again in a later batch, or behind later events of its record in the same one. An
+    /// [ordered](super::Relay::ordered) relay gives one event of a record at a time, always its
+    /// oldest.
+    ///
+    /// Events are published once or more often: a relay that crashes after this and before its
+    /// commit does it again.
     ///
     /// The future is dropped when the relay's [timeout](super::Relay::timeout) is over. On the blocking front it is polled on
     /// the relay's thread; one that needs a runtime must find it there (`Handle::enter` of tokio).
