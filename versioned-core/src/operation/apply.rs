@@ -1,7 +1,9 @@
 //! One event, onto the replica: guard, write, the caller's own writes, commit.
 //!
-//! The rules and the order of the statements were model-checked; what looks like a shortcut here (a single statement
-//! for guard and deletion, "is there a tombstone?", a look before the guard) loses events.
+//! What looks like a shortcut here (a single statement for guard and deletion, "is there a
+//! tombstone?", a look before the guard) loses events. `tests/tests/dependent/explorer.rs` tries
+//! the rules in every order of deliveries, and `tests/tests/dependent/scenarios/stress.rs` the
+//! order of the statements at each isolation level.
 
 use std::time::Duration;
 
