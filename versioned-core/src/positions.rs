@@ -6,8 +6,9 @@
 //! The repair needs no field, only room in the numbers. Stop the writers, let the replicas apply what the broker still holds,
 //! and
 //!
-//! 1. at the owner: `UPDATE tickets SET version = version + 4294967296`, and the same for `version` in
-//!    `versioned_positions` if the model has `tombstones`;
+//! 1. at the owner: `UPDATE tickets SET version = version + 4294967296`, and the same for `version`
+//!    in `versioned_positions WHERE replica = '' AND entity = 'tickets'` if the model has
+//!    `tombstones`;
 //! 2. send a [snapshot](crate::prelude::OwnerDsl::snapshot) to the replicas: each of its events is newer than anything
 //!    that was ever announced;
 //! 3. at each replica, once it has applied the snapshot, delete the rows that it left behind
