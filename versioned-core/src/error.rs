@@ -104,7 +104,9 @@ pub enum Error {
         id: String,
     },
 
-    /// The record is at the last version that its type can hold. Nothing was sent to the database.
+    /// The record is at the last version that its type can hold. Nothing was sent to the database,
+    /// except by an insert with `tombstones`, which looks for the version of a deletion first;
+    /// nothing was written.
     VersionExhausted {
         /// The table.
         table: &'static str,

@@ -42,9 +42,11 @@
 //!
 //! The [guide] has a chapter for each task, and one that [compares](guide::comparison).
 //!
-//! The methods are those of [`prelude::OwnerDsl`]; what can go wrong is [`Error`]. The [derive](derive@Versioned) writes
-//! metadata and a walk over the columns; every statement is built in this crate, from that walk, and depends on the
-//! model's type alone, so that Diesel prepares it once per connection.
+//! The methods are those of [`prelude::OwnerDsl`]; what can go wrong is [`Error`]. The
+//! [derive](derive@Versioned) writes metadata and walks over the columns. Every statement is built
+//! in this crate, from these walks. That of a single write depends on the model's type alone, so
+//! that Diesel prepares it once per connection; that of a [`Tracked`] save also depends on the set
+//! of changed columns.
 //!
 //! # Dependent
 //!

@@ -1,4 +1,5 @@
-//! What the derive writes about a model, and all it writes: metadata and one walk over the columns.
+//! What the derive writes about a model, and all it writes: metadata, and walks over the columns,
+//! the key and, for an owner, the fields.
 
 mod columns;
 mod conversions;

@@ -30,17 +30,20 @@ pub trait DependentDsl: DependentModel {
     /// A deletion takes the row away and leaves its position, so that a late event does not bring the row back. With
     /// `guard = "row"` the second statement alone is run, with the version in its WHERE.
     ///
-    /// With `gap = "park"`, a parked event that cannot be applied when it has its turn (the database refuses its row) holds up
-    /// nobody: it stays in `versioned_parked` with the reason in `error`, which `tracing` hears too, and is tried again when the
-    /// record's next event comes.
+    /// With `gap = "park"`, a parked event that cannot be applied when it has its turn (the database
+    /// refuses its row) holds up nobody: it stays in `versioned_parked` with the reason in `error`,
+    /// which `tracing` hears too, and is tried again when the record's next event comes.
     ///
-    /// Deadlocks and serialization failures are retried up to 120 times, after pauses that grow to half a second, unless a
-    /// transaction of the caller's is open. A retry is at READ COMMITTED, whatever the session's default is.
+    /// Deadlocks and serialization failures are retried up to 120 times, after pauses that grow to
+    /// half a second, unless a transaction of the caller's is open. A retry is at READ COMMITTED,
+    /// whatever the session's default is; with `guard = "row"`, which opens no transaction, it is
+    /// at the session's level.
     ///
     /// # Errors
     ///
     /// [`Error::Event`](crate::Error::Event), if it is not an event that this replica can apply;
-    /// [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization`, if the retries did not help. Nothing was
+    /// [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization`, if the retries did not
+    /// help, or of kind `Suppressed`, if the database wrote no row and said nothing. Nothing was
     /// written then.
     fn apply<C>(event: &Event<Self>, conn: &mut C) -> Result<Outcome>
     where
@@ -101,8 +104,10 @@ pub trait DependentDsl: DependentModel {
     /// Applies events in one transaction, by key and version, whatever their order; answers with an outcome for each,
     /// in their order.
     ///
-    /// With `policy = "latest"` only the newest event of each record is applied, and the others are duplicates then; on
-    /// PostgreSQL with two statements for 2,000 records, one more if some are deleted and one if some are late.
+    /// With `policy = "latest"` only the newest event of each record is applied, and the others are
+    /// duplicates then. On PostgreSQL, with `guard = "position"`, that takes two statements for
+    /// 2,000 records, and one more each if some are deleted, if some are late, and if some are
+    /// snapshots and others are not.
     ///
     /// # Errors
     ///

@@ -48,7 +48,8 @@ pub trait OwnerDsl: OwnerModel {
     /// INSERT INTO tickets (version, title) VALUES (1, $1) RETURNING id, title, version
     /// ```
     ///
-    /// MySQL and MariaDB: INSERT and `SELECT .. WHERE id = LAST_INSERT_ID()` in a transaction.
+    /// MySQL and MariaDB: `DO LAST_INSERT_ID(0)`, INSERT and `SELECT .. WHERE id =
+    /// LAST_INSERT_ID()` in a transaction.
     ///
     /// # Errors
     ///

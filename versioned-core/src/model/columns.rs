@@ -12,7 +12,7 @@ use diesel::sql_types::HasSqlType;
 use super::{Elements, Walk};
 use crate::dialect::{Dialect, Flavor, Kind};
 
-/// One walk over the columns of a model, or of a struct that is embedded in one.
+/// The walks over the columns and over the key of a model, or of a struct that is embedded in one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be embedded in a versioned model, add `#[derive(Versioned)]` with `#[versioned(embedded)]` to it",
     label = "its columns are not known"
