@@ -5,6 +5,8 @@ use std::time::Duration;
 use versioned_core::{Event, Op, Outcome};
 
 use super::super::front;
+use super::super::trial::{Seen, same};
+use super::super::world::World;
 use super::*;
 
 /// A copy of tickets, with what `#[versioned(..)]` says.
@@ -105,10 +107,46 @@ fn try_all<T: Copied>(operations: &[(&str, Prepare<Heard>, Run<Heard>)], trials:
             name: format!("{} {name}", T::NAME),
             prepare,
             run,
-            judge: all_or_nothing,
+            judge: applied_or_parked,
             settle: None,
         });
     }
+}
+
+/// As `all_or_nothing`; or a parked event was refused when it had its turn, and stays parked with all behind it: the row, the
+/// position and the effects are those of the events before it.
+fn applied_or_parked(seen: &Seen<Heard>, good: &Seen<Heard>) -> Result<(), String> {
+    let ((heard, world), (_, all)) = (&seen.after, &good.after);
+    let refused = seen.struck.as_ref().map(|struck| struck.statement.as_str());
+    let of_a_row = refused.is_some_and(|sql| sql.contains("copies") || sql.contains("effects"));
+    let ([(_, _, reached, false)], true) = (world.positions.as_slice(), of_a_row) else {
+        return all_or_nothing(seen, good);
+    };
+    let before = &seen.before.1;
+    let behind = before
+        .parked
+        .iter()
+        .filter(|(.., version)| version > reached);
+    let parked: Vec<_> = behind.cloned().collect();
+    if seen.told.is_err() || *reached < 2 || parked.is_empty() || world == all {
+        return all_or_nothing(seen, good);
+    }
+    same("heard", heard, &vec![Outcome::Applied])?;
+    let effects = all.effects.iter().filter(|(_, event)| {
+        let version = event
+            .rsplit('/')
+            .next()
+            .and_then(|version| version.parse::<i64>().ok());
+        version.is_some_and(|version| version <= *reached)
+    });
+    let expected = World {
+        copies: vec![(1, 10 * reached, *reached)],
+        positions: world.positions.clone(),
+        parked,
+        effects: effects.cloned().collect(),
+        ..all.clone()
+    };
+    same("refused when it had its turn: rows", world, &expected)
 }
 
 pub(in super::super) fn events<T: Copied>(trials: &mut Trials) {
