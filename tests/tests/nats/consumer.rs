@@ -90,11 +90,18 @@ struct Running {
 
 impl Running {
     fn replica(consumer: JetStreamConsumer, db: &Db) -> Self {
+        Self::of::<Copy>(consumer, db)
+    }
+
+    fn of<M>(consumer: JetStreamConsumer, db: &Db) -> Self
+    where
+        M: Dependent<diesel::pg::Pg> + serde::de::DeserializeOwned,
+    {
         let shutdown = Shutdown::new();
         let (stop, url) = (shutdown.clone(), db.url().to_owned());
         let task = tokio::spawn(async move {
             let connect = || AsyncPgConnection::establish(&url);
-            consumer.replicate::<Copy, _>(connect, stop).await
+            consumer.replicate::<M, _>(connect, stop).await
         });
         Self { shutdown, task }
     }
@@ -149,6 +156,49 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
         .map(|id| (id, 5))
         .collect();
     assert_eq!(rows(&mut conn), odd);
+}
+
+#[derive(Debug, Queryable, Selectable, Serialize, Deserialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(dependent, gap = "park")]
+struct Parking {
+    id: i64,
+    note: String,
+    version: i64,
+}
+
+/// With what the replica does not read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_parked_is_kept_as_it_came() {
+    let broker = Broker::start();
+    let (db, mut conn) = database();
+    let context = jetstream(&broker).await;
+    let stream = events(&context).await;
+    let early = r#"{ "entity": "tickets", "key": "7", "version": 2, "op": "updated", "new": 1,
+        "data": { "id": 7, "note": "", "version": 2, "remark": "later" } }"#;
+    let ack = context
+        .publish("events.tickets.7", early.into())
+        .await
+        .unwrap();
+    ack.await.unwrap();
+    let running = Running::of::<Parking>(JetStreamConsumer::new(durable(&stream).await), &db);
+    until("nothing outstanding", async || {
+        outstanding(&stream).await == 0
+    })
+    .await;
+    let kept: String =
+        diesel::dsl::sql::<diesel::sql_types::Text>("SELECT event FROM versioned_parked")
+            .get_result(&mut conn)
+            .unwrap();
+    assert_eq!(kept, early);
+    send(&context, &event(Op::Created, 7, 1)).await;
+    until("nothing outstanding", async || {
+        outstanding(&stream).await == 0
+    })
+    .await;
+    let figures = running.stop().await;
+    assert_eq!((figures.applied, figures.parked), (1, 1));
+    assert_eq!(rows(&mut conn), [(7, 2)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -145,10 +145,6 @@ impl JetStreamConsumer {
     /// consumer.run(handle, shutdown).await;
     /// # }
     /// ```
-    #[allow(
-        clippy::manual_async_fn,
-        reason = "the future must be known to be `Send`"
-    )]
     pub fn run<T, F, Fut>(
         &self,
         handle: F,
@@ -159,6 +155,27 @@ impl JetStreamConsumer {
         F: Fn(Event<T>) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
+        self.run_with(|_| (), move |event, ()| handle(event), shutdown)
+    }
+
+    /// As [`run`](Self::run), with what `part` takes of the event's message.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    pub(super) fn run_with<T, P, F, Fut>(
+        &self,
+        part: impl Fn(&Message) -> P + Send + Sync,
+        handle: F,
+        shutdown: impl Future + Send,
+    ) -> impl Future<Output = Consumed> + Send
+    where
+        T: DeserializeOwned + Send,
+        P: Send,
+        F: Fn(Event<T>, P) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Outcome>> + Send,
+    {
+        let handle = move |event, message: &Message| handle(event, part(message));
         async move {
             let tally = Tally::default();
             let room = Arc::new(Semaphore::new(self.concurrency));
@@ -263,14 +280,14 @@ impl JetStreamConsumer {
     async fn one<T, F, Fut>(&self, message: Message, handle: &F, tally: &Tally)
     where
         T: DeserializeOwned + Send,
-        F: Fn(Event<T>) -> Fut + Send + Sync,
+        F: Fn(Event<T>, &Message) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
         let kind = match serde_json::from_slice::<Event<T>>(&message.payload) {
             Ok(event) => {
                 let id = event.id();
                 let span = trace::Consuming::new(&id, event.trace.as_deref());
-                let outcome = span.applies(handle(event)).await;
+                let outcome = span.applies(handle(event, &message)).await;
                 self.judged(&id, &message, outcome, tally)
             }
             Err(error) => {

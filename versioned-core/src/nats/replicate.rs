@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use async_nats::jetstream::Message;
 use diesel_async::{AsyncConnection, AsyncConnectionCore};
 use serde::de::DeserializeOwned;
 
@@ -11,7 +12,8 @@ use super::{Consumed, JetStreamConsumer};
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::nonblocking::DependentDsl as _;
+use crate::nonblocking::Nonblocking;
+use crate::operation::{self, Nothing};
 use crate::outcome::Outcome;
 
 /// How to make a connection to the replica's database: a closure such as `|| AsyncPgConnection::establish(URL)` or
@@ -44,7 +46,7 @@ where
 }
 
 impl JetStreamConsumer {
-    /// Applies each event to the replica `M`, as [`apply`](crate::prelude::DependentDsl::apply) does, on as many connections as
+    /// Applies each event to the replica `M`, as [`apply_json`](crate::prelude::DependentDsl::apply_json) does, on as many connections as
     /// there are events in hand; until `shutdown` is ready. See [`run`](Self::run) for the rest.
     ///
     /// A connection is kept for the next event, and given up after an error.
@@ -70,8 +72,9 @@ impl JetStreamConsumer {
                 connect,
                 conns: Mutex::new(Vec::new()),
             };
-            let handle = |event: Event<M>| idle.apply(event);
-            self.run(handle, shutdown).await
+            let payload = |message: &Message| message.payload.clone();
+            let handle = |event: Event<M>, payload| idle.apply(event, payload);
+            self.run_with(payload, handle, shutdown).await
         }
     }
 }
@@ -83,7 +86,7 @@ struct Idle<C: Connect> {
 }
 
 impl<C: Connect> Idle<C> {
-    async fn apply<M>(&self, event: Event<M>) -> Result<Outcome>
+    async fn apply<M>(&self, event: Event<M>, payload: impl AsRef<[u8]>) -> Result<Outcome>
     where
         M: Dependent<<C::Connection as AsyncConnectionCore>::Backend>,
     {
@@ -92,7 +95,10 @@ impl<C: Connect> Idle<C> {
             Some(conn) => conn,
             None => self.connect.connect().await?,
         };
-        let outcome = M::apply(&event, &mut conn).await;
+        let json = std::str::from_utf8(payload.as_ref()).ok();
+        let mut x = Nonblocking::new(&mut conn);
+        let outcome = operation::apply(&event, json, true, &mut x, Nothing).await;
+        drop(x);
         if outcome.is_ok() {
             self.conns().push(conn);
         }
