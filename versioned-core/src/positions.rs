@@ -38,6 +38,9 @@ use crate::operation;
 /// DELETE FROM versioned_positions WHERE replica = 'ticket_copies' AND entity = 'tickets' AND deleted_at < $1
 /// ```
 ///
+/// On MySQL and MariaDB this statement would lock the positions of live records too: the keys are looked for without a lock there,
+/// and forgotten one by one, in one transaction.
+///
 /// ```
 /// # use diesel::prelude::*;
 /// # use versioned_core::prelude::*;
