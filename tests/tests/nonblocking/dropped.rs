@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -10,7 +11,9 @@ use diesel_migrations::MigrationHarness as _;
 use futures_util::poll;
 use serde::{Deserialize, Serialize};
 use versioned_core::async_prelude::*;
-use versioned_core::{Error, Event, MIGRATIONS, Op};
+use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
+use versioned_core::positions::nonblocking::rebuild;
+use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome};
 
 use super::{TICKETS, tickets};
 
@@ -61,6 +64,19 @@ async fn poll_times<F: Future>(mut future: Pin<Box<F>>, times: usize) -> Option<
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     None
+}
+
+/// The events that it got.
+#[derive(Default)]
+struct Broker(Mutex<Vec<String>>);
+
+impl Publisher for Broker {
+    async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
+        tokio::task::yield_now().await;
+        let mut sent = self.0.lock().unwrap();
+        let mut take = |row: &OutboxRow| sent.push(row.event_id());
+        batch.iter().map(|row| Ok(take(row))).collect()
+    }
 }
 
 /// More polls than any operation here takes.
@@ -211,6 +227,63 @@ macro_rules! on {
                 let (row, events) = facts(db, id);
                 assert_eq!(row.into_iter().collect::<Vec<_>>(), events);
                 assert!(model.version == 0 || !events.is_empty());
+                done
+            });
+
+            each_poll!(insert_all, |db, id, conn, times| {
+                let mut models = [id, 100_000 + id].map(|id| Loud { id, price: 1, version: 0 });
+                let inserted = Loud::insert_all(&mut models, conn);
+                let inserted = poll_times(Box::pin(async { inserted.await.map(drop) }), times).await;
+                let done = inserted.map(Result::unwrap).is_some();
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                let all = [facts(db, id), facts(db, 100_000 + id)];
+                assert!(all[0] == all[1], "{all:?}");
+                assert_eq!(all[0].0.into_iter().collect::<Vec<_>>(), all[0].1);
+                assert!(models[0].version == 0 || all[0].0.is_some());
+                done
+            });
+
+            // What the broker has not got is in the outbox still.
+            each_poll!(relay, |db, id, conn, times| {
+                let mut other = Conn::establish(db.url()).await.unwrap();
+                Loud { id, price: 1, version: 0 }.insert(&mut other).await.unwrap();
+                let broker = Broker::default();
+                let relay = Relay::new(&broker);
+                let passed = poll_times(Box::pin(relay.run_once_async(conn)), times).await;
+                let done = passed.map(Result::unwrap).is_some();
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                tells_the_truth(db, conn, 5_000_000 + id).await;
+                if !done {
+                    drop(std::mem::replace(conn, Conn::establish(db.url()).await.unwrap()));
+                }
+                while Relay::new(&broker).run_once_async(&mut other).await.unwrap().taken() > 0 {}
+                assert_eq!(facts(db, id), (Some(1), vec![]));
+                assert!(broker.0.lock().unwrap().contains(&format!("loud/{id}/1")));
+                done
+            });
+
+            each_poll!(rebuilding, |db, id, conn, times| {
+                let created = Event::<Sequential> {
+                    entity: "sequential".into(),
+                    key: id.to_string(),
+                    version: 1,
+                    op: Op::Created,
+                    at: String::new(),
+                    data: Some(Sequential { id, price: 1, version: 1 }),
+                    trace: None,
+                    metadata: None,
+                };
+                let mut other = Conn::establish(db.url()).await.unwrap();
+                assert_eq!(Sequential::apply(&created, &mut other).await.unwrap(), Outcome::Applied);
+                let done = poll_times(Box::pin(rebuild::<Sequential, _>(conn)), times).await;
+                let done = done.map(Result::unwrap).is_some();
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                tells_the_truth(db, conn, 5_000_000 + id).await;
+                drop(std::mem::replace(conn, Conn::establish(db.url()).await.unwrap()));
+                // The row and its position are there, or both are gone.
+                let again = Sequential::apply(&created, &mut other).await.unwrap();
+                assert!(matches!(again, Outcome::Applied | Outcome::Duplicate { current: 1 }));
+                assert_eq!(facts(db, id).0, Some(1));
                 done
             });
 
