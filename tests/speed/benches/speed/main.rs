@@ -23,6 +23,7 @@ mod cached;
 mod crowd;
 mod growth;
 mod machine;
+mod models;
 mod nonblocking;
 mod outbox;
 mod picture;
@@ -46,6 +47,7 @@ fn main() {
         return;
     }
     single::run(&mut suite);
+    models::run(&mut suite);
     pipeline::run(&mut suite);
     outbox::run(&mut suite);
     batch::run(&mut suite);
