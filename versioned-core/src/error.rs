@@ -250,7 +250,7 @@ impl fmt::Display for Error {
             ),
             Self::KeyTooLong { table, bytes } => write!(
                 f,
-                "use shorter keys in {table}: an outbox and tombstones hold 2,400 bytes, this one has {bytes}"
+                "use shorter keys in {table}: an outbox and tombstones hold up to 2,400 bytes, and this key has {bytes}"
             ),
             Self::NotUnique { table, id, rows } => write!(
                 f,
@@ -263,7 +263,7 @@ impl fmt::Display for Error {
             Self::View { table, id } => write!(
                 f,
                 "use the table behind the view {table}: SQLite does not count the rows that INSTEAD OF triggers write, so \
-                 that it is not known whether {id} was written"
+                 it is not known whether {id} was written"
             ),
             Self::Event(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),

@@ -23,7 +23,7 @@
 //!     if_match.check(&ticket).map_err(|refused| refused.status())?; // 412
 //!     ticket.price = price;
 //!     match ticket.save(conn) {
-//!         Ok(change) => Ok(ETag::of(&*change)),
+//!         Ok(change) => Ok(ETag::of(&change)),
 //!         Err(error) => Err(if_match.status(&error)), // 412, if somebody was faster since the line above
 //!     }
 //! }
@@ -48,12 +48,14 @@
 //! | 304 Not Modified | the client has this version already | [`IfNoneMatch::matches`] |
 //! | 400 Bad Request | `If-Match` or `If-None-Match` is malformed | [`Malformed`] |
 //! | 404 Not Found | there is no such record, or no longer | [`status`] |
-//! | 409 Conflict | somebody was faster, and the client named no version | [`status`] |
+//! | 409 Conflict | another write was first, and the client named no version | [`status`] |
 //! | 412 Precondition Failed | the record is at another version than the client named | [`IfMatch::check`], [`IfMatch::status`] |
 //! | 428 Precondition Required | `If-Match` is missing | [`IfMatch::required`] |
 
 mod grammar;
 mod refusal;
+mod status;
+mod tagged;
 
 use std::fmt;
 
@@ -62,7 +64,9 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
 use self::grammar::Tags;
 pub use self::refusal::{Malformed, Precondition};
-use crate::error::{Conflict, ConflictKind, Error};
+pub use self::status::status;
+pub use self::tagged::Tagged;
+use crate::error::Error;
 use crate::model::Versioned;
 use crate::version::{Token, Version};
 
@@ -81,7 +85,8 @@ use crate::version::{Token, Version};
 pub struct ETag(Token);
 
 impl ETag {
-    /// The tag of a record as it was loaded or written.
+    /// The tag of a record as it was loaded or written: of a model, a [`Tracked`](crate::Tracked) model or a
+    /// [`Change`](crate::Change).
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -96,8 +101,8 @@ impl ETag {
     /// let ticket = Ticket { id: 1, price: 20, version: 7 };
     /// assert_eq!(ETag::of(&ticket).to_string(), "\"7\"");
     /// ```
-    pub fn of<M: Versioned>(model: &M) -> Self {
-        Self(model.loaded().token())
+    pub fn of<R: Tagged>(record: &R) -> Self {
+        Self(record.token())
     }
 }
 
@@ -213,8 +218,8 @@ impl IfMatch {
     /// # Errors
     ///
     /// [`Precondition::Failed`] (412) with the record's present tag.
-    pub fn check<M: Versioned>(&self, model: &M) -> Result<(), Precondition> {
-        let current = model.loaded().token();
+    pub fn check<R: Tagged>(&self, record: &R) -> Result<(), Precondition> {
+        let current = record.token();
         if self
             .0
             .strong()
@@ -271,9 +276,10 @@ impl IfMatch {
     /// # Ok::<_, versioned_core::etag::Precondition>(())
     /// ```
     pub fn status(&self, error: &Error) -> StatusCode {
-        match error.conflict().map(Conflict::kind) {
-            Some(ConflictKind::Stale) if self.0 != Tags::Any => StatusCode::PRECONDITION_FAILED,
-            _ => status(error),
+        if self.0 != Tags::Any && status::is_stale(error) {
+            StatusCode::PRECONDITION_FAILED
+        } else {
+            status(error)
         }
     }
 }
@@ -332,34 +338,11 @@ impl IfNoneMatch {
     ///     if_none_match.is_some_and(|known| known.matches(model))
     /// }
     /// ```
-    pub fn matches<M: Versioned>(&self, model: &M) -> bool {
-        let current = model.loaded().token();
+    pub fn matches<R: Tagged>(&self, record: &R) -> bool {
+        let current = record.token();
         self.0
             .all()
             .is_none_or(|mut tags| tags.any(|tag| tag == current))
-    }
-}
-
-/// The status of an operation that failed, for a request without `If-Match`: 404 for a record that is not there or no
-/// longer, 409 for every other conflict, 500 for the rest. What the database says, a violated constraint for one, is in the
-/// rest: it is the application that knows whose fault it is.
-///
-/// ```
-/// use http::StatusCode;
-/// use versioned_core::etag;
-///
-/// let error = versioned_core::Error::NotFound { table: "tickets", id: "7".into() };
-/// assert_eq!(etag::status(&error), StatusCode::NOT_FOUND);
-/// ```
-pub fn status(error: &Error) -> StatusCode {
-    match error {
-        Error::NotFound { .. } => StatusCode::NOT_FOUND,
-        // A precondition on something that is not there is not looked at (RFC 9110, 13.2.1).
-        Error::Conflict(conflict) if conflict.kind() == ConflictKind::Deleted => {
-            StatusCode::NOT_FOUND
-        }
-        Error::Conflict(_) => StatusCode::CONFLICT,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -236,16 +236,16 @@ impl fmt::Display for EventError {
         match self {
             Self::Unreadable { reason } => write!(f, "the event cannot be read: {reason}"),
             Self::Entity { expected, received } => {
-                write!(f, "the event is about `{received}`, this is a replica of `{expected}`")
+                write!(f, "the event is about `{received}`, but this is a replica of `{expected}`")
             }
             Self::Version { received } => {
-                write!(f, "{received} is no version that this replica's record can have")
+                write!(f, "version {received} is out of range for this replica")
             }
             Self::Key { received } => {
                 write!(f, "`{received}` is not the key of the event's record")
             }
             Self::KeyTooLong { bytes } => {
-                write!(f, "use shorter keys: the event's has {bytes} bytes, more than the 2,400 that fit")
+                write!(f, "use shorter keys: the event's key has {bytes} bytes, and at most 2,400 fit")
             }
             Self::KeyClash { received, found } => write!(
                 f,

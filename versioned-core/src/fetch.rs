@@ -1,7 +1,6 @@
 //! What Diesel knows about a model on a backend: its table, its selection, its rows.
 
 use std::any::TypeId;
-use std::fmt;
 
 use diesel::backend::Backend;
 use diesel::deserialize::FromSqlRow;
@@ -179,7 +178,6 @@ where
     DB: Backend + Selects<M> + Reads<M, SqlTypeOf<<DB as Selects<M>>::Selection>>,
     DB::MetadataLookup: Flavor<DB>,
     M: Versioned,
-    M::Table: StaticQueryFragment<Component: fmt::Debug>,
     <DB as Selects<M>>::Selection: QueryFragment<DB> + QueryId + Send,
     <M::Table as QuerySource>::FromClause: QueryFragment<DB> + Send,
     M::Id: Key<M::KeyColumns, DB>,
@@ -201,7 +199,7 @@ where
     fn replica() -> &'static str {
         match M::REPLICA {
             None => "",
-            Some("") => crate::table_name::of::<M>(),
+            Some("") => M::table_name(),
             Some(name) => name,
         }
     }

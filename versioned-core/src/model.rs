@@ -15,6 +15,7 @@ use std::fmt;
 
 #[doc(hidden)]
 pub use diesel::query_source::Column;
+use diesel::internal::table_macro::StaticQueryFragment;
 use diesel::query_source::Table;
 
 #[doc(hidden)]
@@ -48,6 +49,7 @@ pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_ke
 pub use self::walk::Walk;
 pub(crate) use self::walk::{By, Clause};
 use crate::event::Event;
+use crate::table_name;
 use crate::version::{SequentialVersion, Version};
 
 /// A model whose record has a version. `#[derive(Versioned)]` implements it.
@@ -59,7 +61,7 @@ use crate::version::{SequentialVersion, Version};
 )]
 pub trait Versioned: Sized + Send + Sync {
     /// The table, as Diesel's `table!` declares it.
-    type Table: Table + Default;
+    type Table: Table + Default + StaticQueryFragment<Component: fmt::Debug>;
 
     /// The primary key's columns, always as a tuple.
     type KeyColumns: KeyColumns;
@@ -76,7 +78,7 @@ pub trait Versioned: Sized + Send + Sync {
     /// This model with every lifetime `'static`: what its statements are cached under.
     type Static: 'static;
 
-    /// The table's name, for errors.
+    /// The name of the table's module, as Diesel's `table!` declares it.
     const TABLE: &'static str;
 
     /// The name that the positions of a replica are kept under, empty for its table's; none of an owner.
@@ -89,6 +91,11 @@ pub trait Versioned: Sized + Send + Sync {
 
     /// The record's name in events: the table's name unless `#[versioned(entity = "..")]` says otherwise.
     const ENTITY: &'static str;
+
+    /// The table's name in the database, behind its schema's if it has one.
+    fn table_name() -> &'static str {
+        table_name::of::<Self>().full
+    }
 
     /// The primary key.
     fn id(&self) -> Self::Id;

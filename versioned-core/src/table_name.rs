@@ -2,22 +2,26 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::RwLock;
 
 use diesel::internal::table_macro::StaticQueryFragment;
 
 use crate::model::Versioned;
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TableName {
+    pub(crate) schema: Option<&'static str>,
+    pub(crate) table: &'static str,
+    /// The table's name behind its schema's.
+    pub(crate) full: &'static str,
+}
+
 /// Diesel has the name as a constant of a type that shows it only in a statement, or as it is debugged. It is read once for each
 /// model.
-static NAMES: RwLock<Option<HashMap<TypeId, &'static str>>> = RwLock::new(None);
+static NAMES: RwLock<Option<HashMap<TypeId, TableName>>> = RwLock::new(None);
 
-/// The name of the table of `M`, behind its schema's if it has one.
-pub(crate) fn of<M>() -> &'static str
-where
-    M: Versioned<Table: StaticQueryFragment<Component: fmt::Debug>>,
-{
+/// The name of the table of `M`.
+pub(crate) fn of<M: Versioned>() -> TableName {
     let model = TypeId::of::<M::Static>();
     let known = NAMES.read().ok();
     let known = known.and_then(|names| names.as_ref()?.get(&model).copied());
@@ -25,12 +29,13 @@ where
         return name;
     }
     let debugged = format!("{:?}", <M::Table as StaticQueryFragment>::STATIC_COMPONENT);
-    let name: &'static str = match read(&debugged) {
-        Some(name) => Box::leak(name.into_boxed_str()),
-        None => M::TABLE,
-    };
+    let name = read(&debugged).unwrap_or(TableName {
+        schema: None,
+        table: M::TABLE,
+        full: M::TABLE,
+    });
     match NAMES.write() {
-        Ok(mut names) => names
+        Ok(mut names) => *names
             .get_or_insert_with(HashMap::new)
             .entry(model)
             .or_insert(name),
@@ -39,20 +44,50 @@ where
 }
 
 /// `Identifier("tickets")`, `InfixNode { lhs: Identifier("sales"), rhs: Identifier("tickets"), middle: "." }`
-fn read(debugged: &str) -> Option<String> {
-    let names: Vec<&str> = debugged
+fn read(debugged: &str) -> Option<TableName> {
+    let mut names = debugged
         .split("Identifier(\"")
         .skip(1)
-        .map(|rest| rest.split_once("\")").map(|(name, _)| name))
-        .collect::<Option<_>>()?;
-    (!names.is_empty()).then(|| names.join("."))
+        .map(|literal| unescape(literal).map(|name| &*Box::leak(name.into_boxed_str())));
+    let first = names.next()??;
+    Some(match names.next() {
+        None => TableName {
+            schema: None,
+            table: first,
+            full: first,
+        },
+        Some(table) => {
+            let table = table?;
+            TableName {
+                schema: Some(first),
+                table,
+                full: Box::leak(format!("{first}.{table}").into_boxed_str()),
+            }
+        }
+    })
+}
+
+/// The text whose literal this is the rest of, up to the closing quote.
+fn unescape(literal: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut characters = literal.chars();
+    loop {
+        match characters.next()? {
+            '"' => return Some(text),
+            '\\' => match characters.next()? {
+                escaped @ ('"' | '\'' | '\\') => text.push(escaped),
+                _ => return None,
+            },
+            character => text.push(character),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use diesel::internal::table_macro::StaticQueryFragment;
 
-    use super::read;
+    use super::{TableName, read};
 
     diesel::table! {
         tickets {
@@ -61,22 +96,33 @@ mod tests {
     }
 
     diesel::table! {
-        #[sql_name = "all tickets"]
+        #[sql_name = "all \"tickets\", it's ü.b\\"]
         sales.others {
             id -> BigInt,
         }
     }
 
-    fn name<T: StaticQueryFragment<Component: std::fmt::Debug>>() -> Option<String> {
+    fn name<T: StaticQueryFragment<Component: std::fmt::Debug>>() -> Option<TableName> {
         read(&format!("{:?}", T::STATIC_COMPONENT))
     }
 
     #[test]
     fn a_table_has_the_name_that_the_database_knows() {
-        assert_eq!(name::<tickets::table>().as_deref(), Some("tickets"));
         assert_eq!(
-            name::<others::table>().as_deref(),
-            Some("sales.all tickets")
+            name::<tickets::table>(),
+            Some(TableName {
+                schema: None,
+                table: "tickets",
+                full: "tickets"
+            })
+        );
+        assert_eq!(
+            name::<others::table>(),
+            Some(TableName {
+                schema: Some("sales"),
+                table: "all \"tickets\", it's ü.b\\",
+                full: "sales.all \"tickets\", it's ü.b\\"
+            })
         );
     }
 }

@@ -235,7 +235,7 @@ fn what_is_not_there_is_not_found() {
         service.get("/tickets/1").facts(),
         (404, None, "tickets 1 does not exist")
     );
-    let gone = "tickets 1 was deleted: expected version 1";
+    let gone = "tickets 1 is not there: expected version 1, but it was deleted or never existed";
     for answer in [
         service.put("/tickets/1", "\"1\"", OPERA),
         service.delete("/tickets/1", "\"1\""),

@@ -398,13 +398,13 @@ pub trait OwnerDsl: OwnerModel {
     }
 
     /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:
-    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`.
+    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`. Only a version that counts has it.
     ///
     /// It guards nothing; copies that were loaded before are stale after it. Name the version column in the same
     /// `set` nowhere else. At the type's maximum PostgreSQL and MySQL refuse the update, `SQLite` does not.
     fn bump() -> Bump<Self>
     where
-        Self: PlainOwner,
+        Self: PlainOwner + Versioned<Version: SequentialVersion>,
     {
         Bump::new()
     }

@@ -11,7 +11,7 @@ use crate::version::Token;
 pub enum ConflictKind {
     /// The row is at another version than the one that was loaded.
     Stale,
-    /// The row is gone.
+    /// No row has the key: it was deleted, or it never existed.
     Deleted,
     /// The database reported success and wrote nothing: a trigger, a rule or a row-level security policy suppressed the
     /// write. The row, if there is one, is at the expected version. A retry changes nothing.
@@ -29,9 +29,20 @@ pub(crate) struct Target {
     pub(crate) expected: Option<Token>,
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id.as_str() {
+            // The database would have made its key.
+            "" => write!(f, "a row of {}", self.table),
+            id => write!(f, "{} {id}", self.table),
+        }
+    }
+}
+
 /// A write that lost against another one. Nothing of it was written, and the model in memory is as it was.
 ///
-/// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`.
+/// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`. The sentence of a failure that another
+/// transaction caused begins with what to do: `run the transaction again: it conflicted with another one over tickets 7`.
 #[derive(Debug)]
 pub struct Conflict(Box<Facts>);
 
@@ -113,33 +124,42 @@ impl Conflict {
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(target) = &self.0.target {
-            // A new row whose key the database would have made has none.
-            match target.id.as_str() {
-                "" if self.0.kind == ConflictKind::Suppressed => {
-                    write!(f, "a row of {} ", target.table)?;
-                }
-                id => write!(f, "{} {id} ", target.table)?,
+        let Facts {
+            kind,
+            target,
+            found,
+            cause,
+        } = &*self.0;
+        match (kind, target) {
+            (ConflictKind::Stale, Some(target)) => write!(f, "{target} is stale"),
+            (ConflictKind::Deleted, Some(target)) => write!(f, "{target} is not there"),
+            (ConflictKind::Suppressed, Some(target)) => write!(
+                f,
+                "{target} was not written, because a trigger, a rule or row-level security suppressed it"
+            ),
+            (ConflictKind::Serialization, Some(target)) => write!(
+                f,
+                "run the transaction again: it conflicted with another one over {target}"
+            ),
+            (_, None) => {
+                f.write_str("run the transaction again: it conflicted with another one")
             }
-        }
-        match self.0.kind {
-            ConflictKind::Stale => f.write_str("is stale")?,
-            ConflictKind::Deleted => f.write_str("was deleted")?,
-            ConflictKind::Suppressed => {
-                f.write_str(
-                    "was not written, as a trigger, a rule or row-level security suppressed it",
-                )?;
+        }?;
+        match (kind, self.expected(), found) {
+            (_, None, _) => Ok(()),
+            (ConflictKind::Serialization, Some(expected), _) => {
+                write!(f, ", which was expected at version {expected}")
             }
-            ConflictKind::Serialization => f.write_str("another transaction was first")?,
-        }
-        match (self.expected(), self.0.found) {
-            (Some(expected), Some(found)) => {
+            (_, Some(expected), Some(found)) => {
                 write!(f, ": expected version {expected}, found {found}")
             }
-            (Some(expected), None) => write!(f, ": expected version {expected}"),
-            (None, _) => Ok(()),
+            (ConflictKind::Deleted, Some(expected), None) => write!(
+                f,
+                ": expected version {expected}, but it was deleted or never existed"
+            ),
+            (_, Some(expected), None) => write!(f, ": expected version {expected}"),
         }?;
-        match &self.0.cause {
+        match cause {
             Some(cause) => write!(f, " ({cause})"),
             None => Ok(()),
         }
@@ -166,4 +186,65 @@ pub struct RowConflict {
     pub row: usize,
     /// How it lost.
     pub conflict: Conflict,
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::{DatabaseErrorKind, Error};
+
+    use super::*;
+
+    fn target(id: &str, expected: Option<i64>) -> Target {
+        Target {
+            table: "tickets",
+            id: id.to_owned(),
+            expected: expected.map(Token::from),
+        }
+    }
+
+    fn deadlock() -> Error {
+        let message = Box::new("deadlock detected".to_owned());
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, message)
+    }
+
+    #[test]
+    fn a_conflict_prints_as_a_sentence() {
+        let one = || target("7", Some(1));
+        for (conflict, sentence) in [
+            (
+                Conflict::refused(one(), Some(2.into())),
+                "tickets 7 is stale: expected version 1, found 2",
+            ),
+            (
+                Conflict::refused(one(), None),
+                "tickets 7 is not there: expected version 1, but it was deleted or never existed",
+            ),
+            (
+                Conflict::suppressed(one(), Some(1.into())),
+                "tickets 7 was not written, because a trigger, a rule or row-level security \
+                 suppressed it: expected version 1, found 1",
+            ),
+            (
+                Conflict::suppressed(target("", None), None),
+                "a row of tickets was not written, because a trigger, a rule or row-level security \
+                 suppressed it",
+            ),
+            (
+                Conflict::serialization(Some(one()), deadlock()),
+                "run the transaction again: it conflicted with another one over tickets 7, which \
+                 was expected at version 1 (deadlock detected)",
+            ),
+            (
+                Conflict::serialization(Some(target("7", None)), deadlock()),
+                "run the transaction again: it conflicted with another one over tickets 7 \
+                 (deadlock detected)",
+            ),
+            (
+                Conflict::serialization(None, deadlock()),
+                "run the transaction again: it conflicted with another one (deadlock detected)",
+            ),
+        ] {
+            assert_eq!(conflict.to_string(), sentence);
+        }
+    }
 }

@@ -443,7 +443,7 @@ impl fmt::Display for Trouble<'_> {
             }
             Self::Refused { id, error } => write!(f, "{id} is not for this replica: {error}"),
             Self::Failed { id, error } => write!(f, "{id} could not be applied: {error}"),
-            Self::Broker(reason) => write!(f, "the broker: {reason}"),
+            Self::Broker(reason) => write!(f, "the broker failed: {reason}"),
         }
     }
 }

@@ -263,7 +263,7 @@ pub trait OwnerDsl: OwnerModel {
     /// As [`prelude::OwnerDsl::bump`](crate::prelude::OwnerDsl::bump).
     fn bump() -> Bump<Self>
     where
-        Self: PlainOwner,
+        Self: PlainOwner + Versioned<Version: SequentialVersion>,
     {
         Bump::new()
     }

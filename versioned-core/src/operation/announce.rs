@@ -80,7 +80,7 @@ fn outgoing<M: OwnerModel>(
     Ok(Outgoing {
         payload: M::event_json(&event).map_err(|error| match error {
             NotSent::NotFinite(field) => Error::NotFinite {
-                table: M::TABLE,
+                table: M::table_name(),
                 id: event.key.clone(),
                 field,
             },
@@ -100,7 +100,7 @@ pub(super) fn short_enough<M: OwnerModel>(key: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::KeyTooLong {
-        table: M::TABLE,
+        table: M::table_name(),
         bytes: key.len(),
     })
 }

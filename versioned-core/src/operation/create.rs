@@ -28,7 +28,7 @@ where
     // What is no integer would be compared with the number that the database made last, whatever column that is in.
     let counted = M::KeyColumns::NAMES.len() == 1 && M::key_kind() == Kind::Integer;
     if dialect == Dialect::Mysql && !counted {
-        return Err(Error::KeyNotGenerated { table: M::TABLE });
+        return Err(Error::KeyNotGenerated { table: M::table_name() });
     }
     x.begin().await?;
     let done = if again {
@@ -75,7 +75,7 @@ where
 /// The database wrote no row, whose key it would have made.
 fn suppressed<M: Versioned>() -> Error {
     let target = Target {
-        table: M::TABLE,
+        table: M::table_name(),
         id: String::new(),
         expected: None,
     };
@@ -100,5 +100,5 @@ where
     }
     M::row(x, Created::<M, X::Backend>::new())
         .await?
-        .ok_or(Error::KeyNotGenerated { table: M::TABLE })
+        .ok_or(Error::KeyNotGenerated { table: M::table_name() })
 }

@@ -44,7 +44,7 @@ fn found<M: Versioned>(record: Record<'_, M>, answer: diesel::QueryResult<Option
     match answer {
         Ok(Some(model)) => Ok(model),
         Ok(None) => Err(Error::NotFound {
-            table: M::TABLE,
+            table: M::table_name(),
             id: record.key_text(),
         }),
         Err(error) => Err(failed(record, None, error)),
@@ -65,7 +65,7 @@ where
         Ok(row)
     } else {
         Err(Error::NotFound {
-            table: M::TABLE,
+            table: M::table_name(),
             id: event.key.clone(),
         })
     }

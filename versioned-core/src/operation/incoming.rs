@@ -214,7 +214,7 @@ pub(super) fn failed_event<M: DependentModel>(key: &str, error: DieselError) -> 
 
 pub(super) fn target<M: DependentModel>(key: &str) -> Target {
     Target {
-        table: M::TABLE,
+        table: M::table_name(),
         id: key.to_owned(),
         expected: None,
     }

@@ -109,7 +109,7 @@ where
     match M::row_version(x, look).await {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(Error::KeyGenerated {
-            table: M::TABLE,
+            table: M::table_name(),
             id: M::key_text(&model.id()),
         }),
         Err(error) => Err(failed(Record::Of(model), None, error)),

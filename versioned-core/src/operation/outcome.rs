@@ -5,6 +5,7 @@ use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
+use crate::table_name;
 use crate::statement::{Current, FindVersion, Guard, Record, Unmoved, Views};
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -12,7 +13,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 /// The version after the guard's, found before any SQL.
 pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Version> {
     M::next_version(guard.loaded).ok_or_else(|| Error::VersionExhausted {
-        table: M::TABLE,
+        table: M::table_name(),
         id: guard.record.key_text(),
         version: guard.loaded.token(),
     })
@@ -21,7 +22,7 @@ pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Versi
 /// The record with the key `id` would become another one.
 pub(super) fn key_changed<M: Versioned>(id: String) -> Error {
     Error::KeyChanged {
-        table: M::TABLE,
+        table: M::table_name(),
         id,
     }
 }
@@ -47,7 +48,7 @@ where
 /// Several rows have the key.
 pub(super) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Error {
     Error::NotUnique {
-        table: M::TABLE,
+        table: M::table_name(),
         id: record.key_text(),
         rows,
     }
@@ -117,10 +118,10 @@ where
     if <M::On as Flavor<X::Backend>>::KNOWN != Some(Dialect::Sqlite) {
         return None;
     }
-    let views = M::On::number(x, Views::<M::On>::named(M::TABLE)).await;
+    let views = M::On::number(x, Views::<M::On>::named(table_name::of::<M>())).await;
     let is_view = matches!(views, Ok(Some(1..)));
     is_view.then(|| Error::View {
-        table: M::TABLE,
+        table: M::table_name(),
         id: record.key_text(),
     })
 }
@@ -157,7 +158,7 @@ pub(super) fn is_unique_violation(error: &DieselError) -> bool {
 
 fn target<M: Versioned>(record: Record<'_, M>, expected: Option<&M::Version>) -> Target {
     Target {
-        table: M::TABLE,
+        table: M::table_name(),
         id: record.key_text(),
         expected: expected.map(Version::token),
     }

@@ -189,7 +189,7 @@ where
         Ok(Some(row)) => Ok(row),
         // A trigger took it away.
         Ok(None) => Err(Error::NotFound {
-            table: M::TABLE,
+            table: M::table_name(),
             id: record.key_text(),
         }),
         Err(error) => Err(failed(record, expected, error)),

@@ -40,7 +40,7 @@ where
         Some(last) if last >= M::number(&first) => M::numbered(last)
             .and_then(|last| M::next_version(&last))
             .ok_or_else(|| Error::VersionExhausted {
-                table: M::TABLE,
+                table: M::table_name(),
                 id: key.clone(),
                 version: last.into(),
             }),

@@ -93,7 +93,7 @@ where
     match &mut choose {
         None if !both.is_empty() => {
             return Err(Error::BothChanged {
-                table: M::TABLE,
+                table: M::table_name(),
                 id: M::key_text(&model.id()),
                 columns: both.into_iter().map(|(_, name)| name).collect(),
             });

@@ -65,7 +65,7 @@ where
         .map(|model| {
             let id = M::key_text(&model.id());
             let row = rows.remove(&id);
-            let table = M::TABLE;
+            let table = M::table_name();
             row.map(Written::Row).ok_or(Error::NotFound { table, id })
         })
         .collect()

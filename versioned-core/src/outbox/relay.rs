@@ -301,7 +301,7 @@ impl fmt::Display for Trouble<'_> {
                 write!(f, "the broker took none of {events} events: {reason}")
             }
             Self::NotConnected(error) => write!(f, "no connection to the outbox: {error}"),
-            Self::Failed(error) => write!(f, "the outbox: {error}"),
+            Self::Failed(error) => write!(f, "the outbox failed: {error}"),
         }
     }
 }

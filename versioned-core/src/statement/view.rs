@@ -1,4 +1,4 @@
-//! `SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name = ?`, and the same in `sqlite_temp_master`.
+//! `SELECT type = 'view' FROM pragma_table_list WHERE name = ?`, of the first table that SQLite finds by this name.
 
 use std::marker::PhantomData;
 
@@ -7,15 +7,16 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::Flavor;
+use crate::table_name::TableName;
 
-/// How many views of `SQLite` have this name; `F` knows the backend.
+/// Whether `SQLite` takes this name for a view: 1 or 0; `F` knows the backend.
 pub(crate) struct Views<F: ?Sized> {
-    name: &'static str,
+    name: TableName,
     flavor: PhantomData<fn(&F)>,
 }
 
 impl<F: ?Sized> Views<F> {
-    pub(crate) fn named(name: &'static str) -> Self {
+    pub(crate) fn named(name: TableName) -> Self {
         Self {
             name,
             flavor: PhantomData,
@@ -23,10 +24,9 @@ impl<F: ?Sized> Views<F> {
     }
 }
 
-pub(crate) enum ViewsId {}
-
 impl<F: ?Sized> QueryId for Views<F> {
-    type QueryId = ViewsId;
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl<F, DB> QueryFragment<DB> for Views<F>
@@ -36,11 +36,18 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(
-            "SELECT count(*) FROM (SELECT type, name FROM sqlite_master UNION ALL \
-             SELECT type, name FROM sqlite_temp_master) WHERE type = 'view' AND name = ",
+            "SELECT t.type = 'view' FROM pragma_table_list AS t \
+             JOIN pragma_database_list AS d ON d.name = t.schema WHERE t.name = ",
         );
-        F::push_text(&mut out, self.name)?;
+        F::push_text(&mut out, self.name.table)?;
         out.push_sql(" COLLATE NOCASE");
+        if let Some(schema) = self.name.schema {
+            out.push_sql(" AND t.schema = ");
+            F::push_text(&mut out, schema)?;
+            out.push_sql(" COLLATE NOCASE");
+        }
+        // Without a schema's name it is that of a temporary table (1), then of one in `main` (0), then of an attached one.
+        out.push_sql(" ORDER BY d.seq <> 1, d.seq LIMIT 1");
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ fn order<M: Versioned>(models: &[M]) -> Result<Vec<usize>> {
         .find(|((key, _), (next, _))| key == next);
     match twice {
         Some(((key, _), _)) => Err(Error::TwiceInBatch {
-            table: M::TABLE,
+            table: M::table_name(),
             id: key.clone(),
         }),
         None => Ok(keys.into_iter().map(|(_, place)| place).collect()),
