@@ -8,9 +8,10 @@ use diesel_async::{AsyncConnection, AsyncConnectionCore};
 
 /// A connection of Diesel's own, for the methods of the [`prelude`](crate::prelude): every `LoadConnection`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a blocking connection: give one, or import `versioned_core::async_prelude`",
-    label = "not a blocking connection",
+    message = "`{Self}` is not a blocking connection of the `diesel` that `versioned-core` uses: give one, or import `versioned_core::async_prelude`",
+    label = "not a blocking connection of this `diesel`",
     note = "`async_prelude` has the same methods, as futures: `.await` them",
+    note = "`cargo tree -d` shows whether there is another version of `diesel`, whose connections are other types",
     note = "of a pool give a connection: `&mut pool.get()?`",
     note = "in generic code ask for `C: LoadConnection`"
 )]
@@ -27,9 +28,10 @@ impl<C: LoadConnection<Backend = DB>, DB: Backend> BlockingConnection for C {
 /// A connection of `diesel-async`, for the methods of the [`async_prelude`](crate::async_prelude): every `AsyncConnection`.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a connection of `diesel-async`: give one, or import `versioned_core::prelude`",
-    label = "not a connection of `diesel-async`",
+    message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",
+    label = "not a connection of this `diesel-async`",
     note = "`prelude` has the same methods, without `.await`",
+    note = "`cargo tree -d` shows whether there is another version of `diesel-async`, whose connections are other types",
     note = "of a pool give a connection: `&mut pool.get().await?`",
     note = "in generic code ask for `C: AsyncConnection`"
 )]
@@ -53,9 +55,10 @@ where
 /// As [`NonblockingConnection`], for what needs no transaction: every `AsyncConnectionCore`, the `&conn` of a pipeline too.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a connection of `diesel-async`: give one, or import `versioned_core::prelude`",
-    label = "not a connection of `diesel-async`",
+    message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",
+    label = "not a connection of this `diesel-async`",
     note = "`prelude` has the same methods, without `.await`",
+    note = "`cargo tree -d` shows whether there is another version of `diesel-async`, whose connections are other types",
     note = "of a pool give a connection: `&mut pool.get().await?`",
     note = "in generic code ask for `C: AsyncConnection`"
 )]

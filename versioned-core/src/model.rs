@@ -13,9 +13,9 @@ mod walk;
 
 use std::fmt;
 
+use diesel::internal::table_macro::StaticQueryFragment;
 #[doc(hidden)]
 pub use diesel::query_source::Column;
-use diesel::internal::table_macro::StaticQueryFragment;
 use diesel::query_source::Table;
 
 #[doc(hidden)]

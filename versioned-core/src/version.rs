@@ -32,7 +32,7 @@ pub use self::timestamp::{Precision, TimestampVersion};
     message = "`{Self}` can't be the type of a version field, use `i64` and a column that is `BigInt`",
     label = "not a version",
     note = "`i32` and `i16` count, too, and a newtype of one of the three with `#[derive(SequentialVersion)]`",
-    note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`"
+    note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`, and its version of that crate"
 )]
 pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
     /// The version of a record that was just created.

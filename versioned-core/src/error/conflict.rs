@@ -141,9 +141,7 @@ impl fmt::Display for Conflict {
                 f,
                 "run the transaction again: it conflicted with another one over {target}"
             ),
-            (_, None) => {
-                f.write_str("run the transaction again: it conflicted with another one")
-            }
+            (_, None) => f.write_str("run the transaction again: it conflicted with another one"),
         }?;
         match (kind, self.expected(), found) {
             (_, None, _) => Ok(()),

@@ -28,7 +28,9 @@ where
     // What is no integer would be compared with the number that the database made last, whatever column that is in.
     let counted = M::KeyColumns::NAMES.len() == 1 && M::key_kind() == Kind::Integer;
     if dialect == Dialect::Mysql && !counted {
-        return Err(Error::KeyNotGenerated { table: M::table_name() });
+        return Err(Error::KeyNotGenerated {
+            table: M::table_name(),
+        });
     }
     x.begin().await?;
     let done = if again {
@@ -100,5 +102,7 @@ where
     }
     M::row(x, Created::<M, X::Backend>::new())
         .await?
-        .ok_or(Error::KeyNotGenerated { table: M::table_name() })
+        .ok_or(Error::KeyNotGenerated {
+            table: M::table_name(),
+        })
 }

@@ -5,8 +5,8 @@ use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
-use crate::table_name;
 use crate::statement::{Current, FindVersion, Guard, Record, Unmoved, Views};
+use crate::table_name;
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 

@@ -2,6 +2,7 @@
 
 mod columns;
 mod dependent;
+mod deprecated;
 mod fallback;
 mod fields;
 mod generics;
@@ -56,7 +57,9 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
         }
         Err(broken) => fallback::versioned(&input, broken),
     };
+    let allow = deprecated::allow(&input);
     quote! {
+        #allow
         const _: () = {
             #items
         };

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Field, Fields, Member, Result};
 
-use super::generics;
+use super::{deprecated, generics};
 use crate::attr;
 use crate::errors::Errors;
 use crate::model::Root;
@@ -34,7 +34,9 @@ pub(crate) fn sequential_version(input: TokenStream) -> TokenStream {
         Ok(newtype) => counter(&input, &root, &newtype),
         Err(error) => fallback(&input, &root, &error),
     };
+    let allow = deprecated::allow(&input);
     quote! {
+        #allow
         const _: () = {
             #items
         };
