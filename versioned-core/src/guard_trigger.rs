@@ -8,6 +8,7 @@ use crate::dialect::{Dialect, Flavor};
 use crate::fetch::{Fetch, Stored};
 use crate::model::OwnerModel;
 use crate::model::Versioned;
+use crate::table_name::{self, TableName};
 use crate::version::SequentialVersion;
 
 /// The statements that make a trigger, and those that take it away: see [`guard_trigger`].
@@ -43,7 +44,7 @@ pub struct GuardTrigger {
 /// let trigger = versioned_core::guard_trigger::<Ticket, Sqlite>().unwrap();
 /// assert_eq!(
 ///     trigger.up,
-///     ["CREATE TRIGGER versioned_guard_tickets BEFORE UPDATE ON `tickets` FOR EACH ROW \
+///     ["CREATE TRIGGER `versioned_guard_tickets` BEFORE UPDATE ON `tickets` FOR EACH ROW \
 ///       WHEN NEW.`version` IS NOT OLD.`version` + 1 \
 ///       BEGIN SELECT RAISE(ABORT, 'tickets: an update must move the version by one'); END"]
 /// );
@@ -60,61 +61,75 @@ pub struct GuardTrigger {
 /// excludes is not excluded here.) It stands in the way of a restore that lets the versions jump, and of a version that is
 /// renumbered: take it away for these. The error is a CHECK violation on PostgreSQL, and of no kind that Diesel knows on
 /// SQLite and MySQL.
+///
+/// The trigger is in the schema of the table, and so is the function of PostgreSQL. Their name is the table's behind
+/// `versioned_guard_`; one that no database could hold is cut and ends in a hash.
 #[must_use]
 pub fn guard_trigger<M, DB>() -> Option<GuardTrigger>
 where
-    DB: Backend<QueryBuilder: Default> + Default,
+    DB: Backend,
     M: OwnerModel + Stored<DB> + Versioned<Version: SequentialVersion>,
     <M::Table as Table>::AllColumns: QueryFragment<DB>,
 {
     let dialect = <<M as Fetch<DB>>::On as Flavor<DB>>::KNOWN?;
-    let quote = match dialect {
-        Dialect::Postgres => '"',
-        Dialect::Sqlite | Dialect::Mysql => '`',
-    };
-    let quoted = |name: &str| format!("{quote}{name}{quote}");
-    let table = sql::<DB>(&M::source());
-    let version = quoted(M::VersionColumn::NAME);
-    let excluded: Vec<String> = M::EXCLUDED.iter().map(|name| quoted(name)).collect();
-    let columns = sql::<DB>(&M::Table::all_columns());
-    // `"tickets"."id", "tickets"."price"`
-    let guarded: Vec<&str> = columns
-        .split(", ")
-        .filter_map(|column| column.get(column.rfind('.')? + 1..))
+    let sql = Sql(dialect);
+    let TableName {
+        schema,
+        table,
+        full,
+    } = table_name::of::<M>();
+    let version = sql.identifier(M::VersionColumn::NAME);
+    let excluded: Vec<String> = M::EXCLUDED
+        .iter()
+        .map(|name| sql.identifier(name))
+        .collect();
+    let columns = <<M as Fetch<DB>>::On as Flavor<DB>>::sql(&M::Table::all_columns()).ok()??;
+    let guarded: Vec<&str> = sql
+        .columns(&columns)
+        .into_iter()
         .filter(|column| !excluded.iter().any(|name| name == column))
         .collect();
-    let name = format!("versioned_guard_{}", M::TABLE);
-    let message = format!("{}: an update must move the version by one", M::TABLE);
+    let name = sql.identifier(&trigger_name(table));
+    let name_in_schema = sql.in_schema(schema, &name);
+    let table_in_schema = sql.in_schema(schema, &sql.identifier(table));
+    let message = sql.literal(&message(full));
     let of = if excluded.is_empty() {
         String::new()
     } else {
         format!(" OF {}", guarded.join(", "))
     };
     Some(match dialect {
-        Dialect::Postgres => GuardTrigger {
-            up: vec![
-                format!(
-                    "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-                     IF NEW.{version} IS DISTINCT FROM OLD.{version} + 1 THEN \
-                     RAISE EXCEPTION '{message}' USING ERRCODE = 'check_violation'; \
-                     END IF; RETURN NEW; END $$"
-                ),
-                format!(
-                    "CREATE TRIGGER {name} BEFORE UPDATE{of} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-                ),
-            ],
-            down: vec![
-                format!("DROP TRIGGER {name} ON {table}"),
-                format!("DROP FUNCTION {name}()"),
-            ],
-        },
+        Dialect::Postgres => {
+            let body = sql.literal(&format!(
+                "BEGIN IF NEW.{version} IS DISTINCT FROM OLD.{version} + 1 THEN \
+                 RAISE EXCEPTION USING MESSAGE = {message}, ERRCODE = 'check_violation'; \
+                 END IF; RETURN NEW; END"
+            ));
+            GuardTrigger {
+                up: vec![
+                    format!(
+                        "CREATE FUNCTION {name_in_schema}() RETURNS trigger LANGUAGE plpgsql AS {body}"
+                    ),
+                    format!(
+                        "CREATE TRIGGER {name} BEFORE UPDATE{of} ON {table_in_schema} FOR EACH ROW \
+                         EXECUTE FUNCTION {name_in_schema}()"
+                    ),
+                ],
+                down: vec![
+                    format!("DROP TRIGGER {name} ON {table_in_schema}"),
+                    format!("DROP FUNCTION {name_in_schema}()"),
+                ],
+            }
+        }
+        // The table of a trigger has no schema's name: it is in that of the trigger.
         Dialect::Sqlite => GuardTrigger {
             up: vec![format!(
-                "CREATE TRIGGER {name} BEFORE UPDATE{of} ON {table} FOR EACH ROW \
+                "CREATE TRIGGER {name_in_schema} BEFORE UPDATE{of} ON {} FOR EACH ROW \
                  WHEN NEW.{version} IS NOT OLD.{version} + 1 \
-                 BEGIN SELECT RAISE(ABORT, '{message}'); END"
+                 BEGIN SELECT RAISE(ABORT, {message}); END",
+                sql.identifier(table)
             )],
-            down: vec![format!("DROP TRIGGER {name}")],
+            down: vec![format!("DROP TRIGGER {name_in_schema}")],
         },
         Dialect::Mysql => {
             // There is no `UPDATE OF`: the columns are compared.
@@ -129,22 +144,115 @@ where
             };
             GuardTrigger {
                 up: vec![format!(
-                    "CREATE TRIGGER {name} BEFORE UPDATE ON {table} FOR EACH ROW \
+                    "CREATE TRIGGER {name_in_schema} BEFORE UPDATE ON {table_in_schema} FOR EACH ROW \
                      IF NOT (NEW.{version} <=> OLD.{version} + 1){unless} THEN \
-                     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'; END IF"
+                     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = {message}; END IF"
                 )],
-                down: vec![format!("DROP TRIGGER {name}")],
+                down: vec![format!("DROP TRIGGER {name_in_schema}")],
             }
         }
     })
 }
 
-/// A piece of SQL without binds, out of what Diesel prints for people: what prints for databases, Diesel keeps to itself.
-fn sql<DB>(fragment: &impl QueryFragment<DB>) -> String
-where
-    DB: Backend<QueryBuilder: Default> + Default,
-{
-    let printed = diesel::debug_query(fragment).to_string();
-    let sql = printed.split_once(" -- binds: ").map(|(sql, _)| sql);
-    sql.unwrap_or(&printed).to_owned()
+/// The trigger's name: the table's, cut where it would be longer than the 63 bytes that each database holds.
+fn trigger_name(table: &str) -> String {
+    const BYTES: usize = 63;
+
+    let name = format!("versioned_guard_{table}");
+    if name.len() <= BYTES {
+        return name;
+    }
+    let hash = format!("_{:016x}", fnv_1a(table));
+    format!("{}{hash}", cut(&name, BYTES - hash.len()))
+}
+
+/// A hash that is the same on each machine and in each version of Rust: the name is in a migration.
+fn fnv_1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// What the trigger says; MySQL takes 128 characters.
+fn message(table: &str) -> String {
+    format!("{}: an update must move the version by one", cut(table, 84))
+}
+
+/// The beginning of a text, of at most so many bytes.
+fn cut(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// How a database quotes.
+struct Sql(Dialect);
+
+impl Sql {
+    fn quote(&self) -> char {
+        match self.0 {
+            Dialect::Postgres => '"',
+            Dialect::Sqlite | Dialect::Mysql => '`',
+        }
+    }
+
+    fn identifier(&self, name: &str) -> String {
+        let quote = self.quote();
+        let doubled = name.replace(quote, &format!("{quote}{quote}"));
+        format!("{quote}{doubled}{quote}")
+    }
+
+    /// A quoted name behind its schema's.
+    fn in_schema(&self, schema: Option<&str>, name: &str) -> String {
+        match schema {
+            Some(schema) => format!("{}.{name}", self.identifier(schema)),
+            None => name.to_owned(),
+        }
+    }
+
+    fn literal(&self, text: &str) -> String {
+        let mut doubled = text.replace('\'', "''");
+        if self.0 == Dialect::Mysql {
+            doubled = doubled.replace('\\', "\\\\");
+        }
+        format!("'{doubled}'")
+    }
+
+    /// The quoted columns of a list: `"tickets"."id", "tickets"."price"`
+    fn columns<'a>(&self, list: &'a str) -> Vec<&'a str> {
+        let mut columns = Vec::new();
+        let (mut is_quoted, mut start) = (false, 0);
+        for (place, character) in list.char_indices().chain([(list.len(), ',')]) {
+            match character {
+                // A doubled one closes and opens.
+                _ if character == self.quote() => is_quoted = !is_quoted,
+                '.' if !is_quoted => start = place + 1,
+                ',' if !is_quoted => columns.extend(list.get(start..place)),
+                _ => {}
+            }
+        }
+        columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_that_each_database_holds() {
+        assert_eq!(trigger_name("tickets"), "versioned_guard_tickets");
+        let long = ["a", "b"].map(|end| trigger_name(&("x".repeat(62) + end)));
+        assert!(long[0] != long[1] && long.iter().all(|name| name.len() == 63));
+        assert!(trigger_name(&"ü".repeat(40)).len() <= 63);
+        assert_eq!(message(&"x".repeat(200)).len(), 127);
+    }
+
+    #[test]
+    fn the_columns_of_a_list() {
+        let list = r#""a"."b, "".c"."id", "a"."b, "".c"."x ""y"", z.", "a"."b"."version""#;
+        assert_eq!(
+            Sql(Dialect::Postgres).columns(list),
+            [r#""id""#, r#""x ""y"", z.""#, r#""version""#]
+        );
+    }
 }

@@ -193,7 +193,7 @@ pub trait OwnerDsl: OwnerModel {
     /// As its namesake.
     fn bump() -> Bump<Self>
     where
-        Self: PlainOwner + Versioned<Version: SequentialVersion>,
+        Self: PlainOwner + versioned_core::Versioned<Version: SequentialVersion>,
     {
         <Self as front::OwnerDsl>::bump()
     }

@@ -109,3 +109,227 @@ fn what_is_excluded_goes_through() {
     conn.batch_execute("UPDATE pages SET hits = 7 WHERE id = 1")
         .unwrap();
 }
+
+/// Two schemas with one table's name, and columns whose names have quotes, dots and commas.
+mod schemas {
+    use super::*;
+
+    diesel::table! {
+        #[sql_name = "it's a \"log\", of `x`.y"]
+        guard_one.first (id) {
+            id -> BigInt,
+            #[sql_name = "a.b, \"c\" `d` 'e'"]
+            body -> VarChar,
+            #[sql_name = "hits, 'all'.`x` \"y\""]
+            hits -> BigInt,
+            #[sql_name = "ver\"si`on"]
+            version -> BigInt,
+        }
+    }
+
+    diesel::table! {
+        #[sql_name = "it's a \"log\", of `x`.y"]
+        guard_two.second (id) {
+            id -> BigInt,
+            #[sql_name = "a.b, \"c\" `d` 'e'"]
+            body -> VarChar,
+            #[sql_name = "hits, 'all'.`x` \"y\""]
+            hits -> BigInt,
+            #[sql_name = "ver\"si`on"]
+            version -> BigInt,
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+    #[diesel(table_name = first)]
+    #[versioned(owner)]
+    struct First {
+        id: i64,
+        body: String,
+        #[versioned(excluded)]
+        hits: i64,
+        version: i64,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+    #[diesel(table_name = second)]
+    #[versioned(owner)]
+    struct Second {
+        id: i64,
+        body: String,
+        #[versioned(excluded)]
+        hits: i64,
+        version: i64,
+    }
+
+    fn quoted(name: &str) -> String {
+        let quote = if backend::NAME == "mysql" { "`" } else { "\"" };
+        format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2)))
+    }
+
+    fn make(schema: &str, conn: &mut Conn) {
+        let [table, body, hits, version] = [
+            "it's a \"log\", of `x`.y",
+            "a.b, \"c\" `d` 'e'",
+            "hits, 'all'.`x` \"y\"",
+            "ver\"si`on",
+        ]
+        .map(quoted);
+        conn.batch_execute(&match backend::NAME {
+            "sqlite" => format!("ATTACH ':memory:' AS {schema}"),
+            "mysql" => {
+                format!("DROP DATABASE IF EXISTS {schema}; CREATE DATABASE {schema}")
+            }
+            _ => format!("CREATE SCHEMA {schema}"),
+        })
+        .unwrap();
+        conn.batch_execute(&format!(
+            "CREATE TABLE {schema}.{table} (id BIGINT PRIMARY KEY, {body} VARCHAR(50) NOT NULL, \
+             {hits} BIGINT NOT NULL, {version} BIGINT NOT NULL)"
+        ))
+        .unwrap();
+    }
+
+    fn run(statements: &[String], conn: &mut Conn) {
+        for statement in statements {
+            conn.batch_execute(statement)
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+    }
+
+    #[track_caller]
+    fn assert_guarded(written: QueryResult<usize>, schema: &str) {
+        let text = written.unwrap_err().to_string();
+        let says =
+            format!("{schema}.it's a \"log\", of `x`.y: an update must move the version by one");
+        assert!(text.contains(&says), "{text}");
+    }
+
+    #[test]
+    fn each_schema_has_its_own_trigger() {
+        let db = Db::fresh("");
+        let mut conn = db.connect();
+        make("guard_one", &mut conn);
+        make("guard_two", &mut conn);
+        let one = guard_trigger::<First, Backend>().unwrap();
+        let two = guard_trigger::<Second, Backend>().unwrap();
+        run(&one.up, &mut conn);
+        run(&two.up, &mut conn);
+        let mut first = Tracked::new(First {
+            id: 1,
+            body: "hello".into(),
+            hits: 0,
+            version: 1,
+        });
+        first.clone().into_inner().import(&mut conn).unwrap();
+        first.hits = 5;
+        first.save(&mut conn).unwrap();
+        first.body = "bye".into();
+        first.save(&mut conn).unwrap();
+        let mut second = Second {
+            id: 1,
+            body: "hello".into(),
+            hits: 0,
+            version: 0,
+        };
+        second.insert(&mut conn).unwrap();
+        second.save(&mut conn).unwrap();
+
+        let by_hand = diesel::update(first::table).set(first::body.eq("x"));
+        assert_guarded(by_hand.execute(&mut conn), "guard_one");
+        let by_hand = diesel::update(second::table).set(second::body.eq("x"));
+        assert_guarded(by_hand.execute(&mut conn), "guard_two");
+        let excluded = diesel::update(first::table).set(first::hits.eq(7_i64));
+        assert_eq!(excluded.execute(&mut conn), Ok(1));
+        let found = First::find(&1, &mut conn).unwrap();
+        assert_eq!(
+            (found.body.as_str(), found.hits, found.version),
+            ("bye", 7, 2)
+        );
+        assert_eq!(Second::find(&1, &mut conn).unwrap(), second);
+
+        run(&one.down, &mut conn);
+        let by_hand = diesel::update(first::table).set(first::body.eq("x"));
+        assert_eq!(by_hand.execute(&mut conn), Ok(1));
+        let by_hand = diesel::update(second::table).set(second::body.eq("x"));
+        assert_guarded(by_hand.execute(&mut conn), "guard_two");
+        run(&two.down, &mut conn);
+        let by_hand = diesel::update(second::table).set(second::body.eq("x"));
+        assert_eq!(by_hand.execute(&mut conn), Ok(1));
+        if backend::NAME == "mysql" {
+            conn.batch_execute("DROP DATABASE guard_one; DROP DATABASE guard_two")
+                .unwrap();
+        }
+    }
+}
+
+/// Tables whose triggers' names are too long, and the same as far as they go.
+mod long_names {
+    use super::*;
+
+    macro_rules! long {
+        ($module:ident, $sql_name:literal) => {
+            mod $module {
+                use super::*;
+
+                diesel::table! {
+                    #[sql_name = $sql_name]
+                    long {
+                        id -> BigInt,
+                        version -> BigInt,
+                    }
+                }
+
+                #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+                #[diesel(table_name = long)]
+                #[versioned(owner)]
+                pub(super) struct Long {
+                    pub(super) id: i64,
+                    pub(super) version: i64,
+                }
+
+                pub(super) const DDL: &str = concat!(
+                    "CREATE TABLE ",
+                    $sql_name,
+                    " (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)"
+                );
+            }
+        };
+    }
+
+    long!(
+        one,
+        "a_table_whose_name_is_nearly_as_long_as_any_of_them_may_be_1"
+    );
+    long!(
+        two,
+        "a_table_whose_name_is_nearly_as_long_as_any_of_them_may_be_2"
+    );
+
+    #[test]
+    fn each_table_has_its_own_trigger() {
+        let db = Db::fresh("");
+        let mut conn = db.connect();
+        for ddl in [one::DDL, two::DDL] {
+            conn.batch_execute(ddl).unwrap();
+        }
+        let one = guard_trigger::<one::Long, Backend>().unwrap();
+        let two = guard_trigger::<two::Long, Backend>().unwrap();
+        for statement in one.up.iter().chain(&two.up) {
+            conn.batch_execute(statement).unwrap();
+        }
+        let mut long = two::Long { id: 1, version: 0 };
+        long.insert(&mut conn).unwrap();
+        long.save(&mut conn).unwrap();
+        let by_hand = diesel::update(two::long::table).set(two::long::version.eq(9_i64));
+        let text = by_hand.execute(&mut conn).unwrap_err().to_string();
+        assert!(
+            text.contains("of_them_may_be_2: an update must move the version by one"),
+            "{text}"
+        );
+        assert_eq!(two::Long::find(&1, &mut conn).unwrap(), long);
+        for statement in one.down.iter().chain(&two.down) {
+            conn.batch_execute(statement).unwrap();
+        }
+    }
+}

@@ -93,7 +93,8 @@ mod names {
         order.touch(&mut conn).unwrap();
         assert_eq!(order.rev, Revision(3));
         let stale = conflict(copy.save(&mut conn));
-        assert_eq!((stale.table(), stale.id()), (Some("orders"), Some("a,b")));
+        assert_eq!((stale.table(), stale.id()), (Some("order"), Some("a,b")));
+        assert!(stale.to_string().starts_with("order a,b is stale: "));
         assert_eq!(
             (stale.expected(), stale.found()),
             (Some(Token::Number(1)), Some(Token::Number(3)))
@@ -397,9 +398,10 @@ mod schema {
         let mut copy = invoice.clone();
         invoice.total = 11;
         invoice.save(&mut conn).unwrap();
+        let stale = conflict(copy.touch(&mut conn));
         assert_eq!(
-            conflict(copy.touch(&mut conn)).found(),
-            Some(Token::Number(2))
+            (stale.table(), stale.found()),
+            (Some("billing.invoices"), Some(Token::Number(2)))
         );
         let updated = Invoice::at(1, 2)
             .update(invoices::total.eq(12), &mut conn)
@@ -420,7 +422,12 @@ mod schema {
         let created = Invoice::create((invoices::id.eq(5), invoices::total.eq(1)), &mut conn);
         if backend::NAME == "mysql" {
             assert!(
-                matches!(created, Err(Error::KeyNotGenerated { table: "invoices" })),
+                matches!(
+                    created,
+                    Err(Error::KeyNotGenerated {
+                        table: "billing.invoices"
+                    })
+                ),
                 "{created:?}"
             );
         } else {
