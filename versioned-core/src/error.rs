@@ -24,9 +24,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | a bug: decide which of them |
 /// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose: [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
 /// | [`KeyChanged`](Error::KeyChanged) | a tracked model, a closure of `update_with` or changes of `at(..).update` have another key than the record | a bug: insert a new record instead |
+/// | [`VersionAssigned`](Error::VersionAssigned) | the row of `create`, the changes of `at(..).update` or a closure of `update_with` assign to the version | a bug: leave the version to the library |
 /// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
 /// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
-/// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB: the row that `create` made can't be found again | `insert` with a key of your own |
+/// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB, a schema of `SQLite`: the row that `create` made can't be found again | `insert` with a key of your own |
 /// | [`NotFinite`](Error::NotFinite) | a field is NaN or infinite, and the model has an outbox, whose events are JSON | write a finite value |
 /// | [`KeyTooLong`](Error::KeyTooLong) | the text of the key does not fit into an index of `versioned_outbox` or `versioned_positions` | use shorter keys |
 /// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all its columns in `primary_key(..)` |
@@ -96,6 +97,14 @@ pub enum Error {
         id: String,
     },
 
+    /// The version was assigned by the caller: in the row that [`create`](crate::prelude::OwnerDsl::create) is given, in the
+    /// changes of [`At::update`](crate::At::update), or in the closure of
+    /// [`update_with`](crate::prelude::OwnerDsl::update_with). Nothing was written.
+    VersionAssigned {
+        /// The table.
+        table: &'static str,
+    },
+
     /// No row has this key.
     NotFound {
         /// The table.
@@ -117,7 +126,8 @@ pub enum Error {
     },
 
     /// On MySQL and MariaDB, `create` needs a key that the database makes (`AUTO_INCREMENT`, one column): the row
-    /// could not be read back otherwise. The insertion was rolled back.
+    /// could not be read back otherwise. In an attached database of `SQLite` the key of the new row is NULL, or was changed by a
+    /// trigger. The insertion was rolled back.
     KeyNotGenerated {
         /// The table.
         table: &'static str,
@@ -234,6 +244,10 @@ impl fmt::Display for Error {
                     "the key of {table} {id} was changed, which would make it another record: insert a new one instead"
                 )
             }
+            Self::VersionAssigned { table } => write!(
+                f,
+                "leave the version out of what is written to {table}: it moves by itself, and was assigned a value"
+            ),
             Self::NotFound { table, id } => write!(f, "{table} {id} does not exist"),
             Self::VersionExhausted { table, id, version } => write!(
                 f,
@@ -241,8 +255,8 @@ impl fmt::Display for Error {
             ),
             Self::KeyNotGenerated { table } => write!(
                 f,
-                "the database did not generate the key of the new row in {table}, which `create` needs on MySQL and \
-                 MariaDB: use an AUTO_INCREMENT key, or `insert` with a key of your own"
+                "use `insert` with a key of your own: the new row in {table} has no key that the database generated, by \
+                 which `create` could read it (on MySQL and MariaDB an AUTO_INCREMENT key)"
             ),
             Self::NotFinite { table, id, field } => write!(
                 f,
@@ -286,6 +300,7 @@ impl StdError for Error {
             Self::TwiceInBatch { .. }
             | Self::BothChanged { .. }
             | Self::KeyChanged { .. }
+            | Self::VersionAssigned { .. }
             | Self::NotFound { .. }
             | Self::VersionExhausted { .. }
             | Self::KeyNotGenerated { .. }

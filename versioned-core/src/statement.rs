@@ -4,6 +4,7 @@
 //! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
 
 mod arrays;
+mod assigned;
 mod bulk;
 mod bump;
 mod create;
@@ -42,10 +43,11 @@ pub(crate) use self::arrays::{
     AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
     WriteAll,
 };
+pub(crate) use self::assigned::Assigned;
 pub(crate) use self::bulk::{Keys, MergeAll, RemoveAll};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
-pub(crate) use self::create::{Create, Created, ForgetKey};
+pub(crate) use self::create::{Create, CreateKey, Created, ForgetKey, Generated};
 pub(crate) use self::delete::Delete;
 pub(crate) use self::follow::{Follow, FollowBoth};
 pub(crate) use self::given::{Binds, Given};

@@ -49,12 +49,14 @@ pub trait OwnerDsl: OwnerModel {
     /// ```
     ///
     /// MySQL and MariaDB: `DO LAST_INSERT_ID(0)`, INSERT and `SELECT .. WHERE id =
-    /// LAST_INSERT_ID()` in a transaction.
+    /// LAST_INSERT_ID()` in a transaction. An attached database of SQLite: `INSERT .. RETURNING
+    /// quote(id)` and a SELECT by that key.
     ///
     /// # Errors
     ///
     /// [`Error::KeyNotGenerated`](crate::Error::KeyNotGenerated) on MySQL and MariaDB, if the key is not an
-    /// `AUTO_INCREMENT` that was left out of `new`.
+    /// `AUTO_INCREMENT` that was left out of `new`. [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any SQL,
+    /// if `new` has the version.
     fn create<N, C>(new: N, conn: &mut C) -> Result<Self>
     where
         C: BlockingConnection,
@@ -341,7 +343,9 @@ pub trait OwnerDsl: OwnerModel {
     /// # Errors
     ///
     /// What `change` returns ([`Error::other`](crate::Error::other) for errors of your own), without a retry;
-    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last conflict, when the retries are used up.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last conflict, when the retries are used up;
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged) or [`Error::VersionAssigned`](crate::Error::VersionAssigned) if `change`
+    /// assigns to these.
     fn update_with<C, F>(id: &Self::Id, conn: &mut C, change: F) -> Result<Self>
     where
         C: BlockingConnection,

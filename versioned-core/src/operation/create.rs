@@ -1,4 +1,5 @@
 use super::announce::announce_row;
+use super::outcome::version_assigned;
 use super::settle::{read_back, returns_row, settle};
 use crate::dialect::{Dialect, Kind};
 use crate::error::{Conflict, Error, Result, Target};
@@ -8,7 +9,10 @@ use crate::model::{KeyColumns, Versioned};
 use crate::owner::Owner;
 use diesel::query_builder::{QueryFragment, QueryId};
 
-use crate::statement::{Create, Created, ForgetKey, NewRow, Record, Returning};
+use crate::dialect::Flavor as _;
+use crate::statement::{
+    Assigned, Create, CreateKey, Created, ForgetKey, Generated, NewRow, Record, Returning,
+};
 
 /// Inserts a row whose key and defaults the database makes, at the initial version.
 pub(crate) async fn create<M, N, X>(new: N, x: &mut X) -> Result<M>
@@ -17,7 +21,12 @@ where
     M: Owner<X::Backend>,
     N: NewRow<M, X::Backend>,
 {
-    let insert = Create::<_, M, X::Backend>::new(new.values(M::initial_version()))?;
+    let values = new.values(M::initial_version());
+    let assigned = Assigned::by::<M, X::Backend>(&values)?;
+    if assigned.has_version_twice::<M>() {
+        return Err(version_assigned::<M>());
+    }
+    let insert = Create::<_, M, X::Backend>::new(values, &assigned);
     let dialect = x.dialect::<M::On>().await?;
     let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
     // Where RETURNING does not show all of it, the row is read again.
@@ -37,8 +46,10 @@ where
         insert_then_read_again(insert, x).await
     } else if returns {
         insert_returning(insert, x).await
+    } else if dialect == Dialect::Mysql {
+        insert_then_read(insert, x).await
     } else {
-        insert_then_read(insert, dialect, x).await
+        insert_then_read_key(insert, x).await
     };
     let done = announced(done, x).await;
     settle(done, x).await
@@ -84,25 +95,41 @@ fn suppressed<M: Versioned>() -> Error {
     Conflict::suppressed(target, None).into()
 }
 
-async fn insert_then_read<M, V, X>(
-    insert: Create<V, M, X::Backend>,
-    dialect: Dialect,
-    x: &mut X,
-) -> Result<M>
+/// MySQL and MariaDB.
+async fn insert_then_read<M, V, X>(insert: Create<V, M, X::Backend>, x: &mut X) -> Result<M>
 where
     X: Executor,
     M: Owner<X::Backend>,
     V: QueryFragment<X::Backend> + QueryId + Send,
 {
-    if dialect == Dialect::Mysql {
-        x.execute(ForgetKey).await?;
-    }
+    x.execute(ForgetKey).await?;
     if x.execute(insert).await? == 0 {
         return Err(suppressed::<M>());
     }
-    M::row(x, Created::<M, X::Backend>::new())
-        .await?
-        .ok_or(Error::KeyNotGenerated {
-            table: M::table_name(),
-        })
+    created(Generated::LastId, x).await
+}
+
+/// An attached database of `SQLite`.
+async fn insert_then_read_key<M, V, X>(insert: Create<V, M, X::Backend>, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+    V: QueryFragment<X::Backend> + QueryId + Send,
+{
+    match M::On::text(x, CreateKey(insert)).await? {
+        Some(key) => created(Generated::Key(key), x).await,
+        None => Err(suppressed::<M>()),
+    }
+}
+
+/// The row that was inserted.
+async fn created<M, X>(key: Generated, x: &mut X) -> Result<M>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    let row = M::row(x, Created::<M, X::Backend>::new(key)).await?;
+    row.ok_or(Error::KeyNotGenerated {
+        table: M::table_name(),
+    })
 }

@@ -27,6 +27,13 @@ pub(super) fn key_changed<M: Versioned>(id: String) -> Error {
     }
 }
 
+/// The caller assigns to the version.
+pub(super) fn version_assigned<M: Versioned>() -> Error {
+    Error::VersionAssigned {
+        table: M::table_name(),
+    }
+}
+
 /// The answer of a guarded statement: it found the row, or there is a conflict, or the database says something else.
 pub(super) async fn guarded<M, X>(
     guard: Guard<'_, M>,

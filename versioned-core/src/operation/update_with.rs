@@ -1,6 +1,6 @@
 use super::closure::Modify;
 use super::find::{find, find_current};
-use super::outcome::key_changed;
+use super::outcome::{key_changed, version_assigned};
 use super::save::save;
 use crate::error::{ConflictKind, Error, Result};
 use crate::executor::Executor;
@@ -25,10 +25,13 @@ where
     loop {
         let lost = match loaded {
             Ok(mut model) => {
-                let key = M::key_text(&model.id());
+                let (key, version) = (M::key_text(&model.id()), model.loaded().clone());
                 change.modify(&mut model).await?;
                 if M::key_text(&model.id()) != key {
                     return Err(key_changed::<M>(key));
+                }
+                if *model.loaded() != version {
+                    return Err(version_assigned::<M>());
                 }
                 match save(&mut model, x).await.map(|_| ()) {
                     Ok(()) => return Ok(model),

@@ -1,15 +1,12 @@
 //! `INSERT INTO "tickets" (..) VALUES (..)` of any Diesel `Insertable`, with the version added.
 
-use std::marker::PhantomData;
-
 use diesel::backend::Backend;
 use diesel::insertable::Insertable;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use super::assigned::Assigned;
 use super::pair::WithVersion;
-use super::texts::is_kept;
-use crate::dialect::{Dialect, Flavor};
 use crate::fetch::Fetch;
 use crate::model::{KeyColumns, Versioned};
 
@@ -49,21 +46,14 @@ pub(crate) struct Create<V, M: Fetch<DB>, DB: Backend> {
     cached: bool,
 }
 
-impl<V, M, DB> Create<V, M, DB>
-where
-    V: QueryFragment<DB> + QueryId,
-    M: Fetch<DB>,
-    DB: Backend,
-{
-    pub(crate) fn new(values: V) -> QueryResult<Self> {
-        // Which columns are left to their defaults is known at run time only (`Option` fields).
-        let cached = V::HAS_STATIC_QUERY_ID
-            || M::On::sql(&values)?.is_some_and(|sql| is_kept::<(CreateId, M::Static)>(&sql));
-        Ok(Self {
+impl<V: QueryId, M: Fetch<DB>, DB: Backend> Create<V, M, DB> {
+    pub(crate) fn new(values: V, assigned: &Assigned) -> Self {
+        Self {
             source: M::source(),
             values,
-            cached,
-        })
+            // Which columns are left to their defaults is known at run time only (`Option` fields).
+            cached: V::HAS_STATIC_QUERY_ID || assigned.is_kept::<(CreateId, M::Static)>(),
+        }
     }
 }
 
@@ -106,20 +96,60 @@ impl<DB: Backend> QueryFragment<DB> for ForgetKey {
     }
 }
 
+/// `INSERT .. RETURNING quote("id")`: answers with the key of the new row, as literals of `SQLite`. There RETURNING takes no
+/// column behind the name of a schema.
+pub(crate) struct CreateKey<V, M: Fetch<DB>, DB: Backend>(pub(crate) Create<V, M, DB>);
+
+pub(crate) enum CreateKeyId {}
+
+impl<V: QueryId, M: Fetch<DB>, DB: Backend> QueryId for CreateKey<V, M, DB> {
+    type QueryId = (CreateKeyId, V::QueryId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = V::HAS_STATIC_QUERY_ID;
+}
+
+impl<V, M, DB> QueryFragment<DB> for CreateKey<V, M, DB>
+where
+    V: QueryFragment<DB>,
+    M: Fetch<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        for (place, column) in M::KeyColumns::NAMES.iter().enumerate() {
+            out.push_sql(if place == 0 {
+                " RETURNING quote("
+            } else {
+                " || ', ' || quote("
+            });
+            out.push_identifier(column)?;
+            out.push_sql(")");
+        }
+        Ok(())
+    }
+}
+
+/// How the row that an INSERT made is found.
+pub(crate) enum Generated {
+    /// By `LAST_INSERT_ID()`: MySQL and MariaDB.
+    LastId,
+    /// By its key, as literals of `SQLite`.
+    Key(String),
+}
+
 /// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row that the INSERT before made, where that cannot
 /// say so itself.
 pub(crate) struct Created<M: Fetch<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
-    model: PhantomData<fn() -> M>,
+    key: Generated,
 }
 
 impl<M: Fetch<DB>, DB: Backend> Created<M, DB> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(key: Generated) -> Self {
         Self {
             selection: M::selection(),
             source: M::source(),
-            model: PhantomData,
+            key,
         }
     }
 }
@@ -137,15 +167,21 @@ impl<M: Fetch<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
         self.selection.walk_ast(out.reborrow())?;
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" WHERE ");
-        match (M::KeyColumns::NAMES, M::On::dialect(out.backend())) {
-            (_, Some(Dialect::Sqlite)) => out.push_sql("_rowid_ = last_insert_rowid()"),
-            ([column], _) => {
-                out.push_identifier(column)?;
+        match &self.key {
+            Generated::LastId => {
+                out.push_sql(" WHERE ");
+                M::KeyColumns::write_names(&mut out)?;
                 out.push_sql(" = LAST_INSERT_ID() AND LAST_INSERT_ID() <> 0");
             }
-            // No single column, so no key that the database makes.
-            _ => out.push_sql("FALSE"),
+            Generated::Key(literals) => {
+                // The text has the key.
+                out.unsafe_to_cache_prepared();
+                out.push_sql(" WHERE (");
+                M::KeyColumns::write_names(&mut out)?;
+                out.push_sql(") = (");
+                out.push_sql(literals);
+                out.push_sql(")");
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use versioned_core::OptionalExt;
 
+use super::statements::Log;
 use super::*;
 
 diesel::table! {
@@ -48,20 +49,87 @@ fn jobs_db() -> (Db, Conn) {
     (db, conn)
 }
 
-/// The version is the library's. A row that brings one is refused, or begins at the first one all the same.
+#[derive(Insertable)]
+#[diesel(table_name = jobs)]
+struct VersionedJob<'a> {
+    version: i64,
+    name: &'a str,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = jobs)]
+struct VersionedPatch<'a> {
+    name: Option<&'a str>,
+    version: Option<i64>,
+}
+
+#[track_caller]
+fn assert_version_assigned(refused: Result<Job, Error>) {
+    assert!(
+        matches!(refused, Err(Error::VersionAssigned { table: "jobs" })),
+        "{refused:?}"
+    );
+}
+
+/// The version is the library's. A row or a patch that brings one is refused, and nothing is sent.
 #[test]
 fn a_new_row_does_not_choose_its_version() {
     let (_db, mut conn) = jobs_db();
-    let created = Job::create((jobs::name.eq("print"), jobs::version.eq(7)), &mut conn);
-    let rows: Vec<Job> = jobs::table.load(&mut conn).unwrap();
-    if backend::NAME == "sqlite" {
-        assert_eq!(created.unwrap().version, 1);
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].version, 1);
-    } else {
-        assert!(matches!(created, Err(Error::Database(_))), "{created:?}");
-        assert_eq!(rows, []);
+    let log = Log::on(&mut conn);
+    for brings_one in [7, 1] {
+        let new = (jobs::name.eq("print"), jobs::version.eq(brings_one));
+        assert_version_assigned(Job::create(new, &mut conn));
+        let new = (jobs::version.eq(brings_one), jobs::name.eq("print"));
+        assert_version_assigned(Job::create(new, &mut conn));
     }
+    let new = VersionedJob {
+        version: 1,
+        name: "print",
+    };
+    assert_version_assigned(Job::create(&new, &mut conn));
+    assert_version_assigned(Job::create((jobs::state.eq("done"), new), &mut conn));
+    assert_eq!(log.take(), Vec::<String>::new());
+    drop(log);
+    assert_eq!(jobs::table.load::<Job>(&mut conn), Ok(Vec::new()));
+}
+
+#[test]
+fn changes_do_not_choose_the_version() {
+    let (_db, mut conn) = jobs_db();
+    let job = Job::create(jobs::name.eq("a \"version\" = `version` = 1"), &mut conn).unwrap();
+    let log = Log::on(&mut conn);
+    let at = || Job::at(job.id, 1);
+    let patch = |version| VersionedPatch {
+        name: Some("send, \"version\" = 2"),
+        version,
+    };
+    for version in [1, 2, 7] {
+        assert_version_assigned(at().update(jobs::version.eq(version), &mut conn));
+        let changes = (jobs::version.eq(version), jobs::state.eq("done"));
+        assert_version_assigned(at().update(changes, &mut conn));
+        assert_version_assigned(at().update(patch(Some(version)), &mut conn));
+    }
+    assert_version_assigned(at().update(jobs::version.eq(jobs::version + 1), &mut conn));
+    assert_version_assigned(at().update(Job::bump(), &mut conn));
+    assert_eq!(log.take(), Vec::<String>::new());
+    drop(log);
+    let changed = Job::update_with(&job.id, &mut conn, |job| {
+        job.state = "done".into();
+        job.version = 7;
+        Ok(())
+    });
+    assert_version_assigned(changed);
+    assert_eq!(Job::find(&job.id, &mut conn).unwrap(), job);
+
+    let row = at().update(patch(None), &mut conn).unwrap();
+    assert_eq!(
+        (row.name.as_str(), row.version),
+        ("send, \"version\" = 2", 2)
+    );
+    // Read from the version, and not written to it.
+    let state = jobs::state.eq(diesel::dsl::sql::<diesel::sql_types::VarChar>("version"));
+    let row = Job::at(job.id, 2).update(state, &mut conn).unwrap();
+    assert_eq!((row.state.as_str(), row.version), ("2", 3));
 }
 
 #[test]
@@ -171,4 +239,126 @@ fn find_says_what_is_missing() {
     assert_eq!(Job::find(&9, &mut conn).optional().unwrap(), None);
     let job = Job::create(jobs::name.eq("print"), &mut conn).unwrap();
     assert_eq!(Job::find(&job.id, &mut conn).optional().unwrap(), Some(job));
+}
+
+/// Tables without a rowid, or with a column of that name, in an attached database.
+mod attached {
+    use diesel::connection::SimpleConnection as _;
+
+    use super::*;
+
+    diesel::table! {
+        side.parts (shop, number) {
+            shop -> VarChar,
+            number -> BigInt,
+            _rowid_ -> BigInt,
+            version -> BigInt,
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+    #[diesel(table_name = parts, primary_key(shop, number))]
+    #[versioned(owner)]
+    struct Part {
+        shop: String,
+        number: i64,
+        _rowid_: i64,
+        version: i64,
+    }
+
+    diesel::table! {
+        side.notes (id) {
+            id -> BigInt,
+            body -> VarChar,
+            version -> BigInt,
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+    #[diesel(table_name = notes)]
+    #[versioned(owner)]
+    struct Note {
+        id: i64,
+        body: String,
+        version: i64,
+    }
+
+    fn side_db(ddl: &str) -> (Db, Conn) {
+        let db = Db::fresh("");
+        let mut conn = db.connect();
+        conn.batch_execute("ATTACH ':memory:' AS side").unwrap();
+        conn.batch_execute(ddl).unwrap();
+        (db, conn)
+    }
+
+    #[test]
+    fn create_answers_with_the_row_of_a_table_without_a_rowid() {
+        if backend::NAME != "sqlite" {
+            return;
+        }
+        for rowid in ["", " WITHOUT ROWID"] {
+            let (_db, mut conn) = side_db(&format!(
+                "CREATE TABLE side.parts (shop TEXT NOT NULL, number BIGINT NOT NULL, _rowid_ BIGINT NOT NULL,
+                     version BIGINT NOT NULL, PRIMARY KEY (shop, number)){rowid}"
+            ));
+            for (shop, number, other) in [("it's, \"a\"", -1, 1), ("b", i64::MAX, 1), ("", 0, 2)] {
+                let new = (
+                    parts::shop.eq(shop),
+                    parts::number.eq(number),
+                    parts::_rowid_.eq(other),
+                );
+                let expected = Part {
+                    shop: shop.into(),
+                    number,
+                    _rowid_: other,
+                    version: 1,
+                };
+                assert_eq!(Part::create(new, &mut conn).unwrap(), expected);
+                let key = (expected.shop.clone(), number);
+                assert_eq!(Part::find(&key, &mut conn).unwrap(), expected);
+            }
+            assert_eq!(parts::table.count().get_result(&mut conn), Ok(3_i64));
+        }
+    }
+
+    #[test]
+    fn create_that_does_not_find_its_row_leaves_nothing() {
+        if backend::NAME != "sqlite" {
+            return;
+        }
+        let (_db, mut conn) = side_db(
+            "CREATE TABLE side.notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL, version BIGINT NOT NULL);
+            CREATE TABLE main.notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL, version BIGINT NOT NULL);
+            INSERT INTO main.notes VALUES (1, 'another', 1);",
+        );
+        let without_key = Note::create(notes::body.eq("hello"), &mut conn);
+        assert!(
+            matches!(
+                without_key,
+                Err(Error::KeyNotGenerated {
+                    table: "side.notes"
+                })
+            ),
+            "{without_key:?}"
+        );
+        assert_eq!(notes::table.count().get_result(&mut conn), Ok(0_i64));
+        let inside = conn.transaction(|conn| {
+            Note::create((notes::id.eq(1), notes::body.eq("kept")), conn)?;
+            let without_key = Note::create(notes::body.eq("hello"), conn);
+            assert!(
+                matches!(
+                    without_key,
+                    Err(Error::KeyNotGenerated {
+                        table: "side.notes"
+                    })
+                ),
+                "{without_key:?}"
+            );
+            Ok::<_, Error>(())
+        });
+        inside.unwrap();
+        let rows: Vec<Note> = notes::table.load(&mut conn).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].body.as_str(), rows[0].version), ("kept", 1));
+    }
 }

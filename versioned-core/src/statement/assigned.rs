@@ -1,0 +1,132 @@
+//! Which columns a caller's changes or new row assign to: read from the SQL that Diesel makes of them.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use diesel::backend::Backend;
+use diesel::query_builder::QueryFragment;
+use diesel::query_source::Column;
+use diesel::result::QueryResult;
+
+use super::texts::is_kept;
+use crate::dialect::Flavor as _;
+use crate::fetch::Fetch;
+use crate::model::{KeyColumns as _, Versioned};
+
+/// The SQL, and the columns that are assigned to; none where a `MultiConnection` does not tell.
+pub(crate) struct Assigned {
+    sql: Option<String>,
+    columns: Vec<String>,
+}
+
+impl Assigned {
+    /// Of `"price" = $1, "version" = $2`, or of `("version", "price") VALUES ($1, $2)`.
+    pub(crate) fn by<M, DB>(fragment: &impl QueryFragment<DB>) -> QueryResult<Self>
+    where
+        M: Fetch<DB>,
+        DB: Backend,
+    {
+        let sql = M::On::sql(fragment)?;
+        let text = sql.as_deref().unwrap_or_default();
+        let columns = columns(text.strip_prefix('(').unwrap_or(text));
+        Ok(Self { sql, columns })
+    }
+
+    /// Whether a statement of the kind `K` with this SQL in it is kept prepared.
+    pub(super) fn is_kept<K: 'static>(&self) -> bool {
+        self.sql.as_deref().is_some_and(is_kept::<K>)
+    }
+
+    /// Whether a column of the key is one of them.
+    pub(crate) fn has_key<M: Versioned>(&self) -> bool {
+        self.columns
+            .iter()
+            .any(|column| M::KeyColumns::NAMES.contains(&column.as_str()))
+    }
+
+    /// Whether the version is assigned more than once: by the caller too.
+    pub(crate) fn has_version_twice<M: Versioned>(&self) -> bool {
+        let version = <M::VersionColumn as Column>::NAME;
+        self.columns
+            .iter()
+            .filter(|column| *column == version)
+            .count()
+            > 1
+    }
+}
+
+/// The columns of a list, or of a SET clause. Each begins an item, in quotes; a comma outside of quotes and parentheses begins
+/// the next one.
+fn columns(list: &str) -> Vec<String> {
+    let mut columns = Vec::new();
+    let (mut depth, mut begins) = (0_usize, true);
+    let mut characters = list.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' | '`' | '\'' => {
+                let name = quoted(character, &mut characters);
+                if begins {
+                    columns.push(name);
+                }
+                begins = false;
+            }
+            '(' => {
+                depth += 1;
+                begins = false;
+            }
+            ')' if depth == 0 => break,
+            ')' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            ' ' => {}
+            _ => begins = false,
+        }
+    }
+    columns
+}
+
+/// What stands up to the closing quote, in which a doubled one stands for itself.
+fn quoted(quote: char, characters: &mut Peekable<Chars<'_>>) -> String {
+    let mut name = String::new();
+    while let Some(character) = characters.next() {
+        if character == quote && characters.next_if_eq(&quote).is_none() {
+            break;
+        }
+        name.push(character);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_that_are_assigned_to() {
+        for (list, expected) in [
+            (r#""id" = $1, "version" = $2"#, &["id", "version"][..]),
+            (
+                r#""price" = COALESCE("a", ','), "id" = $2"#,
+                &["price", "id"],
+            ),
+            (
+                "`price` = ?, `say ``hi```=`id`, `id` = ?",
+                &["price", "say `hi`", "id"],
+            ),
+            (
+                r#""price" = coalesce($1, "id"), "version" = $2"#,
+                &["price", "version"],
+            ),
+            (
+                r#""idea" = 'it''s, "id" = 1', "version" = $2"#,
+                &["idea", "version"],
+            ),
+            (
+                r#""version", "a(b", "version") VALUES ("id", $1)"#,
+                &["version", "a(b", "version"],
+            ),
+            ("", &[]),
+        ] {
+            assert_eq!(columns(list), expected, "{list}");
+        }
+    }
+}
