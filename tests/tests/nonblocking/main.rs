@@ -14,6 +14,8 @@
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod abandoned;
 mod dropped;
+#[cfg(feature = "mysql")]
+mod found_rows;
 mod life;
 #[cfg(feature = "postgres")]
 mod pipeline;

@@ -129,12 +129,16 @@ where
     match x.execute(Insert::new(model, version)).await {
         Err(taken) if is_unique_violation(&taken) => {
             let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
-            let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-            // No such row: then it is another unique key that is taken, and no business of versions.
-            if updated == 0 && M::row_version(x, look).await?.is_none() {
-                return Err(taken);
+            if updated > 0 {
+                return Ok(updated);
             }
-            Ok(updated)
+            let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
+            match M::row_version(x, look).await? {
+                // A row that the UPDATE left as it was is not counted on a connection without CLIENT_FOUND_ROWS.
+                Some(found) => Ok(usize::from(R::REPEATS && found == *version)),
+                // Then it is another unique key that is taken, and no business of versions.
+                None => Err(taken),
+            }
         }
         inserted => inserted,
     }

@@ -3,19 +3,20 @@
 use super::announce::{self, Unit, event_of};
 use super::delete::delete;
 use super::find::find_current;
-use super::outcome::{guarded, key_changed, next_version, stale_or_deleted};
+use super::outcome::{failed, guarded, key_changed, next_version, stale_or_deleted};
 use super::save::save;
 use super::settle::written_row;
 use super::touch::touch;
 use super::verify::verify;
 use super::written::reads_row;
 use crate::change::Change;
+use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::model::{Compared, Diff, Fields, Versioned, take};
 use crate::owner::Owner;
-use crate::statement::{Guard, Record, SaveChanges};
+use crate::statement::{Current, FindVersion, Guard, Record, SaveChanges};
 use crate::tracked::{Keep, Tracked};
 
 /// Writes the columns that changed; none, and a look at the version, if nothing did.
@@ -39,7 +40,9 @@ where
     } else if !diff.excluded.is_empty() {
         let write = SaveChanges::new(model, &diff, None);
         let answer = announce::write::<M, _, _>(write, None, Unit::Alone, x).await;
-        guarded(Guard::of(&*model), answer, x).await?;
+        if answer != Ok(0) || !is_left_as_it_was(model, x).await? {
+            guarded(Guard::of(&*model), answer, x).await?;
+        }
         false
     } else {
         verify(&*model, x).await?;
@@ -47,6 +50,24 @@ where
     };
     base.clone_from(model);
     Ok(written.then(|| Change::new(Op::Updated, model)))
+}
+
+/// Whether a row that an UPDATE did not count is there: MySQL and MariaDB count a row that they leave as it was only on a
+/// connection with CLIENT_FOUND_ROWS, which `AsyncMysqlConnection::try_from` does not ask for.
+async fn is_left_as_it_was<M, X>(model: &M, x: &mut X) -> Result<bool>
+where
+    X: Executor,
+    M: Owner<X::Backend>,
+{
+    if x.dialect::<M::On>().await? != Dialect::Mysql {
+        return Ok(false);
+    }
+    let record = Record::Of(model);
+    let look = FindVersion::<Current, M, X::Backend>::new(record);
+    match M::row_version(x, look).await {
+        Ok(found) => Ok(found.is_some()),
+        Err(error) => Err(failed(record, Some(model.loaded()), error)),
+    }
 }
 
 async fn save_diff<M, X>(model: &mut M, diff: &Diff, x: &mut X) -> Result<()>

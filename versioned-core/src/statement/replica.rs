@@ -18,6 +18,8 @@ pub(crate) trait Replacing: 'static {
     const OLDER: Option<&'static str>;
     /// The same, for an UPDATE.
     const CLAUSE: Clause = Clause::Older;
+    /// Whether it replaces a row at the same version.
+    const REPEATS: bool = false;
 }
 
 /// An older row, or one at the same version: a snapshot may come again.
@@ -26,6 +28,7 @@ pub(crate) enum NoNewer {}
 impl Replacing for NoNewer {
     const OLDER: Option<&'static str> = Some(" <= ");
     const CLAUSE: Clause = Clause::NoNewer;
+    const REPEATS: bool = true;
 }
 
 /// Whatever row is there: something else is the guard.
@@ -33,6 +36,7 @@ pub(crate) enum Anything {}
 
 impl Replacing for Anything {
     const OLDER: Option<&'static str> = None;
+    const REPEATS: bool = true;
 }
 
 /// An older row: the row is the guard.
