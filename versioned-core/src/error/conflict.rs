@@ -135,7 +135,7 @@ impl fmt::Display for Conflict {
             (ConflictKind::Deleted, Some(target)) => write!(f, "{target} is not there"),
             (ConflictKind::Suppressed, Some(target)) => write!(
                 f,
-                "{target} was not written, because a trigger, a rule or row-level security suppressed it"
+                "{target} was not written, as a trigger, a rule or row-level security suppressed it"
             ),
             (ConflictKind::Serialization, Some(target)) => write!(
                 f,
@@ -219,12 +219,12 @@ mod tests {
             ),
             (
                 Conflict::suppressed(one(), Some(1.into())),
-                "tickets 7 was not written, because a trigger, a rule or row-level security \
+                "tickets 7 was not written, as a trigger, a rule or row-level security \
                  suppressed it: expected version 1, found 1",
             ),
             (
                 Conflict::suppressed(target("", None), None),
-                "a row of tickets was not written, because a trigger, a rule or row-level security \
+                "a row of tickets was not written, as a trigger, a rule or row-level security \
                  suppressed it",
             ),
             (

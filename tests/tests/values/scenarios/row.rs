@@ -641,7 +641,7 @@ fn a_statement_for_one_record_writes_no_other_rows() {
     let before = rows(conn);
     let refuse = |refused: Result<(), Error>| match refused {
         Err(Error::NotUnique { table, id, rows }) => {
-            assert_eq!((table, id.as_str(), rows), ("all_lines", "1", 3));
+            assert_eq!((table, id.as_str(), rows), ("order_lines", "1", 3));
         }
         other => panic!("{other:?}"),
     };
