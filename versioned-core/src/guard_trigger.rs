@@ -175,7 +175,7 @@ fn fnv_1a(text: &str) -> u64 {
 
 /// What the trigger says; MySQL takes 128 characters.
 fn message(table: &str) -> String {
-    format!("{}: an update must move the version by one", cut(table, 84))
+    format!("{}: an update must move the version by one", cut(table, 88))
 }
 
 /// The beginning of a text, of at most so many bytes.
@@ -244,7 +244,7 @@ mod tests {
         let long = ["a", "b"].map(|end| trigger_name(&("x".repeat(62) + end)));
         assert!(long[0] != long[1] && long.iter().all(|name| name.len() == 63));
         assert!(trigger_name(&"ü".repeat(40)).len() <= 63);
-        assert_eq!(message(&"x".repeat(200)).len(), 127);
+        assert_eq!(message(&"x".repeat(200)).len(), 128);
     }
 
     #[test]
