@@ -97,8 +97,9 @@ pub enum Error {
         id: String,
     },
 
-    /// The version was assigned by the caller: in the row that [`create`](crate::prelude::OwnerDsl::create) is given, in the
-    /// changes of [`At::update`](crate::At::update), or in the closure of
+    /// The version was assigned by the caller: in the row that
+    /// [`create`](crate::prelude::OwnerDsl::create) is given, in the changes of
+    /// [`At::update`](crate::At::update), or in the closure of
     /// [`update_with`](crate::prelude::OwnerDsl::update_with). Nothing was written.
     VersionAssigned {
         /// The table.
@@ -125,9 +126,9 @@ pub enum Error {
         version: Token,
     },
 
-    /// On MySQL and MariaDB, `create` needs a key that the database makes (`AUTO_INCREMENT`, one column): the row
-    /// could not be read back otherwise. In an attached database of `SQLite` the key of the new row is NULL, or was changed by a
-    /// trigger. The insertion was rolled back.
+    /// On MySQL and MariaDB, `create` needs a key that the database makes (`AUTO_INCREMENT`, one
+    /// column): the row could not be read back otherwise. In an attached database of `SQLite` the
+    /// key of the new row is NULL, or was changed by a trigger. The insertion was rolled back.
     KeyNotGenerated {
         /// The table.
         table: &'static str,

@@ -85,8 +85,8 @@ use crate::version::{Token, Version};
 pub struct ETag(Token);
 
 impl ETag {
-    /// The tag of a record as it was loaded or written: of a model, a [`Tracked`](crate::Tracked) model or a
-    /// [`Change`](crate::Change).
+    /// The tag of a record as it was loaded or written: of a model, a [`Tracked`](crate::Tracked)
+    /// model or a [`Change`](crate::Change).
     ///
     /// ```
     /// # use diesel::prelude::*;

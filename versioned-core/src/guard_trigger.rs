@@ -62,8 +62,9 @@ pub struct GuardTrigger {
 /// renumbered: take it away for these. The error is a CHECK violation on PostgreSQL, and of no kind that Diesel knows on
 /// SQLite and MySQL.
 ///
-/// The trigger is in the schema of the table, and so is the function of PostgreSQL. Their name is the table's behind
-/// `versioned_guard_`; one that no database could hold is cut and ends in a hash.
+/// The trigger is in the schema of the table, and so is the function of PostgreSQL. Their name is
+/// the table's behind `versioned_guard_`; one that no database could hold is cut and ends in a
+/// hash.
 #[must_use]
 pub fn guard_trigger<M, DB>() -> Option<GuardTrigger>
 where
@@ -154,7 +155,8 @@ where
     })
 }
 
-/// The trigger's name: the table's, cut where it would be longer than the 63 bytes that each database holds.
+/// The trigger's name: the table's, cut where it would be longer than the 63 bytes that each
+/// database holds.
 fn trigger_name(table: &str) -> String {
     const BYTES: usize = 63;
 

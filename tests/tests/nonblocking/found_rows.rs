@@ -1,5 +1,5 @@
-//! MySQL and MariaDB without CLIENT_FOUND_ROWS, as `AsyncMysqlConnection::try_from` takes it: a row that an UPDATE leaves as it
-//! was is not counted.
+//! MySQL and MariaDB without `CLIENT_FOUND_ROWS`, as `AsyncMysqlConnection::try_from` takes it: a
+//! row that an UPDATE leaves as it was is not counted.
 
 use diesel::{ExpressionMethods as _, Queryable, Selectable};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _};

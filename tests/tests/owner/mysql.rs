@@ -9,7 +9,8 @@ mod scenarios;
 #[path = "snapshots.rs"]
 mod snapshots;
 
-/// A limit that the guide names: MySQL and MariaDB bind a statement to the database in which it was prepared.
+/// A limit that the guide names: MySQL and MariaDB bind a statement to the database in which it was
+/// prepared.
 #[test]
 fn a_prepared_statement_stays_in_its_database_after_use() {
     use diesel::connection::SimpleConnection as _;

@@ -40,8 +40,9 @@ impl<M: OwnerModel> At<M> {
     /// # Errors
     ///
     /// Returns the errors of [`save`](crate::prelude::OwnerDsl::save), and
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged) or [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any
-    /// SQL, if the changes assign to a column of the key or to the version.
+    /// [`Error::KeyChanged`](crate::Error::KeyChanged) or
+    /// [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any SQL, if the changes
+    /// assign to a column of the key or to the version.
     pub fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
     where
         C: BlockingConnection,

@@ -54,9 +54,10 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyNotGenerated`](crate::Error::KeyNotGenerated) on MySQL and MariaDB, if the key is not an
-    /// `AUTO_INCREMENT` that was left out of `new`. [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any SQL,
-    /// if `new` has the version.
+    /// [`Error::KeyNotGenerated`](crate::Error::KeyNotGenerated) on MySQL and MariaDB, if the key
+    /// is not an `AUTO_INCREMENT` that was left out of `new`.
+    /// [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any SQL, if `new` has the
+    /// version.
     fn create<N, C>(new: N, conn: &mut C) -> Result<Self>
     where
         C: BlockingConnection,
@@ -342,10 +343,10 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// What `change` returns ([`Error::other`](crate::Error::other) for errors of your own), without a retry;
-    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last conflict, when the retries are used up;
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged) or [`Error::VersionAssigned`](crate::Error::VersionAssigned) if `change`
-    /// assigns to these.
+    /// What `change` returns ([`Error::other`](crate::Error::other) for errors of your own),
+    /// without a retry; [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last
+    /// conflict, when the retries are used up; [`Error::KeyChanged`](crate::Error::KeyChanged) or
+    /// [`Error::VersionAssigned`](crate::Error::VersionAssigned) if `change` assigns to these.
     fn update_with<C, F>(id: &Self::Id, conn: &mut C, change: F) -> Result<Self>
     where
         C: BlockingConnection,
@@ -402,7 +403,8 @@ pub trait OwnerDsl: OwnerModel {
     }
 
     /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:
-    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`. Only a version that counts has it.
+    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`. Only a version
+    /// that counts has it.
     ///
     /// It guards nothing; copies that were loaded before are stale after it. Name the version column in the same
     /// `set` nowhere else. At the type's maximum PostgreSQL and MySQL refuse the update, `SQLite` does not.

@@ -41,8 +41,9 @@ impl fmt::Display for Target {
 
 /// A write that lost against another one. Nothing of it was written, and the model in memory is as it was.
 ///
-/// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`. The sentence of a failure that another
-/// transaction caused begins with what to do: `run the transaction again: it conflicted with another one over tickets 7`.
+/// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`. The
+/// sentence of a failure that another transaction caused begins with what to do:
+/// `run the transaction again: it conflicted with another one over tickets 7`.
 #[derive(Debug)]
 pub struct Conflict(Box<Facts>);
 

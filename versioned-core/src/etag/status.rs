@@ -8,9 +8,10 @@ use crate::error::{Conflict, ConflictKind, Error, is_serialization_failure};
 
 /// The status of an operation that failed, for a request without `If-Match`.
 ///
-/// It is 404 for a record that is not there, 409 for every other conflict, for the conflicts of a batch and for columns that
-/// both sides changed, and 500 for the rest. A violated constraint is in the rest, because only the application knows whether
-/// the client caused it. An error that was wrapped by [`Error::other`], or that is the source of one, counts as itself.
+/// It is 404 for a record that is not there, 409 for every other conflict, for the conflicts of a
+/// batch and for columns that both sides changed, and 500 for the rest. A violated constraint is in
+/// the rest, because only the application knows whether the client caused it. An error that was
+/// wrapped by [`Error::other`], or that is the source of one, counts as itself.
 ///
 /// ```
 /// use http::StatusCode;

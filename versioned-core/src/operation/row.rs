@@ -134,7 +134,8 @@ where
             }
             let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
             match M::row_version(x, look).await? {
-                // A row that the UPDATE left as it was is not counted on a connection without CLIENT_FOUND_ROWS.
+                // A row that the UPDATE left as it was is not counted on a connection without
+                // CLIENT_FOUND_ROWS.
                 Some(found) => Ok(usize::from(R::REPEATS && found == *version)),
                 // Then it is another unique key that is taken, and no business of versions.
                 None => Err(taken),

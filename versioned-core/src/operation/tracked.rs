@@ -52,8 +52,9 @@ where
     Ok(written.then(|| Change::new(Op::Updated, model)))
 }
 
-/// Whether a row that an UPDATE did not count is there: MySQL and MariaDB count a row that they leave as it was only on a
-/// connection with CLIENT_FOUND_ROWS, which `AsyncMysqlConnection::try_from` does not ask for.
+/// Whether a row that an UPDATE did not count is there: MySQL and MariaDB count a row that they
+/// leave as it was only on a connection with `CLIENT_FOUND_ROWS`, which
+/// `AsyncMysqlConnection::try_from` does not ask for.
 async fn is_left_as_it_was<M, X>(model: &M, x: &mut X) -> Result<bool>
 where
     X: Executor,

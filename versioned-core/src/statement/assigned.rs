@@ -1,4 +1,5 @@
-//! Which columns a caller's changes or new row assign to: read from the SQL that Diesel makes of them.
+//! Which columns a caller's changes or new row assign to: read from the SQL that Diesel makes of
+//! them.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -55,8 +56,8 @@ impl Assigned {
     }
 }
 
-/// The columns of a list, or of a SET clause. Each begins an item, in quotes; a comma outside of quotes and parentheses begins
-/// the next one.
+/// The columns of a list, or of a SET clause. Each begins an item, in quotes; a comma outside of
+/// quotes and parentheses begins the next one.
 fn columns(list: &str) -> Vec<String> {
     let mut columns = Vec::new();
     let (mut depth, mut begins) = (0_usize, true);

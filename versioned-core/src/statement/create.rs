@@ -96,8 +96,8 @@ impl<DB: Backend> QueryFragment<DB> for ForgetKey {
     }
 }
 
-/// `INSERT .. RETURNING quote("id")`: answers with the key of the new row, as literals of `SQLite`. There RETURNING takes no
-/// column behind the name of a schema.
+/// `INSERT .. RETURNING quote("id")`: answers with the key of the new row, as literals of `SQLite`.
+/// There RETURNING takes no column behind the name of a schema.
 pub(crate) struct CreateKey<V, M: Fetch<DB>, DB: Backend>(pub(crate) Create<V, M, DB>);
 
 pub(crate) enum CreateKeyId {}

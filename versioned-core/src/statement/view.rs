@@ -1,4 +1,5 @@
-//! `SELECT type = 'view' FROM pragma_table_list WHERE name = ?`, of the first table that SQLite finds by this name.
+//! `SELECT type = 'view' FROM pragma_table_list WHERE name = ?`, of the first table that SQLite
+//! finds by this name.
 
 use std::marker::PhantomData;
 
@@ -46,7 +47,8 @@ where
             F::push_text(&mut out, schema)?;
             out.push_sql(" COLLATE NOCASE");
         }
-        // Without a schema's name it is that of a temporary table (1), then of one in `main` (0), then of an attached one.
+        // Without a schema's name it is that of a temporary table (1), then of one in `main` (0),
+        // then of an attached one.
         out.push_sql(" ORDER BY d.seq <> 1, d.seq LIMIT 1");
         Ok(())
     }

@@ -5,8 +5,8 @@ use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Meta, Token};
 
-/// `#[allow(deprecated)]` where the struct or a field is deprecated, or may use what is; nothing otherwise, because it would
-/// be an error below a `#![forbid(deprecated)]`.
+/// `#[allow(deprecated)]` where the struct or a field is deprecated, or may use what is; nothing
+/// otherwise, because it would be an error below a `#![forbid(deprecated)]`.
 pub(super) fn allow(input: &DeriveInput) -> TokenStream {
     let fields = match &input.data {
         Data::Struct(data) => Some(&data.fields),

@@ -65,10 +65,10 @@ struct VersionedPatch<'a> {
 
 #[track_caller]
 fn assert_version_assigned(refused: Result<Job, Error>) {
-    assert!(
-        matches!(refused, Err(Error::VersionAssigned { table: "jobs" })),
-        "{refused:?}"
-    );
+    match refused {
+        Err(Error::VersionAssigned { table }) => assert_eq!(table, "jobs"),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The version is the library's. A row or a patch that brings one is refused, and nothing is sent.
