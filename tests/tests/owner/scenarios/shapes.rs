@@ -444,4 +444,62 @@ mod schema {
             conn.batch_execute("DROP DATABASE billing").unwrap();
         }
     }
+    diesel::table! {
+        #[sql_name = "it's a \"view\""]
+        billing.lines (id) {
+            id -> BigInt,
+            total -> BigInt,
+            version -> BigInt,
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+    #[diesel(table_name = lines)]
+    #[versioned(owner)]
+    struct Line {
+        id: i64,
+        total: i64,
+        version: i64,
+    }
+
+    /// SQLite counts nothing that a view's triggers write: it is found by its own name, in its own schema.
+    #[test]
+    fn a_view_in_an_attached_database_says_that_it_counts_nothing() {
+        if backend::NAME != "sqlite" {
+            return;
+        }
+        let db = Db::fresh("");
+        let mut conn = db.connect();
+        conn.batch_execute(
+            "ATTACH ':memory:' AS billing;
+            CREATE TABLE billing.behind (id BIGINT PRIMARY KEY, total BIGINT NOT NULL, version BIGINT NOT NULL);
+            INSERT INTO billing.behind VALUES (1, 10, 1);
+            CREATE VIEW billing.\"it's a \"\"view\"\"\" AS SELECT id, total, version FROM behind;
+            CREATE TRIGGER billing.changes INSTEAD OF UPDATE ON \"it's a \"\"view\"\"\" BEGIN
+                UPDATE behind SET total = NEW.total, version = NEW.version WHERE id = OLD.id;
+            END;
+            CREATE TABLE billing.invoices (id BIGINT PRIMARY KEY, total BIGINT NOT NULL, version BIGINT NOT NULL);
+            CREATE VIEW main.invoices AS SELECT * FROM (SELECT 1 AS id);",
+        )
+        .unwrap();
+        let mut line = Line::find(&1, &mut conn).unwrap();
+        match line.save(&mut conn).map(drop) {
+            Err(Error::View { table, id }) => {
+                assert_eq!((table, id.as_str()), ("billing.it's a \"view\"", "1"));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(line.version, 1);
+        // A view elsewhere has nothing to do with a table of its name.
+        let mut missing = Invoice {
+            id: 1,
+            total: 10,
+            version: 1,
+        };
+        let gone = conflict(missing.save(&mut conn));
+        assert_eq!(
+            (gone.kind(), gone.table()),
+            (ConflictKind::Deleted, Some("billing.invoices"))
+        );
+    }
 }
