@@ -48,9 +48,10 @@ pub trait OwnerDsl: OwnerModel {
     /// INSERT INTO tickets (version, title) VALUES (1, $1) RETURNING id, title, version
     /// ```
     ///
-    /// MySQL and MariaDB: `DO LAST_INSERT_ID(0)`, INSERT and `SELECT .. WHERE id =
-    /// LAST_INSERT_ID()` in a transaction. An attached database of SQLite: `INSERT .. RETURNING
-    /// quote(id)` and a SELECT by that key.
+    /// SQLite: the same in a transaction, so that nothing is left of a row that cannot be read; in
+    /// an attached database `INSERT .. RETURNING quote(id)` and a SELECT by that key. MySQL and
+    /// MariaDB: `DO LAST_INSERT_ID(0)`, INSERT and `SELECT .. WHERE id = LAST_INSERT_ID()` in a
+    /// transaction.
     ///
     /// # Errors
     ///

@@ -31,7 +31,8 @@ where
     let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
     // Where RETURNING does not show all of it, the row is read again.
     let again = returns && !returns_row::<M, _>(dialect);
-    if returns && !again && !M::OUTBOX {
+    // SQLite takes NULL for a key that is not the rowid, and then the row that is there cannot be read.
+    if dialect == Dialect::Postgres && !M::OUTBOX {
         return insert_returning(insert, x).await;
     }
     // What is no integer would be compared with the number that the database made last, whatever column that is in.

@@ -321,6 +321,44 @@ mod attached {
         }
     }
 
+    diesel::table! {
+        keyless (id) {
+            id -> BigInt,
+            body -> VarChar,
+            version -> BigInt,
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+    #[diesel(table_name = keyless)]
+    #[versioned(owner)]
+    struct Keyless {
+        id: i64,
+        body: String,
+        version: i64,
+    }
+
+    /// `BIGINT` is not the rowid's alias, and may be NULL.
+    #[test]
+    fn create_that_cannot_read_its_row_leaves_nothing() {
+        if backend::NAME != "sqlite" {
+            return;
+        }
+        let db = Db::fresh(
+            "CREATE TABLE keyless (id BIGINT PRIMARY KEY, body TEXT NOT NULL, version BIGINT NOT NULL)",
+        );
+        let mut conn = db.connect();
+        let created = Keyless::create(keyless::body.eq("hello"), &mut conn);
+        assert!(matches!(created, Err(Error::Database(_))), "{created:?}");
+        let rows: i64 =
+            diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT count(*) FROM keyless")
+                .get_result(&mut conn)
+                .unwrap();
+        assert_eq!(rows, 0);
+        let with_key = (keyless::id.eq(7), keyless::body.eq("hello"));
+        assert_eq!(Keyless::create(with_key, &mut conn).unwrap().id, 7);
+    }
+
     #[test]
     fn create_that_does_not_find_its_row_leaves_nothing() {
         if backend::NAME != "sqlite" {
