@@ -341,6 +341,46 @@ async fn what_was_not_committed_is_not_acknowledged() {
     assert_eq!(rows(&mut conn).len(), 4);
 }
 
+/// After 0, 1, 2, .. polls. What was not committed comes again, and what was is not applied twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_is_dropped_loses_nothing() {
+    let broker = Broker::start();
+    let (db, mut conn) = database();
+    let context = jetstream(&broker).await;
+    let stream = events(&context).await;
+    for id in 1..=30 {
+        send(&context, &event(Op::Created, id, 1)).await;
+        send(&context, &event(Op::Updated, id, 2)).await;
+    }
+    let url = db.url();
+    let handle = async |event: Event<Copy>| {
+        let conn = AsyncPgConnection::establish(url).await;
+        apply_and_count(&event, &mut conn.map_err(Error::other)?).await
+    };
+    let ack_wait = Duration::from_secs(1);
+    for polls in 0..40 {
+        let consumer = durable_that_waits(&stream, ack_wait).await;
+        let consumer = JetStreamConsumer::new(consumer).redelivery(FAST.0, FAST.1);
+        let mut running = Box::pin(consumer.run(handle, std::future::pending::<()>()));
+        for _ in 0..polls {
+            assert!(futures_util::poll!(&mut running).is_pending());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    let consumer = durable_that_waits(&stream, ack_wait).await;
+    let consumer = JetStreamConsumer::new(consumer).redelivery(FAST.0, FAST.1);
+    let shutdown = until("nothing outstanding", async || {
+        outstanding(&stream).await == 0
+    });
+    consumer.run(handle, shutdown).await;
+    let each = (1..=30).flat_map(|id| [(id.to_string(), 1), (id.to_string(), 2)]);
+    let mut each: Vec<(String, i64)> = each.collect();
+    each.sort_unstable();
+    assert_eq!(counted(&mut conn), each);
+    let all: Vec<(i64, i64)> = (1..=30).map(|id| (id, 2)).collect();
+    assert_eq!(rows(&mut conn), all);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
     let broker = Broker::start();
