@@ -48,6 +48,7 @@ models! {
     Sequential (dependent);
     Parking (dependent, gap = "park");
     Latest (dependent, policy = "latest");
+    OnTheRow (dependent, policy = "latest", guard = "row");
 }
 
 const THREADS: i64 = 8;
@@ -111,72 +112,98 @@ fn all_at(version: i64) -> Vec<(i64, i64, i64)> {
 }
 
 macro_rules! owners {
-    ($($test:ident: $model:ident;)*) => {$(
-        #[test]
-        fn $test() {
-            for level in LEVELS {
-                let (db, mut conn) = fresh();
-                let failures = at_once(&db, level, |id, conn| {
-                    $model { id, price: 10, version: 0 }.insert(conn).map(drop)
-                });
-                nothing_failed(&failures, level);
-                assert_eq!(rows(&mut conn), all_at(1));
-                let failures = at_once(&db, level, |id, conn| $model::find(&id, conn)?.delete(conn).map(drop));
-                nothing_failed(&failures, level);
-                assert_eq!(rows(&mut conn), []);
-                // They go on after their deletion.
-                let failures = at_once(&db, level, |id, conn| {
-                    $model { id, price: 30, version: 0 }.insert(conn).map(drop)
-                });
-                nothing_failed(&failures, level);
-                assert_eq!(rows(&mut conn), all_at(3));
-            }
+    ($model:ident) => {
+        for level in LEVELS {
+            let (db, mut conn) = fresh();
+            let failures = at_once(&db, level, |id, conn| {
+                $model { id, price: 10, version: 0 }.insert(conn).map(drop)
+            });
+            nothing_failed(&failures, level);
+            assert_eq!(rows(&mut conn), all_at(1));
+            let failures = at_once(&db, level, |id, conn| $model::find(&id, conn)?.delete(conn).map(drop));
+            nothing_failed(&failures, level);
+            assert_eq!(rows(&mut conn), []);
+            // They go on after their deletion.
+            let failures = at_once(&db, level, |id, conn| {
+                $model { id, price: 30, version: 0 }.insert(conn).map(drop)
+            });
+            nothing_failed(&failures, level);
+            assert_eq!(rows(&mut conn), all_at(3));
         }
-    )*};
+    };
 }
 
-owners! {
-    owners_of_different_records: Ticket;
-    owners_with_an_outbox_too: Announced;
+#[test]
+fn owners_of_different_records() {
+    owners!(Ticket);
+}
+
+#[test]
+fn owners_with_an_outbox_too() {
+    owners!(Announced);
 }
 
 macro_rules! replicas {
-    ($($test:ident: $model:ident;)*) => {$(
-        #[test]
-        fn $test() {
-            for level in LEVELS {
-                let (db, mut conn) = fresh();
-                let apply = |op, version| {
-                    at_once(&db, level, move |id, conn| {
-                        // In a transaction of the caller's nothing is tried again.
-                        conn.transaction(|conn| {
-                            let outcome = $model::apply(&event(op, id, version), conn)?;
-                            assert_eq!(outcome, Outcome::Applied);
-                            Ok(())
-                        })
+    ($model:ident) => {
+        for level in LEVELS {
+            let (db, mut conn) = fresh();
+            let apply = |op, version| {
+                at_once(&db, level, move |id, conn| {
+                    // In a transaction of the caller's nothing is tried again.
+                    conn.transaction(|conn| {
+                        let outcome = $model::apply(&event(op, id, version), conn)?;
+                        assert_eq!(outcome, Outcome::Applied);
+                        Ok(())
                     })
-                };
-                nothing_failed(&apply(Op::Created, 1), level);
-                nothing_failed(&apply(Op::Updated, 2), level);
-                assert_eq!(rows(&mut conn), all_at(2));
-                nothing_failed(&apply(Op::Deleted, 3), level);
-                assert_eq!(rows(&mut conn), []);
-                nothing_failed(&apply(Op::Snapshot, 5), level);
-                assert_eq!(rows(&mut conn), all_at(5));
-                // What is new to a replica that has others.
-                diesel::delete(tickets::table.filter(tickets::id.ge(0))).execute(&mut conn).unwrap();
-                conn.batch_execute("DELETE FROM versioned_positions").unwrap();
-                nothing_failed(&apply(Op::Snapshot, 5), level);
-                assert_eq!(rows(&mut conn), all_at(5));
-            }
+                })
+            };
+            nothing_failed(&apply(Op::Created, 1), level);
+            nothing_failed(&apply(Op::Updated, 2), level);
+            assert_eq!(rows(&mut conn), all_at(2));
+            nothing_failed(&apply(Op::Deleted, 3), level);
+            assert_eq!(rows(&mut conn), []);
+            nothing_failed(&apply(Op::Snapshot, 5), level);
+            assert_eq!(rows(&mut conn), all_at(5));
+            // What is new to a replica that has others.
+            diesel::delete(tickets::table.filter(tickets::id.ge(0))).execute(&mut conn).unwrap();
+            conn.batch_execute("DELETE FROM versioned_positions").unwrap();
+            nothing_failed(&apply(Op::Snapshot, 5), level);
+            assert_eq!(rows(&mut conn), all_at(5));
         }
-    )*};
+    };
 }
 
-replicas! {
-    sequential_replicas_of_different_records: Sequential;
-    parking_replicas_of_different_records: Parking;
-    latest_replicas_of_different_records: Latest;
+#[test]
+fn sequential_replicas_of_different_records() {
+    replicas!(Sequential);
+}
+
+#[test]
+fn parking_replicas_of_different_records() {
+    replicas!(Parking);
+}
+
+#[test]
+fn latest_replicas_of_different_records() {
+    replicas!(Latest);
+}
+
+#[test]
+fn replicas_of_different_records_whose_guard_is_the_row() {
+    for level in LEVELS {
+        let (db, mut conn) = fresh();
+        for (op, version) in [(Op::Created, 1), (Op::Updated, 2), (Op::Snapshot, 2), (Op::Snapshot, 5)] {
+            let failures = at_once(&db, level, |id, conn| {
+                conn.transaction(|conn| {
+                    let outcome = OnTheRow::apply(&event(op, id, version), conn)?;
+                    assert_eq!(outcome, Outcome::Applied);
+                    Ok(())
+                })
+            });
+            nothing_failed(&failures, level);
+            assert_eq!(rows(&mut conn), all_at(version));
+        }
+    }
 }
 
 /// Each event comes before the one that it follows.
