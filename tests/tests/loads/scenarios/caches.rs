@@ -1,7 +1,7 @@
 //! Statements whose text depends on what they are given: a connection keeps a bounded number of them prepared.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
@@ -124,13 +124,21 @@ fn new_rows() {
     for bits in 0..SETS {
         let new = Patch::of(bits, 7);
         let row = Form::create(new.clone(), conn).unwrap();
-        let mut expected = Form { id: row.id, version: 1, ..Form::default() };
+        let mut expected = Form {
+            id: row.id,
+            version: 1,
+            ..Form::default()
+        };
         new.put(&mut expected);
         assert_eq!(row, expected);
     }
     let kept = kept.load(Ordering::SeqCst);
     // Diesel keeps none with a DEFAULT in it, as there is on the others.
-    let least = if super::backend::NAME == "sqlite" { MOST / 2 } else { 0 };
+    let least = if super::backend::NAME == "sqlite" {
+        MOST / 2
+    } else {
+        0
+    };
     assert!((least..MOST + 10).contains(&kept), "{kept}");
 }
 

@@ -100,7 +100,12 @@ fn at_once(db: &Db, level: &str, work: impl Fn(i64, &mut Conn) -> Result<()> + S
 }
 
 fn nothing_failed(failures: &[Error], level: &str) {
-    assert!(failures.is_empty(), "{level}: {} failed: {}", failures.len(), failures[0]);
+    assert!(
+        failures.is_empty(),
+        "{level}: {} failed: {}",
+        failures.len(),
+        failures[0]
+    );
 }
 
 fn rows(conn: &mut Conn) -> Vec<(i64, i64, i64)> {
@@ -108,7 +113,9 @@ fn rows(conn: &mut Conn) -> Vec<(i64, i64, i64)> {
 }
 
 fn all_at(version: i64) -> Vec<(i64, i64, i64)> {
-    (1..=THREADS * RECORDS).map(|id| (id, version * 10, version)).collect()
+    (1..=THREADS * RECORDS)
+        .map(|id| (id, version * 10, version))
+        .collect()
 }
 
 macro_rules! owners {
@@ -116,16 +123,30 @@ macro_rules! owners {
         for level in LEVELS {
             let (db, mut conn) = fresh();
             let failures = at_once(&db, level, |id, conn| {
-                $model { id, price: 10, version: 0 }.insert(conn).map(drop)
+                $model {
+                    id,
+                    price: 10,
+                    version: 0,
+                }
+                .insert(conn)
+                .map(drop)
             });
             nothing_failed(&failures, level);
             assert_eq!(rows(&mut conn), all_at(1));
-            let failures = at_once(&db, level, |id, conn| $model::find(&id, conn)?.delete(conn).map(drop));
+            let failures = at_once(&db, level, |id, conn| {
+                $model::find(&id, conn)?.delete(conn).map(drop)
+            });
             nothing_failed(&failures, level);
             assert_eq!(rows(&mut conn), []);
             // They go on after their deletion.
             let failures = at_once(&db, level, |id, conn| {
-                $model { id, price: 30, version: 0 }.insert(conn).map(drop)
+                $model {
+                    id,
+                    price: 30,
+                    version: 0,
+                }
+                .insert(conn)
+                .map(drop)
             });
             nothing_failed(&failures, level);
             assert_eq!(rows(&mut conn), all_at(3));
@@ -165,8 +186,11 @@ macro_rules! replicas {
             nothing_failed(&apply(Op::Snapshot, 5), level);
             assert_eq!(rows(&mut conn), all_at(5));
             // What is new to a replica that has others.
-            diesel::delete(tickets::table.filter(tickets::id.ge(0))).execute(&mut conn).unwrap();
-            conn.batch_execute("DELETE FROM versioned_positions").unwrap();
+            diesel::delete(tickets::table.filter(tickets::id.ge(0)))
+                .execute(&mut conn)
+                .unwrap();
+            conn.batch_execute("DELETE FROM versioned_positions")
+                .unwrap();
             nothing_failed(&apply(Op::Snapshot, 5), level);
             assert_eq!(rows(&mut conn), all_at(5));
         }
@@ -192,7 +216,12 @@ fn latest_replicas_of_different_records() {
 fn replicas_of_different_records_whose_guard_is_the_row() {
     for level in LEVELS {
         let (db, mut conn) = fresh();
-        for (op, version) in [(Op::Created, 1), (Op::Updated, 2), (Op::Snapshot, 2), (Op::Snapshot, 5)] {
+        for (op, version) in [
+            (Op::Created, 1),
+            (Op::Updated, 2),
+            (Op::Snapshot, 2),
+            (Op::Snapshot, 5),
+        ] {
             let failures = at_once(&db, level, |id, conn| {
                 conn.transaction(|conn| {
                     let outcome = OnTheRow::apply(&event(op, id, version), conn)?;
@@ -211,9 +240,10 @@ fn replicas_of_different_records_whose_guard_is_the_row() {
 fn parked_events_of_different_records() {
     for level in LEVELS {
         let (db, mut conn) = fresh();
-        for (op, version, expected) in
-            [(Op::Updated, 2, Outcome::Parked), (Op::Created, 1, Outcome::Applied)]
-        {
+        for (op, version, expected) in [
+            (Op::Updated, 2, Outcome::Parked),
+            (Op::Created, 1, Outcome::Applied),
+        ] {
             let failures = at_once(&db, level, |id, conn| {
                 assert_eq!(Parking::apply(&event(op, id, version), conn)?, expected);
                 Ok(())
@@ -230,7 +260,11 @@ fn live_records_beside_a_purge() {
     for level in LEVELS {
         let (db, mut conn) = fresh();
         for id in [10, 20, 30] {
-            let mut ticket = Ticket { id, price: 10, version: 0 };
+            let mut ticket = Ticket {
+                id,
+                price: 10,
+                version: 0,
+            };
             ticket.insert(&mut conn).unwrap();
             if id == 20 {
                 ticket.delete(&mut conn).unwrap();
@@ -247,7 +281,12 @@ fn live_records_beside_a_purge() {
         conn.transaction(|conn| {
             assert_eq!(purge_tombstones::<Ticket, _>(Duration::ZERO, conn)?, 1);
             for id in [5, 15, 25, 35] {
-                Ticket { id, price: 10, version: 0 }.insert(&mut other)?;
+                Ticket {
+                    id,
+                    price: 10,
+                    version: 0,
+                }
+                .insert(&mut other)?;
             }
             for id in [10, 30] {
                 Ticket::find(&id, &mut other)?.delete(&mut other)?;
@@ -259,6 +298,9 @@ fn live_records_beside_a_purge() {
         // One that was deleted since is not the purge's.
         let hour = Duration::from_secs(3600);
         assert_eq!(purge_tombstones::<Ticket, _>(hour, &mut conn).unwrap(), 0);
-        assert_eq!(purge_tombstones::<Ticket, _>(Duration::ZERO, &mut conn).unwrap(), 2);
+        assert_eq!(
+            purge_tombstones::<Ticket, _>(Duration::ZERO, &mut conn).unwrap(),
+            2
+        );
     }
 }

@@ -49,7 +49,9 @@ struct Copy {
 
 fn fresh() -> (Db, Conn) {
     let columns = "(id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)";
-    let db = Db::fresh(&format!("CREATE TABLE tickets {columns}; CREATE TABLE copies {columns}"));
+    let db = Db::fresh(&format!(
+        "CREATE TABLE tickets {columns}; CREATE TABLE copies {columns}"
+    ));
     let mut conn = db.connect();
     conn.run_pending_migrations(MIGRATIONS).unwrap();
     conn.batch_execute("SET sql_safe_updates = 1").unwrap();
@@ -87,7 +89,13 @@ fn everything_goes_on() {
         for records in [1, 3, 60] {
             let (_db, mut conn) = fresh();
             let conn = &mut conn;
-            let mut all: Vec<_> = (1..=records).map(|id| Ticket { id, price: 10, version: 0 }).collect();
+            let mut all: Vec<_> = (1..=records)
+                .map(|id| Ticket {
+                    id,
+                    price: 10,
+                    version: 0,
+                })
+                .collect();
             Ticket::insert_all(&mut all, conn).unwrap();
             Ticket::save_all(&mut all, conn).unwrap();
             for ticket in &mut all {
@@ -97,26 +105,44 @@ fn everything_goes_on() {
             let mut one = all.pop().unwrap();
             one.save(conn).unwrap();
             one.touch(conn).unwrap();
-            Ticket::at(one.id, one.version).update(tickets::price.eq(7), conn).unwrap();
+            Ticket::at(one.id, one.version)
+                .update(tickets::price.eq(7), conn)
+                .unwrap();
             Ticket::find(&one.id, conn).unwrap().delete(conn).unwrap();
             Ticket::delete_all(&mut all, conn).unwrap();
 
             let events = published(ordered, conn);
             assert_eq!(events.len(), usize::try_from(records * 4 + 3).unwrap());
-            assert!(published(ordered, conn).is_empty(), "they are gone from the outbox");
+            assert!(
+                published(ordered, conn).is_empty(),
+                "they are gone from the outbox"
+            );
             for event in events.iter().rev() {
                 assert!(Copy::apply(event, conn).unwrap().should_ack());
             }
             for event in &events {
-                assert!(matches!(Copy::apply(event, conn).unwrap(), Outcome::Duplicate { .. }));
+                assert!(matches!(
+                    Copy::apply(event, conn).unwrap(),
+                    Outcome::Duplicate { .. }
+                ));
             }
-            let mut again = Ticket { id: 1, price: 10, version: 0 };
+            let mut again = Ticket {
+                id: 1,
+                price: 10,
+                version: 0,
+            };
             again.insert(conn).unwrap();
             let events = published(ordered, conn);
             assert_eq!(Copy::apply_all(&events, conn).unwrap(), [Outcome::Applied]);
 
-            assert_eq!(positions::purge_tombstones::<Copy, _>(Duration::ZERO, conn).unwrap() as i64, records - 1);
-            assert_eq!(positions::purge_tombstones::<Ticket, _>(Duration::ZERO, conn).unwrap() as i64, records);
+            assert_eq!(
+                positions::purge_tombstones::<Copy, _>(Duration::ZERO, conn).unwrap() as i64,
+                records - 1
+            );
+            assert_eq!(
+                positions::purge_tombstones::<Ticket, _>(Duration::ZERO, conn).unwrap() as i64,
+                records
+            );
             positions::rebuild::<Copy, _>(conn).unwrap();
             assert_eq!(copies::table.count().get_result::<i64>(conn).unwrap(), 0);
             assert_eq!(Copy::apply(&events[0], conn).unwrap(), Outcome::Parked);
