@@ -369,10 +369,15 @@ async fn a_consumer_that_is_dropped_loses_nothing() {
     }
     let consumer = durable_that_waits(&stream, ack_wait).await;
     let consumer = JetStreamConsumer::new(consumer).redelivery(FAST.0, FAST.1);
-    let shutdown = until("nothing outstanding", async || {
-        outstanding(&stream).await == 0
-    });
-    consumer.run(handle, shutdown).await;
+    let shutdown = Shutdown::new();
+    let rest = async {
+        until("nothing outstanding", async || {
+            outstanding(&stream).await == 0
+        })
+        .await;
+        shutdown.stop();
+    };
+    tokio::join!(consumer.run(handle, shutdown.clone()), rest);
     let each = (1..=30).flat_map(|id| [(id.to_string(), 1), (id.to_string(), 2)]);
     let mut each: Vec<(String, i64)> = each.collect();
     each.sort_unstable();
