@@ -31,7 +31,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`NotFinite`](Error::NotFinite) | a field is NaN or infinite, and the model has an outbox, whose events are JSON | write a finite value |
 /// | [`KeyTooLong`](Error::KeyTooLong) | the text of the key does not fit into an index of `versioned_outbox` or `versioned_positions` | use shorter keys |
 /// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all its columns in `primary_key(..)` |
-/// | [`KeyGenerated`](Error::KeyGenerated) | MySQL, MariaDB: key 0 in an `AUTO_INCREMENT` column | `create` instead |
+/// | [`KeyGenerated`](Error::KeyGenerated) | the database did not keep the key of a new row: 0 in an `AUTO_INCREMENT` column, or it was rounded, cut or padded | `create`, or a key that fits the column |
 /// | [`View`](Error::View) | `SQLite`: the model's table is a view, and whether it was written is not known | use the table behind it |
 /// | [`Event`](Error::Event) | the event is not for this replica, or broken | do not acknowledge it as applied: set it aside |
 /// | [`Database`](Error::Database) | what Diesel or the database says | as with Diesel alone |
@@ -161,8 +161,9 @@ pub enum Error {
         /// How many rows have it.
         rows: usize,
     },
-    /// MySQL and MariaDB gave a new row another key than the model has, as they do for 0 in an `AUTO_INCREMENT` column. The
-    /// insertion was rolled back.
+    /// The new row has another key than the model: MySQL and MariaDB make one of 0 in an
+    /// `AUTO_INCREMENT` column; with an outbox or tombstones it is also noticed that a column rounded,
+    /// cut or padded the key, or that a trigger changed it. The insertion was rolled back.
     KeyGenerated {
         /// The table.
         table: &'static str,
@@ -273,7 +274,8 @@ impl fmt::Display for Error {
             ),
             Self::KeyGenerated { table, id } => write!(
                 f,
-                "the database generates a key for the new row {id} in {table}: use `create`, or set NO_AUTO_VALUE_ON_ZERO"
+                "give the new row of {table} a key that the database keeps: it did not keep {id} (use `create` for a \
+                 key that it generates, and no key that the column rounds, cuts or pads, or that a trigger changes)"
             ),
             Self::View { table, id } => write!(
                 f,

@@ -225,6 +225,12 @@ pub enum EventError {
         /// The key of the row that is there.
         found: String,
     },
+    /// The replica's column does not keep the key as it is: it rounds, cuts, pads or generates it, or a trigger changes it. Give
+    /// it the type of the owner's.
+    KeyNotKept {
+        /// The event's key.
+        received: String,
+    },
     /// The event carries no data, though the record was not deleted.
     NoData,
     /// The event is a deletion, and the replica's guard is its own row, which a deletion takes away.
@@ -250,6 +256,10 @@ impl fmt::Display for EventError {
             Self::KeyClash { received, found } => write!(
                 f,
                 "give the replica's key a binary collation: its column takes `{received}` for `{found}`, whose row is there"
+            ),
+            Self::KeyNotKept { received } => write!(
+                f,
+                "give the replica's key the type of the owner's: its column does not keep `{received}` as it is"
             ),
             Self::NoData => f.write_str("the event has no data, and is not a deletion"),
             Self::Deletion => f.write_str(

@@ -55,6 +55,11 @@ pub trait Fetch<DB: Backend>: Versioned {
         Self::key_kind() == Kind::Coarse
     }
 
+    /// Whether the database may keep a key of this model as another one: a column may round or cut it.
+    fn may_change_key() -> bool {
+        matches!(Self::key_kind(), Kind::Rounded | Kind::Coarse)
+    }
+
     /// Shows `version` to `walk`.
     fn version_column<'b>(
         version: &'b Self::Version,

@@ -37,7 +37,8 @@ where
     }
     // What is no integer would be compared with the number that the database made last, whatever column that is in.
     let counted = M::KeyColumns::NAMES.len() == 1 && M::key_kind() == Kind::Integer;
-    if dialect == Dialect::Mysql && !counted {
+    // Nor is a key that is given the one that the database made last, in whatever column.
+    if dialect == Dialect::Mysql && (!counted || assigned.gives_key::<M>()) {
         return Err(Error::KeyNotGenerated {
             table: M::table_name(),
         });

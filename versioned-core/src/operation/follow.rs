@@ -1,6 +1,6 @@
 //! Guard and row in one statement: the good path of an event that nothing else shares a transaction with.
 
-use super::incoming::{Incoming, Write, not_written};
+use super::incoming::{Incoming, Write};
 use super::positions;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -44,9 +44,8 @@ where
     match written {
         Ok(0) => {}
         Ok(_) => return Ok(Some(Outcome::Applied)),
-        Err(error) if Unwritten::is_why(&error) => {
-            return Err(not_written(&incoming.event.key, model, x).await);
-        }
+        // Step by step it is told why.
+        Err(error) if Unwritten::is_why(&error) => return Ok(None),
         Err(error) => return Err(incoming.failed(error)),
     }
     let current = positions::look::<M, X>(position, x).await;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::insert::has_zero;
 use crate::dependent::Dependent;
+use crate::dialect::Dialect;
 use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
 use crate::event::Op;
 use crate::event::{Event, EventError};
@@ -10,7 +12,7 @@ use crate::executor::Runner;
 use crate::migrations::LONGEST_KEY;
 use crate::model::{DependentModel, Guard, Policy};
 use crate::outcome::Outcome;
-use crate::statement::{AnySpelling, Find, Position, Record};
+use crate::statement::{AnySpelling, Current, Find, FindVersion, Position, Record};
 use crate::version::SequentialVersion;
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -118,6 +120,15 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         }
     }
 
+    /// Whether the row may be new, and its column keep the key as another one.
+    pub(super) fn may_change_key<DB: Backend>(&self, model: &M, dialect: Dialect) -> bool
+    where
+        M: Dependent<DB>,
+    {
+        (self.may_be_first() || self.event.op != Op::Updated)
+            && (M::may_change_key() || (dialect == Dialect::Mysql && has_zero(model)))
+    }
+
     /// What the version that is there, if any, makes of an event that the guard refused.
     pub(super) fn refused(&self, current: Option<i64>) -> Outcome {
         Outcome::refused(current.unwrap_or(self.nothing), self.event.version)
@@ -166,6 +177,44 @@ where
     match clash(model, x).await {
         Ok(Some(clash)) => clash.into(),
         Ok(None) => Conflict::suppressed(target::<M>(key), None).into(),
+        Err(error) => failed_event::<M>(key, error),
+    }
+}
+
+/// A row that may be new is found by the event's key: the column may have made another key of it.
+pub(super) async fn keeps_key<M, X>(
+    incoming: &Incoming<'_, M>,
+    model: &M,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<()>
+where
+    X: Runner,
+    M: Dependent<X::Backend>,
+{
+    if !incoming.may_change_key(model, dialect) {
+        return Ok(());
+    }
+    let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
+    match M::row_version(x, look).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(not_kept(&incoming.event.key, model, x).await),
+        Err(error) => Err(incoming.failed(error)),
+    }
+}
+
+/// The row that was written is not found by the event's key.
+async fn not_kept<M, X>(key: &str, model: &M, x: &mut X) -> Error
+where
+    X: Runner,
+    M: Dependent<X::Backend>,
+{
+    match clash(model, x).await {
+        Ok(Some(clash)) => clash.into(),
+        Ok(None) => EventError::KeyNotKept {
+            received: key.to_owned(),
+        }
+        .into(),
         Err(error) => failed_event::<M>(key, error),
     }
 }

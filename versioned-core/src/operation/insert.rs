@@ -8,7 +8,8 @@ use crate::dialect::{Dialect, Kind};
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::model::KeyColumns as _;
+use crate::fetch::Fetch;
+use crate::model::{KeyColumns as _, Versioned};
 use crate::owner::Owner;
 use crate::statement::{Current, FindVersion, Insert, Outgoing, Record, Returning};
 use diesel::backend::Backend;
@@ -69,7 +70,8 @@ where
     M: Owner<X::Backend>,
 {
     let version = model.loaded();
-    if (M::OUTBOX && reads_row(model)?) || makes_another_key(model, x).await? {
+    let another = makes_another_key(model, x).await?;
+    if M::OUTBOX && (another || reads_row(model)?) || (another && has_zero(model)) {
         let row = insert_then_read(Op::Snapshot, model, version, Unit::Alone, x).await;
         return row.map(drop);
     }
@@ -77,26 +79,34 @@ where
     insert_with(event, model, version, Unit::Alone, x).await
 }
 
-/// Whether the database may give the row another key: MySQL and MariaDB make one of 0.
+/// Whether the row may get another key, which has to be known: MySQL and MariaDB make one of 0; and where an event or a
+/// tombstone goes by the key, a column may round, cut or pad it.
 async fn makes_another_key<M, X>(model: &M, x: &mut X) -> Result<bool>
 where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    if x.dialect::<M::On>().await? != Dialect::Mysql {
-        return Ok(false);
+    let told = M::OUTBOX || M::TOMBSTONES;
+    if told && M::may_change_key() {
+        return Ok(true);
     }
-    Ok(has_zero(model))
+    Ok(x.dialect::<M::On>().await? == Dialect::Mysql && has_zero(model))
 }
 
-/// Whether a part of the key is the number 0.
+/// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.
 pub(super) fn has_zero<M, DB>(model: &M) -> bool
 where
     DB: Backend,
-    M: Owner<DB>,
+    M: Fetch<DB>,
 {
-    let may_be_integer = M::key_kind() == Kind::Integer || M::KeyColumns::NAMES.len() > 1;
-    may_be_integer && M::key_text(&model.id()).split(',').any(|part| part == "0")
+    let is_zero = |part: &str| part.parse::<f64>().is_ok_and(|number| number == 0.0);
+    let key = M::key_text(&model.id());
+    match (M::KeyColumns::NAMES.len(), M::key_kind()) {
+        (1, Kind::Integer) => key.parse::<i64>().is_err() || is_zero(&key),
+        (1, Kind::Exact) => is_zero(&key),
+        (1, _) => false,
+        _ => key.split(',').any(is_zero),
+    }
 }
 
 /// Looks for the row that was inserted: an error if it has another key.
@@ -108,11 +118,16 @@ where
     let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
     match M::row_version(x, look).await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(Error::KeyGenerated {
-            table: M::table_name(),
-            id: M::key_text(&model.id()),
-        }),
+        Ok(None) => Err(key_generated(Record::Of(model))),
         Err(error) => Err(failed(Record::Of(model), None, error)),
+    }
+}
+
+/// The row has another key than the model.
+fn key_generated<M: Versioned>(record: Record<'_, M>) -> Error {
+    Error::KeyGenerated {
+        table: M::table_name(),
+        id: record.key_text(),
     }
 }
 
@@ -171,15 +186,16 @@ where
     let row = if returns {
         let insert = Returning::<_, M, X::Backend>::new(Insert::new(model, version));
         match M::row(x, insert).await {
-            Ok(Some(row)) => row,
+            Ok(Some(row)) if M::key_text(&row.id()) == record.key_text() => row,
+            Ok(Some(_)) => return Err(key_generated(record)),
             Ok(None) => return Err(not_inserted(record, x).await),
             Err(error) => return Err(failed(record, None, error)),
         }
     } else {
         insert_with(None, model, version, Unit::Part, x).await?;
         match read_back(record, None, x).await {
-            Err(Error::NotFound { table, id }) if makes_another_key(model, x).await? => {
-                return Err(Error::KeyGenerated { table, id });
+            Err(Error::NotFound { .. }) if makes_another_key(model, x).await? => {
+                return Err(key_generated(record));
             }
             row => row?,
         }

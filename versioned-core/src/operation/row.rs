@@ -2,8 +2,9 @@
 
 use diesel::QueryResult;
 
-use super::incoming::{Incoming, Write, already_taken, not_written};
+use super::incoming::{Incoming, Write, already_taken, keeps_key, not_written};
 use super::outcome::is_unique_violation;
+use super::settle::settle;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::error::Result;
@@ -31,6 +32,31 @@ where
         // `Incoming::check` refuses a deletion for this guard.
         Write::Remove(_) => return Ok(incoming.refused(None)),
     };
+    if !incoming.may_change_key(model, dialect) {
+        return replace_any(incoming, model, dialect, x).await;
+    }
+    x.begin().await?;
+    let done = async {
+        let outcome = replace_any(incoming, model, dialect, x).await?;
+        if outcome == Outcome::Applied {
+            keeps_key(incoming, model, dialect, x).await?;
+        }
+        Ok(outcome)
+    };
+    let done = done.await;
+    settle(done, x).await
+}
+
+async fn replace_any<M, X>(
+    incoming: &Incoming<'_, M>,
+    model: &M,
+    dialect: Dialect,
+    x: &mut X,
+) -> Result<Outcome>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
     if incoming.event.op == Op::Snapshot {
         replace::<NoNewer, M, X>(incoming, model, dialect, x).await
     } else {

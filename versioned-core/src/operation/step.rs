@@ -1,6 +1,6 @@
 //! What an event does to the replica: the guard moves the position, and under it the row is written or taken away.
 
-use super::incoming::{Incoming, Write, already_taken, not_written, target};
+use super::incoming::{Incoming, Write, already_taken, keeps_key, not_written, target};
 use super::outcome::is_unique_violation;
 use super::positions::{self, Advanced};
 use super::row::{insert_or_overtake, overtake};
@@ -77,7 +77,7 @@ where
     };
     match written {
         Ok(0) => Err(not_written(&incoming.event.key, model, x).await),
-        Ok(_) => Ok(()),
+        Ok(_) => keeps_key(incoming, model, dialect, x).await,
         // A refused INSERT ends no transaction on MySQL and MariaDB.
         Err(taken) if dialect == Dialect::Mysql && is_unique_violation(&taken) => {
             Err(already_taken(&incoming.event.key, model, taken, x).await)

@@ -45,6 +45,18 @@ impl Assigned {
             .any(|column| M::KeyColumns::NAMES.contains(&column.as_str()))
     }
 
+    /// Of a new row: whether a column of the key has a value, and is not left to its DEFAULT.
+    pub(crate) fn gives_key<M: Versioned>(&self) -> bool {
+        let sql = self.sql.as_deref().unwrap_or_default();
+        let values = sql.split_once(" VALUES (").map_or("", |(_, values)| values);
+        self.columns
+            .iter()
+            .zip(items(values))
+            .any(|(column, value)| {
+                M::KeyColumns::NAMES.contains(&column.as_str()) && value != "DEFAULT"
+            })
+    }
+
     /// Whether the version is assigned more than once: by the caller too.
     pub(crate) fn has_version_twice<M: Versioned>(&self) -> bool {
         let version = <M::VersionColumn as Column>::NAME;
@@ -85,6 +97,26 @@ fn columns(list: &str) -> Vec<String> {
     columns
 }
 
+/// The values of a list, up to the parenthesis that ends it; a comma inside of parentheses separates none.
+fn items(list: &str) -> Vec<&str> {
+    let (mut items, mut depth, mut begin) = (Vec::new(), 0_usize, 0);
+    for (place, character) in list.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ')' | ',' if depth == 0 => {
+                items.extend(list.get(begin..place).map(str::trim));
+                begin = place + 1;
+                if character == ')' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    items
+}
+
 /// What stands up to the closing quote, in which a doubled one stands for itself.
 fn quoted(quote: char, characters: &mut Peekable<Chars<'_>>) -> String {
     let mut name = String::new();
@@ -100,6 +132,16 @@ fn quoted(quote: char, characters: &mut Peekable<Chars<'_>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_values_of_a_list() {
+        assert_eq!(
+            items("?, coalesce(?, 1), DEFAULT)"),
+            ["?", "coalesce(?, 1)", "DEFAULT"]
+        );
+        assert_eq!(items("DEFAULT) RETURNING (1, 2)"), ["DEFAULT"]);
+        assert_eq!(items(""), [""; 0]);
+    }
 
     #[test]
     fn the_columns_that_are_assigned_to() {

@@ -21,7 +21,8 @@ use crate::model::{Clause, Conversions, Walk};
 /// What writes the row is an upsert, which finds the row as it is. An UPDATE or a DELETE in its place would look for the row
 /// as it was when the statement began, before it waited for the position, and miss what it waited for.
 ///
-/// Where the database may take another record's key for this one, the statement fails if the row is not written.
+/// Where the database may take another record's key for this one, or keep another one, the statement fails if the row is not
+/// written under the key.
 pub(crate) struct Follow<'a, G, M: Stored<DB>, DB: Backend> {
     position: OnPosition<'a, G, M::On>,
     row: Insert<'a, M, DB>,
@@ -54,9 +55,12 @@ impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M,
         self.row.clause(Clause::Values, out.reborrow())?;
         out.push_sql(" FROM moved");
         self.row.on_conflict(None, out.reborrow())?;
-        if M::has_coarse_key() {
-            out.push_sql(" RETURNING 1) SELECT ");
-            Unwritten::unless("(SELECT count(*) FROM written)", &mut out, |out| {
+        if M::may_change_key() {
+            out.push_sql(" RETURNING ");
+            self.row.is_kept(out.reborrow())?;
+            out.push_sql(" AS kept) SELECT ");
+            let kept = "(SELECT count(*) FROM written WHERE kept)";
+            Unwritten::unless(kept, &mut out, |out| {
                 out.push_sql(" = 1");
                 Ok(())
             })?;

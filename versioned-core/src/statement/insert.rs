@@ -63,6 +63,12 @@ impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
         self.clause(Clause::SameBytes(older.is_some()), out)
     }
 
+    /// Whether a row has the model's key, for RETURNING.
+    pub(super) fn is_kept<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut walk = Walk::new(out, &self.conversions, Clause::Condition);
+        self.model.keys(&mut walk)
+    }
+
     /// All columns of the model, the version last.
     pub(super) fn clause<'b>(
         &'b self,

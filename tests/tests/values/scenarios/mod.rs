@@ -1,5 +1,6 @@
 //! Each scenario asserts the variant, its facts, the model in memory and the row afterwards.
 
+mod kept;
 mod keys;
 mod parts;
 mod roundtrip;

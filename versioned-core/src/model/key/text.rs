@@ -144,7 +144,8 @@ pub(crate) fn canonical<ST: 'static>(text: String) -> String {
     if (of == TypeId::of::<Float>() || of == TypeId::of::<Double>()) && text == "-0" {
         return "0".to_owned();
     }
-    if is_timestamp(of) {
+    // With a zone there is another space, and chrono reads it.
+    if is_timestamp(of) || (is_moment(of) && text.matches(' ').count() == 1) {
         return text.replacen(' ', "T", 1);
     }
     text
@@ -157,6 +158,20 @@ fn is_timestamp(of: TypeId) -> bool {
         return true;
     }
     of == TypeId::of::<Timestamp>()
+}
+
+/// A date and time of a zone, which chrono also has without one.
+fn is_moment(of: TypeId) -> bool {
+    #[cfg(feature = "sqlite")]
+    if of == TypeId::of::<diesel::sql_types::TimestamptzSqlite>() {
+        return true;
+    }
+    #[cfg(feature = "postgres")]
+    if of == TypeId::of::<diesel::sql_types::Timestamptz>() {
+        return true;
+    }
+    let _ = of;
+    false
 }
 
 /// The decimal without an exponent, and without zeros that say nothing: `1200` of `1.20E+3`. None of what is no decimal.
