@@ -57,8 +57,9 @@ pub(crate) use self::json_table::WriteTable;
 pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
-    Advance, Drop, DropAll, Enter, Expired, FirstTombstones, Forget, IsParked, Lock, LockAll, Look,
-    OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, Text, Tombstones, Unpark, Upsert,
+    Advance, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget, IsParked, Lock,
+    LockAll, Look, OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, Text, Tombstones,
+    Unpark, Upsert,
 };
 pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
 pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};

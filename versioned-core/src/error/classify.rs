@@ -34,6 +34,8 @@ const TEXTS: &[&str] = &[
     "Deadlock found when trying to get lock",
     // MySQL and MariaDB, ER_LOCK_WAIT_TIMEOUT (1205).
     "Lock wait timeout exceeded",
+    // MySQL and MariaDB, ER_SP_DOES_NOT_EXIST (1305), in any language: a deadlock took the transaction with its savepoints.
+    "SAVEPOINT diesel_savepoint_",
     // MariaDB, ER_CHECKREAD (1020): innodb_snapshot_isolation.
     "Record has changed since last read",
     // PostgreSQL, 40P01 (src/backend/storage/lmgr/deadlock.c) and its catalogues (src/backend/po).

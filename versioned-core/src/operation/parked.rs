@@ -4,7 +4,6 @@ use super::closure::Then;
 use super::incoming::Incoming;
 use super::positions::{Advanced, on, run};
 use super::reason::storable;
-use super::settle::settle;
 use super::step::{advance, write};
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -97,24 +96,32 @@ where
         };
         // What it writes is undone if it is refused, and what was applied before it stays.
         x.begin().await?;
-        let done = apply_parked(&text, dialect, x, then).await;
-        match settle(done, x).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(before),
-            Err(Stopped::Refused(error)) if !is_lost(&error) => {
-                let reason = error.to_string();
-                trace::parked_event_refused(M::ENTITY, position.key, next, &reason);
-                let reason = storable(&reason);
-                let refused = Position {
-                    body: &reason,
-                    ..position
-                };
-                run::<Refuse, M, X>(refused, x).await.map_err(failed)?;
-                return Ok(before);
+        let error = match apply_parked(&text, dialect, x, then).await {
+            Ok(applied) => {
+                x.commit().await?;
+                if !applied {
+                    return Ok(before);
+                }
+                run::<Drop, M, X>(position, x).await.map_err(failed)?;
+                continue;
             }
-            Err(Stopped::Refused(error) | Stopped::Failed(error)) => return Err(error),
-        }
-        run::<Drop, M, X>(position, x).await.map_err(failed)?;
+            Err(error) => error,
+        };
+        let taken_back = x.rollback().await;
+        let refused = match error {
+            Stopped::Refused(error) if !is_lost(&error) => error,
+            Stopped::Refused(error) | Stopped::Failed(error) => return Err(error),
+        };
+        // Without its savepoint the transaction is over, whatever the closure made of the deadlock.
+        taken_back.map_err(failed)?;
+        let reason = refused.to_string();
+        trace::parked_event_refused(M::ENTITY, position.key, next, &reason);
+        let refused = Position {
+            body: &storable(&reason),
+            ..position
+        };
+        run::<Refuse, M, X>(refused, x).await.map_err(failed)?;
+        return Ok(before);
     }
     Ok(position.version)
 }
@@ -125,12 +132,6 @@ enum Stopped {
     Refused(Error),
     /// That is not known.
     Failed(Error),
-}
-
-impl From<diesel::result::Error> for Stopped {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Failed(error.into())
-    }
 }
 
 /// Whether the transaction is over, which must be tried again as a whole.

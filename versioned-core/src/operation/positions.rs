@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::fetch::{Fetch, Stored};
 use crate::statement::{
-    Advance, Clear, DropAll, Enter, Expired, Forget, Lock, LockAll, Look, OnPosition, Peek,
-    Position, Purge, PurgeOne, Text, Upsert,
+    Advance, Clear, DropAll, Enter, EnterOrLock, Expired, Forget, Lock, LockAll, Look, OnPosition,
+    Peek, Position, Purge, PurgeOne, Text, Upsert,
 };
 
 /// What became of a position.
@@ -56,14 +56,20 @@ where
             if !is_there::<M, X>(position, x).await? && enter::<M, X>(position, x).await? {
                 return Ok(Advanced::Made);
             }
-            let rows = run::<Advance, M, X>(position, x).await?;
-            // A snapshot that comes again may leave a position as it is, which is not counted on a connection without
-            // CLIENT_FOUND_ROWS.
-            let repeats = position.newest == position.version;
-            if rows == 0 && repeats && look::<M, X>(position, x).await? == Some(position.version) {
+            if run::<Advance, M, X>(position, x).await? > 0 {
                 return Ok(Advanced::Moved);
             }
-            Ok(moved(rows))
+            match look::<M, X>(position, x).await? {
+                // A snapshot that comes again may leave a position as it is, which is not counted on a connection without
+                // CLIENT_FOUND_ROWS.
+                Some(version) if version == position.version && position.newest == version => {
+                    Ok(Advanced::Moved)
+                }
+                Some(_) => Ok(Advanced::Not),
+                // Somebody has purged it since the look, or emptied the replica.
+                None if enter::<M, X>(position, x).await? => Ok(Advanced::Made),
+                None => Ok(moved(run::<Advance, M, X>(position, x).await?)),
+            }
         }
     }
 }
@@ -114,9 +120,14 @@ where
             run::<Lock, M, X>(nothing, x).await?;
         }
         Dialect::Mysql => {
-            if is_there::<M, X>(nothing, x).await? || !enter::<M, X>(nothing, x).await? {
+            if is_there::<M, X>(nothing, x).await? {
                 run::<Lock, M, X>(nothing, x).await?;
+                // Somebody may have purged it since the look.
+                if look::<M, X>(nothing, x).await?.is_some() {
+                    return Ok(());
+                }
             }
+            run::<EnterOrLock, M, X>(nothing, x).await?;
         }
     }
     Ok(())

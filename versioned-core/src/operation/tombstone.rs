@@ -35,17 +35,27 @@ where
     hold_position(record, x).await?;
     let first = M::initial_version();
     let key = record.key_text();
-    let last = positions::look::<M, X>(position::<M, X::Backend>(&key, M::number(&first)), x).await;
-    match last.map_err(|error| failed(record, None, error))? {
-        Some(last) if last >= M::number(&first) => M::numbered(last)
-            .and_then(|last| M::next_version(&last))
-            .ok_or_else(|| Error::VersionExhausted {
-                table: M::table_name(),
-                id: key.clone(),
-                version: last.into(),
-            }),
-        _ => Ok(first),
-    }
+    let held = position::<M, X::Backend>(&key, M::number(&first));
+    let failed = |error| failed(record, None, error);
+    let last = positions::look::<M, X>(held, x).await.map_err(failed)?;
+    let Some(last) = last.filter(|last| *last >= M::number(&first)) else {
+        return Ok(first);
+    };
+    let next = M::numbered(last).and_then(|last| M::next_version(&last));
+    let next = next.ok_or_else(|| Error::VersionExhausted {
+        table: M::table_name(),
+        id: key.clone(),
+        version: last.into(),
+    })?;
+    // It is a deletion no more, which a snapshot would tell of and a purge forget.
+    let live = Position {
+        version: last,
+        newest: last,
+        ..held
+    };
+    let dialect = x.dialect::<M::On>().await?;
+    let revived = positions::advance::<M, X>(live, false, dialect, x).await;
+    revived.map(|_| next).map_err(failed)
 }
 
 /// Remembers that the record was deleted, at the version `deleted`.

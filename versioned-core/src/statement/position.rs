@@ -115,6 +115,13 @@ texts! {
         Sql(", NULLIF("), At, Sql(", 0))"),
     ];
 
+    /// Makes a position, or locks it. MySQL: where a refused INSERT would take a shared lock, this one takes the whole.
+    EnterOrLock = [
+        Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
+        Sql(", version) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
+        Sql(") ON DUPLICATE KEY UPDATE version = versioned_positions.version"),
+    ];
+
     /// Locks a position. A SELECT FOR UPDATE would not be enough at REPEATABLE READ on PostgreSQL.
     Lock = [
         Sql("UPDATE versioned_positions SET version = version WHERE replica = "), Replica, Sql(" AND entity = "), Entity,

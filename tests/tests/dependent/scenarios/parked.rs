@@ -169,6 +169,33 @@ fn one_that_the_closure_refuses() {
     assert_eq!(effects, [1, 2]);
 }
 
+/// As a deadlock does on MySQL and MariaDB, which takes the transaction with its savepoints: nothing was applied then.
+#[test]
+fn one_whose_transaction_is_lost() {
+    let (_db, mut conn) = replica();
+    let conn = &mut conn;
+    applies(&updated(2, 20), Outcome::Parked, conn);
+    let mut runs = 0;
+    let outcome = M::apply_with(&created(10), conn, |conn, event| {
+        if event.version == 2 {
+            runs += 1;
+            if runs == 1 {
+                conn.batch_execute("ROLLBACK")?;
+                return Err(Error::other("a deadlock"));
+            }
+        }
+        Ok(())
+    });
+    if backend::NAME == "mysql" {
+        assert_eq!(outcome.unwrap(), Outcome::Applied);
+        assert_eq!((runs, row(conn)), (2, at(20, 2)));
+        assert_eq!(parked(conn), []);
+    } else {
+        assert!(outcome.is_err(), "{outcome:?}");
+        assert_eq!(row(conn), None);
+    }
+}
+
 diesel::table! {
     #[sql_name = "copies"]
     wider_copies (id) {

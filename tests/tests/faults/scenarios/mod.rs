@@ -14,7 +14,7 @@ use versioned_core::Error;
 use versioned_core::model::Fields;
 
 use super::backend::prelude::*;
-use super::backend::{Backend, Conn};
+use super::backend::{Backend, Conn, NAME};
 use super::trial::{Operation, Prepare, Run, Trials, all_or_nothing};
 use super::world::{copies, effects, tickets};
 use super::{Line, other_copies, other_owners};
@@ -60,8 +60,12 @@ macro_rules! samples {
             }
 
             fn made(id: i64, conn: &mut Line) -> Result<Self, Error> {
-                let new = (tickets::id.eq(id), tickets::title.eq("new"), tickets::price.eq(20));
-                Self::create(new, conn)
+                let new = (tickets::title.eq("new"), tickets::price.eq(20));
+                // What is given is not what MySQL made last: it is refused before any SQL there.
+                if NAME == "mysql" {
+                    return Self::create(new, conn);
+                }
+                Self::create((tickets::id.eq(id), new), conn)
             }
 
             fn raised_at(id: i64, version: i64, conn: &mut Line) -> Result<Self, Error> {

@@ -13,7 +13,7 @@ use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome, Result};
 
 use super::backend::prelude::*;
 use super::backend::{Conn, Db, NAME, isolate};
-use versioned_core::positions::purge_tombstones;
+use versioned_core::positions::{purge_tombstones, rebuild};
 
 diesel::table! {
     tickets (id) {
@@ -303,4 +303,69 @@ fn live_records_beside_a_purge() {
             2
         );
     }
+}
+
+/// Its position tells of no deletion: a purge forgets nothing of it, and a snapshot has it once.
+#[test]
+fn a_record_that_is_made_again_is_no_deletion() {
+    for level in LEVELS {
+        let (db, mut conn) = fresh();
+        let conn = &mut conn;
+        isolate(conn, level);
+        let mut ticket = Ticket {
+            id: 7,
+            price: 10,
+            version: 0,
+        };
+        ticket.insert(conn).unwrap();
+        ticket.delete(conn).unwrap();
+        ticket.insert(conn).unwrap();
+        assert_eq!(ticket.version, 3);
+        assert_eq!(
+            purge_tombstones::<Ticket, _>(Duration::ZERO, conn).unwrap(),
+            0
+        );
+        let page = Ticket::snapshot(None, 10, conn).unwrap();
+        assert_eq!(
+            page.iter().map(|event| event.version).collect::<Vec<_>>(),
+            [3]
+        );
+
+        if NAME == "postgres" && level != "READ COMMITTED" {
+            continue;
+        }
+        // What another session purges meanwhile is made again, also where a snapshot still shows it.
+        let mut other = db.connect();
+        conn.transaction(|conn| {
+            let _ = tickets::table.count().get_result::<i64>(conn)?;
+            other.batch_execute("DELETE FROM versioned_positions")?;
+            ticket.delete(conn)?;
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        ticket.insert(conn).unwrap();
+        assert_eq!(ticket.version, 5);
+    }
+}
+
+/// A transaction whose snapshot still shows the positions that another session has taken away.
+#[test]
+fn an_event_after_a_rebuild_is_no_gap() {
+    macro_rules! each {
+        ($($model:ident)*) => {$({
+            let (db, mut conn) = fresh();
+            let conn = &mut conn;
+            let first: Event<$model> = event(Op::Created, 7, 1);
+            assert_eq!($model::apply(&first, conn).unwrap(), Outcome::Applied);
+            let mut other = db.connect();
+            let outcome = conn.transaction(|conn| {
+                let _ = tickets::table.count().get_result::<i64>(conn)?;
+                rebuild::<$model, _>(&mut other)?;
+                $model::apply(&first, conn)
+            });
+            assert_eq!(outcome.unwrap(), Outcome::Applied);
+            assert_eq!(rows(conn), [(7, 10, 1)]);
+        })*};
+    }
+    each!(Sequential Parking Latest);
 }

@@ -61,7 +61,8 @@ where
     M: Owner<X::Backend>,
 {
     // Where an error would end the transaction, or leave a write without its event, each row has a savepoint.
-    let savepoints = M::OUTBOX || x.dialect::<M::On>().await? == Dialect::Postgres;
+    // SQLite ends the transaction where a constraint or a trigger says ROLLBACK, and only a savepoint notices.
+    let savepoints = M::OUTBOX || x.dialect::<M::On>().await? != Dialect::Mysql;
     let mut each = Each {
         written: Vec::new(),
         failed: Vec::new(),
@@ -92,11 +93,13 @@ async fn settle_part<T, X: Executor>(saved: Result<T>, x: &mut X) -> Result<Resu
         Ok(saved) => return Ok(x.commit().await.map(|()| saved).map_err(Error::from)),
         Err(error) => error,
     };
-    let taken_back = x.rollback().await;
-    if !ends_the_transaction(&error) {
-        taken_back?;
+    match x.rollback().await {
+        Ok(()) => Ok(Err(error)),
+        Err(_) if ends_the_transaction(&error) => Ok(Err(error)),
+        // SQLite has taken all of it back for what it says of the row.
+        Err(_) if matches!(error, Error::Database(_)) => Err(error),
+        Err(lost) => Err(lost.into()),
     }
-    Ok(Err(error))
 }
 
 /// A deadlock takes the rows before it with it.
