@@ -257,7 +257,7 @@ fn what_is_no_event() {
     ] {
         match M::apply_json(json, &mut conn) {
             Err(Error::Event(versioned_core::EventError::Unreadable { reason })) => {
-                assert!(!reason.is_empty())
+                assert!(!reason.is_empty());
             }
             other => panic!("{json}: {other:?}"),
         }

@@ -296,7 +296,7 @@ fn live_records_beside_a_purge() {
         .unwrap();
         assert_eq!(rows(&mut conn).len(), 4);
         // One that was deleted since is not the purge's.
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         assert_eq!(purge_tombstones::<Ticket, _>(hour, &mut conn).unwrap(), 0);
         assert_eq!(
             purge_tombstones::<Ticket, _>(Duration::ZERO, &mut conn).unwrap(),

@@ -135,14 +135,11 @@ fn everything_goes_on() {
             let events = published(ordered, conn);
             assert_eq!(Copy::apply_all(&events, conn).unwrap(), [Outcome::Applied]);
 
-            assert_eq!(
-                positions::purge_tombstones::<Copy, _>(Duration::ZERO, conn).unwrap() as i64,
-                records - 1
-            );
-            assert_eq!(
-                positions::purge_tombstones::<Ticket, _>(Duration::ZERO, conn).unwrap() as i64,
-                records - 1
-            );
+            let deleted = usize::try_from(records - 1).unwrap();
+            let purged = positions::purge_tombstones::<Copy, _>(Duration::ZERO, conn);
+            assert_eq!(purged.unwrap(), deleted);
+            let purged = positions::purge_tombstones::<Ticket, _>(Duration::ZERO, conn);
+            assert_eq!(purged.unwrap(), deleted);
             positions::rebuild::<Copy, _>(conn).unwrap();
             assert_eq!(copies::table.count().get_result::<i64>(conn).unwrap(), 0);
             assert_eq!(Copy::apply(&events[0], conn).unwrap(), Outcome::Parked);

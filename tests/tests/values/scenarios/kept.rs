@@ -137,7 +137,7 @@ fn an_owner_announces_and_remembers_no_key_that_the_row_has_not() {
     let conn = &mut conn;
     let key_generated = |inserted: Result<(), Error>| match inserted {
         Err(Error::KeyGenerated { table, id }) => {
-            assert_eq!((table, id.as_str()), ("things", KEY))
+            assert_eq!((table, id.as_str()), ("things", KEY));
         }
         other => panic!("{other:?}"),
     };
