@@ -44,7 +44,7 @@ pub(crate) use self::arrays::{
     WriteAll,
 };
 pub(crate) use self::assigned::Assigned;
-pub(crate) use self::bulk::{Keys, MergeAll, RemoveAll};
+pub(crate) use self::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
 pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, CreateKey, Created, ForgetKey, Generated};

@@ -162,7 +162,10 @@ where
     X: Executor,
     M: Owner<X::Backend>,
 {
-    let returns = returns_row::<M, _>(x.dialect::<M::On>().await?);
+    let dialect = x.dialect::<M::On>().await?;
+    // A tombstone goes by the key, which an AFTER trigger of SQLite may still change.
+    let may_change = dialect == Dialect::Sqlite && M::TOMBSTONES;
+    let returns = returns_row::<M, _>(dialect) && !may_change;
     if unit == Unit::Part || (returns && !M::OUTBOX) {
         return insert_read_announce(op, model, version, returns, x).await;
     }

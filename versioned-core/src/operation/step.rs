@@ -1,6 +1,8 @@
 //! What an event does to the replica: the guard moves the position, and under it the row is written or taken away.
 
-use super::incoming::{Incoming, Write, already_taken, keeps_key, not_written, target};
+use super::incoming::{
+    Incoming, Write, already_taken, failed_event, keeps_key, not_written, target,
+};
 use super::outcome::is_unique_violation;
 use super::positions::{self, Advanced};
 use super::row::{insert_or_overtake, overtake};
@@ -48,7 +50,7 @@ where
     M: Dependent<X::Backend>,
 {
     match &incoming.write {
-        Write::Remove(id) => remove(incoming, id, x).await,
+        Write::Remove(id) => remove::<M, X>(&incoming.event.key, id, x).await,
         Write::Put(model) => put(incoming, model, advanced, dialect, x).await,
     }
 }
@@ -86,20 +88,21 @@ where
     }
 }
 
-async fn remove<M, X>(incoming: &Incoming<'_, M>, id: &M::Id, x: &mut X) -> Result<()>
+/// Takes the row of this key away, if there is one.
+pub(super) async fn remove<M, X>(key: &str, id: &M::Id, x: &mut X) -> Result<()>
 where
     X: Executor,
     M: Dependent<X::Backend>,
 {
     let removed = x.execute(Remove::<M, _>::new(id)).await;
-    if removed.map_err(|error| incoming.failed(error))? > 0 {
+    if removed.map_err(|error| failed_event::<M>(key, error))? > 0 {
         return Ok(());
     }
     // There may be no row of a record that was deleted before the replica heard of it.
     let look = FindVersion::<Current, M, X::Backend>::new(Record::At(id));
     match M::row_version(x, look).await {
         Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(&incoming.event.key), None).into()),
-        Err(error) => Err(incoming.failed(error)),
+        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(key), None).into()),
+        Err(error) => Err(failed_event::<M>(key, error)),
     }
 }

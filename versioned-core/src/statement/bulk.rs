@@ -1,5 +1,7 @@
 //! The replica's rows of many events, for PostgreSQL: each column is an array, as in `arrays.rs`.
 
+use std::marker::PhantomData;
+
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
@@ -89,15 +91,38 @@ impl<M: Stored<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
     }
 }
 
-/// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS target USING given WHERE target."id" = ANY(ARRAY[given.c0])`
-pub(crate) struct RemoveAll<'a, M: Stored<DB>, DB: Backend> {
+/// What is done with the rows of many keys.
+pub(crate) trait WithRows: 'static {
+    /// What stands before the table, and behind it.
+    const TEXT: (&'static str, &'static str);
+}
+
+/// They are removed.
+pub(crate) enum Removed {}
+
+impl WithRows for Removed {
+    const TEXT: (&'static str, &'static str) = (") DELETE FROM ", " AS target USING given WHERE ");
+}
+
+/// They are counted.
+pub(crate) enum Counted {}
+
+impl WithRows for Counted {
+    const TEXT: (&'static str, &'static str) =
+        (") SELECT count(*) FROM ", " AS target, given WHERE ");
+}
+
+/// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS target USING given WHERE target."id" = ANY(ARRAY[given.c0])`,
+/// or `SELECT count(*) FROM` in its place.
+pub(crate) struct RowsOf<'a, W, M: Stored<DB>, DB: Backend> {
     source: M::Source,
     keys: &'a Keys<'a, M>,
     columns: Vec<Elements<'a, DB>>,
     conversions: Conversions,
+    with: PhantomData<fn() -> W>,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> RemoveAll<'a, M, DB> {
+impl<'a, W: WithRows, M: Stored<DB>, DB: Backend> RowsOf<'a, W, M, DB> {
     pub(crate) fn new(keys: &'a Keys<'a, M>) -> Self {
         let column = |column| Elements { rows: keys, column };
         Self {
@@ -105,28 +130,30 @@ impl<'a, M: Stored<DB>, DB: Backend> RemoveAll<'a, M, DB> {
             keys,
             columns: (0..M::KeyColumns::NAMES.len()).map(column).collect(),
             conversions: Conversions::default(),
+            with: PhantomData,
         }
     }
 }
 
-pub(crate) enum RemoveAllId {}
+pub(crate) enum RowsOfId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for RemoveAll<'_, M, DB> {
-    type QueryId = (RemoveAllId, M::Static);
+impl<W: WithRows, M: Stored<DB>, DB: Backend> QueryId for RowsOf<'_, W, M, DB> {
+    type QueryId = (RowsOfId, W, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for RemoveAll<'_, M, DB> {
+impl<W: WithRows, M: Stored<DB>, DB: Backend> QueryFragment<DB> for RowsOf<'_, W, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self {
             keys, conversions, ..
         } = self;
+        let (before, behind) = W::TEXT;
         out.push_sql("WITH given AS (SELECT ");
         let by = By::Delete;
         let mut walk = Walk::arrays(out.reborrow(), &self.columns, conversions, by);
         keys.show(0, &mut walk)?;
-        out.push_sql(") DELETE FROM ");
+        out.push_sql(before);
         self.source.walk_ast(out.reborrow())?;
-        out.push_sql(" AS target USING given WHERE ");
+        out.push_sql(behind);
         keys.show(0, &mut Walk::new(out, conversions, Clause::OnArrays))
     }
 }

@@ -35,6 +35,7 @@ tickets! {
     Loud(owner, outbox, entity = "tickets");
     Remembering(owner, outbox, tombstones, entity = "tickets");
     Copied(dependent, entity = "tickets", gap = "park");
+    Newest(dependent, entity = "tickets", policy = "latest");
     ByRow(dependent, entity = "tickets", guard = "row");
 }
 
@@ -262,6 +263,33 @@ fn a_suppressed_deletion_is_not_applied() {
     assert_eq!(rows(conn), [(3, "x".into(), 1)]);
     conn.batch_execute(on("DROP TRIGGER no_DELETE", "DROP TRIGGER no_DELETE ON tickets", "")).unwrap();
     assert_eq!(Copied::apply(&deleted, conn).unwrap(), Outcome::Applied);
+    assert_eq!(rows(conn), []);
+}
+
+/// Some of many, of which one has no row.
+#[test]
+fn a_suppressed_deletion_among_others_is_not_applied() {
+    if !can_suppress() {
+        return;
+    }
+    let (_db, mut conn) = fresh(TICKETS);
+    let conn = &mut conn;
+    let created = |id: i64| -> Event<Newest> {
+        let data = serde_json::json!({ "id": id, "title": "x", "version": 1 });
+        event("tickets", &id.to_string(), 1, "created", data)
+    };
+    let deleted = |id: i64| -> Event<Newest> {
+        event("tickets", &id.to_string(), 2, "deleted", serde_json::Value::Null)
+    };
+    Newest::apply_all(&[created(3), created(4)], conn).unwrap();
+    let gone = Newest::apply_all(&[deleted(4), deleted(9)], conn).unwrap();
+    assert_eq!(gone, [Outcome::Applied; 2]);
+    suppress(conn);
+    assert_suppressed(Newest::apply_all(&[deleted(3), deleted(8)], conn), None);
+    assert_eq!(rows(conn), [(3, "x".into(), 1)]);
+    conn.batch_execute(on("DROP TRIGGER no_DELETE", "DROP TRIGGER no_DELETE ON tickets", "")).unwrap();
+    let gone = Newest::apply_all(&[deleted(3), deleted(8)], conn).unwrap();
+    assert_eq!(gone, [Outcome::Applied; 2]);
     assert_eq!(rows(conn), []);
 }
 

@@ -7,18 +7,19 @@ use diesel::result::Error as DieselError;
 use super::Placed;
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Flavor};
-use crate::error::{Result, is_serialization_failure};
+use crate::error::{Error, Result, is_serialization_failure};
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::fetch::Fetch;
-use crate::model::{By, Guard, NoArray};
+use crate::model::{By, DependentModel, Guard, NoArray};
 use crate::operation::apply::apply_one;
 use crate::operation::closure::Nothing;
 use crate::operation::incoming::{Write, failed_event, not_written};
 use crate::operation::settle::settle;
+use crate::operation::step::remove;
 use crate::outcome::Outcome;
 use crate::statement::{
-    Anything, Given, Keys, LookAll, Merge, MergeAll, Positions, Remove, RemoveAll, UpsertAll,
+    Anything, Counted, Given, Keys, LookAll, Merge, MergeAll, Positions, Removed, RowsOf, UpsertAll,
 };
 
 /// How many records one statement is about, on PostgreSQL: what is sent of them is held in memory.
@@ -111,17 +112,7 @@ where
     put_all(chunk, &put, x).await?;
     let removed = Keys::<M>::new(removed.into_iter());
     if !removed.is_empty() {
-        match x.execute(RemoveAll::new(&removed)).await {
-            // A key of arrays.
-            Err(error) if NoArray::is_why(&error) => {
-                for id in &removed.0 {
-                    x.execute(Remove::<M, _>::new(id)).await.map_err(failed)?;
-                }
-            }
-            removed => {
-                removed.map_err(failed)?;
-            }
-        }
+        remove_all(&removed, x).await?;
     }
     let mut found = HashMap::new();
     if !behind.is_empty() {
@@ -137,6 +128,41 @@ where
         }
     }));
     Ok(())
+}
+
+/// Takes the replica's rows away. There may be none of a record that was deleted before the replica heard of it.
+async fn remove_all<M, X>(keys: &Keys<'_, M>, x: &mut X) -> Result<()>
+where
+    X: Executor,
+    M: Dependent<X::Backend>,
+{
+    let removed = x.execute(RowsOf::<Removed, M, _>::new(keys)).await;
+    let all = match removed {
+        Ok(rows) => rows == keys.0.len(),
+        // A key of arrays.
+        Err(error) if NoArray::is_why(&error) => false,
+        Err(error) => return Err(failed_first(keys, error)),
+    };
+    if all {
+        return Ok(());
+    }
+    let left = M::On::number(x, RowsOf::<Counted, M, _>::new(keys)).await;
+    match left {
+        Ok(Some(0)) => return Ok(()),
+        Ok(_) => {}
+        Err(error) if NoArray::is_why(&error) => {}
+        Err(error) => return Err(failed_first(keys, error)),
+    }
+    // One by one it is told which is suppressed.
+    for id in &keys.0 {
+        remove::<M, X>(&M::key_text(id), id, x).await?;
+    }
+    Ok(())
+}
+
+fn failed_first<M: DependentModel>(keys: &Keys<'_, M>, error: DieselError) -> Error {
+    let key = keys.0.first().map(|id| M::key_text(id));
+    failed_event::<M>(&key.unwrap_or_default(), error)
 }
 
 /// Writes the replica's rows.
