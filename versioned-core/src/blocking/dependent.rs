@@ -31,7 +31,7 @@ pub trait DependentDsl: DependentModel {
     /// `guard = "row"` the second statement alone is run, with the version in its WHERE.
     ///
     /// With `gap = "park"`, a parked event that cannot be applied when it has its turn (the database
-    /// refuses its row) holds up nobody: it stays in `versioned_parked` with the reason in `error`,
+    /// refuses its row) blocks no other event: it stays in `versioned_parked` with the reason in `error`,
     /// which `tracing` hears too, and is tried again when the record's next event comes.
     ///
     /// Deadlocks and serialization failures are retried up to 120 times, after pauses that grow to

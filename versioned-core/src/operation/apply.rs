@@ -10,13 +10,14 @@ use std::time::Duration;
 use super::closure::{Nothing, Then};
 use super::follow::follow;
 use super::incoming::Incoming;
+use super::outcome::ends_the_transaction;
 use super::parked::{follow_up, park};
 use super::positions::{self, Advanced};
 use super::row::replace_row;
 use super::settle::{Level, begin_at, settle};
 use super::step::{advance, look, write};
 use crate::dependent::Dependent;
-use crate::error::{ConflictKind, Error, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, EventError};
 use crate::executor::Executor;
 use crate::model::{FromJson, Gap, Guard};
@@ -28,8 +29,8 @@ use crate::retry::Retry;
 /// is more than a loaded machine needs, even where a closure of the caller's keeps the session's SERIALIZABLE.
 pub(super) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(500));
 
-/// Applies an event, and keeps it as `json` if it comes too early; `then` runs in the same transaction for each event that was applied, the parked ones that followed
-/// it included. `alone` says that it does nothing.
+/// Applies an event, and keeps it as `json` if it comes too early; `then` runs in the same transaction for each event that was
+/// applied, the parked ones that followed it included. `alone` says that it does nothing.
 pub(crate) async fn apply<M, X, F>(
     event: &Event<M>,
     json: Option<&str>,
@@ -110,10 +111,7 @@ where
 /// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it
 /// again.
 pub(super) fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
-    error
-        .conflict()
-        .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
-        && !x.in_transaction()
+    ends_the_transaction(error) && !x.in_transaction()
 }
 
 pub(super) async fn apply_one<M, X, F>(

@@ -12,6 +12,7 @@ use diesel::result::Error as DieselError;
 use self::plan::Plan;
 pub(crate) use self::work::{Deleting, Saving};
 use self::work::{Inserting, Work};
+use super::outcome::ends_the_transaction;
 use super::settle::settle;
 use super::written::{Written, read_all, reads_row};
 use crate::change::Change;
@@ -195,9 +196,7 @@ async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<
     match (miss, x.rollback().await) {
         (Miss::Error(error @ Error::KeyGenerated { .. }), _) => Err(error),
         // Without a connection there is nothing else to try.
-        (Miss::Error(error), taken_back)
-            if taken_back.is_err() || rows::ends_the_transaction(&error) =>
-        {
+        (Miss::Error(error), taken_back) if taken_back.is_err() || ends_the_transaction(&error) => {
             Err(error)
         }
         (Miss::Row, Err(lost)) => Err(lost.into()),

@@ -174,11 +174,8 @@ where
     X: Runner,
     M: Dependent<X::Backend>,
 {
-    match clash(model, x).await {
-        Ok(Some(clash)) => clash.into(),
-        Ok(None) => Conflict::suppressed(target::<M>(key), None).into(),
-        Err(error) => failed_event::<M>(key, error),
-    }
+    let suppressed = || Conflict::suppressed(target::<M>(key), None).into();
+    clash_or(suppressed, key, model, x).await
 }
 
 /// A row that may be new is found by the event's key: the column may have made another key of it.
@@ -198,23 +195,29 @@ where
     let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
     match M::row_version(x, look).await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(not_kept(&incoming.event.key, model, x).await),
+        Ok(None) => {
+            let received = incoming.event.key.clone();
+            let not_kept = || EventError::KeyNotKept { received }.into();
+            Err(clash_or(not_kept, &incoming.event.key, model, x).await)
+        }
         Err(error) => Err(incoming.failed(error)),
     }
 }
 
-/// The row that was written is not found by the event's key.
-async fn not_kept<M, X>(key: &str, model: &M, x: &mut X) -> Error
+/// The key of the row is taken for that of another row; or it is something else.
+async fn clash_or<M, X>(
+    otherwise: impl FnOnce() -> Error + Send,
+    key: &str,
+    model: &M,
+    x: &mut X,
+) -> Error
 where
     X: Runner,
     M: Dependent<X::Backend>,
 {
     match clash(model, x).await {
         Ok(Some(clash)) => clash.into(),
-        Ok(None) => EventError::KeyNotKept {
-            received: key.to_owned(),
-        }
-        .into(),
+        Ok(None) => otherwise(),
         Err(error) => failed_event::<M>(key, error),
     }
 }

@@ -1,7 +1,7 @@
 //! What the count of a guarded statement means.
 
 use crate::dialect::{Dialect, Flavor};
-use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
+use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
@@ -9,6 +9,13 @@ use crate::statement::{Current, FindVersion, Guard, Record, Unmoved, Views};
 use crate::table_name;
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// Whether the database has ended the transaction, which must be run again as a whole.
+pub(super) fn ends_the_transaction(error: &Error) -> bool {
+    error
+        .conflict()
+        .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
+}
 
 /// The version after the guard's, found before any SQL.
 pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Version> {

@@ -2,13 +2,14 @@
 
 use super::closure::Then;
 use super::incoming::Incoming;
+use super::outcome::ends_the_transaction;
 use super::positions::{Advanced, on, run};
 use super::reason::storable;
 use super::step::{advance, write};
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::dialect::Flavor as _;
-use crate::error::{ConflictKind, Error, Result};
+use crate::error::{Error, Result};
 use crate::event::micros_now;
 use crate::executor::Executor;
 use crate::outcome::Outcome;
@@ -109,7 +110,7 @@ where
         };
         let taken_back = x.rollback().await;
         let refused = match error {
-            Stopped::Refused(error) if !is_lost(&error) => error,
+            Stopped::Refused(error) if !ends_the_transaction(&error) => error,
             Stopped::Refused(error) | Stopped::Failed(error) => return Err(error),
         };
         // Without its savepoint the transaction is over, whatever the closure made of the deadlock.
@@ -132,13 +133,6 @@ enum Stopped {
     Refused(Error),
     /// That is not known.
     Failed(Error),
-}
-
-/// Whether the transaction is over, which must be tried again as a whole.
-fn is_lost(error: &Error) -> bool {
-    error
-        .conflict()
-        .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
 }
 
 /// Applies a kept event; false if the position is not where it expects it.

@@ -1,4 +1,5 @@
-//! What is parked and cannot be applied when it has its turn: it stays, says why, and holds up nobody.
+//! A parked event that cannot be applied when its turn comes stays parked with the reason, and
+//! blocks no other event.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -15,7 +16,7 @@ struct Parked {
     error: Option<String>,
 }
 
-/// The versions that are parked, and of which there is a reason.
+/// The parked versions, and whether a reason is stored with each.
 fn parked(conn: &mut Conn) -> Vec<(i64, bool)> {
     let all: Vec<Parked> = diesel::sql_query(
         "SELECT version, error FROM versioned_parked WHERE at > 1700000000000000 ORDER BY version",

@@ -254,7 +254,7 @@ fn parked_events_of_different_records() {
     }
 }
 
-/// Whoever purges old deletions in a long transaction holds up nobody.
+/// A purge in a long transaction blocks nobody who writes live records.
 #[test]
 fn live_records_beside_a_purge() {
     for level in LEVELS {

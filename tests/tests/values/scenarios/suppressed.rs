@@ -266,7 +266,7 @@ fn a_suppressed_deletion_is_not_applied() {
     assert_eq!(rows(conn), []);
 }
 
-/// Some of many, of which one has no row.
+/// Several deletions in one call, one of them of a record without a row.
 #[test]
 fn a_suppressed_deletion_among_others_is_not_applied() {
     if !can_suppress() {

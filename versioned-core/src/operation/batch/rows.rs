@@ -7,6 +7,7 @@ use crate::error::{ConflictKind, Error, Result, RowConflict};
 use crate::executor::Executor;
 use crate::model::Versioned;
 use crate::operation::announce::Unit;
+use crate::operation::outcome::ends_the_transaction;
 use crate::operation::written::Written;
 use crate::owner::Owner;
 
@@ -100,11 +101,4 @@ async fn settle_part<T, X: Executor>(saved: Result<T>, x: &mut X) -> Result<Resu
         Err(_) if matches!(error, Error::Database(_)) => Err(error),
         Err(lost) => Err(lost.into()),
     }
-}
-
-/// A deadlock takes the rows before it with it.
-pub(super) fn ends_the_transaction(error: &Error) -> bool {
-    error
-        .conflict()
-        .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
 }

@@ -10,7 +10,7 @@ use crate::dialect::Flavor;
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::executor::Executor;
 use crate::model::{By, NoArray};
-use crate::operation::outcome::refused;
+use crate::operation::outcome::{ends_the_transaction, refused};
 use crate::operation::settle::settle;
 use crate::owner::Owner;
 use crate::statement::{AllFirst, Arrays, Guard, InTurn, Places, WriteAll};
@@ -96,7 +96,7 @@ where
         if let Some(model) = models.get(row) {
             let error = refused(Guard::of(model), x).await;
             // What was written outside of a transaction is there to stay, whatever a look at another row says.
-            if rows::ends_the_transaction(&error) && x.in_transaction() {
+            if ends_the_transaction(&error) && x.in_transaction() {
                 return Err(error);
             }
             failed.push((row, error));
