@@ -269,7 +269,7 @@ backends! {
             diesel::sqlite::Sqlite: HasSqlType<ST>,
         {
             let stored = <diesel::sqlite::Sqlite as HasSqlType<ST>>::metadata(&mut ());
-            Kind::stored::<ST>(stored == diesel::sqlite::SqliteType::Text)
+            Kind::on_sqlite::<ST>(stored)
         }
     };
     "mysql" (), diesel::mysql::Mysql => Mysql {
@@ -277,9 +277,8 @@ backends! {
         where
             diesel::mysql::Mysql: HasSqlType<ST>,
         {
-            use diesel::mysql::MysqlType::{Enum, Set, String};
             let sent = <diesel::mysql::Mysql as HasSqlType<ST>>::metadata(&mut ());
-            Kind::stored::<ST>(matches!(sent, String | Enum | Set))
+            Kind::on_mysql::<ST>(sent)
         }
 
         fn push_row(

@@ -52,12 +52,12 @@ pub trait Fetch<DB: Backend>: Versioned {
 
     /// Whether the database may take another key for one of this model.
     fn has_coarse_key() -> bool {
-        Self::key_kind() == Kind::Coarse
+        Self::key_kind().is_coarse()
     }
 
     /// Whether the database may keep a key of this model as another one: a column may round or cut it.
     fn may_change_key() -> bool {
-        matches!(Self::key_kind(), Kind::Rounded | Kind::Coarse)
+        Self::key_kind() >= Kind::Rounded
     }
 
     /// Shows `version` to `walk`.

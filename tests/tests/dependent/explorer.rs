@@ -5,8 +5,8 @@
 //! with a gap comes back. `SQLite` has one writer at a time and `apply` is one transaction, so that two consumers can do
 //! nothing that is not one of these orders.
 //!
-//! After each step: a live row is a state that the owner had at that version, and the version never goes back. At the
-//! end: the replica is as the owner, and nothing is parked. Orders that lead to the same content of all tables with the
+//! After each step: a live row is a state that the owner had at that version, the version never goes back, and the answer
+//! tells what happened. At the end: the replica is as the owner, and nothing is parked. Orders that lead to the same content of all tables with the
 //! same deliveries left go on in the same way, and are walked once; all of them are counted.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use diesel::connection::{
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use versioned_core::prelude::DependentDsl;
-use versioned_core::{Event, Op};
+use versioned_core::{Event, Op, Outcome};
 
 use super::scenarios::{
     COPIES, LatestPosition, LatestRow, Replica, SequentialPark, SequentialPosition, SequentialRow,
@@ -207,6 +207,7 @@ impl<'h, M: Replica> Explorer<'h, M> {
             }
             let after = Content::of(&mut self.conn);
             self.check_step(content, &after)?;
+            self.check_outcome(place, outcome, content, &after)?;
             if outcome.should_ack() {
                 left[place] -= 1;
                 runs += self.from(&after, left.clone())?;
@@ -244,6 +245,48 @@ impl<'h, M: Replica> Explorer<'h, M> {
             }
         }
         Ok(())
+    }
+
+    /// The answer tells what the event did.
+    fn check_outcome(
+        &self,
+        place: usize,
+        outcome: Outcome,
+        before: &Content,
+        after: &Content,
+    ) -> Result<(), Fault> {
+        // The replica forgets on purpose, after the answer.
+        if self.forgetful {
+            return Ok(());
+        }
+        let event = &self.events[place];
+        let id = event.key.parse().unwrap();
+        let version = before.version_of(id);
+        let told = match outcome {
+            Outcome::Applied => {
+                let repeats = event.op == Op::Snapshot && event.version == version;
+                event.version > version || repeats
+            }
+            Outcome::Duplicate { current } => {
+                after == before && current == version && event.version <= version
+            }
+            Outcome::Gap { current, received } => {
+                after == before
+                    && current == version
+                    && received == event.version
+                    && event.version > version + 1
+            }
+            Outcome::Parked => {
+                let kept = (event.key.clone(), event.version);
+                after.parked.contains(&kept) && event.version > version + 1
+            }
+            _ => false,
+        };
+        if told {
+            Ok(())
+        } else {
+            Err(self.fault(&format!("{outcome:?} on version {version}")))
+        }
     }
 
     fn check_end(&self, content: &Content) -> Result<(), Fault> {

@@ -1,6 +1,7 @@
 //! Types that only PostgreSQL has: of extensions, whose numbers it must be asked for.
 
 use std::fmt;
+use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
@@ -306,4 +307,70 @@ fn citext_keeps_records_apart() {
         other => panic!("{other:?}"),
     }
     assert_eq!(people::table.count().get_result::<i64>(conn).unwrap(), 1);
+}
+
+diesel::table! {
+    use diesel::sql_types::{Array, BigInt, Int4range, Numeric};
+
+    offers (id) {
+        id -> BigInt,
+        days -> Int4range,
+        prices -> Array<Numeric>,
+        version -> BigInt,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = offers)]
+#[versioned(owner, outbox)]
+struct Offer {
+    id: i64,
+    days: (Bound<i32>, Bound<i32>),
+    prices: Vec<bigdecimal::BigDecimal>,
+    version: i64,
+}
+
+/// A range of integers has one form, and the elements of an array are rounded.
+#[test]
+fn an_event_has_what_the_columns_made() {
+    let (_db, mut conn) = fresh(
+        "CREATE TABLE offers (id BIGINT PRIMARY KEY, days INT4RANGE NOT NULL, prices NUMERIC(10, 2)[] NOT NULL,
+            version BIGINT NOT NULL)",
+    );
+    let conn = &mut conn;
+    let price = |text: &str| text.parse::<bigdecimal::BigDecimal>().unwrap();
+    let offer = |id| Offer {
+        id,
+        days: (Bound::Included(1), Bound::Included(3)),
+        prices: vec![price("1.006"), price("2")],
+        version: 0,
+    };
+    let announced = |offer: &Offer, last: i32, conn: &mut Conn| {
+        let row = Offer::find(&offer.id, conn).unwrap();
+        assert_eq!(row.days, (Bound::Included(1), Bound::Excluded(last)));
+        assert_eq!(row.prices, [price("1.01"), price("2.00")]);
+        assert_eq!(offer, &row);
+        let data = diesel::dsl::sql::<diesel::sql_types::Text>(
+            "SELECT payload FROM versioned_outbox ORDER BY id DESC LIMIT 1",
+        )
+        .get_result::<String>(conn)
+        .unwrap();
+        let event: serde_json::Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(event["data"], serde_json::to_value(&row).unwrap());
+    };
+    let mut one = offer(1);
+    one.insert(conn).unwrap();
+    announced(&one, 4, conn);
+    one.days.1 = Bound::Included(8);
+    one.prices[0] = price("1.009");
+    one.save(conn).unwrap();
+    announced(&one, 9, conn);
+    let mut all: Vec<_> = (2..6).map(offer).collect();
+    Offer::insert_all(&mut all, conn).unwrap();
+    announced(&all[3], 4, conn);
+    for offer in &mut all {
+        offer.days.1 = Bound::Included(8);
+    }
+    Offer::save_all(&mut all, conn).unwrap();
+    announced(&all[3], 9, conn);
 }

@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use diesel::sql_types::{
     BigInt, Binary, Bool, Date, Double, Float, Integer, Nullable, Numeric, SingleValue, SmallInt,
-    SqlType, Time, Timestamp, is_nullable,
+    SqlType, Text, Time, Timestamp, is_nullable,
 };
 
 /// What a database may make of the values of a column.
@@ -16,11 +16,23 @@ pub enum Kind {
     Integer,
     /// The column's precision may round them. Values that are equal are the same value.
     Rounded,
-    /// It may take two of them for the same one: text has a collation, and what is not known here may be text.
-    Coarse,
+    /// It keeps them, and may take two of them for the same one: text has a collation.
+    Text,
+    /// It may round them, and may take two of them for the same one: a type that is not known here.
+    Unknown,
 }
 
 impl Kind {
+    /// Whether the database may take two values for the same one.
+    pub(crate) fn is_coarse(self) -> bool {
+        matches!(self, Self::Text | Self::Unknown)
+    }
+
+    /// Whether a row may hold another value than it was given.
+    pub(crate) fn may_be_rounded(self) -> bool {
+        matches!(self, Self::Rounded | Self::Unknown)
+    }
+
     /// The kind of the SQL type `ST`, with or without NULLs.
     pub(super) fn of<ST: 'static>() -> Self {
         let of = TypeId::of::<ST>();
@@ -38,6 +50,8 @@ impl Kind {
             || is_exact_on_postgres(of)
         {
             Self::Exact
+        } else if same::<Text>(of) || is_text_on_postgres(of) {
+            Self::Text
         } else if same::<Numeric>(of)
             || same::<Time>(of)
             || same::<Timestamp>(of)
@@ -47,19 +61,41 @@ impl Kind {
         {
             Self::Rounded
         } else {
-            Self::Coarse
+            Self::Unknown
         }
     }
 
-    /// The kind, where it is known whether the database has the type as text.
-    #[cfg_attr(
-        not(any(feature = "sqlite", feature = "mysql")),
-        allow(dead_code, reason = "PostgreSQL does not tell")
-    )]
-    pub(super) fn stored<ST: 'static>(as_text: bool) -> Self {
-        match Self::of::<ST>() {
-            Self::Coarse if !as_text => Self::Exact,
-            kind => kind,
+    /// The kind of the SQL type `ST`, which SQLite stores as it is told.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn on_sqlite<ST: 'static>(stored: diesel::sqlite::SqliteType) -> Self {
+        match (Self::of::<ST>(), stored) {
+            (Self::Unknown, diesel::sqlite::SqliteType::Text) => Self::Text,
+            (Self::Unknown, _) => Self::Exact,
+            (kind, _) => kind,
+        }
+    }
+
+    /// The kind of the SQL type `ST`, which is sent to MySQL as `sent`. `BINARY(n)` pads, and `FLOAT(m, d)` and
+    /// `DOUBLE(m, d)` round.
+    #[cfg(feature = "mysql")]
+    pub(super) fn on_mysql<ST: 'static>(sent: diesel::mysql::MysqlType) -> Self {
+        use diesel::mysql::MysqlType as Sent;
+        match (Self::of::<ST>(), sent) {
+            (Self::Exact, Sent::Blob | Sent::Float | Sent::Double) => Self::Rounded,
+            (
+                Self::Unknown,
+                Sent::Tiny
+                | Sent::UnsignedTiny
+                | Sent::Short
+                | Sent::UnsignedShort
+                | Sent::Long
+                | Sent::UnsignedLong
+                | Sent::LongLong
+                | Sent::UnsignedLongLong,
+            ) => Self::Exact,
+            (Self::Unknown, Sent::String | Sent::Enum | Sent::Set) => Self::Unknown,
+            (Self::Unknown, _) => Self::Rounded,
+            (kind, _) => kind,
         }
     }
 }
@@ -74,12 +110,39 @@ where
 
 #[cfg(feature = "postgres")]
 fn is_exact_on_postgres(of: TypeId) -> bool {
-    use diesel::sql_types::{Oid, Uuid};
-    same::<Uuid>(of) || same::<Oid>(of)
+    use diesel::sql_types::{
+        Array, Cidr, Inet, Json, Jsonb, MacAddr, MacAddr8, Money, Oid, Uuid,
+    };
+    same::<Uuid>(of)
+        || same::<Oid>(of)
+        || same::<Json>(of)
+        || same::<Jsonb>(of)
+        || same::<Inet>(of)
+        || same::<Cidr>(of)
+        || same::<MacAddr>(of)
+        || same::<MacAddr8>(of)
+        || same::<Money>(of)
+        || same::<Array<SmallInt>>(of)
+        || same::<Array<Integer>>(of)
+        || same::<Array<BigInt>>(of)
+        || same::<Array<Bool>>(of)
+        || same::<Array<Double>>(of)
+        || same::<Array<Uuid>>(of)
 }
 
 #[cfg(not(feature = "postgres"))]
 fn is_exact_on_postgres(_: TypeId) -> bool {
+    false
+}
+
+#[cfg(feature = "postgres")]
+fn is_text_on_postgres(of: TypeId) -> bool {
+    use diesel::sql_types::{Array, Citext};
+    same::<Citext>(of) || same::<Array<Text>>(of) || same::<Array<Nullable<Text>>>(of)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn is_text_on_postgres(_: TypeId) -> bool {
     false
 }
 

@@ -216,7 +216,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         let Out::Sql(out) = &mut self.out else {
             return Ok(());
         };
-        if F::kind() != Kind::Coarse {
+        if !F::kind().is_coarse() {
             return Ok(());
         }
         let Some(dialect) = F::dialect(out.backend()) else {
@@ -318,6 +318,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         T: Send + 'static,
         F: Clone + Into<T>,
     {
+        // The row has what the conversion makes of the field.
+        self.rounded = true;
         self.conversions.keep(|| field.clone().into())
     }
 
@@ -336,7 +338,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     fn write<C: Column, F: Field<C, DB>>(&mut self, _column: C, field: &'b F) -> QueryResult<()> {
         let place = self.shown;
         self.shown += 1;
-        self.rounded |= F::kind() == Kind::Rounded;
+        self.rounded |= F::kind().may_be_rounded();
         let out = match &mut self.out {
             Out::Sql(out) | Out::Arrays(out, _) => out,
             Out::Value(value) => return value.write(place, field),

@@ -103,7 +103,7 @@ where
     let key = M::key_text(&model.id());
     match (M::KeyColumns::NAMES.len(), M::key_kind()) {
         (1, Kind::Integer) => key.parse::<i64>().is_err() || is_zero(&key),
-        (1, Kind::Exact) => is_zero(&key),
+        (1, Kind::Exact | Kind::Rounded) => is_zero(&key),
         (1, _) => false,
         _ => key.split(',').any(is_zero),
     }

@@ -670,3 +670,77 @@ fn a_statement_for_one_record_writes_no_other_rows() {
     line.save(conn).unwrap();
     assert_eq!(told(conn), [("updated".into(), "2".into(), 2)]);
 }
+
+diesel::table! {
+    labels (id) {
+        id -> BigInt,
+        name -> VarChar,
+        version -> BigInt,
+    }
+}
+
+/// What the row has of a name.
+#[derive(Debug, diesel::expression::AsExpression)]
+#[diesel(sql_type = diesel::sql_types::Text)]
+struct Lower(String);
+
+impl<DB> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for Lower
+where
+    DB: diesel::backend::Backend,
+    String: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
+{
+    fn to_sql<'b>(
+        &'b self,
+        out: &mut diesel::serialize::Output<'b, '_, DB>,
+    ) -> diesel::serialize::Result {
+        self.0.to_sql(out)
+    }
+}
+
+impl From<String> for Lower {
+    fn from(name: String) -> Self {
+        Self(name.trim().to_lowercase())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Deserialize, Versioned)]
+#[diesel(table_name = labels)]
+#[versioned(owner, outbox)]
+struct Label {
+    id: i64,
+    #[diesel(serialize_as = Lower)]
+    name: String,
+    version: i64,
+}
+
+#[test]
+fn an_event_has_what_a_conversion_made() {
+    let (_db, mut conn) = fresh(
+        "CREATE TABLE labels (id BIGINT PRIMARY KEY, name VARCHAR(100) NOT NULL, version BIGINT NOT NULL)",
+    );
+    let conn = &mut conn;
+    let label = |id: i64| Label { id, name: format!(" Label {id}"), version: 0 };
+    let announced = |label: &Label, name: &str, conn: &mut Conn| {
+        let row = Label::find(&label.id, conn).unwrap();
+        assert_eq!((row.name.as_str(), label), (name, &row));
+        assert_eq!(last_data(conn), serde_json::to_value(&row).unwrap());
+    };
+    let mut one = label(1);
+    one.insert(conn).unwrap();
+    announced(&one, "label 1", conn);
+    one.name = "Saved ".into();
+    one.save(conn).unwrap();
+    announced(&one, "saved", conn);
+    let mut all = [label(2), label(3), label(4), label(5)];
+    Label::insert_all(&mut all, conn).unwrap();
+    announced(&all[3], "label 5", conn);
+    for label in &mut all {
+        label.name = format!("Again {}", label.id);
+    }
+    Label::save_all(&mut all, conn).unwrap();
+    announced(&all[3], "again 5", conn);
+    let mut tracked = versioned_core::Tracked::new(Label::find(&1, conn).unwrap());
+    tracked.name = "Tracked".into();
+    tracked.save(conn).unwrap();
+    announced(&tracked, "tracked", conn);
+}
