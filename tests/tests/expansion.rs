@@ -229,7 +229,7 @@ fn version_field() {
 #[test]
 fn the_guide_quotes_the_expansion() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let guide = package.join("../versioned-core/src/guide/expansion.md");
+    let guide = package.join("../versioned-core/src/guide/reference/expansion.md");
     let guide = fs::read_to_string(guide).unwrap();
     for input in [plain_owner(), dependent()] {
         let expansion = prettyplease::unparse(&derive_versioned(input));

@@ -40,7 +40,7 @@
 //! # }
 //! ```
 //!
-//! The [guide] has a chapter for each task, and one that [compares](guide::comparison).
+//! The [guide] has a chapter for each task, and one that [compares](guide::related::comparison).
 //!
 //! The methods are those of [`prelude::OwnerDsl`]; what can go wrong is [`Error`]. The
 //! [derive](derive@Versioned) writes metadata and walks over the columns. Every statement is built

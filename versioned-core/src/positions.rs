@@ -16,7 +16,7 @@
 //! 4. start the writers, and do not use the keys of these records again: let an identity go on beyond the largest key that
 //!    was ever given.
 //!
-//! The next restore adds another 4294967296. The [guide](crate::guide::restore) has the details.
+//! The next restore adds another 4294967296. The [guide](crate::guide::how_to::restore) has the details.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::version::SequentialVersion;
 /// The futures are `Send`. One that is dropped in the middle leaves the model as it was; whether
 /// the write happened is then not known here. Load the record again; the next `save` also finds
 /// out. If it was in the middle of a transaction, the connection is broken: its next write is an
-/// error, and pools close it. See the [guide](crate::guide::owner).
+/// error, and pools close it. See the [guide](crate::guide::first_steps::owner).
 ///
 /// `find`, `reload`, `verify` and `save_pipelined` also take a PostgreSQL connection that is shared, as `&mut &conn`. Futures
 /// that are polled together then go over it in a pipeline: each statement is sent without waiting for the answers to
