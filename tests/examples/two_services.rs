@@ -97,7 +97,7 @@ where
 {
     let relay = Relay::new(publisher)
         .poll(Duration::from_millis(50), Duration::from_millis(500))
-        .on_trouble(|trouble| println!("  relay        {trouble}"));
+        .on_problem(|problem| println!("  relay        {problem}"));
     let shutdown = Shutdown::new();
     let work = async {
         let mut conn = connect().await.map_err(Into::into)?;
@@ -399,7 +399,7 @@ mod processes {
         let (_, stream) = options.events().await?;
         let consumer = JetStreamConsumer::durable(&stream, "orders", "events.tickets.*")
             .await?
-            .on_trouble(|trouble| println!("  orders       {trouble}"));
+            .on_problem(|problem| println!("  orders       {problem}"));
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();
         std::thread::spawn(move || {

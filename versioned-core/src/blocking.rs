@@ -22,7 +22,7 @@ pub use self::tracked::TrackedDsl;
 ///
 /// Inlined, because an operation that is handed over is copied: two kilobytes, to save a row.
 #[inline]
-pub(crate) fn now<F: Future>(operation: F) -> F::Output {
+pub(crate) fn poll_ready<F: Future>(operation: F) -> F::Output {
     match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => unreachable!("a blocking connection never leaves a step for later"),

@@ -2,7 +2,7 @@
 
 use diesel::backend::Backend;
 
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::model::DependentModel;
 
 /// A model in dependent mode whose columns and rows fit the backend `DB`: the one bound that generic code needs.
@@ -12,11 +12,11 @@ use crate::model::DependentModel;
     note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not",
     note = "in generic code ask for it: `M: Dependent<C::Backend>`"
 )]
-pub trait Dependent<DB: Backend>: DependentModel + Stored<DB> {}
+pub trait Dependent<DB: Backend>: DependentModel + Persisted<DB> {}
 
 impl<M, DB> Dependent<DB> for M
 where
     DB: Backend,
-    M: DependentModel + Stored<DB>,
+    M: DependentModel + Persisted<DB>,
 {
 }

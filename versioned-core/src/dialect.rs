@@ -45,7 +45,7 @@ impl Dialect {}
     note = "in generic code, ask for the model on it: `where Ticket: Owner<C::Backend>`, or `TicketCopy: Dependent<C::Backend>`",
     note = "an enum with `#[derive(MultiConnection)]` needs the feature of each of its connections"
 )]
-pub trait Flavor<DB: Backend> {
+pub trait SqlFor<DB: Backend> {
     /// The dialect, where the type alone tells it; `None` for a `MultiConnection`.
     const KNOWN: Option<Dialect>;
 
@@ -118,59 +118,62 @@ pub trait Flavor<DB: Backend> {
 
     /// Runs a statement that returns one number, of at most one row.
     #[doc(hidden)]
-    fn number<X, S>(
-        x: &mut X,
+    fn number<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns a number of each row.
     #[doc(hidden)]
-    fn numbers<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
+    fn numbers<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns three numbers, of at most one row.
     #[doc(hidden)]
-    fn figures<X, S>(
-        x: &mut X,
+    fn figures<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns events of the outbox.
     #[doc(hidden)]
-    fn waiting<X, S>(
-        x: &mut X,
+    fn waiting<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Vec<Waiting>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns one text, of at most one row.
     #[doc(hidden)]
-    fn text<X, S>(
-        x: &mut X,
+    fn text<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<String>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns texts with a number each.
     #[doc(hidden)]
-    fn pairs<X, S>(
-        x: &mut X,
+    fn pairs<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 }
 
@@ -200,7 +203,7 @@ fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
 macro_rules! backends {
     ($($feature:literal $lookup:ty, $backend:ty => $dialect:ident $({ $($more:tt)* })?;)*) => {$(
         #[cfg(feature = $feature)]
-        impl Flavor<$backend> for $lookup {
+        impl SqlFor<$backend> for $lookup {
             const KNOWN: Option<Dialect> = Some(Dialect::$dialect);
 
             fn dialect(_: &$backend) -> Option<Dialect> {
@@ -292,7 +295,7 @@ backends! {
 
 /// `MultiConnection` dispatches every fragment that it knows, `Exists` among them, to the live variant's backend:
 /// wrapped so, a probe learns which one that is.
-impl<DB> Flavor<DB> for dyn Any
+impl<DB> SqlFor<DB> for dyn Any
 where
     DB: Backend<MetadataLookup = dyn Any>
         + HasSqlType<Text>
@@ -338,7 +341,7 @@ impl diesel::Expression for Probe<'_> {
 pub(crate) fn ask<C, F>(conn: &mut C) -> QueryResult<Dialect>
 where
     C: Connection,
-    F: Flavor<C::Backend> + ?Sized,
+    F: SqlFor<C::Backend> + ?Sized,
 {
     let seen = Cell::new(None);
     let asked = conn.execute_returning_count(&Ask::<F>(&seen, std::marker::PhantomData));
@@ -354,7 +357,7 @@ struct Ask<'a, F: ?Sized>(&'a Cell<Option<Dialect>>, std::marker::PhantomData<F>
 impl<DB, F> QueryFragment<DB> for Ask<'_, F>
 where
     DB: Backend,
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
 {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.set(F::dialect(out.backend()));

@@ -8,7 +8,7 @@ use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 
 /// Runs statements, one at a time. Each front implements it for its connections, also for those that are shared.
 ///
@@ -45,7 +45,7 @@ pub(crate) trait Executor: Runner {
     /// The dialect; asks the connection under `MultiConnection`, and sends nothing.
     fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
     where
-        F: Flavor<Self::Backend> + ?Sized;
+        F: SqlFor<Self::Backend> + ?Sized;
 
     /// Opens a transaction, a savepoint inside of one.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send;

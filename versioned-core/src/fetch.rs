@@ -11,7 +11,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
-use crate::dialect::{Flavor, Kind};
+use crate::dialect::{Kind, SqlFor};
 use crate::executor::Runner;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
 
@@ -22,9 +22,9 @@ use crate::model::{Columns, Field, Key, Versioned, Walk};
     message = "`{Self}` can't be loaded from `{DB}`",
     note = "a versioned model also derives Diesel's `Queryable` and `Selectable`"
 )]
-pub trait Fetch<DB: Backend>: Versioned {
+pub trait Loadable<DB: Backend>: Versioned {
     /// How to tell the dialect of `DB`.
-    type On: Flavor<DB> + ?Sized;
+    type Sql: SqlFor<DB> + ?Sized;
 
     /// `"tickets"`
     type Source: QueryFragment<DB> + Send;
@@ -67,24 +67,30 @@ pub trait Fetch<DB: Backend>: Versioned {
     ) -> QueryResult<()>;
 
     /// Runs a statement that returns rows of this model, for at most one of them.
-    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<Self>>> + Send
+    fn row<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<Self>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns rows of this model.
-    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
+    fn rows<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
     /// Runs a statement that returns the version of at most one row.
-    fn row_version<X, S>(
-        x: &mut X,
+    fn row_version<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<Self::Version>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 }
 
@@ -122,24 +128,24 @@ impl<M: Selectable<DB>, DB: Backend> Selects<M> for DB {
 )]
 pub trait Reads<M: Versioned, ST>: Backend {
     /// Runs a statement that returns rows of `M`, for at most one of them.
-    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
+    fn row<C, S>(conn: &mut C, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
     where
-        X: Runner<Backend = Self>,
+        C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send;
 
     /// Runs a statement that returns rows of `M`.
-    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
+    fn rows<C, S>(conn: &mut C, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
     where
-        X: Runner<Backend = Self>,
+        C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send;
 
     /// Runs a statement that returns the version of at most one row.
-    fn row_version<X, S>(
-        x: &mut X,
+    fn row_version<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<M::Version>>> + Send
     where
-        X: Runner<Backend = Self>,
+        C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send;
 }
 
@@ -150,45 +156,45 @@ where
     M: Versioned + FromSqlRow<ST, DB>,
     M::Version: FromSqlRow<SqlTypeOf<M::VersionColumn>, DB>,
 {
-    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
+    fn row<C, S>(conn: &mut C, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
     where
-        X: Runner<Backend = Self>,
+        C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send,
     {
-        x.first::<M, ST, _>(statement)
+        conn.first::<M, ST, _>(statement)
     }
 
-    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
+    fn rows<C, S>(conn: &mut C, statement: S) -> impl Future<Output = QueryResult<Vec<M>>> + Send
     where
-        X: Runner<Backend = Self>,
+        C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send,
     {
-        x.all::<M, ST, _>(statement)
+        conn.all::<M, ST, _>(statement)
     }
 
-    fn row_version<X, S>(
-        x: &mut X,
+    fn row_version<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<M::Version>>> + Send
     where
-        X: Runner<Backend = Self>,
+        C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send,
     {
-        x.first::<M::Version, SqlTypeOf<M::VersionColumn>, _>(statement)
+        conn.first::<M::Version, SqlTypeOf<M::VersionColumn>, _>(statement)
     }
 }
 
-impl<M, DB> Fetch<DB> for M
+impl<M, DB> Loadable<DB> for M
 where
     DB: Backend + Selects<M> + Reads<M, SqlTypeOf<<DB as Selects<M>>::Selection>>,
-    DB::MetadataLookup: Flavor<DB>,
+    DB::MetadataLookup: SqlFor<DB>,
     M: Versioned,
     <DB as Selects<M>>::Selection: QueryFragment<DB> + QueryId + Send,
     <M::Table as QuerySource>::FromClause: QueryFragment<DB> + Send,
     M::Id: Key<M::KeyColumns, DB>,
     M::Version: Field<M::VersionColumn, DB>,
 {
-    type On = DB::MetadataLookup;
+    type Sql = DB::MetadataLookup;
     type Source = <M::Table as QuerySource>::FromClause;
     type Selection = <DB as Selects<M>>::Selection;
 
@@ -228,40 +234,43 @@ where
         walk.version(M::VersionColumn::default(), version)
     }
 
-    fn row<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Option<Self>>> + Send
+    fn row<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<Self>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
-        DB::row(x, statement)
+        DB::row(conn, statement)
     }
 
-    fn rows<X, S>(x: &mut X, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
+    fn rows<C, S>(conn: &mut C, statement: S) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
-        DB::rows(x, statement)
+        DB::rows(conn, statement)
     }
 
-    fn row_version<X, S>(
-        x: &mut X,
+    fn row_version<C, S>(
+        conn: &mut C,
         statement: S,
     ) -> impl Future<Output = QueryResult<Option<Self::Version>>> + Send
     where
-        X: Runner<Backend = DB>,
+        C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send,
     {
-        DB::row_version(x, statement)
+        DB::row_version(conn, statement)
     }
 }
 
 /// A model that can be written to `DB` and read from it, whatever its mode: what a statement needs.
-pub trait Stored<DB: Backend>: Columns<DB> + Fetch<DB> {}
+pub trait Persisted<DB: Backend>: Columns<DB> + Loadable<DB> {}
 
-impl<M, DB> Stored<DB> for M
+impl<M, DB> Persisted<DB> for M
 where
     DB: Backend,
-    M: Columns<DB> + Fetch<DB>,
+    M: Columns<DB> + Loadable<DB>,
 {
 }

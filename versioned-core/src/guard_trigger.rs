@@ -4,8 +4,8 @@ use diesel::backend::Backend;
 use diesel::query_builder::QueryFragment;
 use diesel::query_source::{Column, Table};
 
-use crate::dialect::{Dialect, Flavor};
-use crate::fetch::{Fetch, Stored};
+use crate::dialect::{Dialect, SqlFor};
+use crate::fetch::{Loadable, Persisted};
 use crate::model::OwnerModel;
 use crate::model::Versioned;
 use crate::table_name::{self, TableName};
@@ -69,10 +69,10 @@ pub struct GuardTrigger {
 pub fn guard_trigger<M, DB>() -> Option<GuardTrigger>
 where
     DB: Backend,
-    M: OwnerModel + Stored<DB> + Versioned<Version: SequentialVersion>,
+    M: OwnerModel + Persisted<DB> + Versioned<Version: SequentialVersion>,
     <M::Table as Table>::AllColumns: QueryFragment<DB>,
 {
-    let dialect = <<M as Fetch<DB>>::On as Flavor<DB>>::KNOWN?;
+    let dialect = <<M as Loadable<DB>>::Sql as SqlFor<DB>>::KNOWN?;
     let sql = Sql(dialect);
     let TableName {
         schema,
@@ -84,7 +84,8 @@ where
         .iter()
         .map(|name| sql.identifier(name))
         .collect();
-    let columns = <<M as Fetch<DB>>::On as Flavor<DB>>::sql(&M::Table::all_columns()).ok()??;
+    let columns =
+        <<M as Loadable<DB>>::Sql as SqlFor<DB>>::sql(&M::Table::all_columns()).ok()??;
     let guarded: Vec<&str> = sql
         .columns(&columns)
         .into_iter()

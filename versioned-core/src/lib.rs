@@ -149,7 +149,7 @@ pub use self::owner::Owner;
 pub use self::retry::Retry;
 pub use self::statement::{Bump, Changes, NewRow};
 pub use self::tracked::{Keep, Tracked};
-pub use self::transaction::{Family, Models, transaction};
+pub use self::transaction::{Models, Shape, transaction};
 /// A newtype as a version that counts:
 ///
 /// ```

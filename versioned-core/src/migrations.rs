@@ -8,7 +8,7 @@ use diesel::migration::{
     Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion, Result,
 };
 
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 
 /// How many bytes the text of a key may have where it goes into our tables, on each database: an index of MySQL has 3,072
 /// bytes, one of PostgreSQL 2,704.
@@ -44,7 +44,7 @@ pub struct Migrations(());
 impl<DB> MigrationSource<DB> for Migrations
 where
     DB: Backend,
-    DB::MetadataLookup: Flavor<DB>,
+    DB::MetadataLookup: SqlFor<DB>,
 {
     fn migrations(&self) -> Result<Vec<Box<dyn Migration<DB>>>> {
         Ok(vec![Box::new(Of(Positions)), Box::new(Of(Outbox))])
@@ -211,7 +211,7 @@ struct Of<S>(S);
 impl<S: Step, DB> Migration<DB> for Of<S>
 where
     DB: Backend,
-    DB::MetadataLookup: Flavor<DB>,
+    DB::MetadataLookup: SqlFor<DB>,
 {
     fn run(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
         let types = Types::of(dialect(conn));
@@ -253,9 +253,9 @@ impl<S: Step> fmt::Display for Of<S> {
 fn dialect<DB>(conn: &mut dyn BoxableConnection<DB>) -> Dialect
 where
     DB: Backend,
-    DB::MetadataLookup: Flavor<DB>,
+    DB::MetadataLookup: SqlFor<DB>,
 {
-    if let Some(dialect) = <DB::MetadataLookup as Flavor<DB>>::KNOWN {
+    if let Some(dialect) = <DB::MetadataLookup as SqlFor<DB>>::KNOWN {
         dialect
     } else if conn.batch_execute("SELECT 1::int").is_ok() {
         Dialect::Postgres

@@ -34,9 +34,9 @@ pub use self::elements::Elements;
 pub(crate) use self::elements::{NoArray, Rows, Value};
 #[doc(hidden)]
 pub use self::fields::FieldWalk;
+pub(crate) use self::fields::{ColumnSet, Compared, Diff, take};
 #[doc(hidden)]
 pub use self::fields::{Comparable, Fields, Floats};
-pub(crate) use self::fields::{Compared, Diff, Places, take};
 #[doc(hidden)]
 pub use self::json::{
     EventJson, FromJson, NotSent, ToJson, event_to_json, parked_from_json, parked_to_json,
@@ -47,7 +47,7 @@ pub use self::key::{Key, KeyColumns, NeverNull};
 #[doc(hidden)]
 pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
 pub use self::walk::Walk;
-pub(crate) use self::walk::{By, Clause};
+pub(crate) use self::walk::{Clause, WriteKind};
 use crate::event::Event;
 use crate::table_name;
 use crate::version::{SequentialVersion, Version};

@@ -42,7 +42,7 @@ mod names;
 mod publisher;
 mod replicate;
 
-pub use self::consumer::{Consumed, JetStreamConsumer, Trouble};
+pub use self::consumer::{Consumed, ConsumerProblem, JetStreamConsumer};
 pub use self::names::subject;
 pub use self::publisher::JetStreamPublisher;
 pub use self::replicate::Connect;

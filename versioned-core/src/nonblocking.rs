@@ -11,7 +11,7 @@ mod transaction;
 
 pub(crate) use self::at::At;
 use self::closure::Closure;
-pub(crate) use self::closure::{ModifyFn, ThenFn, TransactionFn};
+pub(crate) use self::closure::{AfterApplyFn, ModifyFn, TransactionFn};
 pub(crate) use self::connection::Nonblocking;
 use self::connection::Shared;
 pub use self::dependent::DependentDsl;

@@ -37,10 +37,10 @@ mod relay;
 mod shutdown;
 
 pub use self::context::Context;
-pub use self::database::Database;
+pub use self::database::SupportedBackend;
 #[cfg(feature = "async")]
 pub use self::lag::lag_async;
 pub use self::lag::{Lag, lag};
 pub use self::publisher::{OutboxRow, PublishError, Publisher};
-pub use self::relay::{Pass, Relay, Totals, Trouble};
+pub use self::relay::{Pass, Relay, RelayProblem, Totals};
 pub use self::shutdown::Shutdown;

@@ -2,7 +2,7 @@
 
 use diesel::backend::Backend;
 
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::model::OwnerModel;
 
 /// A model in owner mode whose columns and rows fit the backend `DB`.
@@ -33,11 +33,11 @@ use crate::model::OwnerModel;
     note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not",
     note = "in generic code ask for it: `M: Owner<C::Backend>`"
 )]
-pub trait Owner<DB: Backend>: OwnerModel + Stored<DB> {}
+pub trait Owner<DB: Backend>: OwnerModel + Persisted<DB> {}
 
 impl<M, DB> Owner<DB> for M
 where
     DB: Backend,
-    M: OwnerModel + Stored<DB>,
+    M: OwnerModel + Persisted<DB>,
 {
 }

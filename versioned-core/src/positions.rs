@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use diesel::connection::LoadConnection;
 
-use crate::blocking::{Blocking, now};
+use crate::blocking::{Blocking, poll_ready};
 use crate::dependent::Dependent;
 use crate::error::Result;
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::operation;
 
 /// Forgets the deletions of `M`'s records that are older than `age`; answers with their number.
@@ -64,9 +64,9 @@ use crate::operation;
 pub fn purge_tombstones<M, C>(age: Duration, conn: &mut C) -> Result<usize>
 where
     C: LoadConnection,
-    M: Stored<C::Backend>,
+    M: Persisted<C::Backend>,
 {
-    now(operation::purge_tombstones::<M, _>(
+    poll_ready(operation::purge_tombstones::<M, _>(
         age,
         &mut Blocking::new(conn),
     ))
@@ -107,7 +107,7 @@ where
     C: LoadConnection,
     M: Dependent<C::Backend>,
 {
-    now(operation::rebuild::<M, _>(&mut Blocking::new(conn)))
+    poll_ready(operation::rebuild::<M, _>(&mut Blocking::new(conn)))
 }
 
 /// The same for the connections of `diesel-async`.
@@ -119,7 +119,7 @@ pub mod nonblocking {
 
     use crate::dependent::Dependent;
     use crate::error::Result;
-    use crate::fetch::Stored;
+    use crate::fetch::Persisted;
     use crate::nonblocking::Nonblocking;
     use crate::operation;
 
@@ -157,7 +157,7 @@ pub mod nonblocking {
     ) -> impl Future<Output = Result<usize>> + Send
     where
         C: AsyncConnection,
-        M: Stored<C::Backend>,
+        M: Persisted<C::Backend>,
     {
         async move { operation::purge_tombstones::<M, _>(age, &mut Nonblocking::new(conn)).await }
     }

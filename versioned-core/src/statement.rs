@@ -37,7 +37,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::fetch::Fetch;
+use crate::fetch::Loadable;
 
 pub(crate) use self::arrays::{
     AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
@@ -49,25 +49,27 @@ pub use self::bump::Bump;
 pub use self::create::NewRow;
 pub(crate) use self::create::{Create, CreateKey, Created, ForgetKey, Generated};
 pub(crate) use self::delete::Delete;
-pub(crate) use self::follow::{Follow, FollowBoth};
-pub(crate) use self::given::{Binds, Given};
-pub(crate) use self::guard::{Guard, Record};
+pub(crate) use self::follow::{AdvanceAndUpdate, AdvanceAndUpsert};
+pub(crate) use self::given::{BatchRows, Binds};
+pub(crate) use self::guard::{Record, VersionGuard};
 pub(crate) use self::insert::Insert;
 pub(crate) use self::json_table::WriteTable;
-pub(crate) use self::outbox::{Announce, Outgoing, Told, WithEvent};
+pub(crate) use self::outbox::{InsertEvent, NewEvent, NewEvents, WithEvent};
 pub(crate) use self::page::Page;
 pub(crate) use self::position::{
     Advance, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget, IsParked, Lock,
-    LockAll, Look, OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, Text, Tombstones,
-    Unpark, Upsert,
+    LockAll, Look, OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, SqlTemplate,
+    Tombstones, Unpark, Upsert,
 };
 pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
-pub(crate) use self::relay::{Backlog, Delivered, Due, Heads, Hold, ReadCommitted, Refused, Take};
+pub(crate) use self::relay::{
+    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, ReadCommitted, Reschedule,
+};
 pub(crate) use self::replica::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
 };
 pub use self::revise::Changes;
-pub(crate) use self::revise::Revise;
+pub(crate) use self::revise::UpdateAt;
 pub(crate) use self::rows::Rows;
 pub(crate) use self::save::Save;
 pub(crate) use self::save_changes::SaveChanges;
@@ -80,14 +82,14 @@ pub(crate) use self::values::{ROWS, WriteValues};
 pub(crate) use self::view::Views;
 
 /// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
-pub(crate) struct Returning<S, M: Fetch<DB>, DB: Backend> {
+pub(crate) struct Returning<S, M: Loadable<DB>, DB: Backend> {
     statement: S,
     selection: M::Selection,
 }
 
 pub(crate) enum ReturningId {}
 
-impl<S, M: Fetch<DB>, DB: Backend> Returning<S, M, DB> {
+impl<S, M: Loadable<DB>, DB: Backend> Returning<S, M, DB> {
     pub(crate) fn new(statement: S) -> Self {
         Self {
             statement,
@@ -96,7 +98,7 @@ impl<S, M: Fetch<DB>, DB: Backend> Returning<S, M, DB> {
     }
 }
 
-impl<S: QueryId, M: Fetch<DB>, DB: Backend> QueryId for Returning<S, M, DB> {
+impl<S: QueryId, M: Loadable<DB>, DB: Backend> QueryId for Returning<S, M, DB> {
     type QueryId = (ReturningId, S::QueryId, M::Static);
     const HAS_STATIC_QUERY_ID: bool =
         S::HAS_STATIC_QUERY_ID && <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
@@ -105,7 +107,7 @@ impl<S: QueryId, M: Fetch<DB>, DB: Backend> QueryId for Returning<S, M, DB> {
 impl<S, M, DB> QueryFragment<DB> for Returning<S, M, DB>
 where
     S: QueryFragment<DB>,
-    M: Fetch<DB>,
+    M: Loadable<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outbox::{Pass, Trouble};
+use crate::outbox::{Pass, RelayProblem};
 
 /// The target of all spans and events.
 #[cfg(feature = "tracing")]
@@ -30,23 +30,23 @@ pub(crate) fn relay_pass(pass: Pass, time: Duration) {
     not(feature = "tracing"),
     allow(unused_variables, reason = "nobody listens")
 )]
-pub(crate) fn relay_trouble(trouble: &Trouble<'_>) {
+pub(crate) fn relay_problem(problem: &RelayProblem<'_>) {
     #[cfg(feature = "tracing")]
-    match trouble {
-        Trouble::Rejected { row, reason } => tracing::warn!(
+    match problem {
+        RelayProblem::Rejected { row, reason } => tracing::warn!(
             target: TARGET,
             event = row.event_id(),
             attempts = row.attempts + 1,
             reason,
             "relay: the broker refuses an event",
         ),
-        Trouble::Unavailable { events, reason } => {
+        RelayProblem::Unavailable { events, reason } => {
             tracing::warn!(target: TARGET, events, reason, "relay: the broker takes no events");
         }
-        Trouble::NotConnected(reason) => {
+        RelayProblem::NotConnected(reason) => {
             tracing::error!(target: TARGET, reason, "relay: no connection to the outbox");
         }
-        Trouble::Failed(error) => {
+        RelayProblem::Failed(error) => {
             tracing::error!(target: TARGET, %error, "relay: the outbox failed");
         }
     }
@@ -120,21 +120,21 @@ impl Consuming {
     not(feature = "tracing"),
     allow(unused_variables, reason = "nobody listens")
 )]
-pub(crate) fn consumer_trouble(trouble: &crate::nats::Trouble<'_>) {
+pub(crate) fn consumer_problem(problem: &crate::nats::ConsumerProblem<'_>) {
     #[cfg(feature = "tracing")]
     {
-        use crate::nats::Trouble;
-        match trouble {
-            Trouble::Unreadable { subject, reason } => {
+        use crate::nats::ConsumerProblem;
+        match problem {
+            ConsumerProblem::Unreadable { subject, reason } => {
                 tracing::error!(target: TARGET, subject, reason, "consumer: a message is no event");
             }
-            Trouble::Refused { id, error } => {
+            ConsumerProblem::Refused { id, error } => {
                 tracing::error!(target: TARGET, event = id, %error, "consumer: an event is not for this replica");
             }
-            Trouble::Failed { id, error } => {
+            ConsumerProblem::Failed { id, error } => {
                 tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
             }
-            Trouble::Broker(reason) => {
+            ConsumerProblem::Broker(reason) => {
                 tracing::warn!(target: TARGET, reason, "consumer: the broker");
             }
         }
@@ -201,7 +201,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_operator_hears_of_each_trouble_of_a_relay() {
+    fn an_operator_hears_of_each_problem_of_a_relay() {
         let row = OutboxRow {
             id: 1,
             entity: "tickets".into(),
@@ -213,16 +213,16 @@ pub(crate) mod tests {
         };
         let failed = Error::other(fmt::Error);
         let heard = said(|| {
-            relay_trouble(&Trouble::Rejected {
+            relay_problem(&RelayProblem::Rejected {
                 row: &row,
                 reason: "no",
             });
-            relay_trouble(&Trouble::Unavailable {
+            relay_problem(&RelayProblem::Unavailable {
                 events: 2,
                 reason: "away",
             });
-            relay_trouble(&Trouble::NotConnected("away"));
-            relay_trouble(&Trouble::Failed(&failed));
+            relay_problem(&RelayProblem::NotConnected("away"));
+            relay_problem(&RelayProblem::Failed(&failed));
         });
         assert_eq!(
             heard,
@@ -237,24 +237,24 @@ pub(crate) mod tests {
 
     #[cfg(feature = "nats")]
     #[test]
-    fn an_operator_hears_of_each_trouble_of_a_consumer() {
-        use crate::nats::Trouble;
+    fn an_operator_hears_of_each_problem_of_a_consumer() {
+        use crate::nats::ConsumerProblem;
 
         let error = Error::other(fmt::Error);
         let heard = said(|| {
-            consumer_trouble(&Trouble::Unreadable {
+            consumer_problem(&ConsumerProblem::Unreadable {
                 subject: "events.tickets.7",
                 reason: "no JSON",
             });
-            consumer_trouble(&Trouble::Refused {
+            consumer_problem(&ConsumerProblem::Refused {
                 id: "tickets/7/1",
                 error: &error,
             });
-            consumer_trouble(&Trouble::Failed {
+            consumer_problem(&ConsumerProblem::Failed {
                 id: "tickets/7/1",
                 error: &error,
             });
-            consumer_trouble(&Trouble::Broker("away"));
+            consumer_problem(&ConsumerProblem::Broker("away"));
         });
         assert_eq!(
             heard,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::model::Versioned;
-use crate::transaction::{Family, Models, Restore};
+use crate::transaction::{Models, Restore, Shape};
 
 /// A loaded model and what it was when it was loaded: it is saved with the changed columns only, and not at all when nothing
 /// changed.
@@ -117,8 +117,8 @@ pub enum Keep {
 #[derive(Debug)]
 pub struct OneTracked<T>(std::marker::PhantomData<T>);
 
-impl<T: Versioned + 'static> Family for OneTracked<T> {
-    type Each<'s> = &'s mut Tracked<T>;
+impl<T: Versioned + 'static> Shape for OneTracked<T> {
+    type Ref<'s> = &'s mut Tracked<T>;
 }
 
 /// A tracked model, its version and its original before the transaction.
@@ -129,7 +129,7 @@ pub struct TrackedGuard<'a, T: Versioned> {
 }
 
 impl<'a, T: Versioned + Clone + 'static> Models for &'a mut Tracked<T> {
-    type Family = OneTracked<T>;
+    type Shape = OneTracked<T>;
     type Guard = TrackedGuard<'a, T>;
 
     fn remember(self) -> TrackedGuard<'a, T> {
@@ -141,7 +141,7 @@ impl<'a, T: Versioned + Clone + 'static> Models for &'a mut Tracked<T> {
 }
 
 impl<T: Versioned + 'static> Restore for TrackedGuard<'_, T> {
-    type Family = OneTracked<T>;
+    type Shape = OneTracked<T>;
 
     fn lend(&mut self) -> &mut Tracked<T> {
         self.tracked

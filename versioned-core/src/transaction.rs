@@ -39,7 +39,7 @@ use crate::model::Versioned;
 pub fn transaction<C, M, R, E>(
     conn: &mut C,
     models: M,
-    body: impl for<'s> FnOnce(&mut C, <M::Family as Family>::Each<'s>) -> Result<R, E>,
+    body: impl for<'s> FnOnce(&mut C, <M::Shape as Shape>::Ref<'s>) -> Result<R, E>,
 ) -> Result<R, E>
 where
     C: Connection,
@@ -74,7 +74,7 @@ where
 /// use versioned_core::{Family, Models, Result};
 ///
 /// /// What it costs is one line in a log.
-/// fn logged<C, M, R>(conn: &mut C, models: M, body: impl for<'s> FnOnce(&mut C, <M::Family as Family>::Each<'s>) -> Result<R>) -> Result<R>
+/// fn logged<C, M, R>(conn: &mut C, models: M, body: impl for<'s> FnOnce(&mut C, <M::Family as Family>::Ref<'s>) -> Result<R>) -> Result<R>
 /// where
 ///     C: Connection,
 ///     M: Models,
@@ -89,10 +89,10 @@ where
 )]
 pub trait Models {
     /// The shape of the models, without their lifetime.
-    type Family: Family;
+    type Shape: Shape;
 
     /// The models, and their versions before the transaction.
-    type Guard: Restore<Family = Self::Family>;
+    type Guard: Restore<Shape = Self::Shape>;
 
     /// Notes the versions.
     fn remember(self) -> Self::Guard;
@@ -101,18 +101,18 @@ pub trait Models {
 /// A shape of models that can be lent for any lifetime.
 ///
 /// (A lifetime parameter on [`Models`] itself would make the compiler ask for `'static` models.)
-pub trait Family: 'static {
+pub trait Shape: 'static {
     /// The models, lent for `'s`.
-    type Each<'s>;
+    type Ref<'s>;
 }
 
 /// Models whose versions are put back when this is dropped, unless they were [kept](Restore::keep).
 pub trait Restore {
     /// The shape of the models.
-    type Family: Family;
+    type Shape: Shape;
 
     /// The models, for the body.
-    fn lend(&mut self) -> <Self::Family as Family>::Each<'_>;
+    fn lend(&mut self) -> <Self::Shape as Shape>::Ref<'_>;
 
     /// The transaction has committed: the versions stay.
     fn keep(self);
@@ -122,8 +122,8 @@ pub trait Restore {
 #[derive(Debug)]
 pub struct One<T>(PhantomData<T>);
 
-impl<T: Versioned + 'static> Family for One<T> {
-    type Each<'s> = &'s mut T;
+impl<T: Versioned + 'static> Shape for One<T> {
+    type Ref<'s> = &'s mut T;
 }
 
 /// A model, and its version before the transaction.
@@ -135,7 +135,7 @@ pub struct OneGuard<'a, T: Versioned> {
 
 #[diagnostic::do_not_recommend]
 impl<'a, T: Versioned + 'static> Models for &'a mut T {
-    type Family = One<T>;
+    type Shape = One<T>;
     type Guard = OneGuard<'a, T>;
 
     fn remember(self) -> OneGuard<'a, T> {
@@ -147,7 +147,7 @@ impl<'a, T: Versioned + 'static> Models for &'a mut T {
 }
 
 impl<T: Versioned + 'static> Restore for OneGuard<'_, T> {
-    type Family = One<T>;
+    type Shape = One<T>;
 
     fn lend(&mut self) -> &mut T {
         self.model
@@ -170,8 +170,8 @@ impl<T: Versioned> Drop for OneGuard<'_, T> {
 #[derive(Debug)]
 pub struct Many<T>(PhantomData<T>);
 
-impl<T: Versioned + 'static> Family for Many<T> {
-    type Each<'s> = &'s mut [T];
+impl<T: Versioned + 'static> Shape for Many<T> {
+    type Ref<'s> = &'s mut [T];
 }
 
 /// Models, and their versions before the transaction.
@@ -183,7 +183,7 @@ pub struct ManyGuard<'a, T: Versioned> {
 
 #[diagnostic::do_not_recommend]
 impl<'a, T: Versioned + 'static> Models for &'a mut [T] {
-    type Family = Many<T>;
+    type Shape = Many<T>;
     type Guard = ManyGuard<'a, T>;
 
     fn remember(self) -> ManyGuard<'a, T> {
@@ -195,7 +195,7 @@ impl<'a, T: Versioned + 'static> Models for &'a mut [T] {
 }
 
 impl<T: Versioned + 'static> Restore for ManyGuard<'_, T> {
-    type Family = Many<T>;
+    type Shape = Many<T>;
 
     fn lend(&mut self) -> &mut [T] {
         self.models
@@ -216,12 +216,12 @@ impl<T: Versioned> Drop for ManyGuard<'_, T> {
 
 macro_rules! tuples {
     ($($models:ident)+) => {
-        impl<$($models: Family),+> Family for ($($models,)+) {
-            type Each<'s> = ($($models::Each<'s>,)+);
+        impl<$($models: Shape),+> Shape for ($($models,)+) {
+            type Ref<'s> = ($($models::Ref<'s>,)+);
         }
 
         impl<$($models: Models),+> Models for ($($models,)+) {
-            type Family = ($($models::Family,)+);
+            type Shape = ($($models::Shape,)+);
             type Guard = ($($models::Guard,)+);
 
             #[allow(non_snake_case, reason = "a part is named after its type")]
@@ -232,10 +232,10 @@ macro_rules! tuples {
         }
 
         impl<$($models: Restore),+> Restore for ($($models,)+) {
-            type Family = ($($models::Family,)+);
+            type Shape = ($($models::Shape,)+);
 
             #[allow(non_snake_case, reason = "a part is named after its type")]
-            fn lend(&mut self) -> <Self::Family as Family>::Each<'_> {
+            fn lend(&mut self) -> <Self::Shape as Shape>::Ref<'_> {
                 let ($($models,)+) = self;
                 ($($models.lend(),)+)
             }

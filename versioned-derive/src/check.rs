@@ -7,8 +7,8 @@ use crate::attr::{Mode, StructAttrs};
 use crate::choice::{Gap, Guard, Policy};
 use crate::errors::Errors;
 use crate::model::Written;
-use crate::read::Marked;
-use crate::source::Source;
+use crate::read::Keys;
+use crate::source::Field;
 
 /// A key that a mode has no use for would be ignored, and its reader misled.
 ///
@@ -17,7 +17,7 @@ use crate::source::Source;
 /// #[versioned(embedded, entity = "tickets")]
 /// #[versioned(dependent, policy = "latest", gap = "park")]
 /// ```
-pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], errors: &mut Errors) {
+pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Field<'_>], errors: &mut Errors) {
     let of_events = [
         attrs.policy.as_ref().map(|policy| &policy.key),
         attrs.guard.as_ref().map(|guard| &guard.key),
@@ -98,7 +98,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Source<'_>], err
 /// title: String,
 /// #[diesel(column_name = title)] subject: String,
 /// ```
-pub(crate) fn columns_are_written_once(sources: &[Source<'_>], errors: &mut Errors) {
+pub(crate) fn columns_are_written_once(sources: &[Field<'_>], errors: &mut Errors) {
     let mut seen: Vec<(&Ident, Written)> = Vec::new();
     for field in sources.iter().filter(|field| field.diesel.embed.is_none()) {
         let (Some(column), Some(written)) = (&field.column, field.written()) else {
@@ -128,7 +128,7 @@ pub(crate) fn columns_are_written_once(sources: &[Source<'_>], errors: &mut Erro
 /// ```text
 /// #[diesel(embed)] address: Option<Address>,
 /// ```
-pub(crate) fn embedded_structs_are_there(sources: &[Source<'_>], errors: &mut Errors) {
+pub(crate) fn embedded_structs_are_there(sources: &[Field<'_>], errors: &mut Errors) {
     for field in sources.iter().filter(|field| field.diesel.embed.is_some()) {
         if is_option(&field.node.ty) {
             errors.at(
@@ -143,8 +143,8 @@ pub(crate) fn embedded_structs_are_there(sources: &[Source<'_>], errors: &mut Er
 pub(crate) fn record(
     mode: Mode,
     attrs: &StructAttrs,
-    sources: &[Source<'_>],
-    marked: &Marked<'_, '_>,
+    sources: &[Field<'_>],
+    marked: &Keys<'_, '_>,
     errors: &mut Errors,
 ) {
     for part in &marked.key {
@@ -166,7 +166,7 @@ pub(crate) fn record(
 /// ```text
 /// #[diesel(serialize_as = String)] id: Url,
 /// ```
-fn is_a_plain_column(what: &str, field: &Source<'_>, errors: &mut Errors) {
+fn is_a_plain_column(what: &str, field: &Field<'_>, errors: &mut Errors) {
     let diesel = &field.diesel;
     if let Some(other) = &diesel.serialize_as {
         errors.at(
@@ -195,7 +195,7 @@ fn is_a_plain_column(what: &str, field: &Source<'_>, errors: &mut Errors) {
 /// ```text
 /// version: Option<i64>,
 /// ```
-fn is_never_null(what: &str, field: &Source<'_>, errors: &mut Errors) {
+fn is_never_null(what: &str, field: &Field<'_>, errors: &mut Errors) {
     if is_option(&field.node.ty) {
         errors.at(
             &field.node.ty,
@@ -222,7 +222,7 @@ fn is_option(ty: &Type) -> bool {
 /// ```text
 /// #[diesel(primary_key(id, version))]
 /// ```
-fn is_not_in_the_key(version: &Source<'_>, marked: &Marked<'_, '_>, errors: &mut Errors) {
+fn is_not_in_the_key(version: &Field<'_>, marked: &Keys<'_, '_>, errors: &mut Errors) {
     if marked.key.iter().any(|part| part.member == version.member) {
         errors.at(
             version.place(),
@@ -237,7 +237,7 @@ fn is_not_in_the_key(version: &Source<'_>, marked: &Marked<'_, '_>, errors: &mut
 /// ```text
 /// #[versioned(version, precision = "seconds")] version: i64,  // under `initial = 0`, or in a dependent
 /// ```
-fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Source<'_>, errors: &mut Errors) {
+fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Field<'_>, errors: &mut Errors) {
     let Some(precision) = &version.versioned.precision else {
         return;
     };
@@ -261,8 +261,8 @@ fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Source<'_>, errors:
 /// version: i64,
 /// ```
 fn precision_is_of_the_version(
-    sources: &[Source<'_>],
-    marked: &Marked<'_, '_>,
+    sources: &[Field<'_>],
+    marked: &Keys<'_, '_>,
     errors: &mut Errors,
 ) {
     let version = marked.version.map(|version| &version.member);
@@ -287,12 +287,12 @@ fn precision_is_of_the_version(
 /// #[versioned(excluded)] #[diesel(embed)] address: Address,
 /// #[versioned(excluded)] #[diesel(select_expression = tickets::price * 2_i64)] double: i64,
 /// ```
-fn what_is_excluded_is_state(sources: &[Source<'_>], marked: &Marked<'_, '_>, errors: &mut Errors) {
+fn what_is_excluded_is_state(sources: &[Field<'_>], marked: &Keys<'_, '_>, errors: &mut Errors) {
     for field in sources {
         let Some(excluded) = &field.versioned.excluded else {
             continue;
         };
-        let is_field = |other: &&Source<'_>| other.member == field.member;
+        let is_field = |other: &&Field<'_>| other.member == field.member;
         if marked.key.iter().any(is_field)
             || marked.version.is_some_and(|version| is_field(&version))
         {

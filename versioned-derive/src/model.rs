@@ -24,8 +24,8 @@ pub(crate) struct Model<'a> {
 }
 
 pub(crate) enum Role<'a> {
-    Owner(Record<'a>, Duties),
-    Dependent(Record<'a>, Delivery),
+    Owner(Record<'a>, OwnerOptions),
+    Dependent(Record<'a>, ReplicaOptions),
     Embedded,
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum Count {
 }
 
 /// What an owner does besides writing the row.
-pub(crate) struct Duties {
+pub(crate) struct OwnerOptions {
     /// It remembers deletions.
     pub(crate) tombstones: bool,
     /// It writes events; where `outbox` was written, because it asks more of the model.
@@ -55,7 +55,7 @@ pub(crate) struct Duties {
 }
 
 /// How a dependent takes events.
-pub(crate) struct Delivery {
+pub(crate) struct ReplicaOptions {
     pub(crate) policy: Policy,
     pub(crate) guard: Guard,
     pub(crate) gap: Gap,
@@ -126,7 +126,7 @@ impl ToTokens for Root {
 }
 
 /// What is left of an input with errors: enough for impls that keep these errors the only ones.
-pub(crate) struct Broken {
+pub(crate) struct Invalid {
     pub(crate) error: syn::Error,
     pub(crate) root: Root,
     pub(crate) mode: Mode,

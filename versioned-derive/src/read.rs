@@ -10,19 +10,19 @@ use crate::choice::{Gap, Guard, Policy};
 use crate::diesel;
 use crate::errors::Errors;
 use crate::model::{
-    Broken, Count, Delivery, Duties, Model, Record, Role, Root, Step, Written, table_name,
+    Invalid, Count, ReplicaOptions, OwnerOptions, Model, Record, Role, Root, Step, Written, table_name,
 };
-use crate::source::{Source, sources};
+use crate::source::{Field, sources};
 
 /// The fields of a record that are more than a column.
 #[derive(Default)]
-pub(crate) struct Marked<'s, 'a> {
-    pub(crate) key: Vec<&'s Source<'a>>,
-    pub(crate) version: Option<&'s Source<'a>>,
+pub(crate) struct Keys<'s, 'a> {
+    pub(crate) key: Vec<&'s Field<'a>>,
+    pub(crate) version: Option<&'s Field<'a>>,
 }
 
 impl<'a> Model<'a> {
-    pub(crate) fn read(input: &'a DeriveInput) -> Result<Self, Broken> {
+    pub(crate) fn read(input: &'a DeriveInput) -> Result<Self, Invalid> {
         let mut errors = Errors::default();
         let attrs = attr::StructAttrs::read(&input.attrs, &mut errors);
         if attrs.mode.is_none() && errors.none() {
@@ -34,7 +34,7 @@ impl<'a> Model<'a> {
         }
         let root = Root::new(attrs.root.as_ref().map(|root| root.value.clone()));
         let made = Self::build(input, root.clone(), &attrs, &mut errors);
-        errors.finish(made).map_err(|error| Broken {
+        errors.finish(made).map_err(|error| Invalid {
             error,
             root,
             mode: attrs.likely_mode(),
@@ -56,7 +56,7 @@ impl<'a> Model<'a> {
         let table = diesel
             .table_name
             .unwrap_or_else(|| infer_table(&input.ident));
-        let mut marked = Marked::default();
+        let mut marked = Keys::default();
         let role = match attrs.mode.as_ref()?.value {
             Mode::Embedded => Role::Embedded,
             mode @ (Mode::Owner | Mode::Dependent) => {
@@ -116,9 +116,9 @@ fn infer_table(ident: &Ident) -> Path {
 fn find_key<'s, 'a>(
     input: &DeriveInput,
     named: Option<&[Ident]>,
-    sources: &'s [Source<'a>],
+    sources: &'s [Field<'a>],
     errors: &mut Errors,
-) -> Vec<&'s Source<'a>> {
+) -> Vec<&'s Field<'a>> {
     let find = |column: &str| sources.iter().find(|field| field.is_of(column));
     // Otherwise the missing field may be one that was complained about already.
     let all_known = sources
@@ -135,7 +135,7 @@ fn find_key<'s, 'a>(
         }
         return id.into_iter().collect();
     };
-    let mut key: Vec<&Source<'_>> = Vec::new();
+    let mut key: Vec<&Field<'_>> = Vec::new();
     for column in named {
         match find(&column.unraw().to_string()) {
             Some(field) if key.iter().any(|part| part.member == field.member) => {
@@ -169,9 +169,9 @@ fn find_key<'s, 'a>(
 /// The field with `#[versioned(version)]`, or else the one named `version`.
 fn find_version<'s, 'a>(
     input: &DeriveInput,
-    sources: &'s [Source<'a>],
+    sources: &'s [Field<'a>],
     errors: &mut Errors,
-) -> Option<&'s Source<'a>> {
+) -> Option<&'s Field<'a>> {
     let mut marked = sources
         .iter()
         .filter(|field| field.versioned.version.is_some());
@@ -214,7 +214,7 @@ fn is_version_field(attr: &syn::Attribute) -> bool {
 fn record<'a>(
     table: &Path,
     attrs: &attr::StructAttrs,
-    marked: &Marked<'_, 'a>,
+    marked: &Keys<'_, 'a>,
 ) -> Option<Record<'a>> {
     let version = marked.version?;
     let columns = marked.key.iter().map(|field| field.column.clone());
@@ -233,9 +233,9 @@ fn record<'a>(
     })
 }
 
-fn duties(attrs: &attr::StructAttrs, sources: &[Source<'_>]) -> Duties {
+fn duties(attrs: &attr::StructAttrs, sources: &[Field<'_>]) -> OwnerOptions {
     let columns = sources.iter().filter_map(|field| field.column.as_ref());
-    Duties {
+    OwnerOptions {
         tombstones: attrs.tombstones.is_some(),
         outbox: attrs.outbox.as_ref().map(|outbox| outbox.key.span()),
         excluded: columns
@@ -245,8 +245,8 @@ fn duties(attrs: &attr::StructAttrs, sources: &[Source<'_>]) -> Duties {
     }
 }
 
-fn delivery(attrs: &attr::StructAttrs) -> Delivery {
-    Delivery {
+fn delivery(attrs: &attr::StructAttrs) -> ReplicaOptions {
+    ReplicaOptions {
         policy: attrs
             .policy
             .as_ref()
@@ -265,8 +265,8 @@ fn delivery(attrs: &attr::StructAttrs) -> Delivery {
 }
 
 /// What the walk shows of a field.
-fn step<'a>(field: &Source<'a>, marked: &Marked<'_, 'a>) -> Option<Step<'a>> {
-    let is_field = |other: &&Source<'_>| other.member == field.member;
+fn step<'a>(field: &Field<'a>, marked: &Keys<'_, 'a>) -> Option<Step<'a>> {
+    let is_field = |other: &&Field<'_>| other.member == field.member;
     if marked.version.is_some_and(|version| is_field(&version)) {
         return None;
     }

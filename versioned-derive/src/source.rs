@@ -11,7 +11,7 @@ use crate::errors::Errors;
 use crate::model::{Column, Written};
 
 /// A field as it was written.
-pub(crate) struct Source<'a> {
+pub(crate) struct Field<'a> {
     pub(crate) node: &'a syn::Field,
     pub(crate) member: Member,
     pub(crate) versioned: attr::FieldAttrs,
@@ -20,7 +20,7 @@ pub(crate) struct Source<'a> {
     pub(crate) column: Option<Column<'a>>,
 }
 
-impl Source<'_> {
+impl Field<'_> {
     /// Where an error about the field as a whole is shown.
     pub(crate) fn place(&self) -> TokenStream {
         match &self.node.ident {
@@ -56,7 +56,7 @@ impl Source<'_> {
 }
 
 /// The fields of a struct; an error for anything else.
-pub(crate) fn sources<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<Source<'a>>> {
+pub(crate) fn sources<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<Field<'a>>> {
     const EXPECTED: &str = "expected a struct with fields: its fields are the columns of a row";
 
     let data = match &input.data {
@@ -80,7 +80,7 @@ pub(crate) fn sources<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option
     Some(fields.collect())
 }
 
-fn source<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Source<'a> {
+fn source<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Field<'a> {
     let versioned = attr::FieldAttrs::read(&node.attrs, errors);
     let diesel = diesel::FieldAttrs::read(&node.attrs, errors);
     let member = node.ident.clone().map_or_else(
@@ -109,7 +109,7 @@ fn source<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Source<'
         name,
         excluded: versioned.excluded.is_some(),
     });
-    Source {
+    Field {
         node,
         member,
         versioned,

@@ -234,7 +234,7 @@ async fn what_cannot_be_read_is_terminated_and_reported_and_the_rest_flows() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&heard);
     let consumer = JetStreamConsumer::new(durable(&stream).await)
-        .on_trouble(move |trouble| theirs.lock().unwrap().push(trouble.to_string()));
+        .on_problem(move |problem| theirs.lock().unwrap().push(problem.to_string()));
     let running = Running::replica(consumer, &db);
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
@@ -282,7 +282,7 @@ async fn an_event_that_fails_is_not_acknowledged_and_comes_again() {
     let theirs = Arc::clone(&heard);
     let consumer = JetStreamConsumer::new(durable(&stream).await)
         .redelivery(FAST.0, FAST.1)
-        .on_trouble(move |trouble| theirs.lock().unwrap().push(trouble.to_string()));
+        .on_problem(move |problem| theirs.lock().unwrap().push(problem.to_string()));
     let running = Running::replica(consumer, &db);
     until("each has failed twice", async || {
         heard.lock().unwrap().len() >= 20

@@ -139,7 +139,7 @@ async fn an_event_that_is_too_large_is_put_aside_and_the_rest_flows() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&heard);
     let relay = Relay::new(JetStreamPublisher::new(context, "events"))
-        .on_trouble(move |trouble| theirs.lock().unwrap().push(trouble.to_string()));
+        .on_problem(move |problem| theirs.lock().unwrap().push(problem.to_string()));
     let pass = relay.run_once_async(&mut connect(&db).await).await.unwrap();
     assert_eq!((pass.published, pass.rejected, pass.unavailable), (2, 2, 0));
     assert_eq!(stored(&mut stream).await, 2);

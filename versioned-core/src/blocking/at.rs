@@ -1,12 +1,12 @@
 //! `Ticket::at(id, version)`: writes against a version that was not loaded here.
 
-use super::{Blocking, now};
+use super::{Blocking, poll_ready};
 use crate::connection::BlockingConnection;
 use crate::error::Result;
 use crate::model::OwnerModel;
 use crate::operation;
 use crate::owner::Owner;
-use crate::statement::{Changes, Guard, Record};
+use crate::statement::{Changes, Record, VersionGuard};
 
 /// A record at a version, not loaded: see [`OwnerDsl::at`](crate::prelude::OwnerDsl::at).
 #[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
@@ -21,8 +21,8 @@ impl<M: OwnerModel> At<M> {
         Self { id, version }
     }
 
-    fn guard(&self) -> Guard<'_, M> {
-        Guard {
+    fn guard(&self) -> VersionGuard<'_, M> {
+        VersionGuard {
             record: Record::At(&self.id),
             loaded: &self.version,
         }
@@ -49,7 +49,7 @@ impl<M: OwnerModel> At<M> {
         M: Owner<C::Db>,
         S: Changes<M, C::Db>,
     {
-        now(operation::revise_at(
+        poll_ready(operation::update_at(
             self.guard(),
             changes,
             &mut Blocking::new(conn),
@@ -70,7 +70,7 @@ impl<M: OwnerModel> At<M> {
         C: BlockingConnection,
         M: Owner<C::Db>,
     {
-        now(operation::touch_at(self.guard(), &mut Blocking::new(conn)))
+        poll_ready(operation::touch_at(self.guard(), &mut Blocking::new(conn)))
     }
 
     /// Deletes the row, if it is at this version. Answers with the version of the deletion.
@@ -87,6 +87,6 @@ impl<M: OwnerModel> At<M> {
         C: BlockingConnection,
         M: Owner<C::Db>,
     {
-        now(operation::delete_at(self.guard(), &mut Blocking::new(conn)))
+        poll_ready(operation::delete_at(self.guard(), &mut Blocking::new(conn)))
     }
 }

@@ -5,7 +5,7 @@ use std::future::{Future, ready};
 use super::Blocking;
 use crate::error::Result;
 use crate::event::Event;
-use crate::operation::{Modify, Then};
+use crate::operation::{AfterApply, Modify};
 
 pub(super) struct Closure<F>(pub(super) F);
 
@@ -18,7 +18,7 @@ where
     }
 }
 
-impl<'c, M, C, F> Then<M, Blocking<'c, C>> for Closure<F>
+impl<'c, M, C, F> AfterApply<M, Blocking<'c, C>> for Closure<F>
 where
     C: diesel::Connection,
     F: FnMut(&mut C, &Event<M>) -> Result<()>,

@@ -10,7 +10,7 @@ use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
 
-use crate::dialect::{self, Dialect, Flavor};
+use crate::dialect::{self, Dialect, SqlFor};
 use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
@@ -98,7 +98,7 @@ impl<C: LoadConnection> Runner for Blocking<'_, C> {
 impl<C: LoadConnection> Executor for Blocking<'_, C> {
     fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
     where
-        F: Flavor<Self::Backend> + ?Sized,
+        F: SqlFor<Self::Backend> + ?Sized,
     {
         ready(match F::KNOWN {
             Some(dialect) => Ok(dialect),

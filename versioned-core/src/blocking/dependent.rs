@@ -1,12 +1,12 @@
 //! `TicketCopy::apply(&event, conn)`: the methods of a dependent.
 
-use super::{Blocking, Closure, now};
+use super::{Blocking, Closure, poll_ready};
 use crate::connection::BlockingConnection;
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{DependentModel, FromJson};
-use crate::operation::{self, Nothing};
+use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
 /// What a replica can do on a Diesel connection: apply events, and be read.
@@ -50,12 +50,12 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::apply(
+        poll_ready(operation::apply(
             event,
             None,
             true,
             &mut Blocking::new(conn),
-            Nothing,
+            NoHook,
         ))
     }
 
@@ -72,7 +72,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db> + FromJson,
     {
-        now(operation::apply_json::<Self, _>(
+        poll_ready(operation::apply_json::<Self, _>(
             json,
             &mut Blocking::new(conn),
         ))
@@ -92,7 +92,7 @@ pub trait DependentDsl: DependentModel {
         F: FnMut(&mut C, &Event<Self>) -> Result<()>,
     {
         let then = Closure(then);
-        now(operation::apply(
+        poll_ready(operation::apply(
             event,
             None,
             false,
@@ -117,7 +117,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::apply_all(events, &mut Blocking::new(conn)))
+        poll_ready(operation::apply_all(events, &mut Blocking::new(conn)))
     }
 
     /// Loads the replica with this key.
@@ -135,7 +135,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::find(id, &mut Blocking::new(conn)))
+        poll_ready(operation::find(id, &mut Blocking::new(conn)))
     }
 
     /// Loads the replica that this event goes onto: the one with its key, at the version before it.
@@ -148,7 +148,7 @@ pub trait DependentDsl: DependentModel {
         C: BlockingConnection,
         Self: Dependent<C::Db>,
     {
-        now(operation::find_before(event, &mut Blocking::new(conn)))
+        poll_ready(operation::find_before(event, &mut Blocking::new(conn)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `ticket.save(conn)`: the methods of an owner.
 
-use super::{At, Blocking, Closure, now};
+use super::{At, Blocking, Closure, poll_ready};
 use crate::change::Change;
 use crate::connection::BlockingConnection;
 use crate::error::Result;
@@ -38,7 +38,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::insert(self, &mut Blocking::new(conn)))
+        poll_ready(operation::insert(self, &mut Blocking::new(conn)))
     }
 
     /// Inserts a row that is not a model yet, where the database makes the key or other columns; answers with the
@@ -65,7 +65,7 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Db>,
         N: NewRow<Self, C::Db>,
     {
-        now(operation::create(new, &mut Blocking::new(conn)))
+        poll_ready(operation::create(new, &mut Blocking::new(conn)))
     }
 
     /// Inserts the record at the version that it carries: for records that come from somewhere else.
@@ -82,7 +82,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::import(self, &mut Blocking::new(conn)))
+        poll_ready(operation::import(self, &mut Blocking::new(conn)))
     }
 
     /// Loads the record with this key.
@@ -100,7 +100,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::find(id, &mut Blocking::new(conn)))
+        poll_ready(operation::find(id, &mut Blocking::new(conn)))
     }
 
     /// Writes all fields, if the row is still at the version that was loaded; the version moves by one, also when no
@@ -126,7 +126,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::save(self, &mut Blocking::new(conn)))
+        poll_ready(operation::save(self, &mut Blocking::new(conn)))
     }
 
     /// Moves the version and writes nothing else: for a record whose children changed. The change shows the row, not what
@@ -146,7 +146,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::touch(self, &mut Blocking::new(conn)))
+        poll_ready(operation::touch(self, &mut Blocking::new(conn)))
     }
 
     /// Deletes the row, if it is still at the version that was loaded. The deletion has a version of its own, one
@@ -164,7 +164,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::delete(self, &mut Blocking::new(conn)))
+        poll_ready(operation::delete(self, &mut Blocking::new(conn)))
     }
 
     /// Inserts all of these records at the initial version, or none.
@@ -186,7 +186,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::insert_all(models, &mut Blocking::new(conn)))
+        poll_ready(operation::insert_all(models, &mut Blocking::new(conn)))
     }
 
     /// Saves all of these records, or none: each row must be at the version that its model was loaded at.
@@ -231,7 +231,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::write_all::<Saving, _, _>(
+        poll_ready(operation::write_all::<Saving, _, _>(
             models,
             &mut Blocking::new(conn),
         ))
@@ -248,7 +248,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::write_all::<Deleting, _, _>(
+        poll_ready(operation::write_all::<Deleting, _, _>(
             models,
             &mut Blocking::new(conn),
         ))
@@ -273,7 +273,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::save_each(models, &mut Blocking::new(conn)))
+        poll_ready(operation::save_each(models, &mut Blocking::new(conn)))
     }
 
     /// Replaces the model by its row as it is now. On MySQL and MariaDB the row is locked for it until the
@@ -291,7 +291,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::reload(self, &mut Blocking::new(conn)))
+        poll_ready(operation::reload(self, &mut Blocking::new(conn)))
     }
 
     /// Checks that the row is still at the version that was loaded; writes nothing. Inside of a transaction the row
@@ -312,7 +312,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db>,
     {
-        now(operation::verify(self, &mut Blocking::new(conn)))
+        poll_ready(operation::verify(self, &mut Blocking::new(conn)))
     }
 
     /// The record with this key at this version, not loaded: for the version that a client sent (`If-Match`).
@@ -369,7 +369,7 @@ pub trait OwnerDsl: OwnerModel {
         F: FnMut(&mut Self) -> Result<()>,
     {
         let change = Closure(change);
-        now(operation::update_with(
+        poll_ready(operation::update_with(
             id,
             &mut Blocking::new(conn),
             retry,
@@ -400,7 +400,7 @@ pub trait OwnerDsl: OwnerModel {
         C: BlockingConnection,
         Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
-        now(operation::snapshot(after, limit, &mut Blocking::new(conn)))
+        poll_ready(operation::snapshot(after, limit, &mut Blocking::new(conn)))
     }
 
     /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:

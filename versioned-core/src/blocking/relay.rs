@@ -8,7 +8,7 @@ use super::Blocking;
 use crate::clock::{Parking, block_on};
 use crate::error::Error;
 use crate::operation::relay;
-use crate::outbox::{Database, Pass, Publisher, Relay, Totals, Trouble};
+use crate::outbox::{Pass, Publisher, Relay, RelayProblem, SupportedBackend, Totals};
 
 impl<P: Publisher> Relay<P> {
     /// Takes one batch, publishes it and deletes what the broker has.
@@ -22,7 +22,7 @@ impl<P: Publisher> Relay<P> {
     pub fn run_once<C>(&self, conn: &mut C) -> Result<Pass, Error>
     where
         C: LoadConnection,
-        C::Backend: Database,
+        C::Backend: SupportedBackend,
     {
         block_on(relay::pass(self, &Parking, &mut Blocking::new(conn)))
     }
@@ -31,15 +31,15 @@ impl<P: Publisher> Relay<P> {
     ///
     /// `connect` makes the connection, and a new one after each error of the database. The batch in
     /// hand is finished before it ends. Errors of the broker and of the database do not end it:
-    /// they are [reported](Self::on_trouble), and tried again. A panic of the publisher, of
-    /// `connect` or of the hook of [`on_trouble`](Self::on_trouble) does.
+    /// they are [reported](Self::on_problem), and tried again. A panic of the publisher, of
+    /// `connect` or of the hook of [`on_problem`](Self::on_problem) does.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;
     /// # use versioned_core::outbox::{Publisher, Relay, Shutdown};
     /// # fn f(publisher: impl Publisher + 'static) {
     /// let shutdown = Shutdown::new();
-    /// let relay = Relay::new(publisher).on_trouble(|trouble| eprintln!("{trouble}"));
+    /// let relay = Relay::new(publisher).on_problem(|problem| eprintln!("{problem}"));
     /// let stop = shutdown.clone();
     /// let thread = std::thread::spawn(move || relay.run(|| SqliteConnection::establish("tickets.db"), stop));
     /// // ..
@@ -55,10 +55,10 @@ impl<P: Publisher> Relay<P> {
     ) -> Totals
     where
         C: LoadConnection,
-        C::Backend: Database,
+        C::Backend: SupportedBackend,
         E: fmt::Display,
     {
-        let line = Line {
+        let line = Reconnecting {
             relay: self,
             connect,
             conn: None,
@@ -68,18 +68,18 @@ impl<P: Publisher> Relay<P> {
 }
 
 /// A connection, made anew where it broke.
-struct Line<'r, P, F, C> {
+struct Reconnecting<'r, P, F, C> {
     relay: &'r Relay<P>,
     connect: F,
     conn: Option<C>,
 }
 
-impl<P, F, C, E> relay::Line for Line<'_, P, F, C>
+impl<P, F, C, E> relay::Reconnecting for Reconnecting<'_, P, F, C>
 where
     P: Publisher,
     F: FnMut() -> Result<C, E> + Send,
     C: LoadConnection,
-    C::Backend: Database,
+    C::Backend: SupportedBackend,
     E: fmt::Display,
 {
     async fn pass(&mut self) -> Option<Pass> {
@@ -89,7 +89,7 @@ where
                 Ok(conn) => conn,
                 Err(error) => {
                     let reason = error.to_string();
-                    self.relay.report(&Trouble::NotConnected(&reason));
+                    self.relay.report(&RelayProblem::NotConnected(&reason));
                     return None;
                 }
             },
@@ -101,7 +101,7 @@ where
                 Some(pass)
             }
             Err(error) => {
-                self.relay.report(&Trouble::Failed(&error));
+                self.relay.report(&RelayProblem::Failed(&error));
                 None
             }
         }

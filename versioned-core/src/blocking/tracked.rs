@@ -1,6 +1,6 @@
 //! `tracked.save(conn)`: the methods of a tracked model.
 
-use super::{Blocking, now};
+use super::{Blocking, poll_ready};
 use crate::change::Change;
 use crate::connection::BlockingConnection;
 use crate::error::Result;
@@ -121,7 +121,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone,
     {
-        now(operation::save_changes(self, &mut Blocking::new(conn)))
+        poll_ready(operation::save_changes(self, &mut Blocking::new(conn)))
     }
 
     fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
@@ -130,7 +130,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone,
     {
         let never = None::<fn(&'static str, &T, &T) -> Keep>;
-        now(operation::rebase(self, &mut Blocking::new(conn), never))
+        poll_ready(operation::rebase(self, &mut Blocking::new(conn), never))
     }
 
     fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
@@ -139,7 +139,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send,
     {
-        now(operation::rebase(
+        poll_ready(operation::rebase(
             self,
             &mut Blocking::new(conn),
             Some(choose),
@@ -151,7 +151,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone,
     {
-        now(operation::reload_tracked(self, &mut Blocking::new(conn)))
+        poll_ready(operation::reload_tracked(self, &mut Blocking::new(conn)))
     }
 
     fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
@@ -159,7 +159,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        now(operation::touch_tracked(self, &mut Blocking::new(conn)))
+        poll_ready(operation::touch_tracked(self, &mut Blocking::new(conn)))
     }
 
     fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
@@ -167,7 +167,7 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        now(operation::delete_tracked(self, &mut Blocking::new(conn)))
+        poll_ready(operation::delete_tracked(self, &mut Blocking::new(conn)))
     }
 
     fn verify<C>(&mut self, conn: &mut C) -> Result<()>
@@ -175,6 +175,6 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         C: BlockingConnection,
         T: Owner<C::Db> + Fields,
     {
-        now(operation::verify_tracked(self, &mut Blocking::new(conn)))
+        poll_ready(operation::verify_tracked(self, &mut Blocking::new(conn)))
     }
 }

@@ -14,70 +14,70 @@ macro_rules! binds_and_rows {
             out.push_bind_param::<BigInt, i64>(number)
         }
 
-        fn number<X, S>(
-            x: &mut X,
+        fn number<C, S>(
+            conn: &mut C,
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<i64>>> + Send
         where
-            X: Runner<Backend = $backend>,
+            C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            x.first::<i64, BigInt, _>(statement)
+            conn.first::<i64, BigInt, _>(statement)
         }
 
-        fn numbers<X, S>(
-            x: &mut X,
+        fn numbers<C, S>(
+            conn: &mut C,
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<i64>>> + Send
         where
-            X: Runner<Backend = $backend>,
+            C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            x.all::<i64, BigInt, _>(statement)
+            conn.all::<i64, BigInt, _>(statement)
         }
 
-        fn figures<X, S>(
-            x: &mut X,
+        fn figures<C, S>(
+            conn: &mut C,
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
         where
-            X: Runner<Backend = $backend>,
+            C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            x.first::<(i64, i64, i64), (BigInt, BigInt, BigInt), _>(statement)
+            conn.first::<(i64, i64, i64), (BigInt, BigInt, BigInt), _>(statement)
         }
 
-        fn waiting<X, S>(
-            x: &mut X,
+        fn waiting<C, S>(
+            conn: &mut C,
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<Waiting>>> + Send
         where
-            X: Runner<Backend = $backend>,
+            C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            x.all::<Waiting, WaitingSql, _>(statement)
+            conn.all::<Waiting, WaitingSql, _>(statement)
         }
 
-        fn text<X, S>(
-            x: &mut X,
+        fn text<C, S>(
+            conn: &mut C,
             statement: S,
         ) -> impl Future<Output = QueryResult<Option<String>>> + Send
         where
-            X: Runner<Backend = $backend>,
+            C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            x.first::<String, Text, _>(statement)
+            conn.first::<String, Text, _>(statement)
         }
 
-        fn pairs<X, S>(
-            x: &mut X,
+        fn pairs<C, S>(
+            conn: &mut C,
             statement: S,
         ) -> impl Future<Output = QueryResult<Vec<(String, i64)>>> + Send
         where
-            X: Runner<Backend = $backend>,
+            C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            x.all::<(String, i64), (Text, BigInt), _>(statement)
+            conn.all::<(String, i64), (Text, BigInt), _>(statement)
         }
     };
 }

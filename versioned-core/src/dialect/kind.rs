@@ -110,9 +110,7 @@ where
 
 #[cfg(feature = "postgres")]
 fn is_exact_on_postgres(of: TypeId) -> bool {
-    use diesel::sql_types::{
-        Array, Cidr, Inet, Json, Jsonb, MacAddr, MacAddr8, Money, Oid, Uuid,
-    };
+    use diesel::sql_types::{Array, Cidr, Inet, Json, Jsonb, MacAddr, MacAddr8, Money, Oid, Uuid};
     same::<Uuid>(of)
         || same::<Oid>(of)
         || same::<Json>(of)

@@ -10,7 +10,7 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::HasSqlType;
 
 use super::{Elements, Walk};
-use crate::dialect::{Dialect, Flavor, Kind};
+use crate::dialect::{Dialect, Kind, SqlFor};
 
 /// The walks over the columns and over the key of a model, or of a struct that is embedded in one.
 #[diagnostic::on_unimplemented(
@@ -102,7 +102,7 @@ impl<T, C, DB> Field<C, DB> for T
 where
     C: Expression<SqlType: 'static>,
     DB: Backend + HasSqlType<C::SqlType> + Binds<T, C::SqlType>,
-    DB::MetadataLookup: Flavor<DB>,
+    DB::MetadataLookup: SqlFor<DB>,
 {
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
         DB::bind(self, out)

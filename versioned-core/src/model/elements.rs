@@ -10,7 +10,7 @@ use diesel::query_source::Column;
 use diesel::result::{Error, QueryResult};
 use diesel::serialize::{self, IsNull, Output};
 
-use super::{By, Conversions, Field, Walk};
+use super::{Conversions, Field, Walk, WriteKind};
 
 /// Many models, whose columns are asked for one by one.
 #[cfg_attr(
@@ -61,7 +61,7 @@ impl<'w, DB: Backend> Value<'w, DB> {
     pub(crate) fn of(
         column: usize,
         conversions: &'w Conversions,
-        by: By,
+        by: WriteKind,
         out: &'w mut Output<'w, 'w, DB>,
         show: impl FnOnce(&mut Walk<'w, 'w, DB>) -> QueryResult<()>,
     ) -> serialize::Result {

@@ -79,9 +79,9 @@ impl<F: Floats> Floats for Vec<F> {
 
 /// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Places([u64; 2]);
+pub(crate) struct ColumnSet([u64; 2]);
 
-impl Places {
+impl ColumnSet {
     pub(crate) fn contains(self, place: usize) -> bool {
         match self.0.get(place / 64) {
             Some(bits) => bits >> (place % 64) & 1 == 1,
@@ -116,9 +116,9 @@ pub struct FieldWalk {
     /// How many columns were shown.
     shown: usize,
     /// The columns that were found, or that are to be taken.
-    found: Places,
+    found: ColumnSet,
     /// Those of them that are no part of the record's state.
-    excluded: Places,
+    excluded: ColumnSet,
     /// The columns that both sides changed.
     both: Vec<(usize, &'static str)>,
     key_changed: bool,
@@ -131,16 +131,16 @@ enum Task {
     /// What I changed of the base and the row did not; and what both changed, to different values.
     Compare,
     /// The row takes these columns of mine.
-    Take,
+    Claim,
 }
 
 impl FieldWalk {
-    fn new(task: Task, found: Places) -> Self {
+    fn new(task: Task, found: ColumnSet) -> Self {
         Self {
             task,
             shown: 0,
             found,
-            excluded: Places::default(),
+            excluded: ColumnSet::default(),
             both: Vec::new(),
             key_changed: false,
         }
@@ -196,8 +196,8 @@ impl FieldWalk {
             Task::Compare if !same(mine, base) && !same(row, mine) => {
                 self.both.push((place, C::NAME));
             }
-            Task::Take if self.found.contains(place) => row.take(mine),
-            Task::Diff | Task::Compare | Task::Take => {}
+            Task::Claim if self.found.contains(place) => row.take(mine),
+            Task::Diff | Task::Compare | Task::Claim => {}
         }
     }
 }
@@ -206,8 +206,8 @@ impl FieldWalk {
 #[derive(Debug)]
 pub(crate) struct Diff {
     /// What is part of the record's state.
-    pub(crate) changed: Places,
-    pub(crate) excluded: Places,
+    pub(crate) changed: ColumnSet,
+    pub(crate) excluded: ColumnSet,
     pub(crate) key_changed: bool,
     /// How many columns there are.
     pub(crate) columns: usize,
@@ -215,11 +215,11 @@ pub(crate) struct Diff {
 
 impl Diff {
     pub(crate) fn of<M: Fields>(model: &mut M, base: &M) -> Self {
-        let mut walk = FieldWalk::new(Task::Diff, Places::default());
+        let mut walk = FieldWalk::new(Task::Diff, ColumnSet::default());
         M::fields(model, base, base, &mut walk);
         let mut diff = Self {
-            changed: Places::default(),
-            excluded: Places::default(),
+            changed: ColumnSet::default(),
+            excluded: ColumnSet::default(),
             key_changed: walk.key_changed,
             columns: walk.shown,
         };
@@ -238,14 +238,14 @@ impl Diff {
 #[derive(Debug)]
 pub(crate) struct Compared {
     /// What only I changed.
-    pub(crate) mine: Places,
+    pub(crate) mine: ColumnSet,
     /// What both changed, to different values.
     pub(crate) both: Vec<(usize, &'static str)>,
 }
 
 impl Compared {
     pub(crate) fn of<M: Fields>(row: &mut M, base: &M, mine: &M) -> Self {
-        let mut walk = FieldWalk::new(Task::Compare, Places::default());
+        let mut walk = FieldWalk::new(Task::Compare, ColumnSet::default());
         M::fields(row, base, mine, &mut walk);
         Self {
             mine: walk.found,
@@ -255,8 +255,8 @@ impl Compared {
 }
 
 /// The row takes these columns of mine.
-pub(crate) fn take<M: Fields>(places: Places, row: &mut M, mine: &M) {
-    let mut walk = FieldWalk::new(Task::Take, places);
+pub(crate) fn take<M: Fields>(places: ColumnSet, row: &mut M, mine: &M) {
+    let mut walk = FieldWalk::new(Task::Claim, places);
     M::fields(row, mine, mine, &mut walk);
 }
 
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn places_of_the_largest_table() {
-        let mut places = Places::default();
+        let mut places = ColumnSet::default();
         assert!(places.is_empty());
         for place in [0, 63, 64, 127] {
             assert!(!places.contains(place));
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn places_of_either_are_in_both_together() {
         let of = |places: &[usize]| {
-            let mut of = Places::default();
+            let mut of = ColumnSet::default();
             for place in places {
                 of.insert(*place);
             }

@@ -9,8 +9,8 @@ use diesel::result::QueryResult;
 use diesel::serialize::IsNull;
 
 use super::elements::{Elements, Value};
-use super::{Conversions, Field, Places};
-use crate::dialect::{Dialect, Kind};
+use super::{ColumnSet, Conversions, Field};
+use crate::dialect::Dialect;
 
 /// What a walk writes of each column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Clause {
     /// `"title" = $1`: what an UPDATE sets; no key, and nothing that is not updated.
     Assignments,
     /// `"title" = $1`: as `Assignments`, these columns alone.
-    Changes(Places),
+    Changes(ColumnSet),
     /// As `Assignments`, of a replica's row: what its INSERT leaves to the database stays.
     Replacements,
     /// `"id" = $1 AND ..`: the key.
@@ -41,7 +41,7 @@ pub(crate) enum Clause {
     /// `"version" <= $1`: the version alone.
     NoNewer,
     /// `unnest($1) AS c0, unnest($2) AS c1`: the columns of many models, as arrays.
-    Arrays(By),
+    Arrays(WriteKind),
     /// `"title" = given.c1`: what an UPDATE sets from those arrays; as `Assignments`.
     FromArrays,
     /// `target."id" = ANY(ARRAY[given.c0])`: the key.
@@ -55,12 +55,12 @@ pub(crate) enum Clause {
     /// `target."id" = given.c0`: the key.
     OnTable,
     /// The values alone.
-    Value(By),
+    Value(WriteKind),
 }
 
 /// Which statement a list of columns is for: some columns are not inserted, some not updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
+pub(crate) enum WriteKind {
     Insert,
     Update,
     Delete,
@@ -102,7 +102,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         out: AstPass<'w, 'b, DB>,
         arrays: &'b [Elements<'b, DB>],
         conversions: &'b Conversions,
-        by: By,
+        by: WriteKind,
     ) -> Self {
         Self::onto(Out::Arrays(out, arrays), conversions, Clause::Arrays(by))
     }
@@ -112,12 +112,12 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         not(feature = "postgres"),
         allow(dead_code, reason = "only PostgreSQL has arrays")
     )]
-    pub(crate) fn value(value: Value<'w, DB>, conversions: &'b Conversions, by: By) -> Self {
+    pub(crate) fn value(value: Value<'w, DB>, conversions: &'b Conversions, by: WriteKind) -> Self {
         Self::onto(Out::Value(value), conversions, Clause::Value(by))
     }
 
     /// Counts the columns.
-    pub(crate) fn count(conversions: &'b Conversions, by: By) -> Self {
+    pub(crate) fn count(conversions: &'b Conversions, by: WriteKind) -> Self {
         Self::onto(Out::Nowhere, conversions, Clause::Value(by))
     }
 
@@ -270,8 +270,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::NoNewer
             | Clause::OnArrays
             | Clause::OnTable
-            | Clause::Arrays(By::Delete)
-            | Clause::Value(By::Delete) => {
+            | Clause::Arrays(WriteKind::Delete)
+            | Clause::Value(WriteKind::Delete) => {
                 self.skip();
                 Ok(())
             }
@@ -303,8 +303,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
                 | Clause::Excluded
                 | Clause::Replacements
                 | Clause::OfTarget
-                | Clause::Arrays(By::Insert)
-                | Clause::Value(By::Insert)
+                | Clause::Arrays(WriteKind::Insert)
+                | Clause::Value(WriteKind::Insert)
         )
     }
 

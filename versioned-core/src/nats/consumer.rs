@@ -32,8 +32,8 @@ const AWAY: Duration = Duration::from_millis(500);
 /// | --- | --- |
 /// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledged |
 /// | [`Gap`](Outcome::Gap) | to deliver it again, after a delay that grows |
-/// | it cannot be read, or is not for this replica ([`Error::Event`]) | never to deliver it again, and [reported](Self::on_trouble) |
-/// | any other error: a full disk, a closed connection, a violated constraint | to deliver it again, after a delay that grows, and [reported](Self::on_trouble) |
+/// | it cannot be read, or is not for this replica ([`Error::Event`]) | never to deliver it again, and [reported](Self::on_problem) |
+/// | any other error: a full disk, a closed connection, a violated constraint | to deliver it again, after a delay that grows, and [reported](Self::on_problem) |
 ///
 /// A process that dies has acknowledged what it committed, or the broker delivers it again, after the consumer's `ack_wait`,
 /// to another one: a duplicate.
@@ -42,10 +42,10 @@ pub struct JetStreamConsumer {
     concurrency: usize,
     first_delay: Duration,
     longest_delay: Duration,
-    on_trouble: Option<Hook>,
+    on_problem: Option<Hook>,
 }
 
-type Hook = Box<dyn Fn(&Trouble<'_>) + Send + Sync>;
+type Hook = Box<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
 
 impl JetStreamConsumer {
     /// Any pull consumer. It must acknowledge explicitly, deliver any number of times (`max_deliver: -1`), and have as many
@@ -57,7 +57,7 @@ impl JetStreamConsumer {
             concurrency: 8,
             first_delay: Duration::from_millis(100),
             longest_delay: Duration::from_secs(10),
-            on_trouble: None,
+            on_problem: None,
         }
     }
 
@@ -107,9 +107,9 @@ impl JetStreamConsumer {
     /// Calls `report` with everything that goes wrong, for a log or a counter. With the feature `tracing` the same is said by
     /// events.
     #[must_use]
-    pub fn on_trouble(self, report: impl Fn(&Trouble<'_>) + Send + Sync + 'static) -> Self {
+    pub fn on_problem(self, report: impl Fn(&ConsumerProblem<'_>) + Send + Sync + 'static) -> Self {
         Self {
-            on_trouble: Some(Box::new(report)),
+            on_problem: Some(Box::new(report)),
             ..self
         }
     }
@@ -120,7 +120,7 @@ impl JetStreamConsumer {
     /// still comes is given back, which takes up to a second, or a few if the broker does not
     /// answer.
     ///
-    /// Errors of `handle` and of the broker do not end it: they are [reported](Self::on_trouble),
+    /// Errors of `handle` and of the broker do not end it: they are [reported](Self::on_problem),
     /// and a broker that is away is asked again. A panic of `handle` or of the hook does, and so
     /// does dropping the future; events that have no acknowledgement then are delivered again.
     ///
@@ -273,7 +273,7 @@ impl JetStreamConsumer {
     }
 
     async fn away(&self, problem: &str) {
-        self.report(&Trouble::Broker(problem));
+        self.report(&ConsumerProblem::Broker(problem));
         tokio::time::sleep(AWAY).await;
     }
 
@@ -292,7 +292,7 @@ impl JetStreamConsumer {
             }
             Err(error) => {
                 tally.terminated.fetch_add(1, Ordering::Relaxed);
-                self.report(&Trouble::Unreadable {
+                self.report(&ConsumerProblem::Unreadable {
                     subject: &message.subject,
                     reason: &error.to_string(),
                 });
@@ -316,11 +316,11 @@ impl JetStreamConsumer {
             Ok(Outcome::Parked) => (&tally.parked, AckKind::Ack),
             Ok(Outcome::Gap { .. }) => (&tally.gaps, self.again(message)),
             Err(error @ Error::Event(_)) => {
-                self.report(&Trouble::Refused { id, error: &error });
+                self.report(&ConsumerProblem::Refused { id, error: &error });
                 (&tally.terminated, AckKind::Term)
             }
             Err(error) => {
-                self.report(&Trouble::Failed { id, error: &error });
+                self.report(&ConsumerProblem::Failed { id, error: &error });
                 (&tally.failed, self.again(message))
             }
         };
@@ -339,14 +339,14 @@ impl JetStreamConsumer {
     /// If it does not arrive, the broker delivers the event again.
     async fn answer(&self, message: &Message, kind: AckKind) {
         if let Err(error) = message.ack_with(kind).await {
-            self.report(&Trouble::Broker(&error.to_string()));
+            self.report(&ConsumerProblem::Broker(&error.to_string()));
         }
     }
 
-    pub(super) fn report(&self, trouble: &Trouble<'_>) {
-        trace::consumer_trouble(trouble);
-        if let Some(report) = &self.on_trouble {
-            report(trouble);
+    pub(super) fn report(&self, problem: &ConsumerProblem<'_>) {
+        trace::consumer_problem(problem);
+        if let Some(report) = &self.on_problem {
+            report(problem);
         }
     }
 }
@@ -409,7 +409,7 @@ pub struct Consumed {
 /// What goes wrong at a consumer, for whoever operates it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Trouble<'a> {
+pub enum ConsumerProblem<'a> {
     /// A message is no event of this replica's. It is not delivered again.
     Unreadable {
         /// Where it was published.
@@ -435,7 +435,7 @@ pub enum Trouble<'a> {
     Broker(&'a str),
 }
 
-impl fmt::Display for Trouble<'_> {
+impl fmt::Display for ConsumerProblem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { subject, reason } => {

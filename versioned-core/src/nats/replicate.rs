@@ -13,7 +13,7 @@ use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::nonblocking::Nonblocking;
-use crate::operation::{self, Nothing};
+use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
 /// How to make a connection to the replica's database: a closure such as `|| AsyncPgConnection::establish(URL)` or
@@ -97,7 +97,7 @@ impl<C: Connect> Idle<C> {
         };
         let json = std::str::from_utf8(payload.as_ref()).ok();
         let mut x = Nonblocking::new(&mut conn);
-        let outcome = operation::apply(&event, json, true, &mut x, Nothing).await;
+        let outcome = operation::apply(&event, json, true, &mut x, NoHook).await;
         drop(x);
         if outcome.is_ok() {
             self.conns().push(conn);

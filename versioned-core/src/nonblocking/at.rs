@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::OwnerModel;
 use crate::operation;
 use crate::owner::Owner;
-use crate::statement::{Changes, Guard, Record};
+use crate::statement::{Changes, Record, VersionGuard};
 
 /// A record at a version, not loaded: see [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at). Its methods are those of
 /// [`At`](crate::At).
@@ -22,8 +22,8 @@ impl<M: OwnerModel> At<M> {
         Self { id, version }
     }
 
-    fn guard(&self) -> Guard<'_, M> {
-        Guard {
+    fn guard(&self) -> VersionGuard<'_, M> {
+        VersionGuard {
             record: Record::At(&self.id),
             loaded: &self.version,
         }
@@ -36,7 +36,7 @@ impl<M: OwnerModel> At<M> {
         M: Owner<C::Db>,
         S: Changes<M, C::Db> + Send,
     {
-        operation::revise_at(self.guard(), changes, &mut Nonblocking::new(conn)).await
+        operation::update_at(self.guard(), changes, &mut Nonblocking::new(conn)).await
     }
 
     /// As [`At::touch`](crate::At::touch).

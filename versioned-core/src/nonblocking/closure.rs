@@ -8,7 +8,7 @@ use std::future::Future;
 use super::Nonblocking;
 use crate::error::Result;
 use crate::event::Event;
-use crate::operation::{Modify, Then};
+use crate::operation::{AfterApply, Modify};
 
 /// `async |ticket: &mut Ticket| -> Result<()>`
 pub trait ModifyFn<A>: FnMut(A) -> <Self as ModifyFn<A>>::Fut {
@@ -25,12 +25,12 @@ where
 }
 
 /// `async |conn: &mut C, event: &Event<T>| -> Result<()>`
-pub trait ThenFn<A, B>: FnMut(A, B) -> <Self as ThenFn<A, B>>::Fut {
+pub trait AfterApplyFn<A, B>: FnMut(A, B) -> <Self as AfterApplyFn<A, B>>::Fut {
     /// What the closure returns.
     type Fut: Future<Output = Result<()>>;
 }
 
-impl<F, A, B, Fut> ThenFn<A, B> for F
+impl<F, A, B, Fut> AfterApplyFn<A, B> for F
 where
     F: FnMut(A, B) -> Fut,
     Fut: Future<Output = Result<()>>,
@@ -63,9 +63,9 @@ where
     }
 }
 
-impl<'c, M, C, F> Then<M, Nonblocking<'c, C>> for Closure<F>
+impl<'c, M, C, F> AfterApply<M, Nonblocking<'c, C>> for Closure<F>
 where
-    F: for<'x, 'e> ThenFn<&'x mut C, &'e Event<M>, Fut: Send>,
+    F: for<'x, 'e> AfterApplyFn<&'x mut C, &'e Event<M>, Fut: Send>,
 {
     fn then(
         &mut self,

@@ -13,7 +13,7 @@ use diesel::result::{Error, QueryResult};
 use diesel_async::{AsyncConnection, AsyncConnectionCore, TransactionManager};
 use futures_core::Stream;
 
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 use crate::executor::{Executor, Runner};
 use crate::statement::Rows;
 
@@ -115,7 +115,7 @@ impl<C: AsyncConnectionCore> Runner for Nonblocking<'_, C> {
 impl<C: AsyncConnection> Executor for Nonblocking<'_, C> {
     async fn dialect<F>(&mut self) -> QueryResult<Dialect>
     where
-        F: Flavor<Self::Backend> + ?Sized,
+        F: SqlFor<Self::Backend> + ?Sized,
     {
         // There is no `MultiConnection` among the connections of diesel-async.
         F::KNOWN.ok_or(Error::NotFound)
@@ -219,7 +219,7 @@ impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
 impl<C: AsyncConnectionCore> Executor for Shared<'_, C> {
     async fn dialect<F>(&mut self) -> QueryResult<Dialect>
     where
-        F: Flavor<Self::Backend> + ?Sized,
+        F: SqlFor<Self::Backend> + ?Sized,
     {
         F::KNOWN.ok_or(Error::NotFound)
     }

@@ -2,13 +2,13 @@
 
 use std::future::Future;
 
-use super::{Closure, Nonblocking, ThenFn};
+use super::{AfterApplyFn, Closure, Nonblocking};
 use crate::connection::{NonblockingConnection, PipelinedConnection};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{DependentModel, FromJson};
-use crate::operation::{self, Nothing};
+use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
 /// What a replica can do on a `diesel-async` connection: the methods of
@@ -20,7 +20,7 @@ pub trait DependentDsl: DependentModel {
         C: NonblockingConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::apply(event, None, true, &mut Nonblocking::new(conn), Nothing).await }
+        async move { operation::apply(event, None, true, &mut Nonblocking::new(conn), NoHook).await }
     }
 
     /// As [`prelude::DependentDsl::apply_json`](crate::prelude::DependentDsl::apply_json).
@@ -42,7 +42,7 @@ pub trait DependentDsl: DependentModel {
         C: NonblockingConnection,
         Self: Dependent<C::Db>,
         for<'x, 'e> F: AsyncFnMut(&'x mut C, &'e Event<Self>) -> Result<()>
-            + ThenFn<&'x mut C, &'e Event<Self>, Fut: Send>
+            + AfterApplyFn<&'x mut C, &'e Event<Self>, Fut: Send>
             + Send,
     {
         async move {

@@ -9,7 +9,7 @@ use super::Nonblocking;
 use crate::clock::Tokio;
 use crate::error::Error;
 use crate::operation::relay;
-use crate::outbox::{Database, Pass, Publisher, Relay, Totals, Trouble};
+use crate::outbox::{Pass, Publisher, Relay, RelayProblem, SupportedBackend, Totals};
 
 impl<P: Publisher> Relay<P> {
     /// As [`run_once`](Self::run_once), on a connection of `diesel-async` and tokio's clock.
@@ -31,7 +31,7 @@ impl<P: Publisher> Relay<P> {
     ) -> impl Future<Output = Result<Pass, Error>> + Send
     where
         C: AsyncConnection,
-        C::Backend: Database,
+        C::Backend: SupportedBackend,
     {
         async move { relay::pass(self, &Tokio, &mut Nonblocking::new(conn)).await }
     }
@@ -56,10 +56,10 @@ impl<P: Publisher> Relay<P> {
     where
         F: Future<Output = Result<C, E>> + Send,
         C: AsyncConnection,
-        C::Backend: Database,
+        C::Backend: SupportedBackend,
         E: fmt::Display + Send,
     {
-        let line = Line {
+        let line = Reconnecting {
             relay: self,
             connect,
             conn: None,
@@ -69,19 +69,19 @@ impl<P: Publisher> Relay<P> {
 }
 
 /// A connection, made anew where it broke.
-struct Line<'r, P, F, C> {
+struct Reconnecting<'r, P, F, C> {
     relay: &'r Relay<P>,
     connect: F,
     conn: Option<C>,
 }
 
-impl<P, F, Fut, C, E> relay::Line for Line<'_, P, F, C>
+impl<P, F, Fut, C, E> relay::Reconnecting for Reconnecting<'_, P, F, C>
 where
     P: Publisher,
     F: FnMut() -> Fut + Send,
     Fut: Future<Output = Result<C, E>> + Send,
     C: AsyncConnection,
-    C::Backend: Database,
+    C::Backend: SupportedBackend,
     E: fmt::Display + Send,
 {
     async fn pass(&mut self) -> Option<Pass> {
@@ -91,7 +91,7 @@ where
                 Ok(conn) => conn,
                 Err(error) => {
                     let reason = error.to_string();
-                    self.relay.report(&Trouble::NotConnected(&reason));
+                    self.relay.report(&RelayProblem::NotConnected(&reason));
                     return None;
                 }
             },
@@ -103,7 +103,7 @@ where
                 Some(pass)
             }
             Err(error) => {
-                self.relay.report(&Trouble::Failed(&error));
+                self.relay.report(&RelayProblem::Failed(&error));
                 None
             }
         }

@@ -6,7 +6,7 @@ use diesel_async::AsyncConnection;
 
 use super::{Nonblocking, TransactionFn};
 use crate::executor::Executor as _;
-use crate::transaction::{Family, Models, Restore};
+use crate::transaction::{Models, Restore, Shape};
 
 /// As [`transaction`](crate::transaction) with an `async` closure. The versions are put back also when the future is dropped
 /// in the middle. The connection is broken then, and says so at its next use; pools close it.
@@ -28,8 +28,8 @@ where
     M: Models<Guard: Send> + Send + 'a,
     R: Send + 'a,
     E: From<diesel::result::Error> + Send + 'a,
-    for<'r, 's> F: AsyncFnOnce(&'r mut C, <M::Family as Family>::Each<'s>) -> Result<R, E>
-        + TransactionFn<&'r mut C, <M::Family as Family>::Each<'s>, Result<R, E>, Fut: Send>
+    for<'r, 's> F: AsyncFnOnce(&'r mut C, <M::Shape as Shape>::Ref<'s>) -> Result<R, E>
+        + TransactionFn<&'r mut C, <M::Shape as Shape>::Ref<'s>, Result<R, E>, Fut: Send>
         + Send
         + 'a,
 {

@@ -11,13 +11,13 @@ use crate::migrations::LONGEST_KEY;
 use crate::model::{NotSent, OwnerModel};
 use crate::outbox::Context;
 use crate::owner::Owner;
-use crate::statement::{Announce, Outgoing, Record, WithEvent};
+use crate::statement::{InsertEvent, NewEvent, Record, WithEvent};
 
 /// Whether a write is a transaction of its own, or a part of one that is rolled back as a whole when something fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
-    Alone,
-    Part,
+pub(crate) enum Atomicity {
+    Own,
+    Nested,
 }
 
 /// The event of a write of this model that is about to happen; none without an outbox. The model shows `version` for it,
@@ -26,7 +26,7 @@ pub(super) fn event_of<M: OwnerModel>(
     op: Op,
     model: &mut M,
     version: &M::Version,
-) -> Result<Option<Outgoing>> {
+) -> Result<Option<NewEvent>> {
     if !M::OUTBOX {
         return Ok(None);
     }
@@ -40,7 +40,7 @@ pub(super) fn event_of<M: OwnerModel>(
 }
 
 /// The event of a row as it is, or is about to be; none without an outbox.
-pub(super) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<Outgoing>> {
+pub(super) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<NewEvent>> {
     if !M::OUTBOX {
         return Ok(None);
     }
@@ -52,7 +52,7 @@ pub(super) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<Outg
 pub(super) fn event_of_deletion<M: OwnerModel>(
     record: Record<'_, M>,
     version: &M::Version,
-) -> Result<Option<Outgoing>> {
+) -> Result<Option<NewEvent>> {
     if !M::OUTBOX {
         return Ok(None);
     }
@@ -64,7 +64,7 @@ fn outgoing<M: OwnerModel>(
     key: String,
     version: &M::Version,
     data: Option<&M>,
-) -> Result<Outgoing> {
+) -> Result<NewEvent> {
     short_enough::<M>(&key)?;
     let context = Context::current();
     let event = Event {
@@ -77,7 +77,7 @@ fn outgoing<M: OwnerModel>(
         trace: context.trace,
         metadata: context.metadata,
     };
-    Ok(Outgoing {
+    Ok(NewEvent {
         payload: M::event_json(&event).map_err(|error| match error {
             NotSent::NotFinite(field) => Error::NotFinite {
                 table: M::table_name(),
@@ -107,73 +107,77 @@ pub(super) fn short_enough<M: OwnerModel>(key: &str) -> Result<()> {
 
 /// Runs a write with its event, if there is one: as one statement on PostgreSQL, in a transaction elsewhere. A write that
 /// finds no row writes no event.
-pub(super) async fn write<M, S, X>(
+pub(super) async fn write<M, S, C>(
     write: S,
-    event: Option<Outgoing>,
-    unit: Unit,
-    x: &mut X,
+    event: Option<NewEvent>,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> QueryResult<usize>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    S: QueryFragment<X::Backend> + QueryId + Send,
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId + Send,
 {
-    let at_once = event.is_none() || x.dialect::<M::On>().await? == Dialect::Postgres;
+    let at_once = event.is_none() || conn.dialect::<M::Sql>().await? == Dialect::Postgres;
     // Where the key is not the table's, several rows may have it.
-    if unit == Unit::Part || (at_once && M::WHOLE_KEY) {
-        return write_then_announce::<M, S, X>(write, event.as_ref(), at_once, x).await;
+    if unit == Atomicity::Nested || (at_once && M::WHOLE_KEY) {
+        return write_then_announce::<M, S, C>(write, event.as_ref(), at_once, conn).await;
     }
-    x.begin().await?;
-    let written = write_then_announce::<M, S, X>(write, event.as_ref(), at_once, x).await;
+    conn.begin().await?;
+    let written = write_then_announce::<M, S, C>(write, event.as_ref(), at_once, conn).await;
     if let Ok(1) = written {
-        return x.commit().await.map(|()| 1);
+        return conn.commit().await.map(|()| 1);
     }
     // What went wrong first is the answer.
-    drop(x.rollback().await);
+    drop(conn.rollback().await);
     written
 }
 
-async fn write_then_announce<M, S, X>(
+async fn write_then_announce<M, S, C>(
     write: S,
-    event: Option<&Outgoing>,
+    event: Option<&NewEvent>,
     at_once: bool,
-    x: &mut X,
+    conn: &mut C,
 ) -> QueryResult<usize>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    S: QueryFragment<X::Backend> + QueryId + Send,
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId + Send,
 {
     let Some(event) = event else {
-        return x.execute(write).await;
+        return conn.execute(write).await;
     };
     if at_once {
-        return x.execute(WithEvent::<_, M::On>::new(write, event)).await;
+        return conn
+            .execute(WithEvent::<_, M::Sql>::new(write, event))
+            .await;
     }
-    let rows = x.execute(write).await?;
+    let rows = conn.execute(write).await?;
     if rows > 0 {
-        announce::<M, X>(event, x).await?;
+        announce::<M, C>(event, conn).await?;
     }
     Ok(rows)
 }
 
 /// Writes an event, in the transaction of its write.
-async fn announce<M, X>(event: &Outgoing, x: &mut X) -> QueryResult<()>
+async fn announce<M, C>(event: &NewEvent, conn: &mut C) -> QueryResult<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    x.execute(Announce::<M::On>::new(event)).await.map(drop)
+    conn.execute(InsertEvent::<M::Sql>::new(event))
+        .await
+        .map(drop)
 }
 
 /// Writes the event of a row as it was written, in the transaction of its write; nothing without an outbox.
-pub(super) async fn announce_row<M, X>(op: Op, row: &M, x: &mut X) -> Result<()>
+pub(super) async fn announce_row<M, C>(op: Op, row: &M, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     if let Some(event) = event_of_row(op, row)? {
-        announce::<M, X>(&event, x).await?;
+        announce::<M, C>(&event, conn).await?;
     }
     Ok(())
 }

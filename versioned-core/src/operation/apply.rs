@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
-use super::closure::{Nothing, Then};
+use super::closure::{AfterApply, NoHook};
 use super::follow::follow;
 use super::incoming::Incoming;
 use super::outcome::ends_the_transaction;
 use super::parked::{follow_up, park};
 use super::positions::{self, Advanced};
 use super::row::replace_row;
-use super::settle::{Level, begin_at, settle};
+use super::settle::{Level, begin_at, finish};
 use super::step::{advance, look, write};
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
@@ -31,30 +31,30 @@ pub(super) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(
 
 /// Applies an event, and keeps it as `json` if it comes too early; `then` runs in the same transaction for each event that was
 /// applied, the parked ones that followed it included. `alone` says that it does nothing.
-pub(crate) async fn apply<M, X, F>(
+pub(crate) async fn apply<M, C, F>(
     event: &Event<M>,
     json: Option<&str>,
     alone: bool,
-    x: &mut X,
+    conn: &mut C,
     mut then: F,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
-    let mut incoming = Incoming::check::<X::Backend>(event)?;
+    let mut incoming = Incoming::check::<C::Backend>(event)?;
     incoming.json = json;
     let mut retries = RETRY.attempts();
     let mut level = if alone && M::GAP == Gap::Park {
-        Level::to_insert(x.dialect::<M::On>().await?)
+        Level::to_insert(conn.dialect::<M::Sql>().await?)
     } else {
         Level::OfTheSession
     };
     loop {
-        match attempt(&incoming, alone, level, x, &mut then).await {
-            Err(lost) if may_retry(&lost, x) => match retries.next() {
-                Some(pause) => x.sleep(pause).await,
+        match attempt(&incoming, alone, level, conn, &mut then).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
                 None => return Err(lost),
             },
             done => return done,
@@ -67,94 +67,94 @@ where
 }
 
 /// Applies the event with this JSON.
-pub(crate) async fn apply_json<M, X>(json: &str, x: &mut X) -> Result<Outcome>
+pub(crate) async fn apply_json<M, C>(json: &str, conn: &mut C) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend> + FromJson,
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
 {
     let event = serde_json::from_str(json).map_err(|error| EventError::Unreadable {
         reason: error.to_string(),
     })?;
-    apply::<M, _, _>(&event, Some(json), true, x, Nothing).await
+    apply::<M, _, _>(&event, Some(json), true, conn, NoHook).await
 }
 
 /// One try, as a unit.
-async fn attempt<M, X, F>(
+async fn attempt<M, C, F>(
     incoming: &Incoming<'_, M>,
     alone: bool,
     level: Level,
-    x: &mut X,
+    conn: &mut C,
     then: &mut F,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
     // A guard that is the row itself is one statement, and needs no transaction around it.
     if alone && M::GUARD == Guard::Row {
-        return apply_one(incoming, x, then).await;
+        return apply_one(incoming, conn, then).await;
     }
     // In a transaction of the caller's there is a savepoint around guard and write, whose errors would end all of it on
     // PostgreSQL.
-    if alone && M::GAP == Gap::Nack && level == Level::OfTheSession && !x.in_transaction() {
-        let dialect = x.dialect::<M::On>().await?;
-        if let Some(outcome) = follow(incoming, dialect, x).await? {
+    if alone && M::GAP == Gap::Nack && level == Level::OfTheSession && !conn.in_transaction() {
+        let dialect = conn.dialect::<M::Sql>().await?;
+        if let Some(outcome) = follow(incoming, dialect, conn).await? {
             return Ok(outcome);
         }
     }
-    begin_at::<M::On, X>(level, x).await?;
-    let done = apply_one(incoming, x, then).await;
-    settle(done, x).await
+    begin_at::<M::Sql, C>(level, conn).await?;
+    let done = apply_one(incoming, conn, then).await;
+    finish(done, conn).await
 }
 
 /// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it
 /// again.
-pub(super) fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
-    ends_the_transaction(error) && !x.in_transaction()
+pub(super) fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
+    ends_the_transaction(error) && !conn.in_transaction()
 }
 
-pub(super) async fn apply_one<M, X, F>(
+pub(super) async fn apply_one<M, C, F>(
     incoming: &Incoming<'_, M>,
-    x: &mut X,
+    conn: &mut C,
     then: &mut F,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
-    let dialect = x.dialect::<M::On>().await?;
+    let dialect = conn.dialect::<M::Sql>().await?;
     if M::GUARD == Guard::Row {
-        let outcome = replace_row(incoming, dialect, x).await?;
+        let outcome = replace_row(incoming, dialect, conn).await?;
         if outcome == Outcome::Applied {
-            then.then(x, incoming.event).await?;
+            then.then(conn, incoming.event).await?;
         }
         return Ok(outcome);
     }
-    let mut advanced = advance(incoming, dialect, x).await?;
+    let mut advanced = advance(incoming, dialect, conn).await?;
     if advanced == Advanced::Not {
-        let outcome = look(incoming, x).await?;
+        let outcome = look(incoming, conn).await?;
         if M::GAP == Gap::Nack || !matches!(outcome, Outcome::Gap { .. }) {
             return Ok(outcome);
         }
         // The position is locked before the event is parked: otherwise the one that it waits for could commit in
         // between, and nobody would ever come for it.
         let locked =
-            positions::lock::<M, X>(incoming.position(), incoming.nothing, dialect, x).await;
+            positions::lock::<M, C>(incoming.position(), incoming.nothing, dialect, conn).await;
         locked.map_err(|error| incoming.failed(error))?;
-        advanced = advance(incoming, dialect, x).await?;
+        advanced = advance(incoming, dialect, conn).await?;
         if advanced == Advanced::Not {
-            return match look(incoming, x).await? {
-                Outcome::Gap { current, .. } => park(incoming, current, dialect, x, then).await,
+            return match look(incoming, conn).await? {
+                Outcome::Gap { current, .. } => park(incoming, current, dialect, conn, then).await,
                 outcome => Ok(outcome),
             };
         }
     }
-    write(incoming, advanced, dialect, x).await?;
-    then.then(x, incoming.event).await?;
+    write(incoming, advanced, dialect, conn).await?;
+    then.then(conn, incoming.event).await?;
     if M::GAP == Gap::Park {
-        follow_up(incoming, dialect, x, then).await?;
+        follow_up(incoming, dialect, conn, then).await?;
     }
     Ok(Outcome::Applied)
 }

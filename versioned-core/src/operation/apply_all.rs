@@ -4,9 +4,9 @@ mod newest;
 
 use self::newest::apply_newest;
 use super::apply::{RETRY, apply_one, may_retry};
-use super::closure::Nothing;
+use super::closure::NoHook;
 use super::incoming::Incoming;
-use super::settle::{Level, begin_at, settle};
+use super::settle::{Level, begin_at, finish};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::event::{Event, Op};
@@ -16,14 +16,14 @@ use crate::outcome::Outcome;
 
 /// Applies events in one transaction, ordered by key and version, so that two who do so never wait for each other in a
 /// circle; the outcomes are in the order of `events`.
-pub(crate) async fn apply_all<M, X>(events: &[Event<M>], x: &mut X) -> Result<Vec<Outcome>>
+pub(crate) async fn apply_all<M, C>(events: &[Event<M>], conn: &mut C) -> Result<Vec<Outcome>>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let mut incoming = Vec::with_capacity(events.len());
     for (place, event) in events.iter().enumerate() {
-        incoming.push((place, Incoming::check::<X::Backend>(event)?));
+        incoming.push((place, Incoming::check::<C::Backend>(event)?));
     }
     incoming.sort_by(|(_, one), (_, two)| {
         let place = |incoming: &Incoming<'_, M>| {
@@ -33,13 +33,13 @@ where
         (&one.event.key, place(one)).cmp(&(&two.event.key, place(two)))
     });
     let mut retries = RETRY.attempts();
-    let mut level = Level::to_insert(x.dialect::<M::On>().await?);
+    let mut level = Level::to_insert(conn.dialect::<M::Sql>().await?);
     loop {
-        begin_at::<M::On, X>(level, x).await?;
-        let done = apply_sorted(&incoming, x).await;
-        match settle(done, x).await {
-            Err(lost) if may_retry(&lost, x) => match retries.next() {
-                Some(pause) => x.sleep(pause).await,
+        begin_at::<M::Sql, C>(level, conn).await?;
+        let done = apply_sorted(&incoming, conn).await;
+        match finish(done, conn).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
                 None => return Err(lost),
             },
             done => return done,
@@ -51,17 +51,17 @@ where
 /// An event, and its place among those that were given.
 type Placed<'e, M> = (usize, Incoming<'e, M>);
 
-async fn apply_sorted<M, X>(incoming: &[Placed<'_, M>], x: &mut X) -> Result<Vec<Outcome>>
+async fn apply_sorted<M, C>(incoming: &[Placed<'_, M>], conn: &mut C) -> Result<Vec<Outcome>>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let mut outcomes = if M::POLICY == Policy::Latest {
-        apply_newest(incoming, x).await?
+        apply_newest(incoming, conn).await?
     } else {
         let mut outcomes = Vec::with_capacity(incoming.len());
         for (place, incoming) in incoming {
-            let outcome = apply_one(incoming, x, &mut Nothing).await?;
+            let outcome = apply_one(incoming, conn, &mut NoHook).await?;
             outcomes.push((*place, outcome));
         }
         outcomes

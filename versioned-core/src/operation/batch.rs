@@ -10,83 +10,83 @@ mod work;
 use diesel::result::Error as DieselError;
 
 use self::plan::Plan;
+use self::work::{BatchOp, Inserting};
 pub(crate) use self::work::{Deleting, Saving};
-use self::work::{Inserting, Work};
 use super::outcome::ends_the_transaction;
-use super::settle::settle;
+use super::settle::finish;
 use super::written::{Written, read_all, reads_row};
 use crate::change::Change;
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::fetch::Fetch;
-use crate::model::By;
+use crate::fetch::Loadable;
+use crate::model::WriteKind;
 use crate::owner::Owner;
 
 /// Why a statement did not write all rows of a batch.
-enum Miss {
+enum BatchError {
     /// A row is not at the version that was loaded.
     Row,
     /// The database said something else.
     Error(Error),
 }
 
-impl From<DieselError> for Miss {
+impl From<DieselError> for BatchError {
     fn from(error: DieselError) -> Self {
         Self::Error(error.into())
     }
 }
 
-impl From<Error> for Miss {
+impl From<Error> for BatchError {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
 /// Inserts all models at the initial version, or none.
-pub(crate) async fn insert_all<'m, M, X>(
+pub(crate) async fn insert_all<'m, M, C>(
     models: &'m mut [M],
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<Change<'m, M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    all::<Inserting, M, X>(Plan::of_new(models)?, models, x).await
+    all::<Inserting, M, C>(Plan::of_new(models)?, models, conn).await
 }
 
 /// Saves or deletes all models, or none.
-pub(crate) async fn write_all<'m, W, M, X>(
+pub(crate) async fn write_all<'m, W, M, C>(
     models: &'m mut [M],
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<Change<'m, M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
-    all::<W, M, X>(Plan::of_loaded(models)?, models, x).await
+    all::<W, M, C>(Plan::of_loaded(models)?, models, conn).await
 }
 
-async fn all<'m, W, M, X>(
+async fn all<'m, W, M, C>(
     plan: Plan<M::Version>,
     models: &'m mut [M],
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<Change<'m, M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    let written = if M::COMPLETE || W::BY == By::Delete {
-        written::<W, M, X>(models, &plan, x).await?
+    let written = if M::COMPLETE || W::BY == WriteKind::Delete {
+        written::<W, M, C>(models, &plan, conn).await?
     } else {
-        x.begin().await?;
-        let done = written_rows::<W, M, X>(models, &plan, x).await;
-        settle(done, x).await?
+        conn.begin().await?;
+        let done = written_rows::<W, M, C>(models, &plan, conn).await;
+        finish(done, conn).await?
     };
     let mut shown = plan.of_next();
     for (row, written) in written {
@@ -102,52 +102,56 @@ where
 }
 
 /// Writes all rows, or none; those that must be shown.
-async fn written<W, M, X>(
+async fn written<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<(usize, Written<M>)>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
-    if at_once::<W, M, X>(models, plan, x).await? {
+    if at_once::<W, M, C>(models, plan, conn).await? {
         return Ok(Vec::new());
     }
-    x.begin().await?;
-    let done = rows::all::<W, M, X>(models, plan, x).await;
-    settle(done, x).await
+    conn.begin().await?;
+    let done = rows::all::<W, M, C>(models, plan, conn).await;
+    finish(done, conn).await
 }
 
 /// Writes all rows, or none, and reads them, in a transaction.
-async fn written_rows<W, M, X>(
+async fn written_rows<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<(usize, Written<M>)>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
-    if at_once::<W, M, X>(models, plan, x).await? {
-        return Ok(read_all(models, x).await?.into_iter().enumerate().collect());
+    if at_once::<W, M, C>(models, plan, conn).await? {
+        return Ok(read_all(models, conn)
+            .await?
+            .into_iter()
+            .enumerate()
+            .collect());
     }
-    rows::all::<W, M, X>(models, plan, x).await
+    rows::all::<W, M, C>(models, plan, conn).await
 }
 
 /// The database in whose way many rows are one statement; none where a row needs statements of its own.
-fn many_at_once<W, M, X>(models: &[M]) -> Result<Option<Dialect>>
+fn many_at_once<W, M, C>(models: &[M]) -> Result<Option<Dialect>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
-    let Some(dialect) = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN else {
+    let Some(dialect) = <<M as Loadable<C::Backend>>::Sql as SqlFor<C::Backend>>::KNOWN else {
         return Ok(None);
     };
-    let position = M::TOMBSTONES && W::BY != By::Update;
+    let position = M::TOMBSTONES && W::BY != WriteKind::Update;
     let event = M::OUTBOX && dialect != Dialect::Postgres;
     if position || event || !M::WHOLE_KEY {
         return Ok(None);
@@ -155,7 +159,7 @@ where
     let alone = match dialect {
         // An event is made of the row, where that is not as the model.
         Dialect::Postgres => match models.first() {
-            Some(model) => M::OUTBOX && W::BY != By::Delete && reads_row(model)?,
+            Some(model) => M::OUTBOX && W::BY != WriteKind::Delete && reads_row(model)?,
             None => false,
         },
         Dialect::Mysql | Dialect::Sqlite => false,
@@ -164,69 +168,71 @@ where
 }
 
 /// Writes all rows with statements for many of them, or none. `false` if that cannot be done, or was not.
-async fn at_once<W, M, X>(models: &mut [M], plan: &Plan<M::Version>, x: &mut X) -> Result<bool>
+async fn at_once<W, M, C>(models: &mut [M], plan: &Plan<M::Version>, conn: &mut C) -> Result<bool>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
-    match many_at_once::<W, M, X>(models)? {
-        Some(Dialect::Postgres) => arrays::all::<W, M, X>(models, plan, x).await,
+    match many_at_once::<W, M, C>(models)? {
+        Some(Dialect::Postgres) => arrays::all::<W, M, C>(models, plan, conn).await,
         Some(Dialect::Sqlite) if values::fit::<W>(models.len()) => {
-            x.begin().await?;
-            let written = values::write::<W, M, X>(models, plan, x).await;
-            attempted(written, x).await
+            conn.begin().await?;
+            let written = values::write::<W, M, C>(models, plan, conn).await;
+            attempted(written, conn).await
         }
-        Some(Dialect::Mysql) if json::fit::<W, M, X::Backend>(models, plan)? => {
-            x.begin().await?;
-            let written = json::write::<W, M, X>(models, plan, x).await;
-            attempted(written, x).await
+        Some(Dialect::Mysql) if json::fit::<W, M, C::Backend>(models, plan)? => {
+            conn.begin().await?;
+            let written = json::write::<W, M, C>(models, plan, conn).await;
+            attempted(written, conn).await
         }
         _ => Ok(false),
     }
 }
 
 /// `false` if not all rows were written: none was, and row by row it shows what is wrong with which.
-async fn attempted<X: Executor>(written: Result<(), Miss>, x: &mut X) -> Result<bool> {
+async fn attempted<C: Executor>(written: Result<(), BatchError>, conn: &mut C) -> Result<bool> {
     let Err(miss) = written else {
         // Once it was sent, nobody knows what became of it.
-        x.commit().await?;
+        conn.commit().await?;
         return Ok(true);
     };
-    match (miss, x.rollback().await) {
-        (Miss::Error(error @ Error::KeyGenerated { .. }), _) => Err(error),
+    match (miss, conn.rollback().await) {
+        (BatchError::Error(error @ Error::KeyGenerated { .. }), _) => Err(error),
         // Without a connection there is nothing else to try.
-        (Miss::Error(error), taken_back) if taken_back.is_err() || ends_the_transaction(&error) => {
+        (BatchError::Error(error), taken_back)
+            if taken_back.is_err() || ends_the_transaction(&error) =>
+        {
             Err(error)
         }
-        (Miss::Row, Err(lost)) => Err(lost.into()),
-        (Miss::Error(_) | Miss::Row, _) => Ok(false),
+        (BatchError::Row, Err(lost)) => Err(lost.into()),
+        (BatchError::Error(_) | BatchError::Row, _) => Ok(false),
     }
 }
 
 /// Saves the models that can be saved; the outcome of each.
-pub(crate) async fn save_each<'m, M, X>(
+pub(crate) async fn save_each<'m, M, C>(
     models: &'m mut [M],
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<Result<Change<'m, M>>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     if models.is_empty() {
         return Ok(Vec::new());
     }
     let plan = Plan::of_loaded(models)?;
     let mut each = None;
-    if M::COMPLETE && many_at_once::<Saving, M, X>(models)? == Some(Dialect::Postgres) {
-        each = arrays::each(models, &plan, x).await?;
+    if M::COMPLETE && many_at_once::<Saving, M, C>(models)? == Some(Dialect::Postgres) {
+        each = arrays::each(models, &plan, conn).await?;
     }
     let each = if let Some(each) = each {
         each
     } else {
-        x.begin().await?;
-        let done = rows::each(&plan.order, models, &plan, x).await;
-        settle(done, x).await?
+        conn.begin().await?;
+        let done = rows::each(&plan.order, models, &plan, conn).await;
+        finish(done, conn).await?
     };
     let mut outcomes: Vec<Result<Written<M>>> = plan.of_next().into_iter().map(Ok).collect();
     let written = each

@@ -11,15 +11,15 @@ pub(crate) trait Modify<M> {
 }
 
 /// What `apply_with` does after an event was applied, in the same transaction.
-pub(crate) trait Then<M, X> {
-    fn then(&mut self, x: &mut X, event: &Event<M>) -> impl Future<Output = Result<()>> + Send;
+pub(crate) trait AfterApply<M, C> {
+    fn then(&mut self, conn: &mut C, event: &Event<M>) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// Nothing.
-pub(crate) struct Nothing;
+pub(crate) struct NoHook;
 
-impl<M: Sync, X: Send> Then<M, X> for Nothing {
-    async fn then(&mut self, _: &mut X, _: &Event<M>) -> Result<()> {
+impl<M: Sync, C: Send> AfterApply<M, C> for NoHook {
+    async fn then(&mut self, _: &mut C, _: &Event<M>) -> Result<()> {
         Ok(())
     }
 }

@@ -1,62 +1,62 @@
-use super::announce::{self, Unit, event_of_deletion};
+use super::announce::{self, Atomicity, event_of_deletion};
 use super::outcome::{guarded, next_version};
-use super::settle::settle;
+use super::settle::finish;
 use super::tombstone::{hold_position, remember};
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Delete, Guard};
+use crate::statement::{Delete, VersionGuard};
 
 /// Deletes the row, if it is still at the version that was loaded. The deletion is a version of its own.
-pub(crate) async fn delete<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
+pub(crate) async fn delete<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    let next = delete_at(Guard::of(&*model), x).await?;
+    let next = delete_at(VersionGuard::of(&*model), conn).await?;
     model.set_version(next);
     Ok(Change::new(Op::Deleted, model))
 }
 
 /// Deletes the row that `guard` names; the version of the deletion.
-pub(crate) async fn delete_at<M, X>(guard: Guard<'_, M>, x: &mut X) -> Result<M::Version>
+pub(crate) async fn delete_at<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Result<M::Version>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let next = next_version(guard)?;
     if M::TOMBSTONES {
-        x.begin().await?;
-        let done = delete_row(guard, &next, Unit::Part, x).await;
-        settle(done, x).await?;
+        conn.begin().await?;
+        let done = delete_row(guard, &next, Atomicity::Nested, conn).await;
+        finish(done, conn).await?;
     } else {
-        delete_row(guard, &next, Unit::Alone, x).await?;
+        delete_row(guard, &next, Atomicity::Own, conn).await?;
     }
     Ok(next)
 }
 
 /// Deletes the row; with `tombstones`, in a transaction. The position is locked before the row, as `insert` does: in
 /// another order they would wait for each other.
-pub(super) async fn delete_row<M, X>(
-    guard: Guard<'_, M>,
+pub(super) async fn delete_row<M, C>(
+    guard: VersionGuard<'_, M>,
     next: &M::Version,
-    unit: Unit,
-    x: &mut X,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     if M::TOMBSTONES {
-        hold_position(guard.record, x).await?;
+        hold_position(guard.record, conn).await?;
     }
     let event = event_of_deletion(guard.record, next)?;
-    let answer = announce::write::<M, _, _>(Delete::new(guard), event, unit, x).await;
-    guarded(guard, answer, x).await?;
+    let answer = announce::write::<M, _, _>(Delete::new(guard), event, unit, conn).await;
+    guarded(guard, answer, conn).await?;
     if M::TOMBSTONES {
-        remember(guard, next, x).await?;
+        remember(guard, next, conn).await?;
     }
     Ok(())
 }

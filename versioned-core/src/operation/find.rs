@@ -4,39 +4,39 @@ use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventError};
 use crate::executor::Runner;
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::model::Versioned;
 use crate::statement::{AsSnapshot, Current, Find, Record};
 use crate::version::SequentialVersion;
 
 /// Loads the row with this key.
-pub(crate) async fn find<M, X>(id: &M::Id, x: &mut X) -> Result<M>
+pub(crate) async fn find<M, C>(id: &M::Id, conn: &mut C) -> Result<M>
 where
-    X: Runner,
-    M: Stored<X::Backend>,
+    C: Runner,
+    M: Persisted<C::Backend>,
 {
     let record = Record::At(id);
-    let answer = M::row(x, Find::<AsSnapshot, M, X::Backend>::new(record)).await;
+    let answer = M::row(conn, Find::<AsSnapshot, M, C::Backend>::new(record)).await;
     found(record, answer)
 }
 
 /// Loads the row with this key as it is now, also where the transaction's snapshot shows an older one.
-pub(super) async fn find_current<M, X>(record: Record<'_, M>, x: &mut X) -> Result<M>
+pub(super) async fn find_current<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<M>
 where
-    X: Runner,
-    M: Stored<X::Backend>,
+    C: Runner,
+    M: Persisted<C::Backend>,
 {
-    let answer = M::row(x, Find::<Current, M, X::Backend>::new(record)).await;
+    let answer = M::row(conn, Find::<Current, M, C::Backend>::new(record)).await;
     found(record, answer)
 }
 
 /// Replaces the model by its row as it is now.
-pub(crate) async fn reload<M, X>(model: &mut M, x: &mut X) -> Result<()>
+pub(crate) async fn reload<M, C>(model: &mut M, conn: &mut C) -> Result<()>
 where
-    X: Runner,
-    M: Stored<X::Backend>,
+    C: Runner,
+    M: Persisted<C::Backend>,
 {
-    *model = find_current(Record::Of(&*model), x).await?;
+    *model = find_current(Record::Of(&*model), conn).await?;
     Ok(())
 }
 
@@ -52,15 +52,15 @@ fn found<M: Versioned>(record: Record<'_, M>, answer: diesel::QueryResult<Option
 }
 
 /// Loads the row that `event` goes onto: the one with its key, at the version before it.
-pub(crate) async fn find_before<M, X>(event: &Event<M>, x: &mut X) -> Result<M>
+pub(crate) async fn find_before<M, C>(event: &Event<M>, conn: &mut C) -> Result<M>
 where
-    X: Runner,
-    M: Dependent<X::Backend>,
+    C: Runner,
+    M: Dependent<C::Backend>,
 {
     let id = read_key::<M>(&event.key).ok_or_else(|| EventError::Key {
         received: event.key.clone(),
     })?;
-    let row: M = find(&id, x).await?;
+    let row: M = find(&id, conn).await?;
     if Some(row.loaded().number()) == event.version.checked_sub(1) {
         Ok(row)
     } else {

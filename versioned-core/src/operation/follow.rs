@@ -8,18 +8,18 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::outcome::Outcome;
-use crate::statement::{Advance, Follow, FollowBoth, Unwritten, Upsert};
+use crate::statement::{Advance, AdvanceAndUpdate, AdvanceAndUpsert, Unwritten, Upsert};
 
 /// Applies an event in one statement, or says why it cannot be applied; none where it takes a transaction: a deletion, an
 /// event for which MySQL finds no row, and all of them on `SQLite`, where another statement is no round trip.
-pub(super) async fn follow<M, X>(
+pub(super) async fn follow<M, C>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Option<Outcome>>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let Write::Put(model) = incoming.write else {
         return Ok(None);
@@ -27,16 +27,20 @@ where
     let (position, version) = (incoming.position(), &incoming.version);
     let written = match dialect {
         Dialect::Postgres if incoming.may_be_first() => {
-            x.execute(Follow::<Upsert, M, _>::new(position, model, version))
-                .await
+            conn.execute(AdvanceAndUpsert::<Upsert, M, _>::new(
+                position, model, version,
+            ))
+            .await
         }
         Dialect::Postgres => {
-            x.execute(Follow::<Advance, M, _>::new(position, model, version))
-                .await
+            conn.execute(AdvanceAndUpsert::<Advance, M, _>::new(
+                position, model, version,
+            ))
+            .await
         }
         // Of the others there is hardly ever a row yet.
         Dialect::Mysql if incoming.event.op == Op::Updated => {
-            x.execute(FollowBoth::<M, _>::new(position, model, version))
+            conn.execute(AdvanceAndUpdate::<M, _>::new(position, model, version))
                 .await
         }
         Dialect::Mysql | Dialect::Sqlite => return Ok(None),
@@ -48,7 +52,7 @@ where
         Err(error) if Unwritten::is_why(&error) => return Ok(None),
         Err(error) => return Err(incoming.failed(error)),
     }
-    let current = positions::look::<M, X>(position, x).await;
+    let current = positions::look::<M, C>(position, conn).await;
     let current = current.map_err(|error| incoming.failed(error))?;
     Ok((!incoming.follows(current)).then(|| incoming.refused(current)))
 }

@@ -169,53 +169,53 @@ pub(super) fn read_key<M: DependentModel>(text: &str) -> Option<M::Id> {
 }
 
 /// The row of an event was not written. Its key is taken for that of another row, or the database suppressed the write.
-pub(super) async fn not_written<M, X>(key: &str, model: &M, x: &mut X) -> Error
+pub(super) async fn not_written<M, C>(key: &str, model: &M, conn: &mut C) -> Error
 where
-    X: Runner,
-    M: Dependent<X::Backend>,
+    C: Runner,
+    M: Dependent<C::Backend>,
 {
     let suppressed = || Conflict::suppressed(target::<M>(key), None).into();
-    clash_or(suppressed, key, model, x).await
+    clash_or(suppressed, key, model, conn).await
 }
 
 /// A row that may be new is found by the event's key: the column may have made another key of it.
-pub(super) async fn keeps_key<M, X>(
+pub(super) async fn keeps_key<M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Runner,
-    M: Dependent<X::Backend>,
+    C: Runner,
+    M: Dependent<C::Backend>,
 {
     if !incoming.may_change_key(model, dialect) {
         return Ok(());
     }
-    let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-    match M::row_version(x, look).await {
+    let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
+    match M::row_version(conn, look).await {
         Ok(Some(_)) => Ok(()),
         Ok(None) => {
             let received = incoming.event.key.clone();
             let not_kept = || EventError::KeyNotKept { received }.into();
-            Err(clash_or(not_kept, &incoming.event.key, model, x).await)
+            Err(clash_or(not_kept, &incoming.event.key, model, conn).await)
         }
         Err(error) => Err(incoming.failed(error)),
     }
 }
 
 /// The key of the row is taken for that of another row; or it is something else.
-async fn clash_or<M, X>(
+async fn clash_or<M, C>(
     otherwise: impl FnOnce() -> Error + Send,
     key: &str,
     model: &M,
-    x: &mut X,
+    conn: &mut C,
 ) -> Error
 where
-    X: Runner,
-    M: Dependent<X::Backend>,
+    C: Runner,
+    M: Dependent<C::Backend>,
 {
-    match clash(model, x).await {
+    match clash(model, conn).await {
         Ok(Some(clash)) => clash.into(),
         Ok(None) => otherwise(),
         Err(error) => failed_event::<M>(key, error),
@@ -223,34 +223,34 @@ where
 }
 
 /// The database has a unique value of the row already: its key, as that of another row, or something else.
-pub(super) async fn already_taken<M, X>(
+pub(super) async fn already_taken<M, C>(
     key: &str,
     model: &M,
     taken: DieselError,
-    x: &mut X,
+    conn: &mut C,
 ) -> Error
 where
-    X: Runner,
-    M: Dependent<X::Backend>,
+    C: Runner,
+    M: Dependent<C::Backend>,
 {
-    match clash(model, x).await {
+    match clash(model, conn).await {
         Ok(Some(clash)) => clash.into(),
         _ => failed_event::<M>(key, taken),
     }
 }
 
 /// The row that stands there under another key than the model's, which the database takes for the same.
-async fn clash<M, X>(model: &M, x: &mut X) -> QueryResult<Option<EventError>>
+async fn clash<M, C>(model: &M, conn: &mut C) -> QueryResult<Option<EventError>>
 where
-    X: Runner,
-    M: Dependent<X::Backend>,
+    C: Runner,
+    M: Dependent<C::Backend>,
 {
     if !M::has_coarse_key() {
         return Ok(None);
     }
-    let find = Find::<AnySpelling, M, X::Backend>::new(Record::Of(model));
+    let find = Find::<AnySpelling, M, C::Backend>::new(Record::Of(model));
     let received = M::key_text(&model.id());
-    let found = M::row(x, find).await?.map(|row| M::key_text(&row.id()));
+    let found = M::row(conn, find).await?.map(|row| M::key_text(&row.id()));
     Ok(found
         .filter(|found| *found != received)
         .map(|found| EventError::KeyClash { received, found }))

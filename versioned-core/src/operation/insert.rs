@@ -1,6 +1,6 @@
-use super::announce::{self, Unit, announce_row, event_of, event_of_row};
+use super::announce::{self, Atomicity, announce_row, event_of, event_of_row};
 use super::outcome::{failed, not_inserted};
-use super::settle::{read_back, returns_row, settle};
+use super::settle::{finish, read_back, returns_row};
 use super::tombstone::first_version;
 use super::written::{Written, reads_row};
 use crate::change::Change;
@@ -8,25 +8,25 @@ use crate::dialect::{Dialect, Kind};
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::fetch::Fetch;
+use crate::fetch::Loadable;
 use crate::model::{KeyColumns as _, Versioned};
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Insert, Outgoing, Record, Returning};
+use crate::statement::{Current, FindVersion, Insert, NewEvent, Record, Returning};
 use diesel::backend::Backend;
 
 /// Inserts the model at the initial version.
-pub(crate) async fn insert<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
+pub(crate) async fn insert<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let first = M::initial_version();
     let written = if M::TOMBSTONES {
-        x.begin().await?;
-        let done = insert_row(model, &first, Unit::Part, x).await;
-        settle(done, x).await?
+        conn.begin().await?;
+        let done = insert_row(model, &first, Atomicity::Nested, conn).await;
+        finish(done, conn).await?
     } else {
-        insert_row(model, &first, Unit::Alone, x).await?
+        insert_row(model, &first, Atomicity::Own, conn).await?
     };
     written.show(model);
     Ok(Change::new(Op::Created, model))
@@ -34,18 +34,18 @@ where
 
 /// Inserts the row, with `tombstones` in a transaction. It starts at `first`, or goes on after its deletion. The model in
 /// memory stays.
-pub(super) async fn insert_row<M, X>(
+pub(super) async fn insert_row<M, C>(
     model: &mut M,
     first: &M::Version,
-    unit: Unit,
-    x: &mut X,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> Result<Written<M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let first = if M::TOMBSTONES {
-        first_version(&*model, x).await?
+        first_version(&*model, conn).await?
     } else {
         first.clone()
     };
@@ -54,50 +54,50 @@ where
         // What cannot be announced is refused before it is written.
         event_of(Op::Created, model, &first)?;
     }
-    if reads || makes_another_key(&*model, x).await? {
-        let row = insert_then_read(Op::Created, model, &first, unit, x).await?;
+    if reads || makes_another_key(&*model, conn).await? {
+        let row = insert_then_read(Op::Created, model, &first, unit, conn).await?;
         return Ok(Written::Row(row));
     }
     let event = event_of(Op::Created, model, &first)?;
-    insert_with(event, model, &first, unit, x).await?;
+    insert_with(event, model, &first, unit, conn).await?;
     Ok(Written::AsGiven(first))
 }
 
 /// Inserts the model at the version that it carries.
-pub(crate) async fn import<M, X>(model: &M, x: &mut X) -> Result<()>
+pub(crate) async fn import<M, C>(model: &M, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let version = model.loaded();
-    let another = makes_another_key(model, x).await?;
+    let another = makes_another_key(model, conn).await?;
     if M::OUTBOX && (another || reads_row(model)?) || (another && has_zero(model)) {
-        let row = insert_then_read(Op::Snapshot, model, version, Unit::Alone, x).await;
+        let row = insert_then_read(Op::Snapshot, model, version, Atomicity::Own, conn).await;
         return row.map(drop);
     }
     let event = event_of_row(Op::Snapshot, model)?;
-    insert_with(event, model, version, Unit::Alone, x).await
+    insert_with(event, model, version, Atomicity::Own, conn).await
 }
 
 /// Whether the row may get another key, which has to be known: MySQL and MariaDB make one of 0; and where an event or a
 /// tombstone goes by the key, a column may round, cut or pad it.
-async fn makes_another_key<M, X>(model: &M, x: &mut X) -> Result<bool>
+async fn makes_another_key<M, C>(model: &M, conn: &mut C) -> Result<bool>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let told = M::OUTBOX || M::TOMBSTONES;
     if told && M::may_change_key() {
         return Ok(true);
     }
-    Ok(x.dialect::<M::On>().await? == Dialect::Mysql && has_zero(model))
+    Ok(conn.dialect::<M::Sql>().await? == Dialect::Mysql && has_zero(model))
 }
 
 /// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.
 pub(super) fn has_zero<M, DB>(model: &M) -> bool
 where
     DB: Backend,
-    M: Fetch<DB>,
+    M: Loadable<DB>,
 {
     let is_zero = |part: &str| part.parse::<f64>().is_ok_and(|number| number == 0.0);
     let key = M::key_text(&model.id());
@@ -110,13 +110,13 @@ where
 }
 
 /// Looks for the row that was inserted: an error if it has another key.
-pub(super) async fn has_its_key<M, X>(model: &M, x: &mut X) -> Result<()>
+pub(super) async fn has_its_key<M, C>(model: &M, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-    match M::row_version(x, look).await {
+    let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
+    match M::row_version(conn, look).await {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(key_generated(Record::Of(model))),
         Err(error) => Err(failed(Record::Of(model), None, error)),
@@ -131,19 +131,19 @@ fn key_generated<M: Versioned>(record: Record<'_, M>) -> Error {
     }
 }
 
-async fn insert_with<M, X>(
-    event: Option<Outgoing>,
+async fn insert_with<M, C>(
+    event: Option<NewEvent>,
     model: &M,
     version: &M::Version,
-    unit: Unit,
-    x: &mut X,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    match announce::write::<M, _, _>(Insert::new(model, version), event, unit, x).await {
-        Ok(0) => Err(not_inserted(Record::Of(model), x).await),
+    match announce::write::<M, _, _>(Insert::new(model, version), event, unit, conn).await {
+        Ok(0) => Err(not_inserted(Record::Of(model), conn).await),
         Ok(_) => Ok(()),
         Err(error) => Err(failed(Record::Of(model), None, error)),
     }
@@ -151,58 +151,58 @@ where
 
 /// Inserts the row and answers with it: one statement with RETURNING, or the INSERT and a SELECT in a transaction; with an
 /// outbox, the row's event is in the transaction too.
-async fn insert_then_read<M, X>(
+async fn insert_then_read<M, C>(
     op: Op,
     model: &M,
     version: &M::Version,
-    unit: Unit,
-    x: &mut X,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    let dialect = x.dialect::<M::On>().await?;
+    let dialect = conn.dialect::<M::Sql>().await?;
     // A tombstone goes by the key, which an AFTER trigger of SQLite may still change.
     let may_change = dialect == Dialect::Sqlite && M::TOMBSTONES;
     let returns = returns_row::<M, _>(dialect) && !may_change;
-    if unit == Unit::Part || (returns && !M::OUTBOX) {
-        return insert_read_announce(op, model, version, returns, x).await;
+    if unit == Atomicity::Nested || (returns && !M::OUTBOX) {
+        return insert_read_announce(op, model, version, returns, conn).await;
     }
-    x.begin().await?;
-    let done = insert_read_announce(op, model, version, returns, x).await;
-    settle(done, x).await
+    conn.begin().await?;
+    let done = insert_read_announce(op, model, version, returns, conn).await;
+    finish(done, conn).await
 }
 
-async fn insert_read_announce<M, X>(
+async fn insert_read_announce<M, C>(
     op: Op,
     model: &M,
     version: &M::Version,
     returns: bool,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let record = Record::Of(model);
     let row = if returns {
-        let insert = Returning::<_, M, X::Backend>::new(Insert::new(model, version));
-        match M::row(x, insert).await {
+        let insert = Returning::<_, M, C::Backend>::new(Insert::new(model, version));
+        match M::row(conn, insert).await {
             Ok(Some(row)) if M::key_text(&row.id()) == record.key_text() => row,
             Ok(Some(_)) => return Err(key_generated(record)),
-            Ok(None) => return Err(not_inserted(record, x).await),
+            Ok(None) => return Err(not_inserted(record, conn).await),
             Err(error) => return Err(failed(record, None, error)),
         }
     } else {
-        insert_with(None, model, version, Unit::Part, x).await?;
-        match read_back(record, None, x).await {
-            Err(Error::NotFound { .. }) if makes_another_key(model, x).await? => {
+        insert_with(None, model, version, Atomicity::Nested, conn).await?;
+        match read_back(record, None, conn).await {
+            Err(Error::NotFound { .. }) if makes_another_key(model, conn).await? => {
                 return Err(key_generated(record));
             }
             row => row?,
         }
     };
-    announce_row(op, &row, x).await?;
+    announce_row(op, &row, conn).await?;
     Ok(row)
 }

@@ -1,11 +1,11 @@
 //! What the count of a guarded statement means.
 
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
 use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Guard, Record, Unmoved, Views};
+use crate::statement::{Current, FindVersion, Record, Unmoved, VersionGuard, Views};
 use crate::table_name;
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -18,7 +18,7 @@ pub(super) fn ends_the_transaction(error: &Error) -> bool {
 }
 
 /// The version after the guard's, found before any SQL.
-pub(super) fn next_version<M: Versioned>(guard: Guard<'_, M>) -> Result<M::Version> {
+pub(super) fn next_version<M: Versioned>(guard: VersionGuard<'_, M>) -> Result<M::Version> {
     M::next_version(guard.loaded).ok_or_else(|| Error::VersionExhausted {
         table: M::table_name(),
         id: guard.record.key_text(),
@@ -42,18 +42,18 @@ pub(super) fn version_assigned<M: Versioned>() -> Error {
 }
 
 /// The answer of a guarded statement: it found the row, or there is a conflict, or the database says something else.
-pub(super) async fn guarded<M, X>(
-    guard: Guard<'_, M>,
+pub(super) async fn guarded<M, C>(
+    guard: VersionGuard<'_, M>,
     answer: diesel::QueryResult<usize>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Runner,
-    M: Owner<X::Backend>,
+    C: Runner,
+    M: Owner<C::Backend>,
 {
     match answer {
         Ok(1) => Ok(()),
-        Ok(0) => Err(refused(guard, x).await),
+        Ok(0) => Err(refused(guard, conn).await),
         Ok(rows) => Err(not_unique(guard.record, rows)),
         Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),
     }
@@ -69,28 +69,32 @@ pub(super) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Er
 }
 
 /// The guard found no row. Why, is asked only now: a look at the row that is there, if any.
-pub(super) async fn refused<M, X>(guard: Guard<'_, M>, x: &mut X) -> Error
+pub(super) async fn refused<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Error
 where
-    X: Runner,
-    M: Owner<X::Backend>,
+    C: Runner,
+    M: Owner<C::Backend>,
 {
-    let look = FindVersion::<Current, M, X::Backend>::new(guard.record);
-    match M::row_version(x, look).await {
-        Ok(found) => of_row_at(guard, found, x).await,
+    let look = FindVersion::<Current, M, C::Backend>::new(guard.record);
+    match M::row_version(conn, look).await {
+        Ok(found) => of_row_at(guard, found, conn).await,
         Err(error) => failed(guard.record, Some(guard.loaded), error),
     }
 }
 
 /// The conflict of a row that a look found at `found`, or not at all.
-async fn of_row_at<M, X>(guard: Guard<'_, M>, found: Option<M::Version>, x: &mut X) -> Error
+async fn of_row_at<M, C>(
+    guard: VersionGuard<'_, M>,
+    found: Option<M::Version>,
+    conn: &mut C,
+) -> Error
 where
-    X: Runner,
-    M: Owner<X::Backend>,
+    C: Runner,
+    M: Owner<C::Backend>,
 {
     let next = M::next_version(guard.loaded);
     // Where it may have been written after all, a view is looked for.
     if found.is_none() || found.as_ref() == Some(guard.loaded) || found == next {
-        if let Some(view) = uncounted(guard.record, x).await {
+        if let Some(view) = uncounted(guard.record, conn).await {
             return view;
         }
     }
@@ -98,41 +102,41 @@ where
         return stale_or_deleted(guard, found.as_ref());
     }
     // `SQLite` cuts a number that does not fit the field: the database itself must find the row at this version.
-    match M::row_version(x, FindVersion::<Unmoved, M, X::Backend>::at(guard)).await {
+    match M::row_version(conn, FindVersion::<Unmoved, M, C::Backend>::at(guard)).await {
         Ok(Some(_)) => suppressed(guard).into(),
         Ok(None) => stale_or_deleted(guard, found.as_ref()),
         Err(error) => failed(guard.record, Some(guard.loaded), error),
     }
 }
 
-fn suppressed<M: Versioned>(guard: Guard<'_, M>) -> Conflict {
+fn suppressed<M: Versioned>(guard: VersionGuard<'_, M>) -> Conflict {
     let target = target(guard.record, Some(guard.loaded));
     let found = target.expected;
     Conflict::suppressed(target, found)
 }
 
 /// An INSERT wrote no row, and the database said nothing.
-pub(super) async fn not_inserted<M, X>(record: Record<'_, M>, x: &mut X) -> Error
+pub(super) async fn not_inserted<M, C>(record: Record<'_, M>, conn: &mut C) -> Error
 where
-    X: Runner,
-    M: Owner<X::Backend>,
+    C: Runner,
+    M: Owner<C::Backend>,
 {
-    match uncounted(record, x).await {
+    match uncounted(record, conn).await {
         Some(view) => view,
         None => Conflict::suppressed(target(record, None), None).into(),
     }
 }
 
 /// Of a view `SQLite` counts no rows: none that was counted says nothing then.
-async fn uncounted<M, X>(record: Record<'_, M>, x: &mut X) -> Option<Error>
+async fn uncounted<M, C>(record: Record<'_, M>, conn: &mut C) -> Option<Error>
 where
-    X: Runner,
-    M: Owner<X::Backend>,
+    C: Runner,
+    M: Owner<C::Backend>,
 {
-    if <M::On as Flavor<X::Backend>>::KNOWN != Some(Dialect::Sqlite) {
+    if <M::Sql as SqlFor<C::Backend>>::KNOWN != Some(Dialect::Sqlite) {
         return None;
     }
-    let views = M::On::number(x, Views::<M::On>::named(table_name::of::<M>())).await;
+    let views = M::Sql::number(conn, Views::<M::Sql>::named(table_name::of::<M>())).await;
     let is_view = matches!(views, Ok(Some(1..)));
     is_view.then(|| Error::View {
         table: M::table_name(),
@@ -142,7 +146,7 @@ where
 
 /// The conflict of a row that is at `found`, or gone.
 pub(super) fn stale_or_deleted<M: Versioned>(
-    guard: Guard<'_, M>,
+    guard: VersionGuard<'_, M>,
     found: Option<&M::Version>,
 ) -> Error {
     let found = found.map(Version::token);

@@ -1,6 +1,6 @@
 //! Events that came too early: kept until those before them have come, and applied with them.
 
-use super::closure::Then;
+use super::closure::AfterApply;
 use super::incoming::Incoming;
 use super::outcome::ends_the_transaction;
 use super::positions::{Advanced, on, run};
@@ -8,7 +8,7 @@ use super::reason::storable;
 use super::step::{advance, write};
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
-use crate::dialect::Flavor as _;
+use crate::dialect::SqlFor as _;
 use crate::error::{Error, Result};
 use crate::event::micros_now;
 use crate::executor::Executor;
@@ -19,20 +19,20 @@ use crate::trace;
 /// Keeps the event until the one before it has come. The position is locked, at the version `current`.
 ///
 /// An event that is kept already and has its turn was refused before: it is tried again, and what waits behind it.
-pub(super) async fn park<M, X, F>(
+pub(super) async fn park<M, C, F>(
     incoming: &Incoming<'_, M>,
     current: i64,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
     then: &mut F,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
     let position = incoming.position();
-    let parked = M::On::number(x, on::<IsParked, M, X>(position)).await;
+    let parked = M::Sql::number(conn, on::<IsParked, M, C>(position)).await;
     if parked.map_err(|error| incoming.failed(error))?.is_none() {
         let event = incoming.to_park()?;
         let position = Position {
@@ -40,10 +40,10 @@ where
             at: micros_now(),
             ..position
         };
-        let kept = run::<Park, M, X>(position, x).await;
+        let kept = run::<Park, M, C>(position, conn).await;
         kept.map_err(|error| incoming.failed(error))?;
     }
-    let reached = drain(incoming, current, dialect, x, then).await?;
+    let reached = drain(incoming, current, dialect, conn, then).await?;
     if reached < position.version {
         return Ok(Outcome::Parked);
     }
@@ -51,37 +51,37 @@ where
 }
 
 /// Drops the kept events that an event which was applied has superseded, and applies those that have their turn now.
-pub(super) async fn follow_up<M, X, F>(
+pub(super) async fn follow_up<M, C, F>(
     applied: &Incoming<'_, M>,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
     then: &mut F,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
-    let dropped = run::<Drop, M, X>(applied.position(), x).await;
+    let dropped = run::<Drop, M, C>(applied.position(), conn).await;
     dropped.map_err(|error| applied.failed(error))?;
-    drain(applied, applied.event.version, dialect, x, then)
+    drain(applied, applied.event.version, dialect, conn, then)
         .await
         .map(drop)
 }
 
 /// Applies the kept events of the record of `incoming` that have their turn, from the version `current` on; the version that is
 /// reached. One that cannot be applied stays, and says why.
-async fn drain<M, X, F>(
+async fn drain<M, C, F>(
     incoming: &Incoming<'_, M>,
     current: i64,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
     then: &mut F,
 ) -> Result<i64>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
     let failed = |error| incoming.failed(error);
     let mut position = Position {
@@ -91,27 +91,27 @@ where
     while let Some(next) = position.version.checked_add(1) {
         let before = position.version;
         position.version = next;
-        let found = M::On::text(x, on::<Unpark, M, X>(position)).await;
+        let found = M::Sql::text(conn, on::<Unpark, M, C>(position)).await;
         let Some(text) = found.map_err(failed)? else {
             return Ok(before);
         };
         // What it writes is undone if it is refused, and what was applied before it stays.
-        x.begin().await?;
-        let error = match apply_parked(&text, dialect, x, then).await {
+        conn.begin().await?;
+        let error = match apply_parked(&text, dialect, conn, then).await {
             Ok(applied) => {
-                x.commit().await?;
+                conn.commit().await?;
                 if !applied {
                     return Ok(before);
                 }
-                run::<Drop, M, X>(position, x).await.map_err(failed)?;
+                run::<Drop, M, C>(position, conn).await.map_err(failed)?;
                 continue;
             }
             Err(error) => error,
         };
-        let taken_back = x.rollback().await;
+        let taken_back = conn.rollback().await;
         let refused = match error {
-            Stopped::Refused(error) if !ends_the_transaction(&error) => error,
-            Stopped::Refused(error) | Stopped::Failed(error) => return Err(error),
+            Stopped::Reschedule(error) if !ends_the_transaction(&error) => error,
+            Stopped::Reschedule(error) | Stopped::Failed(error) => return Err(error),
         };
         // Without its savepoint the transaction is over, whatever the closure made of the deadlock.
         taken_back.map_err(failed)?;
@@ -121,7 +121,7 @@ where
             body: &storable(&reason),
             ..position
         };
-        run::<Refuse, M, X>(refused, x).await.map_err(failed)?;
+        run::<Refuse, M, C>(refused, conn).await.map_err(failed)?;
         return Ok(before);
     }
     Ok(position.version)
@@ -130,31 +130,33 @@ where
 /// Why a kept event was not applied.
 enum Stopped {
     /// It cannot be: it is no event of this replica, the database does not take its row, or the caller's closure refuses it.
-    Refused(Error),
+    Reschedule(Error),
     /// That is not known.
     Failed(Error),
 }
 
 /// Applies a kept event; false if the position is not where it expects it.
-async fn apply_parked<M, X, F>(
+async fn apply_parked<M, C, F>(
     text: &str,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
     then: &mut F,
 ) -> Result<bool, Stopped>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
-    F: Then<M, X>,
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
 {
-    let event = M::unpark(text).map_err(|error| Stopped::Refused(Error::other(error)))?;
-    let next = Incoming::check::<X::Backend>(&event).map_err(Stopped::Refused)?;
-    let advanced = advance(&next, dialect, x).await.map_err(Stopped::Failed)?;
+    let event = M::unpark(text).map_err(|error| Stopped::Reschedule(Error::other(error)))?;
+    let next = Incoming::check::<C::Backend>(&event).map_err(Stopped::Reschedule)?;
+    let advanced = advance(&next, dialect, conn)
+        .await
+        .map_err(Stopped::Failed)?;
     if advanced == Advanced::Not {
         return Ok(false);
     }
-    let written = write(&next, advanced, dialect, x).await;
-    written.map_err(Stopped::Refused)?;
-    then.then(x, &event).await.map_err(Stopped::Refused)?;
+    let written = write(&next, advanced, dialect, conn).await;
+    written.map_err(Stopped::Reschedule)?;
+    then.then(conn, &event).await.map_err(Stopped::Reschedule)?;
     Ok(true)
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 use diesel::QueryResult;
 
 use super::outcome::is_unique_violation;
-use super::settle::settle;
+use super::settle::finish;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
-use crate::dialect::Flavor as _;
+use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::fetch::{Fetch, Stored};
+use crate::fetch::{Loadable, Persisted};
 use crate::statement::{
     Advance, Clear, DropAll, Enter, EnterOrLock, Expired, Forget, Lock, LockAll, Look, OnPosition,
-    Peek, Position, Purge, PurgeOne, Text, Upsert,
+    Peek, Position, Purge, PurgeOne, SqlTemplate, Upsert,
 };
 
 /// What became of a position.
@@ -30,15 +30,15 @@ pub(super) enum Advanced {
 
 /// Moves a position, if it is at a version that it may move from; where it may be the first that is heard of the record,
 /// makes one that is missing.
-pub(super) async fn advance<M, X>(
+pub(super) async fn advance<M, C>(
     position: Position<'_>,
     may_be_first: bool,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> QueryResult<Advanced>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
     let moved = |rows| {
         if rows > 0 {
@@ -48,18 +48,20 @@ where
         }
     };
     if !may_be_first {
-        return Ok(moved(run::<Advance, M, X>(position, x).await?));
+        return Ok(moved(run::<Advance, M, C>(position, conn).await?));
     }
     match dialect {
-        Dialect::Postgres | Dialect::Sqlite => Ok(moved(run::<Upsert, M, X>(position, x).await?)),
+        Dialect::Postgres | Dialect::Sqlite => {
+            Ok(moved(run::<Upsert, M, C>(position, conn).await?))
+        }
         Dialect::Mysql => {
-            if !is_there::<M, X>(position, x).await? && enter::<M, X>(position, x).await? {
+            if !is_there::<M, C>(position, conn).await? && enter::<M, C>(position, conn).await? {
                 return Ok(Advanced::Made);
             }
-            if run::<Advance, M, X>(position, x).await? > 0 {
+            if run::<Advance, M, C>(position, conn).await? > 0 {
                 return Ok(Advanced::Moved);
             }
-            match look::<M, X>(position, x).await? {
+            match look::<M, C>(position, conn).await? {
                 // A snapshot that comes again may leave a position as it is, which is not counted on a connection without
                 // CLIENT_FOUND_ROWS.
                 Some(version) if version == position.version && position.newest == version => {
@@ -67,8 +69,8 @@ where
                 }
                 Some(_) => Ok(Advanced::Not),
                 // Somebody has purged it since the look, or emptied the replica.
-                None if enter::<M, X>(position, x).await? => Ok(Advanced::Made),
-                None => Ok(moved(run::<Advance, M, X>(position, x).await?)),
+                None if enter::<M, C>(position, conn).await? => Ok(Advanced::Made),
+                None => Ok(moved(run::<Advance, M, C>(position, conn).await?)),
             }
         }
     }
@@ -77,34 +79,34 @@ where
 /// Whether a position is there, before it is written. On MySQL, an UPDATE that finds none locks the gap where it would be, for
 /// all who have something to insert there; two who do so wait for each other. (A refused INSERT takes a shared lock, and two who
 /// have that wait for each other too.)
-async fn is_there<M, X>(position: Position<'_>, x: &mut X) -> QueryResult<bool>
+async fn is_there<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
-    let version = M::On::number(x, on::<Peek, M, X>(position)).await?;
+    let version = M::Sql::number(conn, on::<Peek, M, C>(position)).await?;
     Ok(version.is_some())
 }
 
 /// The version of a position, if there is one.
-pub(super) async fn look<M, X>(position: Position<'_>, x: &mut X) -> QueryResult<Option<i64>>
+pub(super) async fn look<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<Option<i64>>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
-    M::On::number(x, on::<Look, M, X>(position)).await
+    M::Sql::number(conn, on::<Look, M, C>(position)).await
 }
 
 /// Locks a position; makes one at the version `nothing` where there is none.
-pub(super) async fn lock<M, X>(
+pub(super) async fn lock<M, C>(
     position: Position<'_>,
     nothing: i64,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> QueryResult<()>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
     let nothing = Position {
         version: nothing,
@@ -116,42 +118,42 @@ where
     };
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => {
-            run::<Upsert, M, X>(nothing, x).await?;
-            run::<Lock, M, X>(nothing, x).await?;
+            run::<Upsert, M, C>(nothing, conn).await?;
+            run::<Lock, M, C>(nothing, conn).await?;
         }
         Dialect::Mysql => {
-            if is_there::<M, X>(nothing, x).await? {
-                run::<Lock, M, X>(nothing, x).await?;
+            if is_there::<M, C>(nothing, conn).await? {
+                run::<Lock, M, C>(nothing, conn).await?;
                 // Somebody may have purged it since the look.
-                if look::<M, X>(nothing, x).await?.is_some() {
+                if look::<M, C>(nothing, conn).await?.is_some() {
                     return Ok(());
                 }
             }
-            run::<EnterOrLock, M, X>(nothing, x).await?;
+            run::<EnterOrLock, M, C>(nothing, conn).await?;
         }
     }
     Ok(())
 }
 
 /// Forgets the deletions that are older than `age`.
-pub(crate) async fn purge_tombstones<M, X>(age: Duration, x: &mut X) -> Result<usize>
+pub(crate) async fn purge_tombstones<M, C>(age: Duration, conn: &mut C) -> Result<usize>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
     let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
     let before = crate::event::micros_now().saturating_sub(age);
-    let of_entity = Position::of::<M, X::Backend>();
+    let of_entity = Position::of::<M, C::Backend>();
     let purge = Position {
         at: before,
         ..of_entity
     };
-    if x.dialect::<M::On>().await? != Dialect::Mysql {
-        return Ok(run::<Purge, M, X>(purge, x).await?);
+    if conn.dialect::<M::Sql>().await? != Dialect::Mysql {
+        return Ok(run::<Purge, M, C>(purge, conn).await?);
     }
-    x.begin().await?;
-    let done = purge_each::<M, X>(purge, x).await.map_err(Into::into);
-    settle(done, x).await
+    conn.begin().await?;
+    let done = purge_each::<M, C>(purge, conn).await.map_err(Into::into);
+    finish(done, conn).await
 }
 
 /// How many deletions are looked for at once.
@@ -159,10 +161,10 @@ const PAGE: i64 = 1_000;
 
 /// One by one, by their keys: a DELETE that looks for them would lock all that it looks at, the positions of live records
 /// included.
-async fn purge_each<M, X>(purge: Position<'_>, x: &mut X) -> QueryResult<usize>
+async fn purge_each<M, C>(purge: Position<'_>, conn: &mut C) -> QueryResult<usize>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
     let page = Position {
         newest: PAGE,
@@ -171,9 +173,9 @@ where
     let mut purged = 0;
     loop {
         let before = purged;
-        for (key, _) in M::On::pairs(x, on::<Expired, M, X>(page)).await? {
+        for (key, _) in M::Sql::pairs(conn, on::<Expired, M, C>(page)).await? {
             let one = Position { key: &key, ..purge };
-            purged += run::<PurgeOne, M, X>(one, x).await?;
+            purged += run::<PurgeOne, M, C>(one, conn).await?;
         }
         // What others have moved meanwhile may still be among those that this transaction sees.
         if purged == before {
@@ -186,32 +188,32 @@ where
 const ROUNDS: usize = 8;
 
 /// Forgets a replica as a whole: its rows, its positions, its parked events.
-pub(crate) async fn rebuild<M, X>(x: &mut X) -> Result<()>
+pub(crate) async fn rebuild<M, C>(conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
-    x.begin().await?;
-    let done = forget_all::<M, X>(x).await.map_err(Into::into);
-    settle(done, x).await
+    conn.begin().await?;
+    let done = forget_all::<M, C>(conn).await.map_err(Into::into);
+    finish(done, conn).await
 }
 
-async fn forget_all<M, X>(x: &mut X) -> QueryResult<()>
+async fn forget_all<M, C>(conn: &mut C) -> QueryResult<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
-    let all = Position::of::<M, X::Backend>();
+    let all = Position::of::<M, C::Backend>();
     // An event that is applied meanwhile may come between the two, and leave a row without its position, or the reverse.
-    if x.dialect::<M::On>().await? == Dialect::Postgres {
-        run::<LockAll, M, X>(all, x).await?;
+    if conn.dialect::<M::Sql>().await? == Dialect::Postgres {
+        run::<LockAll, M, C>(all, conn).await?;
     }
     // SQLite has one writer, and InnoDB keeps out new positions from the first DELETE on. Where its READ COMMITTED does not,
     // what came meanwhile goes in the next round.
     for _ in 0..ROUNDS {
-        let positions = run::<Forget, M, X>(all, x).await?;
-        run::<DropAll, M, X>(all, x).await?;
-        let rows = x.execute(Clear::<M, X::Backend>::new()).await?;
+        let positions = run::<Forget, M, C>(all, conn).await?;
+        run::<DropAll, M, C>(all, conn).await?;
+        let rows = conn.execute(Clear::<M, C::Backend>::new()).await?;
         if positions == 0 && rows == 0 {
             break;
         }
@@ -219,31 +221,33 @@ where
     Ok(())
 }
 
-pub(super) fn on<T, M, X>(position: Position<'_>) -> OnPosition<'_, T, <M as Fetch<X::Backend>>::On>
+pub(super) fn on<T, M, C>(
+    position: Position<'_>,
+) -> OnPosition<'_, T, <M as Loadable<C::Backend>>::Sql>
 where
-    T: Text,
-    X: Executor,
-    M: Stored<X::Backend>,
+    T: SqlTemplate,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
     OnPosition::new(position)
 }
 
-pub(super) async fn run<T, M, X>(position: Position<'_>, x: &mut X) -> QueryResult<usize>
+pub(super) async fn run<T, M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<usize>
 where
-    T: Text,
-    X: Executor,
-    M: Stored<X::Backend>,
+    T: SqlTemplate,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
-    x.execute(on::<T, M, X>(position)).await
+    conn.execute(on::<T, M, C>(position)).await
 }
 
 /// Makes a position; false where there is one already. A refused INSERT ends no transaction on MySQL and MariaDB.
-async fn enter<M, X>(position: Position<'_>, x: &mut X) -> QueryResult<bool>
+async fn enter<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where
-    X: Executor,
-    M: Stored<X::Backend>,
+    C: Executor,
+    M: Persisted<C::Backend>,
 {
-    match run::<Enter, M, X>(position, x).await {
+    match run::<Enter, M, C>(position, conn).await {
         Ok(_) => Ok(true),
         Err(taken) if is_unique_violation(&taken) => Ok(false),
         Err(error) => Err(error),

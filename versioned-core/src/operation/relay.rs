@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use diesel::result::Error as DieselError;
 
 use super::reason::storable;
-use super::settle::{Level, begin_at, settle};
+use super::settle::{Level, begin_at, finish};
 use crate::clock::{Clock, stopped, within};
-use crate::dialect::{Dialect, Flavor as _};
+use crate::dialect::{Dialect, SqlFor as _};
 use crate::error::Result;
 use crate::event::micros_now;
 use crate::executor::{Executor, Runner};
 use crate::outbox::{
-    Database, Lag, OutboxRow, Pass, PublishError, Publisher, Relay, Totals, Trouble,
+    Lag, OutboxRow, Pass, PublishError, Publisher, Relay, RelayProblem, SupportedBackend, Totals,
 };
 use crate::retry::Retry;
-use crate::statement::{Backlog, Delivered, Due, Heads, Hold, Refused, Take};
+use crate::statement::{
+    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, Reschedule,
+};
 use crate::trace;
 
 /// How often `SQLite` is asked to delete what was published, when somebody else is writing.
@@ -26,23 +28,23 @@ const RETRIES: u32 = 20;
 /// known who has them in hand.
 const RELAYS: i64 = 8;
 
-type On<X> = <<X as Runner>::Backend as Database>::On;
+type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
 
 /// One batch.
-pub(crate) async fn pass<P, K, X>(relay: &Relay<P>, clock: &K, x: &mut X) -> Result<Pass>
+pub(crate) async fn pass<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
 where
     P: Publisher,
     K: Clock,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
     // Its events are not committed yet.
-    if x.in_transaction() {
+    if conn.in_transaction() {
         return Err(DieselError::AlreadyInTransaction.into());
     }
     let start = Instant::now();
-    let pass = match x.dialect::<On<X>>().await? {
-        Dialect::Sqlite => pass_unlocked(relay, clock, x).await,
-        dialect => pass_locked(dialect, relay, clock, x).await,
+    let pass = match conn.dialect::<Sql<C>>().await? {
+        Dialect::Sqlite => pass_unlocked(relay, clock, conn).await,
+        dialect => pass_locked(dialect, relay, clock, conn).await,
     }?;
     if pass.taken() > 0 {
         trace::relay_pass(pass, start.elapsed());
@@ -51,57 +53,57 @@ where
 }
 
 /// The rows are locked until it is known what became of them.
-async fn pass_locked<P, K, X>(
+async fn pass_locked<P, K, C>(
     dialect: Dialect,
     relay: &Relay<P>,
     clock: &K,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Pass>
 where
     P: Publisher,
     K: Clock,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
-    begin_at::<On<X>, X>(Level::ReadCommitted, x).await?;
-    let done = publish_locked(dialect, relay, clock, x).await;
-    settle(done, x).await
+    begin_at::<Sql<C>, C>(Level::ReadCommitted, conn).await?;
+    let done = publish_locked(dialect, relay, clock, conn).await;
+    finish(done, conn).await
 }
 
-async fn publish_locked<P, K, X>(
+async fn publish_locked<P, K, C>(
     dialect: Dialect,
     relay: &Relay<P>,
     clock: &K,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Pass>
 where
     P: Publisher,
     K: Clock,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
-    let rows = take(dialect, relay, x).await?;
+    let rows = take(dialect, relay, conn).await?;
     if rows.is_empty() {
         return Ok(Pass::default());
     }
     let verdict = publish(relay, clock, &rows).await;
-    record(dialect, relay, &verdict, x).await?;
+    record(dialect, relay, &verdict, conn).await?;
     Ok(verdict.pass)
 }
 
 /// One writer at a time: nothing may be locked while a broker is waited for.
-async fn pass_unlocked<P, K, X>(relay: &Relay<P>, clock: &K, x: &mut X) -> Result<Pass>
+async fn pass_unlocked<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
 where
     P: Publisher,
     K: Clock,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
-    let rows = take(Dialect::Sqlite, relay, x).await?;
+    let rows = take(Dialect::Sqlite, relay, conn).await?;
     if rows.is_empty() {
         return Ok(Pass::default());
     }
     let verdict = publish(relay, clock, &rows).await;
     let mut retries = Retry::times(RETRIES).attempts();
     loop {
-        let done = record_in_transaction(relay, &verdict, x).await;
+        let done = record_in_transaction(relay, &verdict, conn).await;
         match (done, retries.next()) {
             (Err(error), Some(pause)) if error.is_conflict() => clock.sleep(pause).await,
             (done, _) => return done.map(|()| verdict.pass),
@@ -109,24 +111,24 @@ where
     }
 }
 
-async fn record_in_transaction<P, X>(
+async fn record_in_transaction<P, C>(
     relay: &Relay<P>,
     verdict: &Verdict<'_>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
     P: Publisher,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
-    x.begin().await?;
-    let done = record(Dialect::Sqlite, relay, verdict, x).await;
-    settle(done, x).await
+    conn.begin().await?;
+    let done = record(Dialect::Sqlite, relay, verdict, conn).await;
+    finish(done, conn).await
 }
 
-async fn take<P, X>(dialect: Dialect, relay: &Relay<P>, x: &mut X) -> Result<Vec<OutboxRow>>
+async fn take<P, C>(dialect: Dialect, relay: &Relay<P>, conn: &mut C) -> Result<Vec<OutboxRow>>
 where
     P: Publisher,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
     let due = Due {
         now: micros_now(),
@@ -134,19 +136,20 @@ where
     };
     let flavor = PhantomData;
     let rows = match (relay.ordered, dialect) {
-        (false, _) => On::<X>::waiting(x, Take::<false, On<X>> { due, flavor }).await?,
+        (false, _) => Sql::<C>::waiting(conn, Claim::<false, Sql<C>> { due, flavor }).await?,
         (true, Dialect::Mysql) => {
             let more = Due {
                 limit: due.limit.saturating_mul(RELAYS),
                 ..due
             };
-            let heads = Heads::<On<X>> { due: more, flavor };
-            let heads = On::<X>::numbers(x, heads).await?;
-            let mut rows = On::<X>::waiting(x, Hold::<On<X>>::new(&heads, due.limit)).await?;
+            let heads = OldestPerKey::<Sql<C>> { due: more, flavor };
+            let heads = Sql::<C>::numbers(conn, heads).await?;
+            let mut rows =
+                Sql::<C>::waiting(conn, ClaimByIds::<Sql<C>>::new(&heads, due.limit)).await?;
             rows.sort_unstable_by_key(|(id, ..)| *id);
             rows
         }
-        (true, _) => On::<X>::waiting(x, Take::<true, On<X>> { due, flavor }).await?,
+        (true, _) => Sql::<C>::waiting(conn, Claim::<true, Sql<C>> { due, flavor }).await?,
     };
     Ok(rows.into_iter().map(OutboxRow::new).collect())
 }
@@ -190,7 +193,7 @@ where
         match answer.unwrap_or_else(silence) {
             Ok(()) => verdict.published.push(row.id),
             Err(PublishError::Rejected(reason)) => {
-                relay.report(&Trouble::Rejected {
+                relay.report(&RelayProblem::Rejected {
                     row,
                     reason: &reason,
                 });
@@ -203,7 +206,7 @@ where
         }
     }
     if let Some(reason) = unavailable {
-        relay.report(&Trouble::Unavailable {
+        relay.report(&RelayProblem::Unavailable {
             events: verdict.pass.unavailable,
             reason: &reason,
         });
@@ -214,36 +217,36 @@ where
 }
 
 /// Deletes what the broker has, puts aside what it refused.
-async fn record<P, X>(
+async fn record<P, C>(
     dialect: Dialect,
     relay: &Relay<P>,
     verdict: &Verdict<'_>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
     P: Publisher,
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
     if !verdict.published.is_empty() {
-        let delivered = Delivered::<On<X>>::new(&verdict.published, dialect);
-        x.execute(delivered).await?;
+        let delivered = DeletePublished::<Sql<C>>::new(&verdict.published, dialect);
+        conn.execute(delivered).await?;
     }
     for (row, reason) in &verdict.rejected {
         let aside = relay.put_aside(row.attempts).as_micros();
         let aside = i64::try_from(aside).unwrap_or(i64::MAX);
-        let refused = Refused::<On<X>> {
+        let refused = Reschedule::<Sql<C>> {
             id: row.id,
             due: micros_now().saturating_add(aside),
             error: reason,
             flavor: PhantomData,
         };
-        x.execute(refused).await?;
+        conn.execute(refused).await?;
     }
     Ok(())
 }
 
 /// A connection for one pass after the other.
-pub(crate) trait Line: Send {
+pub(crate) trait Reconnecting: Send {
     /// One pass; none where the database failed, which was reported.
     fn pass(&mut self) -> impl Future<Output = Option<Pass>> + Send;
 }
@@ -253,7 +256,7 @@ pub(crate) async fn run<P, K, L, S>(relay: &Relay<P>, clock: &K, mut line: L, sh
 where
     P: Publisher,
     K: Clock,
-    L: Line,
+    L: Reconnecting,
     S: Future,
 {
     let mut shutdown = pin!(shutdown);
@@ -300,11 +303,11 @@ impl Totals {
 }
 
 /// What waits.
-pub(crate) async fn lag<X>(x: &mut X) -> Result<Lag>
+pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
 where
-    X: Executor<Backend: Database>,
+    C: Executor<Backend: SupportedBackend>,
 {
-    let figures = On::<X>::figures(x, Backlog).await?;
+    let figures = Sql::<C>::figures(conn, Backlog).await?;
     let (pending, rejected, oldest) = figures.unwrap_or_default();
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let age = micros_now().saturating_sub(oldest);

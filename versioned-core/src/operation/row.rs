@@ -4,7 +4,7 @@ use diesel::QueryResult;
 
 use super::incoming::{Incoming, Write, already_taken, keeps_key, not_written};
 use super::outcome::is_unique_violation;
-use super::settle::settle;
+use super::settle::finish;
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::error::Result;
@@ -18,14 +18,14 @@ use crate::statement::{
 use crate::version::SequentialVersion;
 
 /// Writes the row, if it is at a version that the event may follow.
-pub(super) async fn replace_row<M, X>(
+pub(super) async fn replace_row<M, C>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let model = match &incoming.write {
         Write::Put(model) => *model,
@@ -33,46 +33,46 @@ where
         Write::Remove(_) => return Ok(incoming.refused(None)),
     };
     if !incoming.may_change_key(model, dialect) {
-        return replace_any(incoming, model, dialect, x).await;
+        return replace_any(incoming, model, dialect, conn).await;
     }
-    x.begin().await?;
+    conn.begin().await?;
     let done = async {
-        let outcome = replace_any(incoming, model, dialect, x).await?;
+        let outcome = replace_any(incoming, model, dialect, conn).await?;
         if outcome == Outcome::Applied {
-            keeps_key(incoming, model, dialect, x).await?;
+            keeps_key(incoming, model, dialect, conn).await?;
         }
         Ok(outcome)
     };
     let done = done.await;
-    settle(done, x).await
+    finish(done, conn).await
 }
 
-async fn replace_any<M, X>(
+async fn replace_any<M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     if incoming.event.op == Op::Snapshot {
-        replace::<NoNewer, M, X>(incoming, model, dialect, x).await
+        replace::<NoNewer, M, C>(incoming, model, dialect, conn).await
     } else {
-        replace::<Older, M, X>(incoming, model, dialect, x).await
+        replace::<Older, M, C>(incoming, model, dialect, conn).await
     }
 }
 
-async fn replace<R, M, X>(
+async fn replace<R, M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
     dialect: Dialect,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Outcome>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
     R: Replacing,
 {
     let (key, version) = (&incoming.event.key, &incoming.version);
@@ -81,15 +81,15 @@ where
     loop {
         let written = match (&before, dialect) {
             (Some(before), _) if !incoming.may_be_first() => {
-                x.execute(Save::onto(model, version, before)).await
+                conn.execute(Save::onto(model, version, before)).await
             }
             (_, Dialect::Postgres | Dialect::Sqlite) => {
-                x.execute(Merge::<R, M, _>::new(model, version)).await
+                conn.execute(Merge::<R, M, _>::new(model, version)).await
             }
             (_, Dialect::Mysql) => {
-                match overtake::<R, M, X>(incoming.event.op, model, version, x).await {
+                match overtake::<R, M, C>(incoming.event.op, model, version, conn).await {
                     Err(taken) if is_unique_violation(&taken) => {
-                        return Err(already_taken(key, model, taken, x).await);
+                        return Err(already_taken(key, model, taken, conn).await);
                     }
                     overtaken => overtaken,
                 }
@@ -98,8 +98,8 @@ where
         if written.map_err(|error| incoming.failed(error))? > 0 {
             return Ok(Outcome::Applied);
         }
-        let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-        let found = M::row_version(x, look)
+        let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
+        let found = M::row_version(conn, look)
             .await
             .map_err(|error| incoming.failed(error))?
             .map(|version| version.number());
@@ -109,7 +109,7 @@ where
         // Another consumer may have come to it between the two. Versions never go back: at the same one again, the row was
         // there for the write, which the database suppressed.
         if last == Some(found) {
-            return Err(not_written(key, model, x).await);
+            return Err(not_written(key, model, conn).await);
         }
         last = Some(found);
     }
@@ -120,46 +120,50 @@ where
 ///
 /// An UPDATE that finds no row locks the gap where it would be, for all who have something to insert there: so a SELECT comes
 /// first where the event may well be the record's first one.
-pub(super) async fn overtake<R, M, X>(
+pub(super) async fn overtake<R, M, C>(
     op: Op,
     model: &M,
     version: &M::Version,
-    x: &mut X,
+    conn: &mut C,
 ) -> QueryResult<usize>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
     R: Replacing,
 {
-    let look = FindVersion::<AsSnapshot, M, X::Backend>::new(Record::Of(model));
-    if op == Op::Updated || M::row_version(x, look).await?.is_some() {
-        let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
+    let look = FindVersion::<AsSnapshot, M, C::Backend>::new(Record::Of(model));
+    if op == Op::Updated || M::row_version(conn, look).await?.is_some() {
+        let updated = conn
+            .execute(Overwrite::<R, M, _>::new(model, version))
+            .await?;
         if updated > 0 {
             return Ok(updated);
         }
     }
-    insert_or_overtake::<R, M, X>(model, version, x).await
+    insert_or_overtake::<R, M, C>(model, version, conn).await
 }
 
 /// As [`overtake`], of a record that has hardly ever a row yet.
-pub(super) async fn insert_or_overtake<R, M, X>(
+pub(super) async fn insert_or_overtake<R, M, C>(
     model: &M,
     version: &M::Version,
-    x: &mut X,
+    conn: &mut C,
 ) -> QueryResult<usize>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
     R: Replacing,
 {
-    match x.execute(Insert::new(model, version)).await {
+    match conn.execute(Insert::new(model, version)).await {
         Err(taken) if is_unique_violation(&taken) => {
-            let updated = x.execute(Overwrite::<R, M, _>::new(model, version)).await?;
+            let updated = conn
+                .execute(Overwrite::<R, M, _>::new(model, version))
+                .await?;
             if updated > 0 {
                 return Ok(updated);
             }
-            let look = FindVersion::<Current, M, X::Backend>::new(Record::Of(model));
-            match M::row_version(x, look).await? {
+            let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
+            match M::row_version(conn, look).await? {
                 // A row that the UPDATE left as it was is not counted on a connection without
                 // CLIENT_FOUND_ROWS.
                 Some(found) => Ok(usize::from(R::REPEATS && found == *version)),

@@ -1,4 +1,4 @@
-use super::announce::{self, Unit, event_of};
+use super::announce::{self, Atomicity, event_of};
 use super::outcome::{guarded, next_version};
 use super::settle::written_row;
 use super::written::{Written, reads_row};
@@ -7,38 +7,46 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Guard, Save};
+use crate::statement::{Save, VersionGuard};
 
 /// Writes the model, if the row is still at the version that was loaded.
-pub(crate) async fn save<'m, M, X>(model: &'m mut M, x: &mut X) -> Result<Change<'m, M>>
+pub(crate) async fn save<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    let next = next_version(Guard::of(&*model))?;
-    save_row(model, &next, Unit::Alone, x).await?.show(model);
+    let next = next_version(VersionGuard::of(&*model))?;
+    save_row(model, &next, Atomicity::Own, conn)
+        .await?
+        .show(model);
     Ok(Change::new(Op::Updated, model))
 }
 
 /// Writes the row; the model in memory stays.
-pub(super) async fn save_row<M, X>(
+pub(super) async fn save_row<M, C>(
     model: &mut M,
     next: &M::Version,
-    unit: Unit,
-    x: &mut X,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> Result<Written<M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     if reads_row(&*model)? {
         // What cannot be announced is refused before it is written.
         event_of(Op::Updated, model, next)?;
-        let row = written_row(Guard::of(&*model), Save::new(model, next), unit, x).await?;
+        let row = written_row(
+            VersionGuard::of(&*model),
+            Save::new(model, next),
+            unit,
+            conn,
+        )
+        .await?;
         return Ok(Written::Row(row));
     }
     let event = event_of(Op::Updated, model, next)?;
-    let answer = announce::write::<M, _, _>(Save::new(model, next), event, unit, x).await;
-    guarded(Guard::of(&*model), answer, x).await?;
+    let answer = announce::write::<M, _, _>(Save::new(model, next), event, unit, conn).await;
+    guarded(VersionGuard::of(&*model), answer, conn).await?;
     Ok(Written::AsGiven(next.clone()))
 }

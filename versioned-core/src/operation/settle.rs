@@ -1,13 +1,13 @@
 //! Transactions, and writes that answer with the row.
 
-use super::announce::{Unit, announce_row};
+use super::announce::{Atomicity, announce_row};
 use super::outcome::{failed, guarded, not_unique, refused};
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::owner::Owner;
-use crate::statement::{Current, Find, Guard, ReadCommitted, Record, Returning};
+use crate::statement::{Current, Find, ReadCommitted, Record, Returning, VersionGuard};
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -34,27 +34,27 @@ impl Level {
 }
 
 /// Opens a transaction at this level; inside of one a savepoint, at the level that it has.
-pub(super) async fn begin_at<F, X>(level: Level, x: &mut X) -> QueryResult<()>
+pub(super) async fn begin_at<F, C>(level: Level, conn: &mut C) -> QueryResult<()>
 where
-    F: Flavor<X::Backend> + ?Sized,
-    X: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+    C: Executor,
 {
-    if level == Level::OfTheSession || x.in_transaction() {
-        return x.begin().await;
+    if level == Level::OfTheSession || conn.in_transaction() {
+        return conn.begin().await;
     }
-    match x.dialect::<F>().await? {
-        Dialect::Sqlite => x.begin().await,
+    match conn.dialect::<F>().await? {
+        Dialect::Sqlite => conn.begin().await,
         // It is about the next transaction.
         Dialect::Mysql => {
-            x.execute(ReadCommitted).await?;
-            x.begin().await
+            conn.execute(ReadCommitted).await?;
+            conn.begin().await
         }
         // It is about the transaction that is open.
         Dialect::Postgres => {
-            x.begin().await?;
-            let set = x.execute(ReadCommitted).await;
+            conn.begin().await?;
+            let set = conn.execute(ReadCommitted).await;
             if set.is_err() {
-                drop(x.rollback().await);
+                drop(conn.rollback().await);
             }
             set.map(drop)
         }
@@ -62,20 +62,20 @@ where
 }
 
 /// Ends the transaction that `begin` opened as `done` says.
-pub(super) async fn settle<T, E, X>(done: Result<T, E>, x: &mut X) -> Result<T, E>
+pub(super) async fn finish<T, E, C>(done: Result<T, E>, conn: &mut C) -> Result<T, E>
 where
     E: From<DieselError>,
-    X: Executor,
+    C: Executor,
 {
     match done {
         Ok(value) => {
-            x.commit().await?;
+            conn.commit().await?;
             Ok(value)
         }
         Err(error) => {
             // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
             // so at its next use.
-            drop(x.rollback().await);
+            drop(conn.rollback().await);
             Err(error)
         }
     }
@@ -98,60 +98,60 @@ where
 
 /// Runs a guarded write and answers with the row as it is after it: one statement with RETURNING, or the write and a
 /// SELECT in a transaction; with an outbox, the row's event is in the transaction too.
-pub(super) async fn written_row<M, X, S>(
-    guard: Guard<'_, M>,
+pub(super) async fn written_row<M, C, S>(
+    guard: VersionGuard<'_, M>,
     write: S,
-    unit: Unit,
-    x: &mut X,
+    unit: Atomicity,
+    conn: &mut C,
 ) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    S: QueryFragment<X::Backend> + QueryId + Send,
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId + Send,
 {
-    let returns = returns_row::<M, _>(x.dialect::<M::On>().await?);
+    let returns = returns_row::<M, _>(conn.dialect::<M::Sql>().await?);
     if returns && !M::OUTBOX && M::WHOLE_KEY {
-        return write_returning(guard, write, x).await;
+        return write_returning(guard, write, conn).await;
     }
-    if unit == Unit::Part {
-        return write_then_announce(guard, write, returns, x).await;
+    if unit == Atomicity::Nested {
+        return write_then_announce(guard, write, returns, conn).await;
     }
-    x.begin().await?;
-    let done = write_then_announce(guard, write, returns, x).await;
-    settle(done, x).await
+    conn.begin().await?;
+    let done = write_then_announce(guard, write, returns, conn).await;
+    finish(done, conn).await
 }
 
-async fn write_then_announce<M, X, S>(
-    guard: Guard<'_, M>,
+async fn write_then_announce<M, C, S>(
+    guard: VersionGuard<'_, M>,
     write: S,
     returns: bool,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    S: QueryFragment<X::Backend> + QueryId + Send,
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId + Send,
 {
     let row = if returns {
-        write_returning(guard, write, x).await?
+        write_returning(guard, write, conn).await?
     } else {
-        write_then_read(guard, write, x).await?
+        write_then_read(guard, write, conn).await?
     };
-    announce_row(Op::Updated, &row, x).await?;
+    announce_row(Op::Updated, &row, conn).await?;
     Ok(row)
 }
 
-async fn write_returning<M, X, S>(guard: Guard<'_, M>, write: S, x: &mut X) -> Result<M>
+async fn write_returning<M, C, S>(guard: VersionGuard<'_, M>, write: S, conn: &mut C) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    S: QueryFragment<X::Backend> + QueryId + Send,
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId + Send,
 {
-    let write = Returning::<_, M, X::Backend>::new(write);
+    let write = Returning::<_, M, C::Backend>::new(write);
     let answer = if M::WHOLE_KEY {
-        M::row(x, write).await.map(Vec::from_iter)
+        M::row(conn, write).await.map(Vec::from_iter)
     } else {
-        M::rows(x, write).await
+        M::rows(conn, write).await
     };
     let mut rows = match answer {
         Ok(rows) => rows,
@@ -160,32 +160,32 @@ where
     match (rows.pop(), rows.len()) {
         (Some(row), 0) => Ok(row),
         (Some(_), others) => Err(not_unique(guard.record, others + 1)),
-        (None, _) => Err(refused(guard, x).await),
+        (None, _) => Err(refused(guard, conn).await),
     }
 }
 
-async fn write_then_read<M, X, S>(guard: Guard<'_, M>, write: S, x: &mut X) -> Result<M>
+async fn write_then_read<M, C, S>(guard: VersionGuard<'_, M>, write: S, conn: &mut C) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    S: QueryFragment<X::Backend> + QueryId + Send,
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: QueryFragment<C::Backend> + QueryId + Send,
 {
-    let answer = x.execute(write).await;
-    guarded(guard, answer, x).await?;
-    read_back(guard.record, Some(guard.loaded), x).await
+    let answer = conn.execute(write).await;
+    guarded(guard, answer, conn).await?;
+    read_back(guard.record, Some(guard.loaded), conn).await
 }
 
 /// The row that this transaction has just written.
-pub(super) async fn read_back<M, X>(
+pub(super) async fn read_back<M, C>(
     record: Record<'_, M>,
     expected: Option<&M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    match M::row(x, Find::<Current, M, X::Backend>::new(record)).await {
+    match M::row(conn, Find::<Current, M, C::Backend>::new(record)).await {
         Ok(Some(row)) => Ok(row),
         // A trigger took it away.
         Ok(None) => Err(Error::NotFound {

@@ -2,7 +2,7 @@
 
 use super::outcome::failed;
 use super::positions::on;
-use crate::dialect::Flavor as _;
+use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::event::Op;
 use crate::event::{self, Event};
@@ -13,14 +13,14 @@ use crate::version::SequentialVersion;
 
 /// The page after the event `after`: the rows in the order of their keys, then, where the owner remembers them, the
 /// deletions in the order of their keys' text.
-pub(crate) async fn snapshot<M, X>(
+pub(crate) async fn snapshot<M, C>(
     after: Option<&Event<M>>,
     limit: usize,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<Event<M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
     let at = event::now();
@@ -32,11 +32,11 @@ where
         Some(Event {
             data: Some(row), ..
         }) => {
-            rows(Some(&row.id()), limit, &at, &mut page, x).await?;
+            rows(Some(&row.id()), limit, &at, &mut page, conn).await?;
             None
         }
         None => {
-            rows(None, limit, &at, &mut page, x).await?;
+            rows(None, limit, &at, &mut page, conn).await?;
             None
         }
     };
@@ -45,11 +45,11 @@ where
         let position = Position {
             key: tombstones_after.unwrap_or_default(),
             newest: i64::try_from(room).unwrap_or(i64::MAX),
-            ..Position::of::<M, X::Backend>()
+            ..Position::of::<M, C::Backend>()
         };
         let deleted = match tombstones_after {
-            None => M::On::pairs(x, on::<FirstTombstones, M, X>(position)).await?,
-            Some(_) => M::On::pairs(x, on::<Tombstones, M, X>(position)).await?,
+            None => M::Sql::pairs(conn, on::<FirstTombstones, M, C>(position)).await?,
+            Some(_) => M::Sql::pairs(conn, on::<Tombstones, M, C>(position)).await?,
         };
         for (key, version) in deleted {
             page.push(Event {
@@ -67,20 +67,24 @@ where
     Ok(page)
 }
 
-async fn rows<M, X>(
+async fn rows<M, C>(
     after: Option<&M::Id>,
     limit: usize,
     at: &str,
     page: &mut Vec<Event<M>>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = M::rows(x, Page::<M, X::Backend>::new(after.map(Record::At), limit)).await;
+    let found = M::rows(
+        conn,
+        Page::<M, C::Backend>::new(after.map(Record::At), limit),
+    )
+    .await;
     let rows = found.map_err(|error| match after {
         Some(after) => failed::<M>(Record::At(after), None, error),
         None => error.into(),

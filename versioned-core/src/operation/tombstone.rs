@@ -5,39 +5,39 @@ use super::outcome::failed;
 use super::positions;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::fetch::Fetch;
+use crate::fetch::Loadable;
 use crate::owner::Owner;
-use crate::statement::{Guard, Position, Record};
+use crate::statement::{Position, Record, VersionGuard};
 use diesel::backend::Backend;
 
 /// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between.
-pub(super) async fn hold_position<M, X>(record: Record<'_, M>, x: &mut X) -> Result<()>
+pub(super) async fn hold_position<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let first = M::number(&M::initial_version());
     let key = record.key_text();
     short_enough::<M>(&key)?;
-    let position = position::<M, X::Backend>(&key, first);
-    let dialect = x.dialect::<M::On>().await?;
-    let locked = positions::lock::<M, X>(position, first - 1, dialect, x).await;
+    let position = position::<M, C::Backend>(&key, first);
+    let dialect = conn.dialect::<M::Sql>().await?;
+    let locked = positions::lock::<M, C>(position, first - 1, dialect, conn).await;
     locked.map_err(|error| failed(record, None, error))
 }
 
 /// The version that a record with this key starts at: the first one, or the one after its deletion.
-pub(super) async fn first_version<M, X>(model: &M, x: &mut X) -> Result<M::Version>
+pub(super) async fn first_version<M, C>(model: &M, conn: &mut C) -> Result<M::Version>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let record = Record::Of(model);
-    hold_position(record, x).await?;
+    hold_position(record, conn).await?;
     let first = M::initial_version();
     let key = record.key_text();
-    let held = position::<M, X::Backend>(&key, M::number(&first));
+    let held = position::<M, C::Backend>(&key, M::number(&first));
     let failed = |error| failed(record, None, error);
-    let last = positions::look::<M, X>(held, x).await.map_err(failed)?;
+    let last = positions::look::<M, C>(held, conn).await.map_err(failed)?;
     let Some(last) = last.filter(|last| *last >= M::number(&first)) else {
         return Ok(first);
     };
@@ -53,29 +53,29 @@ where
         newest: last,
         ..held
     };
-    let dialect = x.dialect::<M::On>().await?;
-    let revived = positions::advance::<M, X>(live, false, dialect, x).await;
+    let dialect = conn.dialect::<M::Sql>().await?;
+    let revived = positions::advance::<M, C>(live, false, dialect, conn).await;
     revived.map(|_| next).map_err(failed)
 }
 
 /// Remembers that the record was deleted, at the version `deleted`.
-pub(super) async fn remember<M, X>(
-    guard: Guard<'_, M>,
+pub(super) async fn remember<M, C>(
+    guard: VersionGuard<'_, M>,
     deleted: &M::Version,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let key = guard.record.key_text();
     let position = Position {
         at: crate::event::micros_now(),
-        ..position::<M, X::Backend>(&key, M::number(deleted))
+        ..position::<M, C::Backend>(&key, M::number(deleted))
     };
-    let dialect = x.dialect::<M::On>().await?;
+    let dialect = conn.dialect::<M::Sql>().await?;
     // It is held, and so it is there.
-    let moved = positions::advance::<M, X>(position, false, dialect, x).await;
+    let moved = positions::advance::<M, C>(position, false, dialect, conn).await;
     moved
         .map(drop)
         .map_err(|error| failed(guard.record, Some(guard.loaded), error))
@@ -85,7 +85,7 @@ where
 fn position<M, DB>(key: &str, version: i64) -> Position<'_>
 where
     DB: Backend,
-    M: Fetch<DB>,
+    M: Loadable<DB>,
 {
     Position {
         key,

@@ -1,6 +1,6 @@
 //! Tracked models: what changed is written, and what both sides changed is found.
 
-use super::announce::{self, Unit, event_of};
+use super::announce::{self, Atomicity, event_of};
 use super::delete::delete;
 use super::find::find_current;
 use super::outcome::{failed, guarded, key_changed, next_version, stale_or_deleted};
@@ -16,36 +16,36 @@ use crate::event::Op;
 use crate::executor::Executor;
 use crate::model::{Compared, Diff, Fields, Versioned, take};
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Guard, Record, SaveChanges};
+use crate::statement::{Current, FindVersion, Record, SaveChanges, VersionGuard};
 use crate::tracked::{Keep, Tracked};
 
 /// Writes the columns that changed; none, and a look at the version, if nothing did.
-pub(crate) async fn save_changes<'m, M, X>(
+pub(crate) async fn save_changes<'m, M, C>(
     tracked: &'m mut Tracked<M>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Option<Change<'m, M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend> + Fields + Clone,
+    C: Executor,
+    M: Owner<C::Backend> + Fields + Clone,
 {
     let (model, base) = tracked.parts();
     let diff = diff(model, base)?;
     let written = if model.loaded() != base.loaded() {
         // Something else wrote the model: what the row is like is not known here.
-        save(model, x).await?;
+        save(model, conn).await?;
         true
     } else if !diff.changed.is_empty() {
-        save_diff(model, &diff, x).await?;
+        save_diff(model, &diff, conn).await?;
         true
     } else if !diff.excluded.is_empty() {
         let write = SaveChanges::new(model, &diff, None);
-        let answer = announce::write::<M, _, _>(write, None, Unit::Alone, x).await;
-        if answer != Ok(0) || !is_left_as_it_was(model, x).await? {
-            guarded(Guard::of(&*model), answer, x).await?;
+        let answer = announce::write::<M, _, _>(write, None, Atomicity::Own, conn).await;
+        if answer != Ok(0) || !is_left_as_it_was(model, conn).await? {
+            guarded(VersionGuard::of(&*model), answer, conn).await?;
         }
         false
     } else {
-        verify(&*model, x).await?;
+        verify(&*model, conn).await?;
         return Ok(None);
     };
     base.clone_from(model);
@@ -55,38 +55,38 @@ where
 /// Whether a row that an UPDATE did not count is there: MySQL and MariaDB count a row that they
 /// leave as it was only on a connection with `CLIENT_FOUND_ROWS`, which
 /// `AsyncMysqlConnection::try_from` does not ask for.
-async fn is_left_as_it_was<M, X>(model: &M, x: &mut X) -> Result<bool>
+async fn is_left_as_it_was<M, C>(model: &M, conn: &mut C) -> Result<bool>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    if x.dialect::<M::On>().await? != Dialect::Mysql {
+    if conn.dialect::<M::Sql>().await? != Dialect::Mysql {
         return Ok(false);
     }
     let record = Record::Of(model);
-    let look = FindVersion::<Current, M, X::Backend>::new(record);
-    match M::row_version(x, look).await {
+    let look = FindVersion::<Current, M, C::Backend>::new(record);
+    match M::row_version(conn, look).await {
         Ok(found) => Ok(found.is_some()),
         Err(error) => Err(failed(record, Some(model.loaded()), error)),
     }
 }
 
-async fn save_diff<M, X>(model: &mut M, diff: &Diff, x: &mut X) -> Result<()>
+async fn save_diff<M, C>(model: &mut M, diff: &Diff, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    let next = next_version(Guard::of(&*model))?;
+    let next = next_version(VersionGuard::of(&*model))?;
     // What is excluded from the record's state may have been written meanwhile, at the same version.
     if reads_row(&*model)? || (M::OUTBOX && !M::EXCLUDED.is_empty()) {
         let write = SaveChanges::new(model, diff, Some(&next));
-        let row = written_row(Guard::of(&*model), write, Unit::Alone, x).await?;
+        let row = written_row(VersionGuard::of(&*model), write, Atomicity::Own, conn).await?;
         *model = row;
     } else {
         let event = event_of(Op::Updated, model, &next)?;
         let write = SaveChanges::new(model, diff, Some(&next));
-        let answer = announce::write::<M, _, _>(write, event, Unit::Alone, x).await;
-        guarded(Guard::of(&*model), answer, x).await?;
+        let answer = announce::write::<M, _, _>(write, event, Atomicity::Own, conn).await;
+        guarded(VersionGuard::of(&*model), answer, conn).await?;
         model.set_version(next);
     }
     Ok(())
@@ -94,20 +94,22 @@ where
 
 /// Puts the changes onto the row as it is now. `choose` decides for the columns that both changed; without it they are an
 /// error.
-pub(crate) async fn rebase<M, X, F>(
+pub(crate) async fn rebase<M, C, F>(
     tracked: &mut Tracked<M>,
-    x: &mut X,
+    conn: &mut C,
     mut choose: Option<F>,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend> + Fields + Clone,
+    C: Executor,
+    M: Owner<C::Backend> + Fields + Clone,
     F: FnMut(&'static str, &M, &M) -> Keep + Send,
 {
     let (model, base) = tracked.parts();
     diff(model, base)?;
-    let mut row: M = match find_current(Record::Of(&*model), x).await {
-        Err(Error::NotFound { .. }) => return Err(stale_or_deleted(Guard::of(&*model), None)),
+    let mut row: M = match find_current(Record::Of(&*model), conn).await {
+        Err(Error::NotFound { .. }) => {
+            return Err(stale_or_deleted(VersionGuard::of(&*model), None));
+        }
         found => found?,
     };
     let theirs = row.clone();
@@ -136,31 +138,31 @@ where
 }
 
 /// Replaces the model, and its original, by the row as it is now.
-pub(crate) async fn reload_tracked<M, X>(tracked: &mut Tracked<M>, x: &mut X) -> Result<()>
+pub(crate) async fn reload_tracked<M, C>(tracked: &mut Tracked<M>, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend> + Fields + Clone,
+    C: Executor,
+    M: Owner<C::Backend> + Fields + Clone,
 {
     let (model, base) = tracked.parts();
     diff(model, base)?;
-    let row: M = find_current(Record::Of(&*model), x).await?;
+    let row: M = find_current(Record::Of(&*model), conn).await?;
     *tracked = Tracked::new(row);
     Ok(())
 }
 
 /// Moves the version of the row, the model and its original: what was changed here stays a change.
-pub(crate) async fn touch_tracked<'m, M, X>(
+pub(crate) async fn touch_tracked<'m, M, C>(
     tracked: &'m mut Tracked<M>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Change<'m, M>>
 where
-    X: Executor,
-    M: Owner<X::Backend> + Fields,
+    C: Executor,
+    M: Owner<C::Backend> + Fields,
 {
     let (model, base) = tracked.parts();
     diff(model, base)?;
     let follows = model.loaded() == base.loaded();
-    let change = touch(model, x).await?;
+    let change = touch(model, conn).await?;
     if follows {
         base.set_version(change.version());
         base.take_made(&change);
@@ -169,28 +171,28 @@ where
 }
 
 /// Deletes the row, if it is still at the version that was loaded.
-pub(crate) async fn delete_tracked<'m, M, X>(
+pub(crate) async fn delete_tracked<'m, M, C>(
     tracked: &'m mut Tracked<M>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Change<'m, M>>
 where
-    X: Executor,
-    M: Owner<X::Backend> + Fields,
+    C: Executor,
+    M: Owner<C::Backend> + Fields,
 {
     let (model, base) = tracked.parts();
     diff(model, base)?;
-    delete(model, x).await
+    delete(model, conn).await
 }
 
 /// Checks that the row is still at the version that was loaded.
-pub(crate) async fn verify_tracked<M, X>(tracked: &mut Tracked<M>, x: &mut X) -> Result<()>
+pub(crate) async fn verify_tracked<M, C>(tracked: &mut Tracked<M>, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Owner<X::Backend> + Fields,
+    C: Executor,
+    M: Owner<C::Backend> + Fields,
 {
     let (model, base) = tracked.parts();
     diff(model, base)?;
-    verify(&*model, x).await
+    verify(&*model, conn).await
 }
 
 /// A model whose key was changed by hand would be another record.

@@ -9,19 +9,19 @@ use crate::retry::Retry;
 use crate::statement::Record;
 
 /// Loads, changes and saves a record, again after each conflict: a change is never made to a row that was not seen.
-pub(crate) async fn update_with<M, X, F>(
+pub(crate) async fn update_with<M, C, F>(
     id: &M::Id,
-    x: &mut X,
+    conn: &mut C,
     retry: Retry,
     mut change: F,
 ) -> Result<M>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
     F: Modify<M>,
 {
     let mut attempts = retry.attempts();
-    let mut loaded = find::<M, X>(id, x).await;
+    let mut loaded = find::<M, C>(id, conn).await;
     loop {
         let lost = match loaded {
             Ok(mut model) => {
@@ -33,30 +33,30 @@ where
                 if *model.loaded() != version {
                     return Err(version_assigned::<M>());
                 }
-                match save(&mut model, x).await.map(|_| ()) {
+                match save(&mut model, conn).await.map(|_| ()) {
                     Ok(()) => return Ok(model),
                     Err(error) => error,
                 }
             }
             Err(error) => error,
         };
-        if !may_retry(&lost, x) {
+        if !may_retry(&lost, conn) {
             return Err(lost);
         }
         match attempts.next() {
-            Some(pause) => x.sleep(pause).await,
+            Some(pause) => conn.sleep(pause).await,
             None => return Err(lost),
         }
-        loaded = find_current(Record::At(id), x).await;
+        loaded = find_current(Record::At(id), conn).await;
     }
 }
 
 /// A stale row is there to be read again. After a serialization failure a transaction that is open is not: it must be
 /// run again as a whole, by whoever opened it.
-fn may_retry<X: Executor>(error: &Error, x: &mut X) -> bool {
+fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
     match error.conflict().map(crate::error::Conflict::kind) {
         Some(ConflictKind::Stale) => true,
-        Some(ConflictKind::Serialization) => !x.in_transaction(),
+        Some(ConflictKind::Serialization) => !conn.in_transaction(),
         Some(ConflictKind::Deleted | ConflictKind::Suppressed) | None => false,
     }
 }

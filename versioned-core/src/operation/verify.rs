@@ -2,17 +2,17 @@ use super::outcome::{failed, stale_or_deleted};
 use crate::error::Result;
 use crate::executor::Runner;
 use crate::owner::Owner;
-use crate::statement::{FindVersion, Guard, Held};
+use crate::statement::{FindVersion, Held, VersionGuard};
 
 /// Checks that the row is still at the version that was loaded, and holds it there where the backend can.
-pub(crate) async fn verify<M, X>(model: &M, x: &mut X) -> Result<()>
+pub(crate) async fn verify<M, C>(model: &M, conn: &mut C) -> Result<()>
 where
-    X: Runner,
-    M: Owner<X::Backend>,
+    C: Runner,
+    M: Owner<C::Backend>,
 {
-    let guard = Guard::of(model);
-    let look = FindVersion::<Held, M, X::Backend>::new(guard.record);
-    match M::row_version(x, look).await {
+    let guard = VersionGuard::of(model);
+    let look = FindVersion::<Held, M, C::Backend>::new(guard.record);
+    match M::row_version(conn, look).await {
         Ok(Some(found)) if found == *guard.loaded => Ok(()),
         Ok(found) => Err(stale_or_deleted(guard, found.as_ref())),
         Err(error) => Err(failed(guard.record, Some(guard.loaded), error)),

@@ -4,8 +4,8 @@ use diesel::backend::Backend;
 
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::fetch::Stored;
-use crate::model::{By, Conversions, OwnerModel, Versioned, Walk};
+use crate::fetch::Persisted;
+use crate::model::{Conversions, OwnerModel, Versioned, Walk, WriteKind};
 use crate::owner::Owner;
 use crate::statement::FindAll;
 use std::collections::HashMap;
@@ -32,14 +32,14 @@ impl<M: Versioned> Written<M> {
 /// out, and where an event is written, it may have rounded a value of it.
 pub(super) fn reads_row<M, DB>(model: &M) -> Result<bool>
 where
-    M: OwnerModel + Stored<DB>,
+    M: OwnerModel + Persisted<DB>,
     DB: Backend,
 {
     if !M::COMPLETE || !M::OUTBOX {
         return Ok(!M::COMPLETE);
     }
     let conversions = Conversions::default();
-    let mut walk = Walk::<DB>::count(&conversions, By::Update);
+    let mut walk = Walk::<DB>::count(&conversions, WriteKind::Update);
     model.columns(&mut walk)?;
     Ok(walk.may_be_rounded())
 }
@@ -48,15 +48,15 @@ where
 const CHUNK: usize = 100;
 
 /// The rows of models that this transaction has just written, in their order.
-pub(super) async fn read_all<M, X>(models: &[M], x: &mut X) -> Result<Vec<Written<M>>>
+pub(super) async fn read_all<M, C>(models: &[M], conn: &mut C) -> Result<Vec<Written<M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let mut rows = HashMap::with_capacity(models.len());
     for chunk in models.chunks(CHUNK) {
-        let find = FindAll::<M, X::Backend>::new(chunk);
-        for row in M::rows(x, find).await? {
+        let find = FindAll::<M, C::Backend>::new(chunk);
+        for row in M::rows(conn, find).await? {
             rows.insert(M::key_text(&row.id()), row);
         }
     }

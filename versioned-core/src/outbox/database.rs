@@ -2,19 +2,19 @@
 
 use diesel::backend::Backend;
 
-use crate::dialect::Flavor;
+use crate::dialect::SqlFor;
 
 /// A backend that this crate knows: those of its features, and every `#[derive(MultiConnection)]` of them. For generic code:
-/// `C: LoadConnection, C::Backend: Database`.
-pub trait Database: Backend {
+/// `C: LoadConnection, C::Backend: SupportedBackend`.
+pub trait SupportedBackend: Backend {
     #[doc(hidden)]
-    type On: Flavor<Self> + ?Sized;
+    type Sql: SqlFor<Self> + ?Sized;
 }
 
-impl<DB> Database for DB
+impl<DB> SupportedBackend for DB
 where
     DB: Backend,
-    DB::MetadataLookup: Flavor<DB>,
+    DB::MetadataLookup: SqlFor<DB>,
 {
-    type On = DB::MetadataLookup;
+    type Sql = DB::MetadataLookup;
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use diesel::connection::LoadConnection;
 
-use super::Database;
-use crate::blocking::{Blocking, now};
+use super::SupportedBackend;
+use crate::blocking::{Blocking, poll_ready};
 use crate::error::Result;
 use crate::operation::relay;
 
@@ -36,9 +36,9 @@ pub struct Lag {
 pub fn lag<C>(conn: &mut C) -> Result<Lag>
 where
     C: LoadConnection,
-    C::Backend: Database,
+    C::Backend: SupportedBackend,
 {
-    now(relay::lag(&mut Blocking::new(conn)))
+    poll_ready(relay::lag(&mut Blocking::new(conn)))
 }
 
 /// As [`lag`], on a connection of `diesel-async`.
@@ -54,7 +54,7 @@ where
 pub fn lag_async<C>(conn: &mut C) -> impl Future<Output = Result<Lag>> + Send
 where
     C: diesel_async::AsyncConnection,
-    C::Backend: Database,
+    C::Backend: SupportedBackend,
 {
     async move { relay::lag(&mut crate::nonblocking::Nonblocking::new(conn)).await }
 }

@@ -82,10 +82,10 @@ pub struct Relay<P> {
     batch: usize,
     /// The size of a batch after a timeout; `usize::MAX` as a rule.
     narrowed: AtomicUsize,
-    on_trouble: Option<Hook>,
+    on_problem: Option<Hook>,
 }
 
-type Hook = Box<dyn Fn(&Trouble<'_>) + Send + Sync>;
+type Hook = Box<dyn Fn(&RelayProblem<'_>) + Send + Sync>;
 
 impl<P: Publisher> Relay<P> {
     /// A relay to this broker.
@@ -100,7 +100,7 @@ impl<P: Publisher> Relay<P> {
             longest_backoff: Duration::from_secs(300),
             batch: 100,
             narrowed: AtomicUsize::new(usize::MAX),
-            on_trouble: None,
+            on_problem: None,
         }
     }
 
@@ -177,9 +177,9 @@ impl<P: Publisher> Relay<P> {
     /// Calls `report` with everything that goes wrong, for a log or a counter. With the feature `tracing` the same is said by
     /// events.
     #[must_use]
-    pub fn on_trouble(self, report: impl Fn(&Trouble<'_>) + Send + Sync + 'static) -> Self {
+    pub fn on_problem(self, report: impl Fn(&RelayProblem<'_>) + Send + Sync + 'static) -> Self {
         Self {
-            on_trouble: Some(Box::new(report)),
+            on_problem: Some(Box::new(report)),
             ..self
         }
     }
@@ -214,10 +214,10 @@ impl<P: Publisher> Relay<P> {
             .min(self.longest_backoff)
     }
 
-    pub(crate) fn report(&self, trouble: &Trouble<'_>) {
-        trace::relay_trouble(trouble);
-        if let Some(report) = &self.on_trouble {
-            report(trouble);
+    pub(crate) fn report(&self, problem: &RelayProblem<'_>) {
+        trace::relay_problem(problem);
+        if let Some(report) = &self.on_problem {
+            report(problem);
         }
     }
 }
@@ -270,7 +270,7 @@ pub struct Totals {
 /// What goes wrong at a relay, for whoever operates it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Trouble<'a> {
+pub enum RelayProblem<'a> {
     /// The broker refused an event, which is put aside.
     Rejected {
         /// The event; `attempts` is how often it was refused before.
@@ -291,7 +291,7 @@ pub enum Trouble<'a> {
     Failed(&'a Error),
 }
 
-impl fmt::Display for Trouble<'_> {
+impl fmt::Display for RelayProblem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected { row, reason } => {

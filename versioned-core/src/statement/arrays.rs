@@ -27,25 +27,28 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::given::Given;
-use super::outbox::{Told, into_outbox};
+use super::given::BatchRows;
+use super::outbox::{NewEvents, into_outbox};
 use super::unwritten::Unwritten;
-use crate::dialect::Flavor;
-use crate::fetch::{Fetch, Stored};
+use crate::dialect::SqlFor;
+use crate::fetch::{Loadable, Persisted};
 use crate::model::{Clause, Conversions, Elements, Walk};
 
 /// `given`, and the events of the writes, if there are any.
-pub(crate) struct Arrays<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Arrays<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
-    given: &'a Given<'a, M>,
+    given: &'a BatchRows<'a, M>,
     columns: Vec<Elements<'a, DB>>,
     count: i64,
-    events: Option<&'a Told>,
+    events: Option<&'a NewEvents>,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
-    pub(crate) fn new(given: &'a Given<'a, M>, events: Option<&'a Told>) -> QueryResult<Self> {
+impl<'a, M: Persisted<DB>, DB: Backend> Arrays<'a, M, DB> {
+    pub(crate) fn new(
+        given: &'a BatchRows<'a, M>,
+        events: Option<&'a NewEvents>,
+    ) -> QueryResult<Self> {
         Ok(Self {
             source: M::source(),
             given,
@@ -73,11 +76,11 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
         self.given.show(0, &mut walk)?;
         if let Some(events) = self.events {
             out.push_sql(", ");
-            events.arrays::<M::On, DB>(&mut out)?;
+            events.arrays::<M::Sql, DB>(&mut out)?;
         }
         if places {
             out.push_sql(", generate_series(1, ");
-            <M::On as Flavor<DB>>::push_number(&mut out, &self.count)?;
+            <M::Sql as SqlFor<DB>>::push_number(&mut out, &self.count)?;
             out.push_sql(") AS place");
         }
         out.push_sql(")");
@@ -107,14 +110,14 @@ impl<'a, M: Stored<DB>, DB: Backend> Arrays<'a, M, DB> {
 }
 
 /// `INSERT INTO versioned_outbox (..) SELECT ..`, without its FROM.
-fn tell<'b, M, DB>(events: &'b Told, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+fn tell<'b, M, DB>(events: &'b NewEvents, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     into_outbox(out)?;
     out.push_sql(" SELECT ");
-    events.row::<M::On, DB>(out)
+    events.row::<M::Sql, DB>(out)
 }
 
 /// `CASE WHEN (SELECT count(*) FROM written) >= $1 THEN 1 ELSE <an error> END`
@@ -124,12 +127,12 @@ where
 )]
 fn at_least<'b, M, DB>(rows: &'b i64, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     Unwritten::unless("(SELECT count(*) FROM written)", out, |out| {
         out.push_sql(" >= ");
-        <<M as Fetch<DB>>::On as Flavor<DB>>::push_number(out, rows)
+        <<M as Loadable<DB>>::Sql as SqlFor<DB>>::push_number(out, rows)
     })
 }
 
@@ -191,7 +194,7 @@ impl Locking for InTurn {
 }
 
 /// Writes the rows that are at the version that was loaded; with `AllFirst`, if there are at least `least` of them.
-pub(crate) struct WriteAll<'a, V, A, L, M: Stored<DB>, DB: Backend> {
+pub(crate) struct WriteAll<'a, V, A, L, M: Persisted<DB>, DB: Backend> {
     arrays: Arrays<'a, M, DB>,
     least: i64,
     kind: Kind<(V, A, L)>,
@@ -199,7 +202,7 @@ pub(crate) struct WriteAll<'a, V, A, L, M: Stored<DB>, DB: Backend> {
 
 type Kind<T> = PhantomData<fn() -> T>;
 
-impl<'a, V, A, L, M: Stored<DB>, DB: Backend> WriteAll<'a, V, A, L, M, DB> {
+impl<'a, V, A, L, M: Persisted<DB>, DB: Backend> WriteAll<'a, V, A, L, M, DB> {
     pub(crate) fn new(arrays: Arrays<'a, M, DB>, least: i64) -> Self {
         Self {
             arrays,
@@ -211,7 +214,7 @@ impl<'a, V, A, L, M: Stored<DB>, DB: Backend> WriteAll<'a, V, A, L, M, DB> {
 
 pub(crate) enum WriteAllId {}
 
-impl<V: Verb, A: Answer, L: Locking, M: Stored<DB>, DB: Backend> QueryId
+impl<V: Verb, A: Answer, L: Locking, M: Persisted<DB>, DB: Backend> QueryId
     for WriteAll<'_, V, A, L, M, DB>
 {
     type QueryId = (WriteAllId, V, A, L, M::Static);
@@ -222,7 +225,7 @@ where
     V: Verb,
     A: Answer,
     L: Locking,
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -255,7 +258,7 @@ where
         arrays.guard(out.reborrow())?;
         if L::FIRST {
             out.push_sql(" AND (SELECT count(*) FROM held) >= ");
-            <<M as Fetch<DB>>::On as Flavor<DB>>::push_number(&mut out, least)?;
+            <<M as Loadable<DB>>::Sql as SqlFor<DB>>::push_number(&mut out, least)?;
         }
         if !answers {
             return Ok(());
@@ -293,9 +296,9 @@ where
 }
 
 /// The places of the rows that are not at the version that was loaded.
-pub(crate) struct Missed<'a, M: Stored<DB>, DB: Backend>(Arrays<'a, M, DB>);
+pub(crate) struct Missed<'a, M: Persisted<DB>, DB: Backend>(Arrays<'a, M, DB>);
 
-impl<'a, M: Stored<DB>, DB: Backend> Missed<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> Missed<'a, M, DB> {
     pub(crate) fn new(arrays: Arrays<'a, M, DB>) -> Self {
         Self(arrays)
     }
@@ -303,11 +306,11 @@ impl<'a, M: Stored<DB>, DB: Backend> Missed<'a, M, DB> {
 
 pub(crate) enum MissedId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Missed<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Missed<'_, M, DB> {
     type QueryId = (MissedId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.with_given(true, out.reborrow())?;
         out.push_sql(" SELECT place FROM given WHERE NOT EXISTS (SELECT 1 FROM ");
@@ -321,9 +324,9 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
 
 /// `WITH given AS (..), written AS (INSERT INTO "tickets" ("id", ..) SELECT c0, .. FROM given RETURNING 1) SELECT .. FROM given`,
 /// which fails if a row was suppressed.
-pub(crate) struct InsertAll<'a, M: Stored<DB>, DB: Backend>(Arrays<'a, M, DB>);
+pub(crate) struct InsertAll<'a, M: Persisted<DB>, DB: Backend>(Arrays<'a, M, DB>);
 
-impl<'a, M: Stored<DB>, DB: Backend> InsertAll<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> InsertAll<'a, M, DB> {
     pub(crate) fn new(arrays: Arrays<'a, M, DB>) -> Self {
         Self(arrays)
     }
@@ -342,11 +345,11 @@ impl<'a, M: Stored<DB>, DB: Backend> InsertAll<'a, M, DB> {
 
 pub(crate) enum InsertAllId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for InsertAll<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for InsertAll<'_, M, DB> {
     type QueryId = (InsertAllId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for InsertAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let arrays = &self.0;
         arrays.with_given(false, out.reborrow())?;

@@ -10,8 +10,8 @@ use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
 use super::texts::is_kept;
-use crate::dialect::Flavor as _;
-use crate::fetch::Fetch;
+use crate::dialect::SqlFor as _;
+use crate::fetch::Loadable;
 use crate::model::{KeyColumns as _, Versioned};
 
 /// The SQL, and the columns that are assigned to; none where a `MultiConnection` does not tell.
@@ -24,10 +24,10 @@ impl Assigned {
     /// Of `"price" = $1, "version" = $2`, or of `("version", "price") VALUES ($1, $2)`.
     pub(crate) fn by<M, DB>(fragment: &impl QueryFragment<DB>) -> QueryResult<Self>
     where
-        M: Fetch<DB>,
+        M: Loadable<DB>,
         DB: Backend,
     {
-        let sql = M::On::sql(fragment)?;
+        let sql = M::Sql::sql(fragment)?;
         let text = sql.as_deref().unwrap_or_default();
         let columns = columns(text.strip_prefix('(').unwrap_or(text));
         Ok(Self { sql, columns })

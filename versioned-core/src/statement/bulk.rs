@@ -7,20 +7,22 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::{self, Output};
 
-use super::Given;
+use super::BatchRows;
 use super::arrays::{Arrays, InsertAll};
-use crate::fetch::Stored;
-use crate::model::{By, Clause, Conversions, Elements, KeyColumns, Rows, Value, Versioned, Walk};
+use crate::fetch::Persisted;
+use crate::model::{
+    Clause, Conversions, Elements, KeyColumns, Rows, Value, Versioned, Walk, WriteKind,
+};
 
 /// `WITH given AS (..) INSERT INTO "tickets" (..) SELECT .. FROM given ON CONFLICT ("id") DO UPDATE SET ..`
-pub(crate) struct MergeAll<'a, M: Stored<DB>, DB: Backend> {
-    given: &'a Given<'a, M>,
+pub(crate) struct MergeAll<'a, M: Persisted<DB>, DB: Backend> {
+    given: &'a BatchRows<'a, M>,
     insert: InsertAll<'a, M, DB>,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> MergeAll<'a, M, DB> {
-    pub(crate) fn new(given: &'a Given<'a, M>) -> QueryResult<Self> {
+impl<'a, M: Persisted<DB>, DB: Backend> MergeAll<'a, M, DB> {
+    pub(crate) fn new(given: &'a BatchRows<'a, M>) -> QueryResult<Self> {
         Ok(Self {
             given,
             insert: InsertAll::new(Arrays::new(given, None)?),
@@ -31,11 +33,11 @@ impl<'a, M: Stored<DB>, DB: Backend> MergeAll<'a, M, DB> {
 
 pub(crate) enum MergeAllId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for MergeAll<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for MergeAll<'_, M, DB> {
     type QueryId = (MergeAllId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.insert.merge(out.reborrow())?;
         out.push_sql(" ON CONFLICT (");
@@ -64,7 +66,7 @@ impl<'a, M: Versioned> Keys<'a, M> {
     fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         match self.0.get(row) {
             Some(id) => M::key(id, walk),
@@ -73,7 +75,7 @@ impl<'a, M: Versioned> Keys<'a, M> {
     }
 }
 
-impl<M: Stored<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
+impl<M: Persisted<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -85,7 +87,7 @@ impl<M: Stored<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
         conversions: &'o Conversions,
         out: &'o mut Output<'o, 'o, DB>,
     ) -> serialize::Result {
-        Value::of(column, conversions, By::Delete, out, |walk| {
+        Value::of(column, conversions, WriteKind::Delete, out, |walk| {
             self.show(row, walk)
         })
     }
@@ -114,7 +116,7 @@ impl WithRows for Counted {
 
 /// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS target USING given WHERE target."id" = ANY(ARRAY[given.c0])`,
 /// or `SELECT count(*) FROM` in its place.
-pub(crate) struct RowsOf<'a, W, M: Stored<DB>, DB: Backend> {
+pub(crate) struct RowsOf<'a, W, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     keys: &'a Keys<'a, M>,
     columns: Vec<Elements<'a, DB>>,
@@ -122,7 +124,7 @@ pub(crate) struct RowsOf<'a, W, M: Stored<DB>, DB: Backend> {
     with: PhantomData<fn() -> W>,
 }
 
-impl<'a, W: WithRows, M: Stored<DB>, DB: Backend> RowsOf<'a, W, M, DB> {
+impl<'a, W: WithRows, M: Persisted<DB>, DB: Backend> RowsOf<'a, W, M, DB> {
     pub(crate) fn new(keys: &'a Keys<'a, M>) -> Self {
         let column = |column| Elements { rows: keys, column };
         Self {
@@ -137,18 +139,18 @@ impl<'a, W: WithRows, M: Stored<DB>, DB: Backend> RowsOf<'a, W, M, DB> {
 
 pub(crate) enum RowsOfId {}
 
-impl<W: WithRows, M: Stored<DB>, DB: Backend> QueryId for RowsOf<'_, W, M, DB> {
+impl<W: WithRows, M: Persisted<DB>, DB: Backend> QueryId for RowsOf<'_, W, M, DB> {
     type QueryId = (RowsOfId, W, M::Static);
 }
 
-impl<W: WithRows, M: Stored<DB>, DB: Backend> QueryFragment<DB> for RowsOf<'_, W, M, DB> {
+impl<W: WithRows, M: Persisted<DB>, DB: Backend> QueryFragment<DB> for RowsOf<'_, W, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self {
             keys, conversions, ..
         } = self;
         let (before, behind) = W::TEXT;
         out.push_sql("WITH given AS (SELECT ");
-        let by = By::Delete;
+        let by = WriteKind::Delete;
         let mut walk = Walk::arrays(out.reborrow(), &self.columns, conversions, by);
         keys.show(0, &mut walk)?;
         out.push_sql(before);

@@ -7,7 +7,7 @@ use diesel::result::QueryResult;
 
 use super::assigned::Assigned;
 use super::pair::WithVersion;
-use crate::fetch::Fetch;
+use crate::fetch::Loadable;
 use crate::model::{KeyColumns, Versioned};
 
 /// A row that [`create`](crate::prelude::OwnerDsl::create) can insert for `M`: any Diesel `Insertable` for its table that leaves the version out.
@@ -40,13 +40,13 @@ where
     }
 }
 
-pub(crate) struct Create<V, M: Fetch<DB>, DB: Backend> {
+pub(crate) struct Create<V, M: Loadable<DB>, DB: Backend> {
     source: M::Source,
     values: V,
     cached: bool,
 }
 
-impl<V: QueryId, M: Fetch<DB>, DB: Backend> Create<V, M, DB> {
+impl<V: QueryId, M: Loadable<DB>, DB: Backend> Create<V, M, DB> {
     pub(crate) fn new(values: V, assigned: &Assigned) -> Self {
         Self {
             source: M::source(),
@@ -59,7 +59,7 @@ impl<V: QueryId, M: Fetch<DB>, DB: Backend> Create<V, M, DB> {
 
 pub(crate) enum CreateId {}
 
-impl<V: QueryId, M: Fetch<DB>, DB: Backend> QueryId for Create<V, M, DB> {
+impl<V: QueryId, M: Loadable<DB>, DB: Backend> QueryId for Create<V, M, DB> {
     type QueryId = (CreateId, V::QueryId, M::Static);
     const HAS_STATIC_QUERY_ID: bool = V::HAS_STATIC_QUERY_ID;
 }
@@ -67,7 +67,7 @@ impl<V: QueryId, M: Fetch<DB>, DB: Backend> QueryId for Create<V, M, DB> {
 impl<V, M, DB> QueryFragment<DB> for Create<V, M, DB>
 where
     V: QueryFragment<DB>,
-    M: Fetch<DB>,
+    M: Loadable<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -98,11 +98,11 @@ impl<DB: Backend> QueryFragment<DB> for ForgetKey {
 
 /// `INSERT .. RETURNING quote("id")`: answers with the key of the new row, as literals of `SQLite`.
 /// There RETURNING takes no column behind the name of a schema.
-pub(crate) struct CreateKey<V, M: Fetch<DB>, DB: Backend>(pub(crate) Create<V, M, DB>);
+pub(crate) struct CreateKey<V, M: Loadable<DB>, DB: Backend>(pub(crate) Create<V, M, DB>);
 
 pub(crate) enum CreateKeyId {}
 
-impl<V: QueryId, M: Fetch<DB>, DB: Backend> QueryId for CreateKey<V, M, DB> {
+impl<V: QueryId, M: Loadable<DB>, DB: Backend> QueryId for CreateKey<V, M, DB> {
     type QueryId = (CreateKeyId, V::QueryId, M::Static);
     const HAS_STATIC_QUERY_ID: bool = V::HAS_STATIC_QUERY_ID;
 }
@@ -110,7 +110,7 @@ impl<V: QueryId, M: Fetch<DB>, DB: Backend> QueryId for CreateKey<V, M, DB> {
 impl<V, M, DB> QueryFragment<DB> for CreateKey<V, M, DB>
 where
     V: QueryFragment<DB>,
-    M: Fetch<DB>,
+    M: Loadable<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -138,13 +138,13 @@ pub(crate) enum Generated {
 
 /// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row that the INSERT before made, where that cannot
 /// say so itself.
-pub(crate) struct Created<M: Fetch<DB>, DB: Backend> {
+pub(crate) struct Created<M: Loadable<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
     key: Generated,
 }
 
-impl<M: Fetch<DB>, DB: Backend> Created<M, DB> {
+impl<M: Loadable<DB>, DB: Backend> Created<M, DB> {
     pub(crate) fn new(key: Generated) -> Self {
         Self {
             selection: M::selection(),
@@ -156,12 +156,12 @@ impl<M: Fetch<DB>, DB: Backend> Created<M, DB> {
 
 pub(crate) enum CreatedId {}
 
-impl<M: Fetch<DB>, DB: Backend> QueryId for Created<M, DB> {
+impl<M: Loadable<DB>, DB: Backend> QueryId for Created<M, DB> {
     type QueryId = (CreatedId, M::Static);
     const HAS_STATIC_QUERY_ID: bool = <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
 }
 
-impl<M: Fetch<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
+impl<M: Loadable<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         self.selection.walk_ast(out.reborrow())?;

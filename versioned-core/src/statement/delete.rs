@@ -4,18 +4,18 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::Guard;
-use crate::fetch::Stored;
+use super::VersionGuard;
+use crate::fetch::Persisted;
 use crate::model::Conversions;
 
-pub(crate) struct Delete<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Delete<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
-    guard: Guard<'a, M>,
+    guard: VersionGuard<'a, M>,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Delete<'a, M, DB> {
-    pub(crate) fn new(guard: Guard<'a, M>) -> Self {
+impl<'a, M: Persisted<DB>, DB: Backend> Delete<'a, M, DB> {
+    pub(crate) fn new(guard: VersionGuard<'a, M>) -> Self {
         Self {
             source: M::source(),
             guard,
@@ -26,11 +26,11 @@ impl<'a, M: Stored<DB>, DB: Backend> Delete<'a, M, DB> {
 
 pub(crate) enum DeleteId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Delete<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Delete<'_, M, DB> {
     type QueryId = (DeleteId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Delete<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Delete<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;

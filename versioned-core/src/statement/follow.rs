@@ -4,10 +4,10 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::position::{OnPosition, Position, Text};
+use super::position::{OnPosition, Position, SqlTemplate};
 use super::{Insert, Record, Unwritten};
-use crate::dialect::Flavor;
-use crate::fetch::Stored;
+use crate::dialect::SqlFor;
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, Walk};
 
 /// PostgreSQL: it counts one row exactly if the position moved.
@@ -23,12 +23,12 @@ use crate::model::{Clause, Conversions, Walk};
 ///
 /// Where the database may take another record's key for this one, or keep another one, the statement fails if the row is not
 /// written under the key.
-pub(crate) struct Follow<'a, G, M: Stored<DB>, DB: Backend> {
-    position: OnPosition<'a, G, M::On>,
+pub(crate) struct AdvanceAndUpsert<'a, G, M: Persisted<DB>, DB: Backend> {
+    position: OnPosition<'a, G, M::Sql>,
     row: Insert<'a, M, DB>,
 }
 
-impl<'a, G: Text, M: Stored<DB>, DB: Backend> Follow<'a, G, M, DB> {
+impl<'a, G: SqlTemplate, M: Persisted<DB>, DB: Backend> AdvanceAndUpsert<'a, G, M, DB> {
     pub(crate) fn new(position: Position<'a>, model: &'a M, version: &'a M::Version) -> Self {
         Self {
             position: OnPosition::new(position),
@@ -37,13 +37,13 @@ impl<'a, G: Text, M: Stored<DB>, DB: Backend> Follow<'a, G, M, DB> {
     }
 }
 
-pub(crate) enum FollowId {}
+pub(crate) enum AdvanceAndUpsertId {}
 
-impl<G: Text, M: Stored<DB>, DB: Backend> QueryId for Follow<'_, G, M, DB> {
-    type QueryId = (FollowId, G, M::Static);
+impl<G: SqlTemplate, M: Persisted<DB>, DB: Backend> QueryId for AdvanceAndUpsert<'_, G, M, DB> {
+    type QueryId = (AdvanceAndUpsertId, G, M::Static);
 }
 
-impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M, DB> {
+impl<G: SqlTemplate, M: Persisted<DB>, DB: Backend> QueryFragment<DB> for AdvanceAndUpsert<'_, G, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("WITH moved AS (");
         self.position.walk_ast(out.reborrow())?;
@@ -81,7 +81,7 @@ impl<G: Text, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Follow<'_, G, M,
 /// ```
 ///
 /// `STRAIGHT_JOIN`, because the position is locked first, everywhere.
-pub(crate) struct FollowBoth<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct AdvanceAndUpdate<'a, M: Persisted<DB>, DB: Backend> {
     position: Position<'a>,
     source: M::Source,
     model: &'a M,
@@ -90,7 +90,7 @@ pub(crate) struct FollowBoth<'a, M: Stored<DB>, DB: Backend> {
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> FollowBoth<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> AdvanceAndUpdate<'a, M, DB> {
     pub(crate) fn new(position: Position<'a>, model: &'a M, version: &'a M::Version) -> Self {
         Self {
             position,
@@ -103,13 +103,13 @@ impl<'a, M: Stored<DB>, DB: Backend> FollowBoth<'a, M, DB> {
     }
 }
 
-pub(crate) enum FollowBothId {}
+pub(crate) enum AdvanceAndUpdateId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for FollowBoth<'_, M, DB> {
-    type QueryId = (FollowBothId, M::Static);
+impl<M: Persisted<DB>, DB: Backend> QueryId for AdvanceAndUpdate<'_, M, DB> {
+    type QueryId = (AdvanceAndUpdateId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for AdvanceAndUpdate<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Position {
             replica,
@@ -123,23 +123,23 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FollowBoth<'_, M, DB> {
         out.push_sql("UPDATE versioned_positions AS held STRAIGHT_JOIN ");
         self.source.walk_ast(out.reborrow())?;
         out.push_sql(" AS target SET held.version = ");
-        <M::On as Flavor<DB>>::push_number(&mut out, version)?;
+        <M::Sql as SqlFor<DB>>::push_number(&mut out, version)?;
         out.push_sql(", held.deleted_at = NULL, ");
         let mut walk = Walk::new(out.reborrow(), &self.conversions, Clause::OfTarget);
         self.model.columns(&mut walk)?;
         M::version_column(self.version, &mut walk)?;
         out.push_sql(" WHERE held.replica = ");
-        <M::On as Flavor<DB>>::push_text(&mut out, replica)?;
+        <M::Sql as SqlFor<DB>>::push_text(&mut out, replica)?;
         out.push_sql(" AND held.entity = ");
-        <M::On as Flavor<DB>>::push_text(&mut out, entity)?;
+        <M::Sql as SqlFor<DB>>::push_text(&mut out, entity)?;
         out.push_sql(" AND held.");
         out.push_identifier("key")?;
         out.push_sql(" = ");
-        <M::On as Flavor<DB>>::push_text(&mut out, key)?;
+        <M::Sql as SqlFor<DB>>::push_text(&mut out, key)?;
         out.push_sql(" AND held.version BETWEEN ");
-        <M::On as Flavor<DB>>::push_number(&mut out, oldest)?;
+        <M::Sql as SqlFor<DB>>::push_number(&mut out, oldest)?;
         out.push_sql(" AND ");
-        <M::On as Flavor<DB>>::push_number(&mut out, newest)?;
+        <M::Sql as SqlFor<DB>>::push_number(&mut out, newest)?;
         out.push_sql(" AND ");
         self.record
             .walk(&mut Walk::new(out, &self.conversions, Clause::AtTarget))

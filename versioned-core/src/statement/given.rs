@@ -5,32 +5,32 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::serialize::{self, Output};
 
-use crate::fetch::Stored;
-use crate::model::{By, Clause, Conversions, Rows, Value, Versioned, Walk};
+use crate::fetch::Persisted;
+use crate::model::{Clause, Conversions, Rows, Value, Versioned, Walk, WriteKind};
 
 /// Models, in the order in which their rows are locked.
-pub(crate) struct Given<'a, M: Versioned> {
+pub(crate) struct BatchRows<'a, M: Versioned> {
     pub(crate) models: Vec<&'a M>,
     /// The version that each of them gets.
     pub(crate) next: Vec<&'a M::Version>,
-    pub(crate) by: By,
+    pub(crate) by: WriteKind,
 }
 
-impl<M: Versioned> Given<'_, M> {
+impl<M: Versioned> BatchRows<'_, M> {
     /// Shows the columns of one model: the version that its row must have, what is written, the version that it gets.
     pub(super) fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         let (Some(model), Some(next)) = (self.models.get(row), self.next.get(row)) else {
             return Ok(());
         };
-        if self.by != By::Insert {
+        if self.by != WriteKind::Insert {
             M::version_column(model.loaded(), walk)?;
         }
         model.columns(walk)?;
-        if self.by == By::Delete {
+        if self.by == WriteKind::Delete {
             return Ok(());
         }
         M::version_column(next, walk)
@@ -40,7 +40,7 @@ impl<M: Versioned> Given<'_, M> {
     pub(super) fn columns<DB>(&self) -> QueryResult<usize>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         let conversions = Conversions::default();
         let mut walk = Walk::<DB>::count(&conversions, self.by);
@@ -52,7 +52,7 @@ impl<M: Versioned> Given<'_, M> {
     pub(super) fn places<DB>(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         for place in 0..self.columns()? {
             out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
@@ -69,7 +69,7 @@ impl<M: Versioned> Given<'_, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         self.show(
             row,
@@ -85,7 +85,7 @@ impl<M: Versioned> Given<'_, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         self.show(0, &mut Walk::new(out, conversions, Clause::Names))
     }
@@ -99,7 +99,7 @@ impl<M: Versioned> Given<'_, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         let Some(model) = self.models.first() else {
             return Ok(());
@@ -118,7 +118,7 @@ impl<M: Versioned> Given<'_, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         let (Some(model), Some(next)) = (self.models.first(), self.next.first()) else {
             return Ok(());
@@ -132,13 +132,13 @@ impl<M: Versioned> Given<'_, M> {
 
 /// The binds of one row, without SQL around them.
 pub(crate) struct Binds<'a, M: Versioned> {
-    given: &'a Given<'a, M>,
+    given: &'a BatchRows<'a, M>,
     row: usize,
     conversions: Conversions,
 }
 
 impl<'a, M: Versioned> Binds<'a, M> {
-    pub(crate) fn new(given: &'a Given<'a, M>, row: usize) -> Self {
+    pub(crate) fn new(given: &'a BatchRows<'a, M>, row: usize) -> Self {
         Self {
             given,
             row,
@@ -147,13 +147,13 @@ impl<'a, M: Versioned> Binds<'a, M> {
     }
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Binds<'_, M> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Binds<'_, M> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.given.binds(self.row, &self.conversions, out)
     }
 }
 
-impl<M: Stored<DB>, DB: Backend> Rows<DB> for Given<'_, M> {
+impl<M: Persisted<DB>, DB: Backend> Rows<DB> for BatchRows<'_, M> {
     fn len(&self) -> usize {
         self.models.len()
     }

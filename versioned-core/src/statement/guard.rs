@@ -4,7 +4,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, Versioned, Walk};
 
 /// Which record a statement is about: named by a model in memory, whose key is not copied for it, or by a key alone.
@@ -35,7 +35,7 @@ impl<M: Versioned> Record<'_, M> {
     pub(super) fn walk<'b, DB>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         match self {
             Record::Of(model) => model.keys(walk),
@@ -51,7 +51,7 @@ impl<M: Versioned> Record<'_, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         out.push_sql(" WHERE ");
         self.walk(&mut Walk::new(out, conversions, Clause::Condition))
@@ -60,12 +60,12 @@ impl<M: Versioned> Record<'_, M> {
 
 /// The record at the version that was loaded: what every guarded statement finds, or does not.
 #[derive(Debug)]
-pub(crate) struct Guard<'a, M: Versioned> {
+pub(crate) struct VersionGuard<'a, M: Versioned> {
     pub(crate) record: Record<'a, M>,
     pub(crate) loaded: &'a M::Version,
 }
 
-impl<'a, M: Versioned> Guard<'a, M> {
+impl<'a, M: Versioned> VersionGuard<'a, M> {
     pub(crate) fn of(model: &'a M) -> Self {
         Self {
             record: Record::Of(model),
@@ -81,7 +81,7 @@ impl<'a, M: Versioned> Guard<'a, M> {
     ) -> QueryResult<()>
     where
         DB: Backend,
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         out.push_sql(" WHERE ");
         let mut walk = Walk::new(out, conversions, Clause::Condition);
@@ -90,10 +90,10 @@ impl<'a, M: Versioned> Guard<'a, M> {
     }
 }
 
-impl<M: Versioned> Clone for Guard<'_, M> {
+impl<M: Versioned> Clone for VersionGuard<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Versioned> Copy for Guard<'_, M> {}
+impl<M: Versioned> Copy for VersionGuard<'_, M> {}

@@ -5,17 +5,17 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, KeyColumns, Walk};
 
-pub(crate) struct Insert<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Insert<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     version: &'a M::Version,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Insert<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> Insert<'a, M, DB> {
     pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
         Self {
             source: M::source(),
@@ -26,7 +26,7 @@ impl<'a, M: Stored<DB>, DB: Backend> Insert<'a, M, DB> {
     }
 }
 
-impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
     /// `"tickets"`; with a name where an upsert must speak of the row that is there.
     pub(super) fn target<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.source.walk_ast(out.reborrow())?;
@@ -83,11 +83,11 @@ impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
 
 pub(crate) enum InsertId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
     type QueryId = (InsertId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         self.source.walk_ast(out.reborrow())?;
@@ -95,7 +95,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
     }
 }
 
-impl<M: Stored<DB>, DB: Backend> Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
     /// ` ("id", ..) VALUES ($1, ..)`
     pub(super) fn row<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         for (before, clause) in [(" (", Clause::Names), (") VALUES (", Clause::Values)] {

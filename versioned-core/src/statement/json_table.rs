@@ -15,24 +15,28 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::given::Given;
+use super::given::BatchRows;
 use super::unkeyed::push_verb;
-use crate::dialect::{Dialect, Flavor};
-use crate::fetch::{Fetch, Stored};
-use crate::model::{By, Clause, Conversions, JsonColumn};
+use crate::dialect::{Dialect, SqlFor};
+use crate::fetch::{Loadable, Persisted};
+use crate::model::{Clause, Conversions, JsonColumn, WriteKind};
 
 /// Inserts the rows, or writes those that are at the version that was loaded. `W` is what is done: it has a text of its own.
-pub(crate) struct WriteTable<'a, W, M: Stored<DB>, DB: Backend> {
+pub(crate) struct WriteTable<'a, W, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
-    given: &'a Given<'a, M>,
+    given: &'a BatchRows<'a, M>,
     columns: &'a [JsonColumn],
     rows: &'a str,
     conversions: Conversions,
     work: PhantomData<fn() -> W>,
 }
 
-impl<'a, W, M: Stored<DB>, DB: Backend> WriteTable<'a, W, M, DB> {
-    pub(crate) fn new(given: &'a Given<'a, M>, columns: &'a [JsonColumn], rows: &'a str) -> Self {
+impl<'a, W, M: Persisted<DB>, DB: Backend> WriteTable<'a, W, M, DB> {
+    pub(crate) fn new(
+        given: &'a BatchRows<'a, M>,
+        columns: &'a [JsonColumn],
+        rows: &'a str,
+    ) -> Self {
         Self {
             source: M::source(),
             given,
@@ -46,7 +50,7 @@ impl<'a, W, M: Stored<DB>, DB: Backend> WriteTable<'a, W, M, DB> {
     /// `JSON_TABLE(?, '$[*]' COLUMNS (c0 BIGINT PATH '$[0]' ERROR ON ERROR, ..)) AS given`
     fn table<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("JSON_TABLE(");
-        <<M as Fetch<DB>>::On as Flavor<DB>>::push_text(&mut out, self.rows)?;
+        <<M as Loadable<DB>>::Sql as SqlFor<DB>>::push_text(&mut out, self.rows)?;
         out.push_sql(", '$[*]' COLUMNS (");
         for (place, column) in self.columns.iter().enumerate() {
             let comma = if place > 0 { ", " } else { "" };
@@ -70,18 +74,18 @@ impl<'a, W, M: Stored<DB>, DB: Backend> WriteTable<'a, W, M, DB> {
 
 pub(crate) enum WriteTableId {}
 
-impl<W: 'static, M: Stored<DB>, DB: Backend> QueryId for WriteTable<'_, W, M, DB> {
+impl<W: 'static, M: Persisted<DB>, DB: Backend> QueryId for WriteTable<'_, W, M, DB> {
     type QueryId = (WriteTableId, W, M::Static);
 }
 
 impl<W, M, DB> QueryFragment<DB> for WriteTable<'_, W, M, DB>
 where
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match self.given.by {
-            By::Insert => {
+            WriteKind::Insert => {
                 out.push_sql("INSERT INTO ");
                 self.source.walk_ast(out.reborrow())?;
                 out.push_sql(" (");
@@ -91,7 +95,7 @@ where
                 out.push_sql(" FROM ");
                 self.table(out)
             }
-            By::Update => {
+            WriteKind::Update => {
                 push_verb("UPDATE", Some(Dialect::Mysql), &mut out);
                 out.push_sql(" ");
                 self.target(out.reborrow())?;
@@ -99,7 +103,7 @@ where
                 self.given
                     .assignments(Clause::FromTable, &self.conversions, out)
             }
-            By::Delete => {
+            WriteKind::Delete => {
                 push_verb("DELETE", Some(Dialect::Mysql), &mut out);
                 out.push_sql(" target FROM ");
                 self.target(out)

@@ -9,11 +9,11 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::dialect::Flavor;
+use crate::dialect::SqlFor;
 
 /// An event on its way into the outbox.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct NewEvent {
     pub(crate) entity: &'static str,
     pub(crate) key: String,
     pub(crate) version: i64,
@@ -26,7 +26,7 @@ pub(crate) struct Outgoing {
 
 /// The events of a batch, in the order of its rows; all of the same kind, at the same time.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct NewEvents {
     pub(crate) entity: &'static str,
     pub(crate) op: &'static str,
     pub(crate) at: i64,
@@ -35,8 +35,8 @@ pub(crate) struct Told {
     pub(crate) payloads: Vec<String>,
 }
 
-impl Told {
-    pub(crate) fn push(&mut self, event: Outgoing) {
+impl NewEvents {
+    pub(crate) fn push(&mut self, event: NewEvent) {
         self.keys.push(event.key);
         self.versions.push(event.version);
         self.payloads.push(event.payload);
@@ -45,7 +45,7 @@ impl Told {
     /// `unnest($1) AS event_key, ..`
     pub(super) fn arrays<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        F: Flavor<DB> + ?Sized,
+        F: SqlFor<DB> + ?Sized,
         DB: Backend,
     {
         out.push_sql("unnest(");
@@ -61,7 +61,7 @@ impl Told {
     /// The values of a row of `given`.
     pub(super) fn row<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        F: Flavor<DB> + ?Sized,
+        F: SqlFor<DB> + ?Sized,
         DB: Backend,
     {
         F::push_text(out, self.entity)?;
@@ -73,13 +73,13 @@ impl Told {
 }
 
 /// `INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES ($1, $2, $3, $4, $5, $6)`
-pub(crate) struct Announce<'a, F: ?Sized> {
-    event: &'a Outgoing,
+pub(crate) struct InsertEvent<'a, F: ?Sized> {
+    event: &'a NewEvent,
     flavor: PhantomData<fn(&F)>,
 }
 
-impl<'a, F: ?Sized> Announce<'a, F> {
-    pub(crate) fn new(event: &'a Outgoing) -> Self {
+impl<'a, F: ?Sized> InsertEvent<'a, F> {
+    pub(crate) fn new(event: &'a NewEvent) -> Self {
         Self {
             event,
             flavor: PhantomData,
@@ -87,15 +87,15 @@ impl<'a, F: ?Sized> Announce<'a, F> {
     }
 }
 
-pub(crate) enum AnnounceId {}
+pub(crate) enum InsertEventId {}
 
-impl<F: ?Sized> QueryId for Announce<'_, F> {
-    type QueryId = AnnounceId;
+impl<F: ?Sized> QueryId for InsertEvent<'_, F> {
+    type QueryId = InsertEventId;
 }
 
-impl<F, DB> QueryFragment<DB> for Announce<'_, F>
+impl<F, DB> QueryFragment<DB> for InsertEvent<'_, F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -115,14 +115,14 @@ where
 /// ```
 pub(crate) struct WithEvent<'a, S, F: ?Sized> {
     write: S,
-    announce: Announce<'a, F>,
+    announce: InsertEvent<'a, F>,
 }
 
 impl<'a, S, F: ?Sized> WithEvent<'a, S, F> {
-    pub(crate) fn new(write: S, event: &'a Outgoing) -> Self {
+    pub(crate) fn new(write: S, event: &'a NewEvent) -> Self {
         Self {
             write,
-            announce: Announce::new(event),
+            announce: InsertEvent::new(event),
         }
     }
 }
@@ -137,7 +137,7 @@ impl<S: QueryId, F: ?Sized> QueryId for WithEvent<'_, S, F> {
 impl<S, F, DB> QueryFragment<DB> for WithEvent<'_, S, F>
 where
     S: QueryFragment<DB>,
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -159,9 +159,9 @@ pub(super) fn into_outbox<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryRe
     Ok(())
 }
 
-fn values<'b, F, DB>(event: &'b Outgoing, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+fn values<'b, F, DB>(event: &'b NewEvent, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     F::push_text(out, event.entity)?;

@@ -5,12 +5,12 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::Record;
-use crate::dialect::Flavor;
-use crate::fetch::Stored;
+use crate::dialect::SqlFor;
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, KeyColumns, Walk};
 
 /// The rows after one, in the order of their keys.
-pub(crate) struct Page<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Page<'a, M: Persisted<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
     after: Option<Record<'a, M>>,
@@ -18,7 +18,7 @@ pub(crate) struct Page<'a, M: Stored<DB>, DB: Backend> {
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Page<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> Page<'a, M, DB> {
     pub(crate) fn new(after: Option<Record<'a, M>>, limit: i64) -> Self {
         Self {
             selection: M::selection(),
@@ -31,12 +31,12 @@ impl<'a, M: Stored<DB>, DB: Backend> Page<'a, M, DB> {
 }
 
 /// Two texts, with and without a row to start after: cached under the text.
-impl<M: Stored<DB>, DB: Backend> QueryId for Page<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Page<'_, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Page<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Page<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         self.selection.walk_ast(out.reborrow())?;
@@ -56,6 +56,6 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Page<'_, M, DB> {
         out.push_sql(" ORDER BY ");
         M::KeyColumns::write_names(&mut out)?;
         out.push_sql(" LIMIT ");
-        M::On::push_number(&mut out, &self.limit)
+        M::Sql::push_number(&mut out, &self.limit)
     }
 }

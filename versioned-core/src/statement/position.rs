@@ -12,8 +12,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::unkeyed::push_verb;
-use crate::dialect::{Dialect, Flavor};
-use crate::fetch::Fetch;
+use crate::dialect::{Dialect, SqlFor};
+use crate::fetch::Loadable;
 
 /// What a statement about a position can bind.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ pub(crate) struct Position<'a> {
 
 impl Position<'_> {
     /// No record in particular, of a replica or of an owner.
-    pub(crate) fn of<M: Fetch<DB>, DB: Backend>() -> Self {
+    pub(crate) fn of<M: Loadable<DB>, DB: Backend>() -> Self {
         Self {
             replica: M::replica(),
             entity: M::ENTITY,
@@ -51,7 +51,7 @@ impl Position<'_> {
 
 /// A piece of a statement about a position.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Piece {
+pub(crate) enum Token {
     Sql(&'static str),
     /// The column `key`, which is a reserved word to some.
     KeyColumn,
@@ -69,13 +69,13 @@ pub(crate) enum Piece {
     ShareLock,
 }
 
-use Piece::{
+use Token::{
     At, Body, Delete, Entity, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql, Version,
 };
 
 /// A statement about a position.
-pub(crate) trait Text: 'static {
-    const PIECES: &'static [Piece];
+pub(crate) trait SqlTemplate: 'static {
+    const TOKENS: &'static [Token];
 }
 
 macro_rules! texts {
@@ -83,8 +83,8 @@ macro_rules! texts {
         $(#[$docs])*
         pub(crate) enum $name {}
 
-        impl Text for $name {
-            const PIECES: &'static [Piece] = &[$($piece),*];
+        impl SqlTemplate for $name {
+            const TOKENS: &'static [Token] = &[$($piece),*];
         }
     )*};
 }
@@ -215,7 +215,7 @@ pub(crate) struct OnPosition<'a, T, F: ?Sized> {
     flavor: PhantomData<fn(&F)>,
 }
 
-impl<'a, T: Text, F: ?Sized> OnPosition<'a, T, F> {
+impl<'a, T: SqlTemplate, F: ?Sized> OnPosition<'a, T, F> {
     pub(crate) fn new(position: Position<'a>) -> Self {
         Self {
             position,
@@ -225,28 +225,28 @@ impl<'a, T: Text, F: ?Sized> OnPosition<'a, T, F> {
     }
 }
 
-impl<T: Text, F: ?Sized> QueryId for OnPosition<'_, T, F> {
+impl<T: SqlTemplate, F: ?Sized> QueryId for OnPosition<'_, T, F> {
     type QueryId = T;
 }
 
 impl<T, F, DB> QueryFragment<DB> for OnPosition<'_, T, F>
 where
-    T: Text,
-    F: Flavor<DB> + ?Sized,
+    T: SqlTemplate,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        write::<F, DB>(T::PIECES, &self.position, &mut out)
+        write::<F, DB>(T::TOKENS, &self.position, &mut out)
     }
 }
 
 fn write<'b, F, DB>(
-    pieces: &[Piece],
+    pieces: &[Token],
     position: &'b Position<'_>,
     out: &mut AstPass<'_, 'b, DB>,
 ) -> QueryResult<()>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     for piece in pieces {

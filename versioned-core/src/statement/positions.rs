@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::position::Position;
-use crate::dialect::Flavor;
+use crate::dialect::SqlFor;
 
 /// Where the positions of an entity move to.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl<F: ?Sized> QueryId for UpsertAll<'_, F> {
 
 impl<F, DB> QueryFragment<DB> for UpsertAll<'_, F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -143,7 +143,7 @@ impl<F: ?Sized> QueryId for LookAll<'_, F> {
 
 impl<F, DB> QueryFragment<DB> for LookAll<'_, F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::unkeyed::push_verb;
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 
 /// What is due now, the first of it.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ impl Due {
         out: &mut AstPass<'_, 'b, DB>,
     ) -> QueryResult<()>
     where
-        F: Flavor<DB> + ?Sized,
+        F: SqlFor<DB> + ?Sized,
         DB: Backend,
     {
         out.push_sql(" WHERE o.due <= ");
@@ -50,20 +50,20 @@ impl Due {
 ///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
 /// ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED
 /// ```
-pub(crate) struct Take<const HEADS: bool, F: ?Sized> {
+pub(crate) struct Claim<const HEADS: bool, F: ?Sized> {
     pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-pub(crate) enum TakeId<const HEADS: bool> {}
+pub(crate) enum ClaimId<const HEADS: bool> {}
 
-impl<const HEADS: bool, F: ?Sized> QueryId for Take<HEADS, F> {
-    type QueryId = TakeId<HEADS>;
+impl<const HEADS: bool, F: ?Sized> QueryId for Claim<HEADS, F> {
+    type QueryId = ClaimId<HEADS>;
 }
 
-impl<const HEADS: bool, F, DB> QueryFragment<DB> for Take<HEADS, F>
+impl<const HEADS: bool, F, DB> QueryFragment<DB> for Claim<HEADS, F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -79,24 +79,24 @@ where
     }
 }
 
-/// MySQL and `MariaDB`: the oldest event of each record, whoever has it in hand; to be locked by [`Hold`].
+/// MySQL and `MariaDB`: the oldest event of each record, whoever has it in hand; to be locked by [`ClaimByIds`].
 ///
 /// In one statement it would not hold: a locking SELECT sees each row as it is, and its subquery the rows as they were when it
 /// began. To it an event is the oldest one if that was committed in between.
-pub(crate) struct Heads<F: ?Sized> {
+pub(crate) struct OldestPerKey<F: ?Sized> {
     pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-pub(crate) enum HeadsId {}
+pub(crate) enum OldestPerKeyId {}
 
-impl<F: ?Sized> QueryId for Heads<F> {
-    type QueryId = HeadsId;
+impl<F: ?Sized> QueryId for OldestPerKey<F> {
+    type QueryId = OldestPerKeyId;
 }
 
-impl<F, DB> QueryFragment<DB> for Heads<F>
+impl<F, DB> QueryFragment<DB> for OldestPerKey<F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -115,13 +115,13 @@ where
 /// ```
 ///
 /// MySQL would refuse to lock what comes from a `JSON_TABLE`, and `MariaDB` has no `FOR UPDATE OF`.
-pub(crate) struct Hold<F: ?Sized> {
+pub(crate) struct ClaimByIds<F: ?Sized> {
     json: String,
     limit: i64,
     flavor: PhantomData<fn(&F)>,
 }
 
-impl<F: ?Sized> Hold<F> {
+impl<F: ?Sized> ClaimByIds<F> {
     pub(crate) fn new(ids: &[i64], limit: i64) -> Self {
         Self {
             json: format!("{ids:?}"),
@@ -131,15 +131,15 @@ impl<F: ?Sized> Hold<F> {
     }
 }
 
-pub(crate) enum HoldId {}
+pub(crate) enum ClaimByIdsId {}
 
-impl<F: ?Sized> QueryId for Hold<F> {
-    type QueryId = HoldId;
+impl<F: ?Sized> QueryId for ClaimByIds<F> {
+    type QueryId = ClaimByIdsId;
 }
 
-impl<F, DB> QueryFragment<DB> for Hold<F>
+impl<F, DB> QueryFragment<DB> for ClaimByIds<F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -174,7 +174,7 @@ fn from_outbox<DB: Backend>(dialect: Option<Dialect>, out: &mut AstPass<'_, '_, 
 /// The ids as a table.
 fn ids<'b, F, DB>(json: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     out.push_sql("JSON_TABLE(");
@@ -194,13 +194,13 @@ const THE_EVENTS: &str = " STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY
 /// DELETE o FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v
 ///     STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id     -- MySQL and MariaDB
 /// ```
-pub(crate) struct Delivered<'a, F: ?Sized> {
+pub(crate) struct DeletePublished<'a, F: ?Sized> {
     ids: &'a [i64],
     json: String,
     flavor: PhantomData<fn(&F)>,
 }
 
-impl<'a, F: ?Sized> Delivered<'a, F> {
+impl<'a, F: ?Sized> DeletePublished<'a, F> {
     pub(crate) fn new(ids: &'a [i64], dialect: Dialect) -> Self {
         let json = if dialect == Dialect::Mysql {
             format!("{ids:?}")
@@ -215,14 +215,14 @@ impl<'a, F: ?Sized> Delivered<'a, F> {
     }
 }
 
-impl<F: ?Sized> QueryId for Delivered<'_, F> {
+impl<F: ?Sized> QueryId for DeletePublished<'_, F> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<F, DB> QueryFragment<DB> for Delivered<'_, F>
+impl<F, DB> QueryFragment<DB> for DeletePublished<'_, F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -240,22 +240,22 @@ where
 
 /// `UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3`: an event that the broker
 /// refused.
-pub(crate) struct Refused<'a, F: ?Sized> {
+pub(crate) struct Reschedule<'a, F: ?Sized> {
     pub(crate) id: i64,
     pub(crate) due: i64,
     pub(crate) error: &'a str,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-pub(crate) enum RefusedId {}
+pub(crate) enum RescheduleId {}
 
-impl<F: ?Sized> QueryId for Refused<'_, F> {
-    type QueryId = RefusedId;
+impl<F: ?Sized> QueryId for Reschedule<'_, F> {
+    type QueryId = RescheduleId;
 }
 
-impl<F, DB> QueryFragment<DB> for Refused<'_, F>
+impl<F, DB> QueryFragment<DB> for Reschedule<'_, F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

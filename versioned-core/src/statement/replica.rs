@@ -8,8 +8,8 @@ use diesel::result::QueryResult;
 
 use super::unkeyed::push_verb;
 use super::{Insert, Record};
-use crate::dialect::Flavor as _;
-use crate::fetch::Stored;
+use crate::dialect::SqlFor as _;
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, Walk};
 
 /// What an event's row may replace.
@@ -49,12 +49,12 @@ impl Replacing for Older {
 /// `INSERT INTO "tickets" (..) VALUES (..) ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
 ///
 /// Columns that the replica has for itself are not among the model's, and stay. PostgreSQL and `SQLite`.
-pub(crate) struct Merge<'a, R, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Merge<'a, R, M: Persisted<DB>, DB: Backend> {
     insert: Insert<'a, M, DB>,
     replacing: PhantomData<fn() -> R>,
 }
 
-impl<'a, R: Replacing, M: Stored<DB>, DB: Backend> Merge<'a, R, M, DB> {
+impl<'a, R: Replacing, M: Persisted<DB>, DB: Backend> Merge<'a, R, M, DB> {
     pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
         Self {
             insert: Insert::new(model, version),
@@ -65,11 +65,11 @@ impl<'a, R: Replacing, M: Stored<DB>, DB: Backend> Merge<'a, R, M, DB> {
 
 pub(crate) enum MergeId {}
 
-impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Merge<'_, R, M, DB> {
+impl<R: Replacing, M: Persisted<DB>, DB: Backend> QueryId for Merge<'_, R, M, DB> {
     type QueryId = (MergeId, R, M::Static);
 }
 
-impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R, M, DB> {
+impl<R: Replacing, M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         self.insert.target(out.reborrow())?;
@@ -80,7 +80,7 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Merge<'_, R
 
 /// `UPDATE "tickets" SET "title" = ?, "version" = ? WHERE "id" = ?`, for MySQL and MariaDB: their upsert looks at every
 /// unique key of the table, and would write the event of one record into the row of another.
-pub(crate) struct Overwrite<'a, R, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Overwrite<'a, R, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     record: Record<'a, M>,
@@ -89,7 +89,7 @@ pub(crate) struct Overwrite<'a, R, M: Stored<DB>, DB: Backend> {
     replacing: PhantomData<fn() -> R>,
 }
 
-impl<'a, R: Replacing, M: Stored<DB>, DB: Backend> Overwrite<'a, R, M, DB> {
+impl<'a, R: Replacing, M: Persisted<DB>, DB: Backend> Overwrite<'a, R, M, DB> {
     pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
         Self {
             source: M::source(),
@@ -104,11 +104,11 @@ impl<'a, R: Replacing, M: Stored<DB>, DB: Backend> Overwrite<'a, R, M, DB> {
 
 pub(crate) enum OverwriteId {}
 
-impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryId for Overwrite<'_, R, M, DB> {
+impl<R: Replacing, M: Persisted<DB>, DB: Backend> QueryId for Overwrite<'_, R, M, DB> {
     type QueryId = (OverwriteId, R, M::Static);
 }
 
-impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'_, R, M, DB> {
+impl<R: Replacing, M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'_, R, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;
@@ -127,13 +127,13 @@ impl<R: Replacing, M: Stored<DB>, DB: Backend> QueryFragment<DB> for Overwrite<'
 }
 
 /// `DELETE FROM "tickets" WHERE "id" = $1`
-pub(crate) struct Remove<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Remove<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     record: Record<'a, M>,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Remove<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> Remove<'a, M, DB> {
     pub(crate) fn new(id: &'a M::Id) -> Self {
         Self {
             source: M::source(),
@@ -145,11 +145,11 @@ impl<'a, M: Stored<DB>, DB: Backend> Remove<'a, M, DB> {
 
 pub(crate) enum RemoveId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Remove<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Remove<'_, M, DB> {
     type QueryId = (RemoveId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Remove<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Remove<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("DELETE FROM ");
         self.source.walk_ast(out.reborrow())?;
@@ -158,11 +158,11 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Remove<'_, M, DB> {
 }
 
 /// `DELETE FROM "tickets"`
-pub(crate) struct Clear<M: Stored<DB>, DB: Backend> {
+pub(crate) struct Clear<M: Persisted<DB>, DB: Backend> {
     source: M::Source,
 }
 
-impl<M: Stored<DB>, DB: Backend> Clear<M, DB> {
+impl<M: Persisted<DB>, DB: Backend> Clear<M, DB> {
     pub(crate) fn new() -> Self {
         Self {
             source: M::source(),
@@ -172,13 +172,13 @@ impl<M: Stored<DB>, DB: Backend> Clear<M, DB> {
 
 pub(crate) enum ClearId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Clear<M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Clear<M, DB> {
     type QueryId = (ClearId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Clear<M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Clear<M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        push_verb("DELETE", M::On::dialect(out.backend()), &mut out);
+        push_verb("DELETE", M::Sql::dialect(out.backend()), &mut out);
         out.push_sql(" FROM ");
         self.source.walk_ast(out)
     }

@@ -4,10 +4,10 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AsChangeset, AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::Guard;
+use super::VersionGuard;
 use super::assigned::Assigned;
 use super::pair::WithVersion;
-use crate::fetch::Stored;
+use crate::fetch::Persisted;
 use crate::model::{Conversions, Versioned};
 
 /// Changes that [`at(..).update`](crate::At) can make to a row of `M`: any Diesel `AsChangeset` of its table.
@@ -41,38 +41,38 @@ where
     }
 }
 
-pub(crate) struct Revise<'a, A, M: Stored<DB>, DB: Backend> {
+pub(crate) struct UpdateAt<'a, A, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     assignments: A,
-    guard: Guard<'a, M>,
+    guard: VersionGuard<'a, M>,
     cached: bool,
     conversions: Conversions,
 }
 
-impl<'a, A, M: Stored<DB>, DB: Backend> Revise<'a, A, M, DB> {
-    pub(crate) fn new(guard: Guard<'a, M>, assignments: A, assigned: &Assigned) -> Self {
+impl<'a, A, M: Persisted<DB>, DB: Backend> UpdateAt<'a, A, M, DB> {
+    pub(crate) fn new(guard: VersionGuard<'a, M>, assignments: A, assigned: &Assigned) -> Self {
         Self {
             source: M::source(),
             assignments,
             guard,
-            cached: assigned.is_kept::<(ReviseId, M::Static)>(),
+            cached: assigned.is_kept::<(UpdateAtId, M::Static)>(),
             conversions: Conversions::default(),
         }
     }
 }
 
-enum ReviseId {}
+enum UpdateAtId {}
 
 /// Cached under its text: which columns it sets is known at run time only (`Option` fields).
-impl<A, M: Stored<DB>, DB: Backend> QueryId for Revise<'_, A, M, DB> {
+impl<A, M: Persisted<DB>, DB: Backend> QueryId for UpdateAt<'_, A, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<A, M, DB> QueryFragment<DB> for Revise<'_, A, M, DB>
+impl<A, M, DB> QueryFragment<DB> for UpdateAt<'_, A, M, DB>
 where
     A: QueryFragment<DB>,
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

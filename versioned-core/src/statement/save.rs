@@ -4,20 +4,20 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::{Guard, Record};
-use crate::fetch::Stored;
+use super::{Record, VersionGuard};
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, Walk};
 
-pub(crate) struct Save<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Save<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     next: &'a M::Version,
-    guard: Guard<'a, M>,
+    guard: VersionGuard<'a, M>,
     clause: Clause,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> Save<'a, M, DB> {
     /// Onto the version that the model was loaded at.
     pub(crate) fn new(model: &'a M, next: &'a M::Version) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
             source: M::source(),
             model,
             next,
-            guard: Guard {
+            guard: VersionGuard {
                 record: Record::Of(model),
                 loaded: before,
             },
@@ -44,11 +44,11 @@ impl<'a, M: Stored<DB>, DB: Backend> Save<'a, M, DB> {
 
 pub(crate) enum SaveId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Save<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Save<'_, M, DB> {
     type QueryId = (SaveId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Save<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;

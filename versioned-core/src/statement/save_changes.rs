@@ -4,30 +4,30 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::Guard;
+use super::VersionGuard;
 use super::texts::TEXTS;
-use crate::fetch::Stored;
-use crate::model::{Clause, Conversions, Diff, Places, Walk};
+use crate::fetch::Persisted;
+use crate::model::{Clause, ColumnSet, Conversions, Diff, Walk};
 
-pub(crate) struct SaveChanges<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct SaveChanges<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     /// None where nothing of the record's state changed: then the version is neither moved nor looked at.
     next: Option<&'a M::Version>,
-    guard: Guard<'a, M>,
-    places: Places,
+    guard: VersionGuard<'a, M>,
+    places: ColumnSet,
     cached: bool,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> SaveChanges<'a, M, DB> {
+impl<'a, M: Persisted<DB>, DB: Backend> SaveChanges<'a, M, DB> {
     pub(crate) fn new(model: &'a M, diff: &Diff, next: Option<&'a M::Version>) -> Self {
         let places = diff.changed.and(diff.excluded);
         Self {
             source: M::source(),
             model,
             next,
-            guard: Guard::of(model),
+            guard: VersionGuard::of(model),
             places,
             cached: places.len() <= cached_changes(diff.columns),
             conversions: Conversions::default(),
@@ -51,12 +51,12 @@ fn cached_changes(columns: usize) -> usize {
 }
 
 /// Kept under its text: which columns it sets is known at run time only.
-impl<M: Stored<DB>, DB: Backend> QueryId for SaveChanges<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for SaveChanges<'_, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for SaveChanges<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for SaveChanges<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if !self.cached {
             out.unsafe_to_cache_prepared();

@@ -7,9 +7,9 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
-use super::{Guard, Record};
-use crate::dialect::{Dialect, Flavor};
-use crate::fetch::{Fetch, Stored};
+use super::{Record, VersionGuard};
+use crate::dialect::{Dialect, SqlFor};
+use crate::fetch::{Loadable, Persisted};
 use crate::model::{Clause, Conversions, Walk};
 
 /// Which state of the row a SELECT sees, and whether it keeps others from changing it.
@@ -80,12 +80,12 @@ impl Reading for Held {
 }
 
 /// Loads a row.
-pub(crate) struct Find<'a, R, M: Fetch<DB>, DB: Backend> {
+pub(crate) struct Find<'a, R, M: Loadable<DB>, DB: Backend> {
     select: Select<'a, R, M, DB>,
     selection: M::Selection,
 }
 
-impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Find<'a, R, M, DB> {
+impl<'a, R: Reading, M: Loadable<DB>, DB: Backend> Find<'a, R, M, DB> {
     pub(crate) fn new(record: Record<'a, M>) -> Self {
         Self {
             select: Select::new(record),
@@ -96,7 +96,7 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Find<'a, R, M, DB> {
 
 pub(crate) enum FindId {}
 
-impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for Find<'_, R, M, DB> {
+impl<R: Reading, M: Loadable<DB>, DB: Backend> QueryId for Find<'_, R, M, DB> {
     type QueryId = (FindId, R, M::Static);
     const HAS_STATIC_QUERY_ID: bool = <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
 }
@@ -104,7 +104,7 @@ impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for Find<'_, R, M, DB> {
 impl<R, M, DB> QueryFragment<DB> for Find<'_, R, M, DB>
 where
     R: Reading,
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -115,11 +115,11 @@ where
 }
 
 /// Loads the version of a row.
-pub(crate) struct FindVersion<'a, R, M: Fetch<DB>, DB: Backend> {
+pub(crate) struct FindVersion<'a, R, M: Loadable<DB>, DB: Backend> {
     select: Select<'a, R, M, DB>,
 }
 
-impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindVersion<'a, R, M, DB> {
+impl<'a, R: Reading, M: Loadable<DB>, DB: Backend> FindVersion<'a, R, M, DB> {
     pub(crate) fn new(record: Record<'a, M>) -> Self {
         Self {
             select: Select::new(record),
@@ -127,8 +127,8 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> FindVersion<'a, R, M, DB> {
     }
 }
 
-impl<'a, M: Fetch<DB>, DB: Backend> FindVersion<'a, Unmoved, M, DB> {
-    pub(crate) fn at(guard: Guard<'a, M>) -> Self {
+impl<'a, M: Loadable<DB>, DB: Backend> FindVersion<'a, Unmoved, M, DB> {
+    pub(crate) fn at(guard: VersionGuard<'a, M>) -> Self {
         Self {
             select: Select {
                 loaded: Some(guard.loaded),
@@ -140,14 +140,14 @@ impl<'a, M: Fetch<DB>, DB: Backend> FindVersion<'a, Unmoved, M, DB> {
 
 pub(crate) enum FindVersionId {}
 
-impl<R: Reading, M: Fetch<DB>, DB: Backend> QueryId for FindVersion<'_, R, M, DB> {
+impl<R: Reading, M: Loadable<DB>, DB: Backend> QueryId for FindVersion<'_, R, M, DB> {
     type QueryId = (FindVersionId, R, M::Static);
 }
 
 impl<R, M, DB> QueryFragment<DB> for FindVersion<'_, R, M, DB>
 where
     R: Reading,
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -158,14 +158,14 @@ where
 }
 
 /// Loads the rows of many models: `SELECT .. FROM "tickets" WHERE ("id" = $1) OR ("id" = $2)`
-pub(crate) struct FindAll<'a, M: Fetch<DB>, DB: Backend> {
+pub(crate) struct FindAll<'a, M: Loadable<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
     records: Vec<Record<'a, M>>,
     conversions: Conversions,
 }
 
-impl<'a, M: Fetch<DB>, DB: Backend> FindAll<'a, M, DB> {
+impl<'a, M: Loadable<DB>, DB: Backend> FindAll<'a, M, DB> {
     pub(crate) fn new(models: &'a [M]) -> Self {
         Self {
             selection: M::selection(),
@@ -177,12 +177,12 @@ impl<'a, M: Fetch<DB>, DB: Backend> FindAll<'a, M, DB> {
 }
 
 /// Its text depends on how many there are: prepared for one use.
-impl<M: Fetch<DB>, DB: Backend> QueryId for FindAll<'_, M, DB> {
+impl<M: Loadable<DB>, DB: Backend> QueryId for FindAll<'_, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FindAll<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for FindAll<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT ");
@@ -200,7 +200,7 @@ impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for FindAll<'_, M, DB> {
 }
 
 /// What both have in common: all that follows the selection.
-struct Select<'a, R, M: Fetch<DB>, DB: Backend> {
+struct Select<'a, R, M: Loadable<DB>, DB: Backend> {
     source: M::Source,
     record: Record<'a, M>,
     /// The version that the row must be at; only with [`Unmoved`].
@@ -209,7 +209,7 @@ struct Select<'a, R, M: Fetch<DB>, DB: Backend> {
     reading: PhantomData<fn() -> R>,
 }
 
-impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
+impl<'a, R: Reading, M: Loadable<DB>, DB: Backend> Select<'a, R, M, DB> {
     fn new(record: Record<'a, M>) -> Self {
         Self {
             source: M::source(),
@@ -222,7 +222,7 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
 
     fn walk<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        M: Stored<DB>,
+        M: Persisted<DB>,
     {
         out.push_sql(" FROM ");
         self.source.walk_ast(out.reborrow())?;
@@ -232,7 +232,7 @@ impl<'a, R: Reading, M: Fetch<DB>, DB: Backend> Select<'a, R, M, DB> {
         if let Some(loaded) = self.loaded {
             M::version_column(loaded, &mut walk)?;
         }
-        let dialect = M::On::dialect(out.backend());
+        let dialect = M::Sql::dialect(out.backend());
         out.push_sql(R::suffix(dialect));
         Ok(())
     }

@@ -4,19 +4,19 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::Guard;
-use crate::fetch::Stored;
+use super::VersionGuard;
+use crate::fetch::Persisted;
 use crate::model::{Clause, Conversions, Walk};
 
-pub(crate) struct Touch<'a, M: Stored<DB>, DB: Backend> {
+pub(crate) struct Touch<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     next: &'a M::Version,
-    guard: Guard<'a, M>,
+    guard: VersionGuard<'a, M>,
     conversions: Conversions,
 }
 
-impl<'a, M: Stored<DB>, DB: Backend> Touch<'a, M, DB> {
-    pub(crate) fn new(guard: Guard<'a, M>, next: &'a M::Version) -> Self {
+impl<'a, M: Persisted<DB>, DB: Backend> Touch<'a, M, DB> {
+    pub(crate) fn new(guard: VersionGuard<'a, M>, next: &'a M::Version) -> Self {
         Self {
             source: M::source(),
             next,
@@ -28,11 +28,11 @@ impl<'a, M: Stored<DB>, DB: Backend> Touch<'a, M, DB> {
 
 pub(crate) enum TouchId {}
 
-impl<M: Stored<DB>, DB: Backend> QueryId for Touch<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryId for Touch<'_, M, DB> {
     type QueryId = (TouchId, M::Static);
 }
 
-impl<M: Stored<DB>, DB: Backend> QueryFragment<DB> for Touch<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Touch<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
         self.source.walk_ast(out.reborrow())?;

@@ -12,23 +12,23 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::given::Given;
-use crate::fetch::Stored;
-use crate::model::{By, Clause, Conversions};
+use super::given::BatchRows;
+use crate::fetch::Persisted;
+use crate::model::{Clause, Conversions, WriteKind};
 
 /// How many rows the statement writes. With more of them a row costs hardly less.
 pub(crate) const ROWS: usize = 50;
 
 /// Inserts the rows, or updates those that are at the version that was loaded. `W` is what is done: it has a text of its own.
-pub(crate) struct WriteValues<'a, W, M: Stored<DB>, DB: Backend> {
+pub(crate) struct WriteValues<'a, W, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
-    given: &'a Given<'a, M>,
+    given: &'a BatchRows<'a, M>,
     conversions: Conversions,
     work: PhantomData<fn() -> (W, DB)>,
 }
 
-impl<'a, W, M: Stored<DB>, DB: Backend> WriteValues<'a, W, M, DB> {
-    pub(crate) fn new(given: &'a Given<'a, M>) -> Self {
+impl<'a, W, M: Persisted<DB>, DB: Backend> WriteValues<'a, W, M, DB> {
+    pub(crate) fn new(given: &'a BatchRows<'a, M>) -> Self {
         Self {
             source: M::source(),
             given,
@@ -51,20 +51,20 @@ impl<'a, W, M: Stored<DB>, DB: Backend> WriteValues<'a, W, M, DB> {
 
 pub(crate) enum WriteValuesId {}
 
-impl<W: 'static, M: Stored<DB>, DB: Backend> QueryId for WriteValues<'_, W, M, DB> {
+impl<W: 'static, M: Persisted<DB>, DB: Backend> QueryId for WriteValues<'_, W, M, DB> {
     type QueryId = (WriteValuesId, W, M::Static);
 }
 
 impl<W, M, DB> QueryFragment<DB> for WriteValues<'_, W, M, DB>
 where
-    M: Stored<DB>,
+    M: Persisted<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self {
             given, conversions, ..
         } = self;
-        if given.by == By::Insert {
+        if given.by == WriteKind::Insert {
             out.push_sql("INSERT INTO ");
             self.source.walk_ast(out.reborrow())?;
             out.push_sql(" (");

@@ -7,7 +7,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::dialect::Flavor;
+use crate::dialect::SqlFor;
 use crate::table_name::TableName;
 
 /// Whether `SQLite` takes this name for a view: 1 or 0; `F` knows the backend.
@@ -32,7 +32,7 @@ impl<F: ?Sized> QueryId for Views<F> {
 
 impl<F, DB> QueryFragment<DB> for Views<F>
 where
-    F: Flavor<DB> + ?Sized,
+    F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

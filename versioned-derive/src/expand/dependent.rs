@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 
 use super::generics;
 use crate::choice::Gap;
-use crate::model::{Column, Delivery, Model, Record, Root};
+use crate::model::{Column, ReplicaOptions, Model, Record, Root};
 
 /// ```text
 /// impl ::versioned_core::model::DependentModel for TicketCopy
@@ -25,10 +25,10 @@ use crate::model::{Column, Delivery, Model, Record, Root};
 pub(super) fn dependent(
     model: &Model<'_>,
     record: &Record<'_>,
-    delivery: &Delivery,
+    delivery: &ReplicaOptions,
 ) -> TokenStream {
     let Model { root, input, .. } = model;
-    let Delivery {
+    let ReplicaOptions {
         policy, guard, gap, ..
     } = delivery;
     let ident = &input.ident;
@@ -111,7 +111,7 @@ fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
 ///     ::versioned_core::model::parked_from_json(__text)
 /// }
 /// ```
-fn parking(root: &Root, delivery: &Delivery) -> TokenStream {
+fn parking(root: &Root, delivery: &ReplicaOptions) -> TokenStream {
     let span = Span::call_site().located_at(delivery.gap_span);
     let root = root.at(span);
     quote_spanned! {span=>

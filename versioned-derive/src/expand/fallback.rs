@@ -6,7 +6,7 @@ use syn::{DeriveInput, GenericParam, TypeParam};
 
 use super::generics;
 use crate::attr::Mode;
-use crate::model::Broken;
+use crate::model::Invalid;
 
 /// The errors, and impls that point at a table which does not exist.
 ///
@@ -18,7 +18,7 @@ use crate::model::Broken;
 /// impl ::versioned_core::model::Fields for Ticket { .. }
 /// impl<__DB: ::versioned_core::model::Backend> ::versioned_core::model::Columns<__DB> for Ticket { .. }
 /// ```
-pub(super) fn versioned(input: &DeriveInput, broken: Broken) -> TokenStream {
+pub(super) fn versioned(input: &DeriveInput, broken: Invalid) -> TokenStream {
     let errors = broken.error.into_compile_error();
     let root = &broken.root;
     let ident = &input.ident;

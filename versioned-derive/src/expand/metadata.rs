@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Index, LitStr};
 
 use super::generics;
-use crate::model::{Column, Count, Delivery, Model, Record, Root, table_name};
+use crate::model::{Column, Count, ReplicaOptions, Model, Record, Root, table_name};
 
 /// Whatever it binds is named `__..`: after `use tickets::dsl::*` a parameter `id` would be a pattern for the column.
 ///
@@ -31,7 +31,7 @@ use crate::model::{Column, Count, Delivery, Model, Record, Root, table_name};
 pub(super) fn metadata(
     model: &Model<'_>,
     record: &Record<'_>,
-    delivery: Option<&Delivery>,
+    delivery: Option<&ReplicaOptions>,
 ) -> TokenStream {
     let Model {
         root, table, input, ..

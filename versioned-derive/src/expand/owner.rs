@@ -6,13 +6,13 @@ use syn::Ident;
 use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{Duties, Model, Record, Root};
+use crate::model::{OwnerOptions, Model, Record, Root};
 
 /// ```text
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
 /// impl ::versioned_core::model::PlainOwner for Ticket {}     // not with `outbox`
 /// ```
-pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &Duties) -> TokenStream {
+pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &OwnerOptions) -> TokenStream {
     let Model { root, input, .. } = model;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();

@@ -108,13 +108,13 @@ fn events_that_the_broker_refuses_starve_nobody() {
             Ok(())
         }
     }));
-    let troubles = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&troubles);
+    let problem = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&problem);
     let (first, longest) = (Duration::from_millis(400), Duration::from_millis(700));
     let relay = Relay::new(Arc::clone(&broker))
         .batch(5)
         .backoff(first, longest)
-        .on_trouble(move |trouble| heard.lock().unwrap().push(trouble.to_string()));
+        .on_problem(move |problem| heard.lock().unwrap().push(problem.to_string()));
     let before = micros();
     let mut rejected = 0;
     for _ in 0..6 {
@@ -128,11 +128,11 @@ fn events_that_the_broker_refuses_starve_nobody() {
         "after as many passes as it takes"
     );
     assert_eq!(rejected, 12);
-    assert_eq!(troubles.lock().unwrap().len(), 12);
+    assert_eq!(problem.lock().unwrap().len(), 12);
     assert!(
-        troubles.lock().unwrap()[0].starts_with("the broker refuses tickets/1/1: too large: é"),
+        problem.lock().unwrap()[0].starts_with("the broker refuses tickets/1/1: too large: é"),
         "{:?}",
-        troubles.lock().unwrap()[0]
+        problem.lock().unwrap()[0]
     );
     let rows = waiting(&mut conn);
     assert_eq!(rows.len(), 12);

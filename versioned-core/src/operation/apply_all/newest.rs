@@ -6,45 +6,46 @@ use diesel::result::Error as DieselError;
 
 use super::Placed;
 use crate::dependent::Dependent;
-use crate::dialect::{Dialect, Flavor};
+use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::fetch::Fetch;
-use crate::model::{By, DependentModel, Guard, NoArray};
+use crate::fetch::Loadable;
+use crate::model::{DependentModel, Guard, NoArray, WriteKind};
 use crate::operation::apply::apply_one;
-use crate::operation::closure::Nothing;
+use crate::operation::closure::NoHook;
 use crate::operation::incoming::{Write, failed_event, not_written};
-use crate::operation::settle::settle;
+use crate::operation::settle::finish;
 use crate::operation::step::remove;
 use crate::outcome::Outcome;
 use crate::statement::{
-    Anything, Counted, Given, Keys, LookAll, Merge, MergeAll, Positions, Removed, RowsOf, UpsertAll,
+    Anything, BatchRows, Counted, Keys, LookAll, Merge, MergeAll, Positions, Removed, RowsOf,
+    UpsertAll,
 };
 
 /// How many records one statement is about, on PostgreSQL: what is sent of them is held in memory.
 const CHUNK: usize = 2_000;
 
 /// Applies the newest event of each record; the others are duplicates then. The events are ordered by key and version.
-pub(super) async fn apply_newest<M, X>(
+pub(super) async fn apply_newest<M, C>(
     incoming: &[Placed<'_, M>],
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<(usize, Outcome)>>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let records = || incoming.chunk_by(|(_, one), (_, two)| one.event.key == two.event.key);
     let newest: Vec<&Placed<'_, M>> = records().filter_map(<[_]>::last).collect();
-    let known = <<M as Fetch<X::Backend>>::On as Flavor<X::Backend>>::KNOWN;
+    let known = <<M as Loadable<C::Backend>>::Sql as SqlFor<C::Backend>>::KNOWN;
     let mut outcomes = Vec::with_capacity(newest.len());
     if M::GUARD == Guard::Position && known == Some(Dialect::Postgres) {
         for chunk in newest.chunks(CHUNK) {
-            apply_chunk(chunk, &mut outcomes, x).await?;
+            apply_chunk(chunk, &mut outcomes, conn).await?;
         }
     } else {
         for (_, incoming) in &newest {
-            outcomes.push(apply_one(incoming, x, &mut Nothing).await?);
+            outcomes.push(apply_one(incoming, conn, &mut NoHook).await?);
         }
     }
     let mut answers = Vec::with_capacity(incoming.len());
@@ -64,14 +65,14 @@ where
 }
 
 /// Applies one event of each of many records, in a number of statements that does not depend on theirs.
-async fn apply_chunk<M, X>(
+async fn apply_chunk<M, C>(
     chunk: &[&Placed<'_, M>],
     outcomes: &mut Vec<Outcome>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let Some((_, first)) = chunk.first() else {
         return Ok(());
@@ -86,15 +87,15 @@ where
         let all = of_kind.map(|(_, incoming)| incoming.position());
         let all = Positions::new(M::replica(), M::ENTITY, again, all);
         if !all.is_empty() {
-            let pairs = M::On::pairs(x, UpsertAll::<M::On>::new(&all)).await;
+            let pairs = M::Sql::pairs(conn, UpsertAll::<M::Sql>::new(&all)).await;
             moved.extend(pairs.map_err(failed)?);
         }
     }
 
-    let mut put = Given {
+    let mut put = BatchRows {
         models: Vec::with_capacity(moved.len()),
         next: Vec::with_capacity(moved.len()),
-        by: By::Insert,
+        by: WriteKind::Insert,
     };
     let (mut removed, mut behind) = (Vec::new(), Vec::new());
     for (_, incoming) in chunk {
@@ -109,15 +110,15 @@ where
             Write::Remove(id) => removed.push(id),
         }
     }
-    put_all(chunk, &put, x).await?;
+    put_all(chunk, &put, conn).await?;
     let removed = Keys::<M>::new(removed.into_iter());
     if !removed.is_empty() {
-        remove_all(&removed, x).await?;
+        remove_all(&removed, conn).await?;
     }
     let mut found = HashMap::new();
     if !behind.is_empty() {
-        let look = LookAll::<M::On>::new(M::replica(), M::ENTITY, &behind);
-        found.extend(M::On::pairs(x, look).await.map_err(failed)?);
+        let look = LookAll::<M::Sql>::new(M::replica(), M::ENTITY, &behind);
+        found.extend(M::Sql::pairs(conn, look).await.map_err(failed)?);
     }
     outcomes.extend(chunk.iter().map(|(_, incoming)| {
         let key = incoming.event.key.as_str();
@@ -131,12 +132,12 @@ where
 }
 
 /// Takes the replica's rows away. There may be none of a record that was deleted before the replica heard of it.
-async fn remove_all<M, X>(keys: &Keys<'_, M>, x: &mut X) -> Result<()>
+async fn remove_all<M, C>(keys: &Keys<'_, M>, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
-    let removed = x.execute(RowsOf::<Removed, M, _>::new(keys)).await;
+    let removed = conn.execute(RowsOf::<Removed, M, _>::new(keys)).await;
     let all = match removed {
         Ok(rows) => rows == keys.0.len(),
         // A key of arrays.
@@ -146,7 +147,7 @@ where
     if all {
         return Ok(());
     }
-    let left = M::On::number(x, RowsOf::<Counted, M, _>::new(keys)).await;
+    let left = M::Sql::number(conn, RowsOf::<Counted, M, _>::new(keys)).await;
     match left {
         Ok(Some(0)) => return Ok(()),
         Ok(_) => {}
@@ -155,7 +156,7 @@ where
     }
     // One by one it is told which is suppressed.
     for id in &keys.0 {
-        remove::<M, X>(&M::key_text(id), id, x).await?;
+        remove::<M, C>(&M::key_text(id), id, conn).await?;
     }
     Ok(())
 }
@@ -166,52 +167,53 @@ fn failed_first<M: DependentModel>(keys: &Keys<'_, M>, error: DieselError) -> Er
 }
 
 /// Writes the replica's rows.
-async fn put_all<M, X>(chunk: &[&Placed<'_, M>], put: &Given<'_, M>, x: &mut X) -> Result<()>
+async fn put_all<M, C>(chunk: &[&Placed<'_, M>], put: &BatchRows<'_, M>, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     let Some((_, first)) = chunk.first().filter(|_| !put.models.is_empty()) else {
         return Ok(());
     };
     let merge = MergeAll::new(put).map_err(|error| first.failed(error))?;
     if !M::has_coarse_key() {
-        return match x.execute(merge).await {
+        return match conn.execute(merge).await {
             Ok(rows) if rows == put.models.len() => Ok(()),
             // A column of arrays.
             Err(error) if !NoArray::is_why(&error) => Err(first.failed(error)),
-            _ => put_each(put, x).await,
+            _ => put_each(put, conn).await,
         };
     }
     // Two of the keys may be one to the database, which is an error of the statement.
-    x.begin().await?;
-    let merged = match x.execute(merge).await {
+    conn.begin().await?;
+    let merged = match conn.execute(merge).await {
         Ok(rows) if rows == put.models.len() => Ok(()),
         Ok(_) => Err(DieselError::RollbackTransaction),
         Err(error) => Err(error),
     };
-    match settle(merged, x).await {
+    match finish(merged, conn).await {
         Err(error) if is_serialization_failure(&error) => Err(first.failed(error)),
-        Err(_) => put_each(put, x).await,
+        Err(_) => put_each(put, conn).await,
         Ok(()) => Ok(()),
     }
 }
 
 /// Row by row, which tells what is wrong with which.
-async fn put_each<M, X>(put: &Given<'_, M>, x: &mut X) -> Result<()>
+async fn put_each<M, C>(put: &BatchRows<'_, M>, conn: &mut C) -> Result<()>
 where
-    X: Executor,
-    M: Dependent<X::Backend>,
+    C: Executor,
+    M: Dependent<C::Backend>,
 {
     for (model, version) in put.models.iter().zip(&put.next) {
         let key = M::key_text(&model.id());
         let merge = Merge::<Anything, M, _>::new(model, version);
-        if x.execute(merge)
+        if conn
+            .execute(merge)
             .await
             .map_err(|error| failed_event::<M>(&key, error))?
             == 0
         {
-            return Err(not_written(&key, *model, x).await);
+            return Err(not_written(&key, *model, conn).await);
         }
     }
     Ok(())

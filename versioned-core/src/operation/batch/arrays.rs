@@ -3,21 +3,21 @@
 mod each;
 
 pub(super) use self::each::each;
-use super::Miss;
+use super::BatchError;
 use super::plan::Plan;
-use super::work::Work;
-use crate::dialect::Flavor;
+use super::work::BatchOp;
+use crate::dialect::SqlFor;
 use crate::error::{Error, Result, RowConflict};
 use crate::event;
 use crate::executor::Executor;
-use crate::model::{By, NoArray, OwnerModel};
+use crate::model::{NoArray, OwnerModel, WriteKind};
 use crate::operation::announce::{event_of, event_of_deletion};
 use crate::operation::outcome::refused;
-use crate::operation::settle::settle;
+use crate::operation::settle::finish;
 use crate::owner::Owner;
 use crate::statement::{
-    AllFirst, Arrays, Count, Guard, InTurn, InsertAll, Locking, Missed, Record, Told, Unwritten,
-    WriteAll,
+    AllFirst, Arrays, Count, InTurn, InsertAll, Locking, Missed, NewEvents, Record, Unwritten,
+    VersionGuard, WriteAll,
 };
 
 /// How many rows one statement writes: what is sent of a batch is held in memory for so many of them.
@@ -28,133 +28,146 @@ const CHUNK: usize = 2_000;
 const FEW: usize = 100;
 
 /// Writes all rows or none. `false` if it cannot be done so; nothing was written then.
-pub(super) async fn all<W, M, X>(
+pub(super) async fn all<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<bool>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
     let rows = plan.order.len();
-    let at_once = rows <= if W::BY == By::Insert { CHUNK } else { FEW };
-    let written = if at_once && !x.in_transaction() {
-        statement::<W, M, X>(models, plan, x).await
+    let at_once = rows
+        <= if W::BY == WriteKind::Insert {
+            CHUNK
+        } else {
+            FEW
+        };
+    let written = if at_once && !conn.in_transaction() {
+        statement::<W, M, C>(models, plan, conn).await
     } else {
         // One statement, too, would end a transaction of the caller's if it fails.
-        x.begin().await?;
+        conn.begin().await?;
         let written = if at_once {
-            statement::<W, M, X>(models, plan, x).await
+            statement::<W, M, C>(models, plan, conn).await
         } else {
-            chunks::<W, M, X>(models, plan, x).await
+            chunks::<W, M, C>(models, plan, conn).await
         };
-        settle(written, x).await
+        finish(written, conn).await
     };
     match written {
         Ok(()) => Ok(true),
-        Err(Miss::Row) => match missed(models, plan, x).await? {
+        Err(BatchError::Row) => match missed(models, plan, conn).await? {
             // Rows were suppressed: row by row it shows which.
             none if none.is_empty() => Ok(false),
             conflicts => Err(Error::conflicts(conflicts)),
         },
         // Row by row it shows which.
-        Err(Miss::Error(Error::Database(error)))
+        Err(BatchError::Error(Error::Database(error)))
             if NoArray::is_why(&error) || Unwritten::is_why(&error) =>
         {
             Ok(false)
         }
-        Err(Miss::Error(error)) => Err(error),
+        Err(BatchError::Error(error)) => Err(error),
     }
 }
 
 /// All rows in one statement.
-async fn statement<W, M, X>(
+async fn statement<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
-) -> Result<(), Miss>
+    conn: &mut C,
+) -> Result<(), BatchError>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
-    if W::BY == By::Insert {
-        insert::<W, M, X>(&plan.order, models, plan, x).await
+    if W::BY == WriteKind::Insert {
+        insert::<W, M, C>(&plan.order, models, plan, conn).await
     } else {
-        write::<W, AllFirst, M, X>(&plan.order, models, plan, x).await
+        write::<W, AllFirst, M, C>(&plan.order, models, plan, conn).await
     }
 }
 
-async fn chunks<W, M, X>(models: &mut [M], plan: &Plan<M::Version>, x: &mut X) -> Result<(), Miss>
+async fn chunks<W, M, C>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    conn: &mut C,
+) -> Result<(), BatchError>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
     for chunk in plan.order.chunks(CHUNK) {
-        if W::BY == By::Insert {
-            insert::<W, M, X>(chunk, models, plan, x).await?;
+        if W::BY == WriteKind::Insert {
+            insert::<W, M, C>(chunk, models, plan, conn).await?;
         } else {
-            write::<W, InTurn, M, X>(chunk, models, plan, x).await?;
+            write::<W, InTurn, M, C>(chunk, models, plan, conn).await?;
         }
     }
     Ok(())
 }
 
-async fn insert<W, M, X>(
+async fn insert<W, M, C>(
     chunk: &[usize],
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
-) -> Result<(), Miss>
+    conn: &mut C,
+) -> Result<(), BatchError>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
     let events = events::<W, M>(models, chunk, plan)?;
-    let given = plan.given(By::Insert, models, chunk);
+    let given = plan.given(WriteKind::Insert, models, chunk);
     let insert = InsertAll::new(Arrays::new(&given, events.as_ref())?);
-    Ok(x.execute(insert).await.map(drop)?)
+    Ok(conn.execute(insert).await.map(drop)?)
 }
 
-async fn write<W, L, M, X>(
+async fn write<W, L, M, C>(
     chunk: &[usize],
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
-) -> Result<(), Miss>
+    conn: &mut C,
+) -> Result<(), BatchError>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
     L: Locking,
 {
     let events = events::<W, M>(models, chunk, plan)?;
     let given = plan.given(W::BY, models, chunk);
     let arrays = Arrays::new(&given, events.as_ref())?;
     let least = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
-    let write = WriteAll::<W::Verb, Count, L, M, X::Backend>::new(arrays, least);
-    if x.execute(write).await? == chunk.len() {
+    let write = WriteAll::<W::Verb, Count, L, M, C::Backend>::new(arrays, least);
+    if conn.execute(write).await? == chunk.len() {
         Ok(())
     } else {
-        Err(Miss::Row)
+        Err(BatchError::Row)
     }
 }
 
 /// The conflict of every row that is not at the version that was loaded.
-async fn missed<M, X>(models: &[M], plan: &Plan<M::Version>, x: &mut X) -> Result<Vec<RowConflict>>
+async fn missed<M, C>(
+    models: &[M],
+    plan: &Plan<M::Version>,
+    conn: &mut C,
+) -> Result<Vec<RowConflict>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let mut rows = Vec::new();
     for chunk in plan.order.chunks(CHUNK) {
-        let given = plan.given(By::Delete, models, chunk);
+        let given = plan.given(WriteKind::Delete, models, chunk);
         let missed = Missed::new(Arrays::new(&given, None)?);
-        let places = M::On::numbers(x, missed).await?;
+        let places = M::Sql::numbers(conn, missed).await?;
         rows.extend(
             places
                 .into_iter()
@@ -166,7 +179,7 @@ where
         let Some(model) = models.get(row) else {
             continue;
         };
-        match refused(Guard::of(model), x).await {
+        match refused(VersionGuard::of(model), conn).await {
             Error::Conflict(conflict) => conflicts.push(RowConflict { row, conflict }),
             error => return Err(error),
         }
@@ -175,15 +188,15 @@ where
 }
 
 /// The events of a chunk; none without an outbox.
-fn events<W: Work, M: OwnerModel>(
+fn events<W: BatchOp, M: OwnerModel>(
     models: &mut [M],
     chunk: &[usize],
     plan: &Plan<M::Version>,
-) -> Result<Option<Told>> {
+) -> Result<Option<NewEvents>> {
     if !M::OUTBOX {
         return Ok(None);
     }
-    let mut told = Told {
+    let mut told = NewEvents {
         entity: M::ENTITY,
         op: W::OP.name(),
         at: event::micros_now(),
@@ -195,7 +208,7 @@ fn events<W: Work, M: OwnerModel>(
         let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;
         };
-        let event = if W::BY == By::Delete {
+        let event = if W::BY == WriteKind::Delete {
             event_of_deletion(Record::Of(&*model), next)?
         } else {
             event_of(W::OP, model, next)?

@@ -2,18 +2,18 @@
 
 use diesel::backend::Backend;
 
-use super::Miss;
+use super::BatchError;
 use super::plan::Plan;
-use super::work::Work;
-use crate::dialect::Flavor;
+use super::work::BatchOp;
+use crate::dialect::SqlFor;
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::fetch::Stored;
-use crate::model::{By, JsonColumn, JsonTable};
-use crate::operation::announce::Unit;
+use crate::fetch::Persisted;
+use crate::model::{JsonColumn, JsonTable, WriteKind};
+use crate::operation::announce::Atomicity;
 use crate::operation::insert::{has_its_key, has_zero};
 use crate::owner::Owner;
-use crate::statement::{Binds, Given, WriteTable};
+use crate::statement::{BatchRows, Binds, WriteTable};
 
 /// From so many rows on it is faster than a statement for each.
 const MANY: usize = 4;
@@ -30,8 +30,8 @@ const FULL: usize = 1 << 20;
 pub(super) fn fit<W, M, DB>(models: &[M], plan: &Plan<M::Version>) -> Result<bool>
 where
     DB: Backend,
-    M: Stored<DB>,
-    W: Work,
+    M: Persisted<DB>,
+    W: BatchOp,
 {
     if models.len() < MANY {
         return Ok(false);
@@ -40,33 +40,33 @@ where
     if columns::<M, DB>(&plan.given(W::BY, models, first))?.is_none() {
         return Ok(false);
     }
-    if W::BY == By::Insert {
+    if W::BY == WriteKind::Insert {
         return Ok(true);
     }
-    let guard = columns::<M, DB>(&plan.given(By::Delete, models, first))?;
+    let guard = columns::<M, DB>(&plan.given(WriteKind::Delete, models, first))?;
     Ok(guard.is_some_and(|guard| guard.iter().all(|column| column.is_exact())))
 }
 
-fn columns<M, DB>(given: &Given<'_, M>) -> Result<Option<Vec<JsonColumn>>>
+fn columns<M, DB>(given: &BatchRows<'_, M>) -> Result<Option<Vec<JsonColumn>>>
 where
     DB: Backend,
-    M: Stored<DB>,
+    M: Persisted<DB>,
 {
     let mut table = JsonTable::default();
-    let done = M::On::push_row(&Binds::new(given, 0), &mut table)?;
+    let done = M::Sql::push_row(&Binds::new(given, 0), &mut table)?;
     Ok(done.then_some(table.columns))
 }
 
 /// Writes the rows.
-pub(super) async fn write<W, M, X>(
+pub(super) async fn write<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
-) -> Result<(), Miss>
+    conn: &mut C,
+) -> Result<(), BatchError>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
     let mut rest = plan.order.as_slice();
     while let Some(&first) = rest.first() {
@@ -75,8 +75,8 @@ where
         let mut rows = 0;
         while rows < given.models.len() && table.len() < FULL {
             let before = table.len();
-            if !M::On::push_row(&Binds::new(&given, rows), &mut table)? {
-                return Err(Miss::Row);
+            if !M::Sql::push_row(&Binds::new(&given, rows), &mut table)? {
+                return Err(BatchError::Row);
             }
             if table.len() - before > FULL {
                 table.truncate(before);
@@ -86,21 +86,21 @@ where
         }
         if rows == 0 {
             if let (Some(model), Some(next)) = (models.get_mut(first), plan.next.get(first)) {
-                W::row(model, next, Unit::Part, x).await?;
+                W::row(model, next, Atomicity::Nested, conn).await?;
             }
             rest = rest.get(1..).unwrap_or_default();
             continue;
         }
-        let (columns, text) = table.finish().ok_or(Miss::Row)?;
-        let write = WriteTable::<W, M, X::Backend>::new(&given, &columns, &text);
-        if x.execute(write).await? != rows {
-            return Err(Miss::Row);
+        let (columns, text) = table.finish().ok_or(BatchError::Row)?;
+        let write = WriteTable::<W, M, C::Backend>::new(&given, &columns, &text);
+        if conn.execute(write).await? != rows {
+            return Err(BatchError::Row);
         }
         rest = rest.get(rows..).unwrap_or_default();
     }
-    if W::BY == By::Insert {
+    if W::BY == WriteKind::Insert {
         for model in models.iter().filter(|model| has_zero(*model)) {
-            has_its_key(model, x).await?;
+            has_its_key(model, conn).await?;
         }
     }
     Ok(())

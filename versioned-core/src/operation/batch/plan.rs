@@ -1,10 +1,10 @@
 //! What is known of a batch before any SQL.
 
 use crate::error::{Error, Result};
-use crate::model::{By, Versioned};
+use crate::model::{Versioned, WriteKind};
 use crate::operation::outcome::next_version;
 use crate::operation::written::Written;
-use crate::statement::{Given, Guard};
+use crate::statement::{BatchRows, VersionGuard};
 
 /// The order in which the rows are locked, and the version that each of them gets.
 pub(super) struct Plan<V> {
@@ -17,7 +17,9 @@ pub(super) struct Plan<V> {
 impl<V> Plan<V> {
     /// For rows that are there.
     pub(super) fn of_loaded<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
-        let next = models.iter().map(|model| next_version(Guard::of(model)));
+        let next = models
+            .iter()
+            .map(|model| next_version(VersionGuard::of(model)));
         Ok(Self {
             order: order(models)?,
             next: next.collect::<Result<_>>()?,
@@ -43,11 +45,11 @@ impl<V> Plan<V> {
     /// A chunk of the order, for a statement.
     pub(super) fn given<'a, M: Versioned<Version = V>>(
         &'a self,
-        by: By,
+        by: WriteKind,
         models: &'a [M],
         chunk: &[usize],
-    ) -> Given<'a, M> {
-        Given {
+    ) -> BatchRows<'a, M> {
+        BatchRows {
             models: chunk.iter().filter_map(|&row| models.get(row)).collect(),
             next: chunk.iter().filter_map(|&row| self.next.get(row)).collect(),
             by,

@@ -1,26 +1,26 @@
 //! A batch row by row, inside of one transaction: SQLite, MySQL, `MultiConnection`, and whatever arrays cannot do.
 
 use super::plan::Plan;
-use super::work::{Saving, Work};
+use super::work::{BatchOp, Saving};
 use crate::dialect::Dialect;
 use crate::error::{ConflictKind, Error, Result, RowConflict};
 use crate::executor::Executor;
 use crate::model::Versioned;
-use crate::operation::announce::Unit;
+use crate::operation::announce::Atomicity;
 use crate::operation::outcome::ends_the_transaction;
 use crate::operation::written::Written;
 use crate::owner::Owner;
 
 /// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.
-pub(super) async fn all<W, M, X>(
+pub(super) async fn all<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Vec<(usize, Written<M>)>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
-    W: Work,
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
 {
     let mut conflicts = Vec::new();
     let mut all = Vec::with_capacity(models.len());
@@ -28,7 +28,7 @@ where
         let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;
         };
-        match W::row(model, next, Unit::Part, x).await {
+        match W::row(model, next, Atomicity::Nested, conn).await {
             Ok(written) => all.push((row, written)),
             Err(Error::Conflict(conflict)) if conflict.kind() != ConflictKind::Serialization => {
                 conflicts.push(RowConflict { row, conflict });
@@ -51,19 +51,19 @@ pub(super) struct Each<M: Versioned> {
 }
 
 /// Saves the rows that can be saved.
-pub(super) async fn each<M, X>(
+pub(super) async fn each<M, C>(
     order: &[usize],
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Each<M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     // Where an error would end the transaction, or leave a write without its event, each row has a savepoint.
     // SQLite ends the transaction where a constraint or a trigger says ROLLBACK, and only a savepoint notices.
-    let savepoints = M::OUTBOX || x.dialect::<M::On>().await? != Dialect::Mysql;
+    let savepoints = M::OUTBOX || conn.dialect::<M::Sql>().await? != Dialect::Mysql;
     let mut each = Each {
         written: Vec::new(),
         failed: Vec::new(),
@@ -73,11 +73,11 @@ where
             continue;
         };
         let saved = if savepoints {
-            x.begin().await?;
-            let saved = Saving::row(model, next, Unit::Part, x).await;
-            settle_part(saved, x).await?
+            conn.begin().await?;
+            let saved = Saving::row(model, next, Atomicity::Nested, conn).await;
+            settle_part(saved, conn).await?
         } else {
-            Saving::row(model, next, Unit::Part, x).await
+            Saving::row(model, next, Atomicity::Nested, conn).await
         };
         match saved {
             Ok(written) => each.written.push((row, written)),
@@ -89,12 +89,12 @@ where
 }
 
 /// Ends the savepoint of a row. Where that cannot be taken back the transaction is lost, and with it the rows before.
-async fn settle_part<T, X: Executor>(saved: Result<T>, x: &mut X) -> Result<Result<T>> {
+async fn settle_part<T, C: Executor>(saved: Result<T>, conn: &mut C) -> Result<Result<T>> {
     let error = match saved {
-        Ok(saved) => return Ok(x.commit().await.map(|()| saved).map_err(Error::from)),
+        Ok(saved) => return Ok(conn.commit().await.map(|()| saved).map_err(Error::from)),
         Err(error) => error,
     };
-    match x.rollback().await {
+    match conn.rollback().await {
         Ok(()) => Ok(Err(error)),
         Err(_) if ends_the_transaction(&error) => Ok(Err(error)),
         // SQLite has taken all of it back for what it says of the row.

@@ -5,92 +5,92 @@ use std::future::Future;
 use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::model::By;
-use crate::operation::announce::Unit;
+use crate::model::WriteKind;
+use crate::operation::announce::Atomicity;
 use crate::operation::written::Written;
 use crate::operation::{delete, insert, save};
 use crate::owner::Owner;
-use crate::statement::{Deletes, Guard, Saves, Verb};
+use crate::statement::{Deletes, Saves, Verb, VersionGuard};
 
 /// What a batch does to each of its rows, inside of its transaction.
-pub(crate) trait Work: 'static {
+pub(crate) trait BatchOp: 'static {
     const OP: Op;
-    const BY: By;
+    const BY: WriteKind;
     /// The statement on PostgreSQL; an INSERT has one of its own.
     type Verb: Verb;
 
     /// Writes one row, whose version becomes `next`, or another one if a deletion is remembered; the model in memory stays.
-    fn row<M, X>(
+    fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Unit,
-        x: &mut X,
+        unit: Atomicity,
+        conn: &mut C,
     ) -> impl Future<Output = Result<Written<M>>> + Send
     where
-        X: Executor,
-        M: Owner<X::Backend>;
+        C: Executor,
+        M: Owner<C::Backend>;
 }
 
 pub(crate) enum Inserting {}
 
-impl Work for Inserting {
+impl BatchOp for Inserting {
     const OP: Op = Op::Created;
-    const BY: By = By::Insert;
+    const BY: WriteKind = WriteKind::Insert;
     type Verb = Saves;
 
-    async fn row<M, X>(
+    async fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Unit,
-        x: &mut X,
+        unit: Atomicity,
+        conn: &mut C,
     ) -> Result<Written<M>>
     where
-        X: Executor,
-        M: Owner<X::Backend>,
+        C: Executor,
+        M: Owner<C::Backend>,
     {
-        insert::insert_row(model, next, unit, x).await
+        insert::insert_row(model, next, unit, conn).await
     }
 }
 
 pub(crate) enum Saving {}
 
-impl Work for Saving {
+impl BatchOp for Saving {
     const OP: Op = Op::Updated;
-    const BY: By = By::Update;
+    const BY: WriteKind = WriteKind::Update;
     type Verb = Saves;
 
-    async fn row<M, X>(
+    async fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Unit,
-        x: &mut X,
+        unit: Atomicity,
+        conn: &mut C,
     ) -> Result<Written<M>>
     where
-        X: Executor,
-        M: Owner<X::Backend>,
+        C: Executor,
+        M: Owner<C::Backend>,
     {
-        save::save_row(model, next, unit, x).await
+        save::save_row(model, next, unit, conn).await
     }
 }
 
 pub(crate) enum Deleting {}
 
-impl Work for Deleting {
+impl BatchOp for Deleting {
     const OP: Op = Op::Deleted;
-    const BY: By = By::Delete;
+    const BY: WriteKind = WriteKind::Delete;
     type Verb = Deletes;
 
-    async fn row<M, X>(
+    async fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Unit,
-        x: &mut X,
+        unit: Atomicity,
+        conn: &mut C,
     ) -> Result<Written<M>>
     where
-        X: Executor,
-        M: Owner<X::Backend>,
+        C: Executor,
+        M: Owner<C::Backend>,
     {
-        delete::delete_row(Guard::of(&*model), next, unit, x).await?;
+        delete::delete_row(VersionGuard::of(&*model), next, unit, conn).await?;
         Ok(Written::AsGiven(next.clone()))
     }
 }

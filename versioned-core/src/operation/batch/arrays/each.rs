@@ -4,40 +4,40 @@ use diesel::result::Error as DieselError;
 
 use super::super::plan::Plan;
 use super::super::rows::{self, Each};
-use super::super::work::{Saving, Work};
+use super::super::work::{BatchOp, Saving};
 use super::{CHUNK, FEW, events, index};
-use crate::dialect::Flavor;
+use crate::dialect::SqlFor;
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::executor::Executor;
-use crate::model::{By, NoArray};
+use crate::model::{NoArray, WriteKind};
 use crate::operation::outcome::{ends_the_transaction, refused};
-use crate::operation::settle::settle;
+use crate::operation::settle::finish;
 use crate::owner::Owner;
-use crate::statement::{AllFirst, Arrays, Guard, InTurn, Places, WriteAll};
+use crate::statement::{AllFirst, Arrays, InTurn, Places, VersionGuard, WriteAll};
 
 /// Saves the rows that can be saved. None if it cannot be done so; nothing was written then.
-pub(in crate::operation::batch) async fn each<M, X>(
+pub(in crate::operation::batch) async fn each<M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Option<Each<M>>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
-    let done = if plan.order.len() <= CHUNK && !x.in_transaction() {
-        match each_of(&plan.order, models, plan, x).await {
+    let done = if plan.order.len() <= CHUNK && !conn.in_transaction() {
+        match each_of(&plan.order, models, plan, conn).await {
             Err(error) if is_of_a_row(&error) => {
-                x.begin().await?;
-                let done = rows::each(&plan.order, models, plan, x).await;
-                settle(done, x).await
+                conn.begin().await?;
+                let done = rows::each(&plan.order, models, plan, conn).await;
+                finish(done, conn).await
             }
             done => done,
         }
     } else {
-        x.begin().await?;
-        let done = each_chunk(models, plan, x).await;
-        settle(done, x).await
+        conn.begin().await?;
+        let done = each_chunk(models, plan, conn).await;
+        finish(done, conn).await
     };
     match done {
         Err(Error::Database(error)) if NoArray::is_why(&error) => Ok(None),
@@ -45,20 +45,24 @@ where
     }
 }
 
-async fn each_chunk<M, X>(models: &mut [M], plan: &Plan<M::Version>, x: &mut X) -> Result<Each<M>>
+async fn each_chunk<M, C>(
+    models: &mut [M],
+    plan: &Plan<M::Version>,
+    conn: &mut C,
+) -> Result<Each<M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let mut all = Each {
         written: Vec::new(),
         failed: Vec::new(),
     };
     for chunk in plan.order.chunks(CHUNK) {
-        x.begin().await?;
-        let done = each_of(chunk, models, plan, x).await;
-        let of_chunk = match settle(done, x).await {
-            Err(error) if is_of_a_row(&error) => rows::each(chunk, models, plan, x).await?,
+        conn.begin().await?;
+        let done = each_of(chunk, models, plan, conn).await;
+        let of_chunk = match finish(done, conn).await {
+            Err(error) if is_of_a_row(&error) => rows::each(chunk, models, plan, conn).await?,
             done => done?,
         };
         all.written.extend(of_chunk.written);
@@ -67,23 +71,23 @@ where
     Ok(all)
 }
 
-async fn each_of<M, X>(
+async fn each_of<M, C>(
     chunk: &[usize],
     models: &mut [M],
     plan: &Plan<M::Version>,
-    x: &mut X,
+    conn: &mut C,
 ) -> Result<Each<M>>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     let events = events::<Saving, M>(models, chunk, plan)?;
-    let given = plan.given(By::Update, models, chunk);
+    let given = plan.given(WriteKind::Update, models, chunk);
     let arrays = Arrays::new(&given, events.as_ref())?;
     let places = if chunk.len() <= FEW {
-        M::On::numbers(x, of_each::<AllFirst, M, X>(arrays)).await?
+        M::Sql::numbers(conn, of_each::<AllFirst, M, C>(arrays)).await?
     } else {
-        M::On::numbers(x, of_each::<InTurn, M, X>(arrays)).await?
+        M::Sql::numbers(conn, of_each::<InTurn, M, C>(arrays)).await?
     };
     let mut written = vec![false; chunk.len()];
     for place in places.into_iter().filter_map(index) {
@@ -94,9 +98,9 @@ where
     let mut failed = Vec::new();
     for (&row, _) in chunk.iter().zip(written).filter(|(_, written)| !written) {
         if let Some(model) = models.get(row) {
-            let error = refused(Guard::of(model), x).await;
+            let error = refused(VersionGuard::of(model), conn).await;
             // What was written outside of a transaction is there to stay, whatever a look at another row says.
-            if ends_the_transaction(&error) && x.in_transaction() {
+            if ends_the_transaction(&error) && conn.in_transaction() {
                 return Err(error);
             }
             failed.push((row, error));
@@ -106,12 +110,12 @@ where
     Ok(Each { written, failed })
 }
 
-type OfEach<'a, L, M, DB> = WriteAll<'a, <Saving as Work>::Verb, Places, L, M, DB>;
+type OfEach<'a, L, M, DB> = WriteAll<'a, <Saving as BatchOp>::Verb, Places, L, M, DB>;
 
-fn of_each<L, M, X>(arrays: Arrays<'_, M, X::Backend>) -> OfEach<'_, L, M, X::Backend>
+fn of_each<L, M, C>(arrays: Arrays<'_, M, C::Backend>) -> OfEach<'_, L, M, C::Backend>
 where
-    X: Executor,
-    M: Owner<X::Backend>,
+    C: Executor,
+    M: Owner<C::Backend>,
 {
     OfEach::new(arrays, 0)
 }
