@@ -102,7 +102,7 @@ where
     let work = async {
         let mut conn = connect().await.map_err(Into::into)?;
         write(&mut conn).await?;
-        while outbox::lag_async(&mut conn).await?.pending > 0 {
+        while outbox::Lag::load_async(&mut conn).await?.pending > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         shutdown.stop();
@@ -163,7 +163,7 @@ where
 {
     for _ in 0..600 {
         let done = is_done()?;
-        let lag = outbox::lag_async(owner).await?;
+        let lag = outbox::Lag::load_async(owner).await?;
         let rows = compare(owner, replica).await?;
         let same = rows.iter().filter(|row| row.0 == row.1).count();
         println!(

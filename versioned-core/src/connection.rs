@@ -4,7 +4,7 @@
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
-use diesel_async::{AsyncConnection, AsyncConnectionCore};
+use diesel_async::AsyncConnectionCore;
 
 /// A connection of Diesel's own, for the methods of the [`prelude`](crate::prelude): every `LoadConnection`.
 #[diagnostic::on_unimplemented(
@@ -35,8 +35,8 @@ impl<C: LoadConnection<Backend = DB>, DB: Backend> BlockingConnection for C {
     note = "of a pool give a connection: `&mut pool.get().await?`",
     note = "in generic code ask for `C: AsyncConnection`"
 )]
-pub trait NonblockingConnection:
-    AsyncConnection + AsyncConnectionCore<Backend = <Self as NonblockingConnection>::Db>
+pub trait AsyncConnection:
+    diesel_async::AsyncConnection + AsyncConnectionCore<Backend = <Self as AsyncConnection>::Db>
 {
     /// Its backend.
     type Db: Backend;
@@ -44,15 +44,15 @@ pub trait NonblockingConnection:
 
 #[cfg(feature = "async")]
 #[diagnostic::do_not_recommend]
-impl<C, DB> NonblockingConnection for C
+impl<C, DB> AsyncConnection for C
 where
-    C: AsyncConnection + AsyncConnectionCore<Backend = DB>,
+    C: diesel_async::AsyncConnection + AsyncConnectionCore<Backend = DB>,
     DB: Backend,
 {
     type Db = DB;
 }
 
-/// As [`NonblockingConnection`], for what needs no transaction: every `AsyncConnectionCore`, the `&conn` of a pipeline too.
+/// As [`AsyncConnection`], for what needs no transaction: every `AsyncConnectionCore`, the `&conn` of a pipeline too.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",

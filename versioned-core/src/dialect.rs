@@ -1,6 +1,9 @@
 //! Which SQL a backend wants, in generic code and under `#[derive(MultiConnection)]`.
 
 mod binds;
+mod conversions;
+mod elements;
+mod json_table;
 mod kind;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -18,9 +21,13 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Integer, Text};
 
 use self::binds::binds_and_rows;
+pub(crate) use self::conversions::Conversions;
+pub use self::elements::Elements;
+pub(crate) use self::elements::{NoArray, Rows};
+pub(crate) use self::json_table::JsonColumn;
+pub use self::json_table::JsonTable;
 pub(crate) use self::kind::Kind;
-use crate::executor::Runner;
-use crate::model::{Elements, JsonTable};
+use crate::runner::Runner;
 
 /// A family of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +39,6 @@ pub enum Dialect {
     /// MySQL and MariaDB.
     Mysql,
 }
-
-impl Dialect {}
 
 /// How to tell the dialect of `DB`: implemented for the `MetadataLookup` of each backend.
 ///
@@ -58,7 +63,7 @@ pub trait SqlFor<DB: Backend> {
     where
         DB: HasSqlType<ST>,
     {
-        Kind::of::<ST>()
+        Kind::on_any::<ST>()
     }
 
     /// Binds text.
@@ -232,6 +237,13 @@ macro_rules! backends {
 
 backends! {
     "postgres" dyn diesel::pg::PgMetadataLookup, diesel::pg::Pg => Postgres {
+        fn kind<ST: 'static>() -> Kind
+        where
+            diesel::pg::Pg: HasSqlType<ST>,
+        {
+            Kind::of::<ST>()
+        }
+
         fn push_array<'b, ST: 'static>(
             out: &mut AstPass<'_, 'b, diesel::pg::Pg>,
             values: &'b Elements<'b, diesel::pg::Pg>,

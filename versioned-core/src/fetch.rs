@@ -12,8 +12,8 @@ use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
 use crate::dialect::{Kind, SqlFor};
-use crate::executor::Runner;
 use crate::model::{Columns, Field, Key, Versioned, Walk};
+use crate::runner::Runner;
 
 /// A model that can be read from `DB`: implemented for every versioned model that is `Queryable` and `Selectable`.
 ///

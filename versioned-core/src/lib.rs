@@ -102,7 +102,6 @@
 //! `nats` for `nats::JetStreamPublisher` and `nats::JetStreamConsumer`; `tracing` for spans and events; `chrono`, `time` and
 //! `uuid` for versions that are timestamps or UUIDs.
 
-mod blocking;
 mod change;
 mod clock;
 pub mod connection;
@@ -114,6 +113,7 @@ pub mod etag;
 mod event;
 mod executor;
 mod fetch;
+mod front;
 mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
@@ -121,14 +121,13 @@ mod migrations;
 pub mod model;
 #[cfg(feature = "nats")]
 pub mod nats;
-#[cfg(feature = "async")]
-mod nonblocking;
 mod operation;
 pub mod outbox;
 mod outcome;
 mod owner;
 pub mod positions;
 mod retry;
+mod runner;
 mod statement;
 mod table_name;
 mod trace;
@@ -136,11 +135,12 @@ mod tracked;
 mod transaction;
 pub mod version;
 
-pub use self::blocking::At;
 pub use self::change::Change;
 pub use self::dependent::Dependent;
 pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result, RowConflict};
 pub use self::event::{Event, EventError, Op};
+pub use self::front::blocking::At;
+pub use self::front::blocking::transaction;
 pub use self::guard_trigger::{GuardTrigger, guard_trigger};
 pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;
@@ -149,7 +149,7 @@ pub use self::owner::Owner;
 pub use self::retry::Retry;
 pub use self::statement::{Bump, Changes, NewRow};
 pub use self::tracked::{Keep, Tracked};
-pub use self::transaction::{Models, Shape, transaction};
+pub use self::transaction::{Models, Shape};
 /// A newtype as a version that counts:
 ///
 /// ```
@@ -194,11 +194,11 @@ pub use versioned_derive::version_field;
 /// The derive, the methods of [owners](prelude::OwnerDsl), of [dependents](prelude::DependentDsl) and of [`Tracked`] models, [`transaction`], and
 /// the bounds of generic code: [`Owner`], [`Dependent`], Diesel's `LoadConnection`.
 pub mod prelude {
-    pub use crate::blocking::{DependentDsl, OwnerDsl, TrackedDsl};
     pub use crate::dependent::Dependent;
     pub use crate::error::OptionalExt as _;
+    pub use crate::front::blocking::transaction;
+    pub use crate::front::blocking::{DependentDsl, OwnerDsl, TrackedDsl};
     pub use crate::owner::Owner;
-    pub use crate::transaction::transaction;
     pub use diesel::connection::LoadConnection;
     #[cfg(feature = "derive")]
     pub use versioned_derive::{Versioned, version_field};
@@ -213,7 +213,7 @@ pub mod prelude {
 pub mod async_prelude {
     pub use crate::dependent::Dependent;
     pub use crate::error::OptionalExt as _;
-    pub use crate::nonblocking::{DependentDsl, OwnerDsl, TrackedDsl, transaction};
+    pub use crate::front::asynchronous::{DependentDsl, OwnerDsl, TrackedDsl, transaction};
     pub use crate::owner::Owner;
     pub use diesel_async::AsyncConnection;
     #[cfg(feature = "derive")]

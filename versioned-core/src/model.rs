@@ -2,13 +2,11 @@
 //! the key and, for an owner, the fields.
 
 mod columns;
-mod conversions;
-mod elements;
 mod fields;
 mod finite;
 mod json;
-mod json_table;
 mod key;
+mod value;
 mod walk;
 
 use std::fmt;
@@ -28,10 +26,6 @@ pub use serde_json::Result as JsonResult;
 pub use self::columns::{Columns, Field};
 #[doc(hidden)]
 pub use self::columns::{Made, MadeAny};
-pub(crate) use self::conversions::Conversions;
-#[doc(hidden)]
-pub use self::elements::Elements;
-pub(crate) use self::elements::{NoArray, Rows, Value};
 #[doc(hidden)]
 pub use self::fields::FieldWalk;
 pub(crate) use self::fields::{ColumnSet, Compared, Diff, take};
@@ -41,13 +35,15 @@ pub use self::fields::{Comparable, Fields, Floats};
 pub use self::json::{
     EventJson, FromJson, NotSent, ToJson, event_to_json, parked_from_json, parked_to_json,
 };
-pub(crate) use self::json_table::JsonColumn;
-pub use self::json_table::JsonTable;
 pub use self::key::{Key, KeyColumns, NeverNull};
 #[doc(hidden)]
 pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
+pub(crate) use self::value::Value;
 pub use self::walk::Walk;
 pub(crate) use self::walk::{Clause, WriteKind};
+#[doc(hidden)]
+pub use crate::dialect::Elements;
+pub use crate::dialect::JsonTable;
 use crate::event::Event;
 use crate::table_name;
 use crate::version::{SequentialVersion, Version};

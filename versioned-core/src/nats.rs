@@ -41,6 +41,7 @@ mod consumer;
 mod names;
 mod publisher;
 mod replicate;
+mod trace;
 
 pub use self::consumer::{Consumed, ConsumerProblem, JetStreamConsumer};
 pub use self::names::subject;

@@ -1,49 +1,30 @@
 //! One body for each operation, written once over [`Executor`]: it decides, the fronts only execute.
 
-mod announce;
-mod apply;
-mod apply_all;
-mod batch;
-mod closure;
-mod create;
-mod delete;
-mod find;
-mod follow;
-mod incoming;
-mod insert;
-mod outcome;
-mod parked;
-mod positions;
-mod reason;
-pub(crate) mod relay;
-mod revise;
-mod row;
-mod save;
-mod settle;
-mod snapshot;
-mod step;
-mod tombstone;
-mod touch;
-mod tracked;
-mod update_with;
-mod verify;
-mod written;
+pub(crate) mod batch;
+pub(crate) mod closure;
+pub(crate) mod outbox;
+pub(crate) mod outcome;
+pub(crate) mod owner;
+pub(crate) mod reason;
+pub(crate) mod replica;
+pub(crate) mod returning;
+pub(crate) mod transaction;
 
-pub(crate) use self::apply::{apply, apply_json};
-pub(crate) use self::apply_all::apply_all;
 pub(crate) use self::batch::{Deleting, Saving, insert_all, save_each, write_all};
 pub(crate) use self::closure::{AfterApply, Modify, NoHook};
-pub(crate) use self::create::create;
-pub(crate) use self::delete::{delete, delete_at};
-pub(crate) use self::find::{find, find_before, reload};
-pub(crate) use self::insert::{import, insert};
-pub(crate) use self::positions::{purge_tombstones, rebuild};
-pub(crate) use self::revise::update_at;
-pub(crate) use self::save::save;
-pub(crate) use self::snapshot::snapshot;
-pub(crate) use self::touch::{touch, touch_at};
-pub(crate) use self::tracked::{
+pub(crate) use self::owner::create::create;
+pub(crate) use self::owner::delete::{delete, delete_at};
+pub(crate) use self::owner::find::{find, find_before, reload};
+pub(crate) use self::owner::insert::{import, insert};
+pub(crate) use self::owner::save::save;
+pub(crate) use self::owner::snapshot::snapshot;
+pub(crate) use self::owner::touch::{touch, touch_at};
+pub(crate) use self::owner::tracked::{
     delete_tracked, rebase, reload_tracked, save_changes, touch_tracked, verify_tracked,
 };
-pub(crate) use self::update_with::update_with;
-pub(crate) use self::verify::verify;
+pub(crate) use self::owner::update_at::update_at;
+pub(crate) use self::owner::update_with::update_with;
+pub(crate) use self::owner::verify::verify;
+pub(crate) use self::replica::apply::{apply, apply_json};
+pub(crate) use self::replica::apply_all::apply_all;
+pub(crate) use self::replica::positions::{purge_tombstones, rebuild};

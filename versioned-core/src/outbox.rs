@@ -27,7 +27,7 @@
 //! # What becomes of it
 //!
 //! A [`Relay`] publishes the events through a [`Publisher`], the only thing that knows a broker, and deletes those that the
-//! broker has. [`lag`] says how far it is behind.
+//! broker has. [`Lag::load`] says how far it is behind.
 
 mod context;
 mod database;
@@ -35,12 +35,11 @@ mod lag;
 mod publisher;
 mod relay;
 mod shutdown;
+pub(crate) mod trace;
 
 pub use self::context::Context;
 pub use self::database::SupportedBackend;
-#[cfg(feature = "async")]
-pub use self::lag::lag_async;
-pub use self::lag::{Lag, lag};
+pub use self::lag::Lag;
 pub use self::publisher::{OutboxRow, PublishError, Publisher};
 pub use self::relay::{Pass, Relay, RelayProblem, Totals};
 pub use self::shutdown::Shutdown;

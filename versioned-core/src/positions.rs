@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use diesel::connection::LoadConnection;
 
-use crate::blocking::{Blocking, poll_ready};
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::fetch::Persisted;
+use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation;
 
 /// Forgets the deletions of `M`'s records that are older than `age`; answers with their number.
@@ -68,7 +68,7 @@ where
 {
     poll_ready(operation::purge_tombstones::<M, _>(
         age,
-        &mut Blocking::new(conn),
+        &mut BlockingExecutor::new(conn),
     ))
 }
 
@@ -107,7 +107,7 @@ where
     C: LoadConnection,
     M: Dependent<C::Backend>,
 {
-    poll_ready(operation::rebuild::<M, _>(&mut Blocking::new(conn)))
+    poll_ready(operation::rebuild::<M, _>(&mut BlockingExecutor::new(conn)))
 }
 
 /// The same for the connections of `diesel-async`.
@@ -120,7 +120,7 @@ pub mod nonblocking {
     use crate::dependent::Dependent;
     use crate::error::Result;
     use crate::fetch::Persisted;
-    use crate::nonblocking::Nonblocking;
+    use crate::front::asynchronous::AsyncExecutor;
     use crate::operation;
 
     /// As [`positions::purge_tombstones`](super::purge_tombstones).
@@ -159,7 +159,7 @@ pub mod nonblocking {
         C: AsyncConnection,
         M: Persisted<C::Backend>,
     {
-        async move { operation::purge_tombstones::<M, _>(age, &mut Nonblocking::new(conn)).await }
+        async move { operation::purge_tombstones::<M, _>(age, &mut AsyncExecutor::new(conn)).await }
     }
 
     /// As [`positions::rebuild`](super::rebuild).
@@ -197,6 +197,6 @@ pub mod nonblocking {
         C: AsyncConnection,
         M: Dependent<C::Backend>,
     {
-        async move { operation::rebuild::<M, _>(&mut Nonblocking::new(conn)).await }
+        async move { operation::rebuild::<M, _>(&mut AsyncExecutor::new(conn)).await }
     }
 }

@@ -3,35 +3,16 @@
 //! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
 //! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
 
-mod arrays;
-mod assigned;
-mod bulk;
-mod bump;
-mod create;
-mod delete;
-mod follow;
-mod given;
-mod guard;
-mod insert;
-mod json_table;
-mod outbox;
-mod page;
-mod pair;
-mod position;
-mod positions;
-mod relay;
-mod replica;
-mod revise;
-mod rows;
-mod save;
-mod save_changes;
-mod select;
-mod texts;
-mod touch;
-mod unkeyed;
-mod unwritten;
-mod values;
-mod view;
+pub(crate) mod batch;
+pub(crate) mod cache;
+pub(crate) mod outbox;
+pub(crate) mod owner;
+pub(crate) mod query;
+pub(crate) mod replica;
+pub(crate) mod safe_updates;
+pub(crate) mod undo;
+pub(crate) mod version_guard;
+pub(crate) mod view;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -39,46 +20,46 @@ use diesel::result::QueryResult;
 
 use crate::fetch::Loadable;
 
-pub(crate) use self::arrays::{
+pub(crate) use self::batch::arrays::{
     AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
     WriteAll,
 };
-pub(crate) use self::assigned::Assigned;
-pub(crate) use self::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
-pub use self::bump::Bump;
-pub use self::create::NewRow;
-pub(crate) use self::create::{Create, CreateKey, Created, ForgetKey, Generated};
-pub(crate) use self::delete::Delete;
-pub(crate) use self::follow::{AdvanceAndUpdate, AdvanceAndUpsert};
-pub(crate) use self::given::{BatchRows, Binds};
-pub(crate) use self::guard::{Record, VersionGuard};
-pub(crate) use self::insert::Insert;
-pub(crate) use self::json_table::WriteTable;
-pub(crate) use self::outbox::{InsertEvent, NewEvent, NewEvents, WithEvent};
-pub(crate) use self::page::Page;
-pub(crate) use self::position::{
+pub(crate) use self::batch::json::WriteTable;
+pub(crate) use self::batch::rows::{BatchRows, Binds};
+pub(crate) use self::batch::values::{ROWS, WriteValues};
+pub(crate) use self::outbox::claim::{
+    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, ReadCommitted, Reschedule,
+};
+pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, WithEvent};
+pub(crate) use self::owner::assigned::Assigned;
+pub use self::owner::bump::Bump;
+pub(crate) use self::owner::changes::SaveChanges;
+pub use self::owner::create::NewRow;
+pub(crate) use self::owner::create::{Create, CreateKey, Created, ForgetKey, Generated};
+pub(crate) use self::owner::delete::Delete;
+pub(crate) use self::owner::insert::Insert;
+pub(crate) use self::owner::page::Page;
+pub(crate) use self::owner::save::Save;
+pub(crate) use self::owner::select::{
+    AnySpelling, AsSnapshot, Current, Find, FindAll, FindVersion, Held, Unmoved,
+};
+pub(crate) use self::owner::touch::Touch;
+pub use self::owner::update_at::Changes;
+pub(crate) use self::owner::update_at::UpdateAt;
+pub(crate) use self::query::Rows;
+pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
+pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
+pub(crate) use self::replica::position::{
     Advance, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget, IsParked, Lock,
     LockAll, Look, OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, SqlTemplate,
     Tombstones, Unpark, Upsert,
 };
-pub(crate) use self::positions::{LookAll, Positions, UpsertAll};
-pub(crate) use self::relay::{
-    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, ReadCommitted, Reschedule,
-};
-pub(crate) use self::replica::{
+pub(crate) use self::replica::positions::{LookAll, Positions, UpsertAll};
+pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
 };
-pub use self::revise::Changes;
-pub(crate) use self::revise::UpdateAt;
-pub(crate) use self::rows::Rows;
-pub(crate) use self::save::Save;
-pub(crate) use self::save_changes::SaveChanges;
-pub(crate) use self::select::{
-    AnySpelling, AsSnapshot, Current, Find, FindAll, FindVersion, Held, Unmoved,
-};
-pub(crate) use self::touch::Touch;
-pub(crate) use self::unwritten::Unwritten;
-pub(crate) use self::values::{ROWS, WriteValues};
+pub(crate) use self::undo::Unwritten;
+pub(crate) use self::version_guard::{Record, VersionGuard};
 pub(crate) use self::view::Views;
 
 /// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.

@@ -143,7 +143,7 @@ async fn an_event_that_is_too_large_is_put_aside_and_the_rest_flows() {
     let pass = relay.run_once_async(&mut connect(&db).await).await.unwrap();
     assert_eq!((pass.published, pass.rejected, pass.unavailable), (2, 2, 0));
     assert_eq!(stored(&mut stream).await, 2);
-    let lag = outbox::lag(&mut blocking).unwrap();
+    let lag = outbox::Lag::load(&mut blocking).unwrap();
     assert_eq!((lag.pending, lag.rejected), (2, 2));
     let heard = heard.lock().unwrap();
     assert!(
@@ -178,7 +178,7 @@ async fn without_a_stream_or_without_room_the_events_wait() {
     context.create_stream(full.clone()).await.unwrap();
     let pass = relay.run_once_async(&mut conn).await.unwrap();
     assert_eq!((pass.published, pass.rejected, pass.unavailable), (2, 0, 3));
-    let lag = outbox::lag(&mut blocking).unwrap();
+    let lag = outbox::Lag::load(&mut blocking).unwrap();
     assert_eq!((lag.pending, lag.rejected), (3, 0));
     let roomy = stream::Config {
         max_messages: -1,
@@ -215,12 +215,12 @@ async fn a_broker_that_dies_fills_the_outbox_and_loses_nothing() {
             &mut blocking,
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let waiting = outbox::lag(&mut blocking).unwrap();
+        let waiting = outbox::Lag::load(&mut blocking).unwrap();
         assert!(waiting.pending >= 100, "{waiting:?}");
         assert_eq!(waiting.rejected, 0);
         broker.up();
         until("an empty outbox", async || {
-            outbox::lag(&mut blocking).unwrap().pending == 0
+            outbox::Lag::load(&mut blocking).unwrap().pending == 0
         })
         .await;
         // What was acknowledged just now must have been stored.

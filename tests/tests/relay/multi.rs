@@ -24,12 +24,12 @@ where
     C::Backend: Database,
 {
     let relay = Relay::new(all).batch(3);
-    assert_eq!(outbox::lag(conn)?.pending, 5);
+    assert_eq!(outbox::Lag::load(conn)?.pending, 5);
     assert_eq!(relay.run_once(conn)?.published, 3);
     let relay = relay.ordered();
     assert_eq!(relay.run_once(conn)?.published, 2);
     assert_eq!(relay.run_once(conn)?.taken(), 0);
-    assert_eq!(outbox::lag(conn)?.pending, 0);
+    assert_eq!(outbox::Lag::load(conn)?.pending, 0);
     Ok(())
 }
 
@@ -91,7 +91,7 @@ fn through_a_pool() {
     let stopping = Relay::new(Arc::clone(&broker));
     let totals = std::thread::scope(|scope| {
         let run = scope.spawn(|| stopping.run(|| pool.get(), stop));
-        while outbox::lag(&mut conn).unwrap().pending > 0 {
+        while outbox::Lag::load(&mut conn).unwrap().pending > 0 {
             std::thread::yield_now();
         }
         shutdown.stop();

@@ -8,7 +8,7 @@ use diesel_async::AsyncConnection as _;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_migrations::MigrationHarness as _;
-use versioned_core::outbox::{Relay, Shutdown, lag_async};
+use versioned_core::outbox::{Lag, Relay, Shutdown};
 use versioned_core::{Error, MIGRATIONS};
 
 use super::broker::*;
@@ -48,7 +48,7 @@ macro_rules! on {
                 let broker = Arc::new(Broker::new());
                 let relay = Relay::new(Arc::clone(&broker)).batch(10);
                 let mut conn = connect(db.url()).await.unwrap();
-                assert_eq!(lag_async(&mut conn).await.unwrap().pending, 23);
+                assert_eq!(Lag::load_async(&mut conn).await.unwrap().pending, 23);
                 // `tokio::spawn` takes `Send` futures only.
                 let conn = tokio::spawn(async move {
                     for expected in [10, 10, 3, 0] {
@@ -59,7 +59,7 @@ macro_rules! on {
                 });
                 let mut conn = conn.await.unwrap();
                 assert_eq!(broker.ids(), created(1..=23));
-                let lag = lag_async(&mut conn).await.unwrap();
+                let lag = Lag::load_async(&mut conn).await.unwrap();
                 assert_eq!((lag.pending, lag.oldest), (0, None));
             }
 
@@ -86,7 +86,7 @@ macro_rules! on {
                     relay.run_once_async(&mut conn).await.unwrap();
                 }
                 assert_eq!(broker.sorted_ids(), created([1, 2, 4]));
-                let lag = lag_async(&mut conn).await.unwrap();
+                let lag = Lag::load_async(&mut conn).await.unwrap();
                 assert_eq!((lag.pending, lag.rejected), (2, 2));
             }
 
@@ -129,7 +129,7 @@ macro_rules! on {
                 });
                 let mut conn = connect(db.url()).await.unwrap();
                 for _ in 0..3_000 {
-                    if lag_async(&mut conn).await.unwrap().pending == 0 {
+                    if Lag::load_async(&mut conn).await.unwrap().pending == 0 {
                         break;
                     }
                     tokio::time::sleep(Duration::from_millis(10)).await;

@@ -118,7 +118,7 @@ fn drain(relay: &Relay<Arc<Broker>>, written: &AtomicBool, conn: &mut Conn) {
     loop {
         let last = written.load(Ordering::SeqCst);
         let taken = relay.run_once(conn).unwrap().taken();
-        if last && taken == 0 && outbox::lag(conn).unwrap().pending == 0 {
+        if last && taken == 0 && outbox::Lag::load(conn).unwrap().pending == 0 {
             break;
         }
     }

@@ -191,7 +191,7 @@ fn soak(park: bool) {
 
     let mut progress = (0, Instant::now());
     let sides = loop {
-        let lag = outbox::lag(&mut owner).unwrap();
+        let lag = outbox::Lag::load(&mut owner).unwrap();
         let sides = Sides::read(&mut owner, &mut replica);
         if lag.pending == 0 && sides.positions == sides.versions && sides.parked == 0 {
             break sides;

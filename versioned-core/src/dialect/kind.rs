@@ -3,8 +3,8 @@
 use std::any::TypeId;
 
 use diesel::sql_types::{
-    BigInt, Binary, Bool, Date, Double, Float, Integer, Nullable, Numeric, SingleValue, SmallInt,
-    SqlType, Text, Time, Timestamp, is_nullable,
+    BigInt, Binary, Bool, Date, Double, Float, Integer, Json, Nullable, Numeric, SingleValue,
+    SmallInt, SqlType, Text, Time, Timestamp, is_nullable,
 };
 
 /// What a database may make of the values of a column.
@@ -65,6 +65,17 @@ impl Kind {
         }
     }
 
+    /// The kind of the SQL type `ST` on a `MultiConnection`, which may be one to MySQL.
+    pub(super) fn on_any<ST: 'static>() -> Self {
+        let of = TypeId::of::<ST>();
+        let rounds = same::<Float>(of) || same::<Double>(of) || same::<Binary>(of);
+        match Self::of::<ST>() {
+            Self::Exact if cfg!(feature = "mysql") && rounds => Self::Rounded,
+            Self::Exact if cfg!(feature = "mysql") && same::<Json>(of) => Self::Unknown,
+            kind => kind,
+        }
+    }
+
     /// The kind of the SQL type `ST`, which SQLite stores as it is told.
     #[cfg(feature = "sqlite")]
     pub(super) fn on_sqlite<ST: 'static>(stored: diesel::sqlite::SqliteType) -> Self {
@@ -82,6 +93,8 @@ impl Kind {
         use diesel::mysql::MysqlType as Sent;
         match (Self::of::<ST>(), sent) {
             (Self::Exact, Sent::Blob | Sent::Float | Sent::Double) => Self::Rounded,
+            // JSON has its own order of keys.
+            (Self::Exact, Sent::String) => Self::Unknown,
             (
                 Self::Unknown,
                 Sent::Tiny
@@ -110,7 +123,7 @@ where
 
 #[cfg(feature = "postgres")]
 fn is_exact_on_postgres(of: TypeId) -> bool {
-    use diesel::sql_types::{Array, Cidr, Inet, Json, Jsonb, MacAddr, MacAddr8, Money, Oid, Uuid};
+    use diesel::sql_types::{Array, Cidr, Inet, Jsonb, MacAddr, MacAddr8, Money, Oid, Uuid};
     same::<Uuid>(of)
         || same::<Oid>(of)
         || same::<Json>(of)

@@ -15,7 +15,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
 use diesel::result::QueryResult;
 
-use crate::model::{JsonColumn, JsonTable};
+use super::{JsonColumn, JsonTable};
 
 /// Adds a row; `false` if a value has no such form.
 pub(super) fn push_row(row: &dyn QueryFragment<Mysql>, table: &mut JsonTable) -> QueryResult<bool> {

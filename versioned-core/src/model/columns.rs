@@ -9,7 +9,8 @@ use diesel::result::QueryResult;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::HasSqlType;
 
-use super::{Elements, Walk};
+use super::Walk;
+use crate::dialect::Elements;
 use crate::dialect::{Dialect, Kind, SqlFor};
 
 /// The walks over the columns and over the key of a model, or of a struct that is embedded in one.

@@ -8,9 +8,11 @@ use diesel::query_source::Column;
 use diesel::result::QueryResult;
 use diesel::serialize::IsNull;
 
-use super::elements::{Elements, Value};
-use super::{ColumnSet, Conversions, Field};
+use super::value::Value;
+use super::{ColumnSet, Field};
+use crate::dialect::Conversions;
 use crate::dialect::Dialect;
+use crate::dialect::Elements;
 
 /// What a walk writes of each column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,10 +14,10 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::trace;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::outcome::Outcome;
-use crate::trace;
 
 /// How long the server keeps a request for messages. It says when it gives one up: until then it may still answer.
 const EXPIRES: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use super::{Consumed, JetStreamConsumer};
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::nonblocking::Nonblocking;
+use crate::front::asynchronous::AsyncExecutor;
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
@@ -96,7 +96,7 @@ impl<C: Connect> Idle<C> {
             None => self.connect.connect().await?,
         };
         let json = std::str::from_utf8(payload.as_ref()).ok();
-        let mut x = Nonblocking::new(&mut conn);
+        let mut x = AsyncExecutor::new(&mut conn);
         let outcome = operation::apply(&event, json, true, &mut x, NoHook).await;
         drop(x);
         if outcome.is_ok() {

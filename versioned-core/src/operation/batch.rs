@@ -12,15 +12,15 @@ use diesel::result::Error as DieselError;
 use self::plan::Plan;
 use self::work::{BatchOp, Inserting};
 pub(crate) use self::work::{Deleting, Saving};
-use super::outcome::ends_the_transaction;
-use super::settle::finish;
-use super::written::{Written, read_all, reads_row};
 use crate::change::Change;
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::fetch::Loadable;
 use crate::model::WriteKind;
+use crate::operation::outcome::ends_the_transaction;
+use crate::operation::owner::written::{Written, read_all, reads_row};
+use crate::operation::transaction::finish;
 use crate::owner::Owner;
 
 /// Why a statement did not write all rows of a batch.

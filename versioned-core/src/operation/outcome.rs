@@ -2,23 +2,23 @@
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
-use crate::executor::Runner;
 use crate::model::Versioned;
 use crate::owner::Owner;
+use crate::runner::Runner;
 use crate::statement::{Current, FindVersion, Record, Unmoved, VersionGuard, Views};
 use crate::table_name;
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// Whether the database has ended the transaction, which must be run again as a whole.
-pub(super) fn ends_the_transaction(error: &Error) -> bool {
+pub(crate) fn ends_the_transaction(error: &Error) -> bool {
     error
         .conflict()
         .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
 }
 
 /// The version after the guard's, found before any SQL.
-pub(super) fn next_version<M: Versioned>(guard: VersionGuard<'_, M>) -> Result<M::Version> {
+pub(crate) fn next_version<M: Versioned>(guard: VersionGuard<'_, M>) -> Result<M::Version> {
     M::next_version(guard.loaded).ok_or_else(|| Error::VersionExhausted {
         table: M::table_name(),
         id: guard.record.key_text(),
@@ -27,7 +27,7 @@ pub(super) fn next_version<M: Versioned>(guard: VersionGuard<'_, M>) -> Result<M
 }
 
 /// The record with the key `id` would become another one.
-pub(super) fn key_changed<M: Versioned>(id: String) -> Error {
+pub(crate) fn key_changed<M: Versioned>(id: String) -> Error {
     Error::KeyChanged {
         table: M::table_name(),
         id,
@@ -35,14 +35,14 @@ pub(super) fn key_changed<M: Versioned>(id: String) -> Error {
 }
 
 /// The caller assigns to the version.
-pub(super) fn version_assigned<M: Versioned>() -> Error {
+pub(crate) fn version_assigned<M: Versioned>() -> Error {
     Error::VersionAssigned {
         table: M::table_name(),
     }
 }
 
 /// The answer of a guarded statement: it found the row, or there is a conflict, or the database says something else.
-pub(super) async fn guarded<M, C>(
+pub(crate) async fn guarded<M, C>(
     guard: VersionGuard<'_, M>,
     answer: diesel::QueryResult<usize>,
     conn: &mut C,
@@ -60,7 +60,7 @@ where
 }
 
 /// Several rows have the key.
-pub(super) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Error {
+pub(crate) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Error {
     Error::NotUnique {
         table: M::table_name(),
         id: record.key_text(),
@@ -69,7 +69,7 @@ pub(super) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Er
 }
 
 /// The guard found no row. Why, is asked only now: a look at the row that is there, if any.
-pub(super) async fn refused<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Error
+pub(crate) async fn refused<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Error
 where
     C: Runner,
     M: Owner<C::Backend>,
@@ -116,7 +116,7 @@ fn suppressed<M: Versioned>(guard: VersionGuard<'_, M>) -> Conflict {
 }
 
 /// An INSERT wrote no row, and the database said nothing.
-pub(super) async fn not_inserted<M, C>(record: Record<'_, M>, conn: &mut C) -> Error
+pub(crate) async fn not_inserted<M, C>(record: Record<'_, M>, conn: &mut C) -> Error
 where
     C: Runner,
     M: Owner<C::Backend>,
@@ -145,7 +145,7 @@ where
 }
 
 /// The conflict of a row that is at `found`, or gone.
-pub(super) fn stale_or_deleted<M: Versioned>(
+pub(crate) fn stale_or_deleted<M: Versioned>(
     guard: VersionGuard<'_, M>,
     found: Option<&M::Version>,
 ) -> Error {
@@ -154,7 +154,7 @@ pub(super) fn stale_or_deleted<M: Versioned>(
 }
 
 /// What the database said of a statement about `record`.
-pub(super) fn failed<M: Versioned>(
+pub(crate) fn failed<M: Versioned>(
     record: Record<'_, M>,
     expected: Option<&M::Version>,
     error: diesel::result::Error,
@@ -167,7 +167,7 @@ pub(super) fn failed<M: Versioned>(
 }
 
 /// Whether a unique key has the value already.
-pub(super) fn is_unique_violation(error: &DieselError) -> bool {
+pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
     matches!(
         error,
         DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)

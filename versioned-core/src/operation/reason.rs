@@ -4,7 +4,7 @@
 const LONGEST: usize = 2_000;
 
 /// What a text column takes: PostgreSQL's have no NUL, and nobody reads more than the beginning.
-pub(super) fn storable(reason: &str) -> String {
+pub(crate) fn storable(reason: &str) -> String {
     let mut end = reason.len().min(LONGEST);
     while !reason.is_char_boundary(end) {
         end -= 1;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::trace;
 use super::{OutboxRow, Publisher};
 use crate::error::Error;
-use crate::trace;
 
 /// Publishes the events that wait in the outbox, and deletes those that the broker has.
 ///
@@ -63,11 +63,11 @@ use crate::trace;
 /// # diesel::sql_query("CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT, version BIGINT NOT NULL)").execute(conn)?;
 /// let mut ticket = Ticket { id: 7, price: 20, version: 0 };
 /// ticket.insert(conn)?; // the row, and its event
-/// assert_eq!(outbox::lag(conn)?.pending, 1);
+/// assert_eq!(outbox::Lag::load(conn)?.pending, 1);
 ///
 /// let relay = Relay::new(Queue::default()).batch(1_000);
 /// let pass = relay.run_once(conn)?;
-/// assert_eq!((pass.published, outbox::lag(conn)?.pending), (1, 0));
+/// assert_eq!((pass.published, outbox::Lag::load(conn)?.pending), (1, 0));
 /// # Ok(())
 /// # }
 /// ```

@@ -56,7 +56,7 @@ struct Drain<F> {
 impl<F: FnMut(&Db)> Work for Drain<F> {
     fn ready(&mut self, _times: u32) {
         if let Some(db) = &self.full {
-            let left = versioned_core::outbox::lag(&mut db.connect()).unwrap();
+            let left = versioned_core::outbox::Lag::load(&mut db.connect()).unwrap();
             assert_eq!(left.pending, 0);
         }
         self.full = Some(full());

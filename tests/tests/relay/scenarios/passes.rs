@@ -159,7 +159,7 @@ fn events_that_the_broker_refuses_starve_nobody() {
             "{id}"
         );
     }
-    assert_eq!(outbox::lag(&mut conn).unwrap().rejected, 12);
+    assert_eq!(outbox::Lag::load(&mut conn).unwrap().rejected, 12);
     *cured.lock().unwrap() = true;
     thread::sleep(Duration::from_millis(750));
     while relay.run_once(&mut conn).unwrap().taken() > 0 {}
@@ -297,7 +297,7 @@ fn owners_write_while_a_batch_is_published() {
 #[test]
 fn lag_says_what_waits() {
     let (_db, mut conn) = database();
-    let nothing = outbox::lag(&mut conn).unwrap();
+    let nothing = outbox::Lag::load(&mut conn).unwrap();
     assert_eq!(
         (nothing.pending, nothing.rejected, nothing.oldest),
         (0, 0, None)
@@ -310,7 +310,7 @@ fn lag_says_what_waits() {
         ))
         .execute(&mut conn)
         .unwrap();
-    let lag = outbox::lag(&mut conn).unwrap();
+    let lag = outbox::Lag::load(&mut conn).unwrap();
     assert_eq!((lag.pending, lag.rejected), (3, 1));
     let oldest = lag.oldest.unwrap();
     assert!((90..100).contains(&oldest.as_secs()), "{oldest:?}");

@@ -2,18 +2,19 @@
 
 mod each;
 
-pub(super) use self::each::each;
-use super::BatchError;
-use super::plan::Plan;
-use super::work::BatchOp;
+pub(crate) use self::each::each;
+use crate::dialect::NoArray;
 use crate::dialect::SqlFor;
 use crate::error::{Error, Result, RowConflict};
 use crate::event;
 use crate::executor::Executor;
-use crate::model::{NoArray, OwnerModel, WriteKind};
-use crate::operation::announce::{event_of, event_of_deletion};
+use crate::model::{OwnerModel, WriteKind};
+use crate::operation::batch::BatchError;
+use crate::operation::batch::plan::Plan;
+use crate::operation::batch::work::BatchOp;
+use crate::operation::outbox::event::{event_of, event_of_deletion};
 use crate::operation::outcome::refused;
-use crate::operation::settle::finish;
+use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{
     AllFirst, Arrays, Count, InTurn, InsertAll, Locking, Missed, NewEvents, Record, Unwritten,
@@ -28,7 +29,7 @@ const CHUNK: usize = 2_000;
 const FEW: usize = 100;
 
 /// Writes all rows or none. `false` if it cannot be done so; nothing was written then.
-pub(super) async fn all<W, M, C>(
+pub(crate) async fn all<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     conn: &mut C,

@@ -2,16 +2,17 @@
 
 use diesel::backend::Backend;
 
-use super::BatchError;
-use super::plan::Plan;
-use super::work::BatchOp;
 use crate::dialect::SqlFor;
+use crate::dialect::{JsonColumn, JsonTable};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::fetch::Persisted;
-use crate::model::{JsonColumn, JsonTable, WriteKind};
-use crate::operation::announce::Atomicity;
-use crate::operation::insert::{has_its_key, has_zero};
+use crate::model::WriteKind;
+use crate::operation::batch::BatchError;
+use crate::operation::batch::plan::Plan;
+use crate::operation::batch::work::BatchOp;
+use crate::operation::owner::insert::{has_its_key, has_zero};
+use crate::operation::owner::write::Atomicity;
 use crate::owner::Owner;
 use crate::statement::{BatchRows, Binds, WriteTable};
 
@@ -27,7 +28,7 @@ const FULL: usize = 1 << 20;
 
 /// Whether there are enough rows, of types that keep their values in JSON, with keys and versions that are compared as what
 /// they are.
-pub(super) fn fit<W, M, DB>(models: &[M], plan: &Plan<M::Version>) -> Result<bool>
+pub(crate) fn fit<W, M, DB>(models: &[M], plan: &Plan<M::Version>) -> Result<bool>
 where
     DB: Backend,
     M: Persisted<DB>,
@@ -58,7 +59,7 @@ where
 }
 
 /// Writes the rows.
-pub(super) async fn write<W, M, C>(
+pub(crate) async fn write<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     conn: &mut C,

@@ -3,20 +3,20 @@
 use crate::error::{Error, Result};
 use crate::model::{Versioned, WriteKind};
 use crate::operation::outcome::next_version;
-use crate::operation::written::Written;
+use crate::operation::owner::written::Written;
 use crate::statement::{BatchRows, VersionGuard};
 
 /// The order in which the rows are locked, and the version that each of them gets.
-pub(super) struct Plan<V> {
+pub(crate) struct Plan<V> {
     /// Which model comes when: in the order of the keys' text, which is the same for every batch.
-    pub(super) order: Vec<usize>,
+    pub(crate) order: Vec<usize>,
     /// By model.
-    pub(super) next: Vec<V>,
+    pub(crate) next: Vec<V>,
 }
 
 impl<V> Plan<V> {
     /// For rows that are there.
-    pub(super) fn of_loaded<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
+    pub(crate) fn of_loaded<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
         let next = models
             .iter()
             .map(|model| next_version(VersionGuard::of(model)));
@@ -27,7 +27,7 @@ impl<V> Plan<V> {
     }
 
     /// For rows that are not there yet.
-    pub(super) fn of_new<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
+    pub(crate) fn of_new<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
         Ok(Self {
             order: order(models)?,
             next: models.iter().map(|_| M::initial_version()).collect(),
@@ -35,7 +35,7 @@ impl<V> Plan<V> {
     }
 
     /// What becomes of the models if their rows are as they are.
-    pub(super) fn of_next<M: Versioned<Version = V>>(&self) -> Vec<Written<M>>
+    pub(crate) fn of_next<M: Versioned<Version = V>>(&self) -> Vec<Written<M>>
     where
         V: Clone,
     {
@@ -43,7 +43,7 @@ impl<V> Plan<V> {
     }
 
     /// A chunk of the order, for a statement.
-    pub(super) fn given<'a, M: Versioned<Version = V>>(
+    pub(crate) fn given<'a, M: Versioned<Version = V>>(
         &'a self,
         by: WriteKind,
         models: &'a [M],

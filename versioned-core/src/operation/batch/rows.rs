@@ -1,18 +1,18 @@
 //! A batch row by row, inside of one transaction: SQLite, MySQL, `MultiConnection`, and whatever arrays cannot do.
 
-use super::plan::Plan;
-use super::work::{BatchOp, Saving};
 use crate::dialect::Dialect;
 use crate::error::{ConflictKind, Error, Result, RowConflict};
 use crate::executor::Executor;
 use crate::model::Versioned;
-use crate::operation::announce::Atomicity;
+use crate::operation::batch::plan::Plan;
+use crate::operation::batch::work::{BatchOp, Saving};
 use crate::operation::outcome::ends_the_transaction;
-use crate::operation::written::Written;
+use crate::operation::owner::write::Atomicity;
+use crate::operation::owner::written::Written;
 use crate::owner::Owner;
 
 /// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.
-pub(super) async fn all<W, M, C>(
+pub(crate) async fn all<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     conn: &mut C,
@@ -44,14 +44,14 @@ where
 }
 
 /// The outcomes of a batch whose rows are written independently.
-pub(super) struct Each<M: Versioned> {
+pub(crate) struct Each<M: Versioned> {
     /// Those that must be shown; the others are as their models, at their next version.
-    pub(super) written: Vec<(usize, Written<M>)>,
-    pub(super) failed: Vec<(usize, Error)>,
+    pub(crate) written: Vec<(usize, Written<M>)>,
+    pub(crate) failed: Vec<(usize, Error)>,
 }
 
 /// Saves the rows that can be saved.
-pub(super) async fn each<M, C>(
+pub(crate) async fn each<M, C>(
     order: &[usize],
     models: &mut [M],
     plan: &Plan<M::Version>,

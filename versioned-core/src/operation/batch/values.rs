@@ -1,21 +1,21 @@
 //! A batch in statements for a fixed number of rows, on SQLite.
 
-use super::BatchError;
-use super::plan::Plan;
-use super::work::BatchOp;
 use crate::executor::Executor;
 use crate::model::WriteKind;
-use crate::operation::announce::Atomicity;
+use crate::operation::batch::BatchError;
+use crate::operation::batch::plan::Plan;
+use crate::operation::batch::work::BatchOp;
+use crate::operation::owner::write::Atomicity;
 use crate::owner::Owner;
 use crate::statement::{ROWS, WriteValues};
 
 /// Whether there are enough rows. A DELETE has no such form that uses the key's index.
-pub(super) fn fit<W: BatchOp>(rows: usize) -> bool {
+pub(crate) fn fit<W: BatchOp>(rows: usize) -> bool {
     rows >= ROWS && W::BY != WriteKind::Delete
 }
 
 /// Writes the rows, and those that are left over one by one.
-pub(super) async fn write<W, M, C>(
+pub(crate) async fn write<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     conn: &mut C,

@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::model::WriteKind;
-use crate::operation::announce::Atomicity;
-use crate::operation::written::Written;
-use crate::operation::{delete, insert, save};
+use crate::operation::owner::write::Atomicity;
+use crate::operation::owner::written::Written;
+use crate::operation::owner::{delete, insert, save};
 use crate::owner::Owner;
 use crate::statement::{Deletes, Saves, Verb, VersionGuard};
 

@@ -2,21 +2,22 @@
 
 use diesel::result::Error as DieselError;
 
-use super::super::plan::Plan;
-use super::super::rows::{self, Each};
-use super::super::work::{BatchOp, Saving};
-use super::{CHUNK, FEW, events, index};
+use crate::dialect::NoArray;
 use crate::dialect::SqlFor;
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::executor::Executor;
-use crate::model::{NoArray, WriteKind};
+use crate::model::WriteKind;
+use crate::operation::batch::arrays::{CHUNK, FEW, events, index};
+use crate::operation::batch::plan::Plan;
+use crate::operation::batch::rows::{self, Each};
+use crate::operation::batch::work::{BatchOp, Saving};
 use crate::operation::outcome::{ends_the_transaction, refused};
-use crate::operation::settle::finish;
+use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{AllFirst, Arrays, InTurn, Places, VersionGuard, WriteAll};
 
 /// Saves the rows that can be saved. None if it cannot be done so; nothing was written then.
-pub(in crate::operation::batch) async fn each<M, C>(
+pub(crate) async fn each<M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     conn: &mut C,

@@ -1,0 +1,121 @@
+//! One column of many models, as an array: for PostgreSQL, where a batch is one statement.
+//!
+//! The walk over a model's columns finds the field; what Diesel knows about it makes the element. So every column that can
+//! be written can be written as an element, and a model needs no more than it needs for a save.
+
+use std::fmt;
+
+use diesel::backend::Backend;
+use diesel::result::Error;
+use diesel::serialize::{self, Output};
+
+use super::Conversions;
+
+/// Many models, whose columns are asked for one by one.
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "only PostgreSQL has arrays")
+)]
+pub(crate) trait Rows<DB: Backend>: Send + Sync {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Writes the value of a column of a row.
+    fn write<'o>(
+        &'o self,
+        row: usize,
+        column: usize,
+        conversions: &'o Conversions,
+        out: &'o mut Output<'o, 'o, DB>,
+    ) -> serialize::Result;
+}
+
+/// A column of many models.
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "only PostgreSQL has arrays")
+)]
+pub struct Elements<'a, DB: Backend> {
+    pub(crate) rows: &'a dyn Rows<DB>,
+    pub(crate) column: usize,
+}
+
+impl<DB: Backend> fmt::Debug for Elements<'_, DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Elements")
+            .field("column", &self.column)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A column whose type has no array form: an array itself, whose elements PostgreSQL's `unnest` would spill.
+#[derive(Debug)]
+pub(crate) struct NoArray;
+
+impl NoArray {
+    /// Whether this is why a statement could not be made. Nothing was sent then.
+    pub(crate) fn is_why(error: &Error) -> bool {
+        matches!(error, Error::SerializationError(error) if error.is::<Self>())
+    }
+}
+
+impl fmt::Display for NoArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a column has a type of which PostgreSQL has no array")
+    }
+}
+
+impl std::error::Error for NoArray {}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use diesel::pg::Pg;
+    use diesel::serialize::ToSql;
+    use diesel::sql_types::{Array, HasSqlType};
+
+    use super::{Conversions, Elements, NoArray, Output, fmt, serialize};
+
+    impl<ST: 'static> ToSql<Array<ST>, Pg> for Elements<'_, Pg>
+    where
+        Pg: HasSqlType<ST>,
+    {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+            let array = <Pg as HasSqlType<Array<ST>>>::metadata(out.metadata_lookup());
+            let element = <Pg as HasSqlType<ST>>::metadata(out.metadata_lookup());
+            // diesel-async goes over the binds before it has asked for the types of extensions: then neither is known.
+            if array.oid()? == 0 && element.oid()? != 0 {
+                return Err(Box::new(NoArray));
+            }
+            let elements: Vec<Element<'_>> = (0..self.rows.len())
+                .map(|row| Element {
+                    column: self,
+                    row,
+                    conversions: Conversions::default(),
+                })
+                .collect();
+            <[Element<'_>] as ToSql<Array<ST>, Pg>>::to_sql(&elements, &mut out.reborrow())
+        }
+    }
+
+    struct Element<'a> {
+        column: &'a Elements<'a, Pg>,
+        row: usize,
+        conversions: Conversions,
+    }
+
+    impl fmt::Debug for Element<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.column.fmt(f)
+        }
+    }
+
+    impl<ST> ToSql<ST, Pg> for Element<'_>
+    where
+        Pg: HasSqlType<ST>,
+    {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+            let Elements { rows, column } = *self.column;
+            rows.write(self.row, column, &self.conversions, &mut out.reborrow())
+        }
+    }
+}

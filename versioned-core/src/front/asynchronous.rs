@@ -1,0 +1,21 @@
+//! The front for `diesel-async`: the same methods on its connections. It executes; the operations decide.
+
+mod at;
+mod closure;
+mod connection;
+mod dependent;
+mod lag;
+mod owner;
+mod relay;
+mod tracked;
+mod transaction;
+
+pub(crate) use self::at::At;
+use self::closure::Closure;
+pub(crate) use self::closure::{AfterApplyFn, ModifyFn, TransactionFn};
+pub(crate) use self::connection::AsyncExecutor;
+use self::connection::Shared;
+pub use self::dependent::DependentDsl;
+pub use self::owner::OwnerDsl;
+pub use self::tracked::TrackedDsl;
+pub use self::transaction::transaction;

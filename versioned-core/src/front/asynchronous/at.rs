@@ -1,0 +1,59 @@
+//! `Ticket::at(id, version)`: writes against a version that was not loaded here.
+
+use super::AsyncExecutor;
+use crate::connection::AsyncConnection;
+use crate::error::Result;
+use crate::model::OwnerModel;
+use crate::operation;
+use crate::owner::Owner;
+use crate::statement::{Changes, Record, VersionGuard};
+
+/// A record at a version, not loaded: see [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at). Its methods are those of
+/// [`At`](crate::At).
+#[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At<M: OwnerModel> {
+    id: M::Id,
+    version: M::Version,
+}
+
+impl<M: OwnerModel> At<M> {
+    pub(super) fn new(id: M::Id, version: M::Version) -> Self {
+        Self { id, version }
+    }
+
+    fn guard(&self) -> VersionGuard<'_, M> {
+        VersionGuard {
+            record: Record::At(&self.id),
+            loaded: &self.version,
+        }
+    }
+
+    /// As [`At::update`](crate::At::update).
+    pub async fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
+    where
+        C: AsyncConnection,
+        M: Owner<C::Db>,
+        S: Changes<M, C::Db> + Send,
+    {
+        operation::update_at(self.guard(), changes, &mut AsyncExecutor::new(conn)).await
+    }
+
+    /// As [`At::touch`](crate::At::touch).
+    pub async fn touch<C>(&self, conn: &mut C) -> Result<M>
+    where
+        C: AsyncConnection,
+        M: Owner<C::Db>,
+    {
+        operation::touch_at(self.guard(), &mut AsyncExecutor::new(conn)).await
+    }
+
+    /// As [`At::delete`](crate::At::delete).
+    pub async fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
+    where
+        C: AsyncConnection,
+        M: Owner<C::Db>,
+    {
+        operation::delete_at(self.guard(), &mut AsyncExecutor::new(conn)).await
+    }
+}

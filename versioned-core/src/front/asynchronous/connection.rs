@@ -1,0 +1,266 @@
+//! A `diesel-async` connection runs the statements of an operation.
+
+use std::future::poll_fn;
+use std::num::NonZeroU32;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use diesel::connection::TransactionManagerStatus;
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::QueryMetadata;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::{Error, QueryResult};
+use diesel_async::{AsyncConnection, AsyncConnectionCore, TransactionManager};
+use futures_core::Stream;
+
+use crate::dialect::{Dialect, SqlFor};
+use crate::executor::Executor;
+use crate::runner::Runner;
+use crate::statement::Rows;
+
+/// A `diesel-async` connection as an [`Executor`].
+///
+/// Where its future is dropped in the middle of a transaction that it began, the connection is left broken: what is written
+/// on it afterwards would never be committed. Pools close such a connection.
+pub(crate) struct AsyncExecutor<'c, C> {
+    pub(crate) conn: &'c mut C,
+    /// How many transactions were begun here and have not ended.
+    open: u32,
+    status: Option<Status<C>>,
+}
+
+/// The transaction manager's status of a connection that has transactions.
+type Status<C> = fn(&mut C) -> &mut TransactionManagerStatus;
+
+impl<'c, C> AsyncExecutor<'c, C> {
+    pub(crate) fn new(conn: &'c mut C) -> Self
+    where
+        C: AsyncConnection,
+    {
+        Self {
+            conn,
+            open: 0,
+            status: Some(C::TransactionManager::transaction_manager_status_mut),
+        }
+    }
+
+    /// For what needs no transaction, on a connection that may have none.
+    pub(crate) fn pipelined(conn: &'c mut C) -> Self {
+        Self {
+            conn,
+            open: 0,
+            status: None,
+        }
+    }
+
+    /// An error on a broken connection.
+    fn check(&mut self) -> QueryResult<()> {
+        match self.status {
+            Some(status) => status(self.conn).transaction_depth().map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<C> Drop for AsyncExecutor<'_, C> {
+    fn drop(&mut self) {
+        if let (1.., Some(status)) = (self.open, self.status) {
+            status(self.conn).set_in_error();
+        }
+    }
+}
+
+impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
+    type Backend = C::Backend;
+
+    async fn execute<S>(&mut self, statement: S) -> QueryResult<usize>
+    where
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        self.check()?;
+        self.conn.execute_returning_count(statement).await
+    }
+
+    async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        self.check()?;
+        let mut rows = pin!(self.conn.load(Rows::<S, ST>::new(statement)).await?);
+        let mut first = None;
+        while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
+            let row = row?;
+            first.get_or_insert(row);
+        }
+        Ok(first)
+    }
+
+    async fn all<T, ST, S>(&mut self, statement: S) -> QueryResult<Vec<T>>
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        self.check()?;
+        let mut rows = pin!(self.conn.load(Rows::<S, ST>::new(statement)).await?);
+        let mut all = Vec::new();
+        while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
+            all.push(row?);
+        }
+        Ok(all)
+    }
+}
+
+impl<C: AsyncConnection> Executor for AsyncExecutor<'_, C> {
+    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
+    where
+        F: SqlFor<Self::Backend> + ?Sized,
+    {
+        // There is no `MultiConnection` among the connections of diesel-async.
+        F::KNOWN.ok_or(Error::NotFound)
+    }
+
+    async fn begin(&mut self) -> QueryResult<()> {
+        self.open += 1;
+        let begun = C::TransactionManager::begin_transaction(self.conn).await;
+        if begun.is_err() {
+            self.open -= 1;
+        }
+        begun
+    }
+
+    async fn commit(&mut self) -> QueryResult<()> {
+        let before = self.depth();
+        let done = C::TransactionManager::commit_transaction(self.conn).await;
+        if done.is_err() {
+            self.take_back(before).await;
+        }
+        self.open = self.open.saturating_sub(1);
+        done
+    }
+
+    async fn rollback(&mut self) -> QueryResult<()> {
+        let done = C::TransactionManager::rollback_transaction(self.conn).await;
+        self.open = self.open.saturating_sub(1);
+        done
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
+        !matches!(status.transaction_depth(), Ok(None))
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        if !duration.is_zero() {
+            tokio::time::sleep(duration).await;
+        }
+    }
+}
+
+impl<C: AsyncConnection> AsyncExecutor<'_, C> {
+    /// Takes a savepoint back that could not be released: what it wrote would be committed with what is around it, and
+    /// on PostgreSQL nothing would be.
+    async fn take_back(&mut self, before: Option<NonZeroU32>) {
+        let now = self.depth();
+        if now == before {
+            // On a blocking connection inside it is still counted.
+            drop(C::TransactionManager::rollback_transaction(self.conn).await);
+        } else if let Some(around) = now {
+            // diesel-async has ceased to count it, and left it open.
+            let savepoint = format!("ROLLBACK TO SAVEPOINT diesel_savepoint_{around}");
+            drop(self.conn.batch_execute(&savepoint).await);
+        }
+    }
+
+    /// How many transactions are open, each in the one before; none on a connection that is broken.
+    fn depth(&mut self) -> Option<NonZeroU32> {
+        let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
+        status.transaction_depth().ok().flatten()
+    }
+}
+
+/// A connection that others use meanwhile: it runs statements, and has no transactions.
+pub(crate) struct Shared<'c, C>(pub(crate) &'c mut C);
+
+impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
+    type Backend = C::Backend;
+
+    async fn execute<S>(&mut self, statement: S) -> QueryResult<usize>
+    where
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        AsyncExecutor::pipelined(self.0).execute(statement).await
+    }
+
+    async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        AsyncExecutor::pipelined(self.0)
+            .first::<T, ST, S>(statement)
+            .await
+    }
+
+    async fn all<T, ST, S>(&mut self, statement: S) -> QueryResult<Vec<T>>
+    where
+        T: FromSqlRow<ST, Self::Backend> + Send,
+        Self::Backend: QueryMetadata<ST>,
+        S: QueryFragment<Self::Backend> + QueryId + Send,
+    {
+        AsyncExecutor::pipelined(self.0)
+            .all::<T, ST, S>(statement)
+            .await
+    }
+}
+
+impl<C: AsyncConnectionCore> Executor for Shared<'_, C> {
+    async fn dialect<F>(&mut self) -> QueryResult<Dialect>
+    where
+        F: SqlFor<Self::Backend> + ?Sized,
+    {
+        F::KNOWN.ok_or(Error::NotFound)
+    }
+
+    async fn begin(&mut self) -> QueryResult<()> {
+        Err(Error::QueryBuilderError(
+            "this save takes a transaction, which a shared connection does not have: use `save`"
+                .into(),
+        ))
+    }
+
+    async fn commit(&mut self) -> QueryResult<()> {
+        Err(Error::NotInTransaction)
+    }
+
+    async fn rollback(&mut self) -> QueryResult<()> {
+        Err(Error::NotInTransaction)
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        false
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// The next row, read where it is: a row of the driver is not to be held across an await.
+async fn next<'r, T, ST, DB, R, Rs>(mut rows: Pin<&mut Rs>) -> Option<QueryResult<T>>
+where
+    DB: diesel::backend::Backend,
+    T: FromSqlRow<ST, DB>,
+    R: diesel::row::Row<'r, DB>,
+    Rs: Stream<Item = QueryResult<R>>,
+{
+    poll_fn(|context| {
+        rows.as_mut()
+            .poll_next(context)
+            .map(|row| row.map(|row| T::build_from_row(&row?).map_err(Error::DeserializationError)))
+    })
+    .await
+}

@@ -1,0 +1,111 @@
+//! A relay on the connections of `diesel-async`.
+
+use std::fmt;
+use std::future::Future;
+
+use diesel_async::AsyncConnection;
+
+use super::AsyncExecutor;
+use crate::clock::Tokio;
+use crate::error::Error;
+use crate::operation::outbox::relay;
+use crate::outbox::{Pass, Publisher, Relay, RelayProblem, SupportedBackend, Totals};
+
+impl<P: Publisher> Relay<P> {
+    /// As [`run_once`](Self::run_once), on a connection of `diesel-async` and tokio's clock.
+    ///
+    /// A future that is dropped while the batch is published leaves the events to the next pass,
+    /// which may publish them again. If it was in the middle of its transaction, the connection is
+    /// broken: its next use is an error, and pools close it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_once`](Self::run_once).
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    pub fn run_once_async<C>(
+        &self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Pass, Error>> + Send
+    where
+        C: AsyncConnection,
+        C::Backend: SupportedBackend,
+    {
+        async move { relay::pass(self, &Tokio, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// As [`run`](Self::run), on connections of `diesel-async` and tokio's clock. Dropping the
+    /// future ends it, too, without finishing the batch in hand.
+    ///
+    /// ```no_run
+    /// # use versioned_core::async_prelude::*;
+    /// # use versioned_core::outbox::{Publisher, Relay, Shutdown, Totals};
+    /// # use diesel_async::AsyncPgConnection;
+    /// # async fn f(publisher: impl Publisher + 'static) -> Totals {
+    /// let relay = Relay::new(publisher).batch(1_000);
+    /// relay.run_async(|| AsyncPgConnection::establish("postgres:///tickets"), tokio::signal::ctrl_c()).await
+    /// # }
+    /// ```
+    pub fn run_async<C, E, F>(
+        &self,
+        connect: impl FnMut() -> F + Send,
+        shutdown: impl Future + Send,
+    ) -> impl Future<Output = Totals> + Send
+    where
+        F: Future<Output = Result<C, E>> + Send,
+        C: AsyncConnection,
+        C::Backend: SupportedBackend,
+        E: fmt::Display + Send,
+    {
+        let line = Reconnecting {
+            relay: self,
+            connect,
+            conn: None,
+        };
+        async move { relay::run(self, &Tokio, line, shutdown).await }
+    }
+}
+
+/// A connection, made anew where it broke.
+struct Reconnecting<'r, P, F, C> {
+    relay: &'r Relay<P>,
+    connect: F,
+    conn: Option<C>,
+}
+
+impl<P, F, Fut, C, E> relay::Reconnecting for Reconnecting<'_, P, F, C>
+where
+    P: Publisher,
+    F: FnMut() -> Fut + Send,
+    Fut: Future<Output = Result<C, E>> + Send,
+    C: AsyncConnection,
+    C::Backend: SupportedBackend,
+    E: fmt::Display + Send,
+{
+    async fn pass(&mut self) -> Option<Pass> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => match (self.connect)().await {
+                Ok(conn) => conn,
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.relay.report(&RelayProblem::NotConnected(&reason));
+                    return None;
+                }
+            },
+        };
+        let done = relay::pass(self.relay, &Tokio, &mut AsyncExecutor::new(&mut conn)).await;
+        match done {
+            Ok(pass) => {
+                self.conn = Some(conn);
+                Some(pass)
+            }
+            Err(error) => {
+                self.relay.report(&RelayProblem::Failed(&error));
+                None
+            }
+        }
+    }
+}

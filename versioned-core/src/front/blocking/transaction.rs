@@ -1,0 +1,63 @@
+//! Transactions after whose rollback the versions in memory are what they were before.
+
+use diesel::connection::Connection;
+
+use super::BlockingExecutor;
+use crate::transaction::{Models, Restore as _, Shape};
+
+/// Runs `body` in a transaction. If it does not commit (an error, a panic, a COMMIT that fails), the versions of
+/// `models` in memory are afterwards what they were before, so that the next `save` finds the row.
+///
+/// `models` is a `&mut` model, a slice of models, or a tuple of such; `body` gets them back as its second argument.
+/// Only versions are put back: other fields keep what `body` wrote to them. It runs what Diesel's `transaction` does: BEGIN
+/// and COMMIT or ROLLBACK; inside of a transaction a savepoint, which is also taken back when it cannot be released.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// use versioned_core::prelude::*;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+///
+/// fn swap(a: &mut Ticket, b: &mut Ticket, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+///     transaction(conn, (a, b), |conn, (a, b)| {
+///         std::mem::swap(&mut a.price, &mut b.price);
+///         a.save(conn)?;
+///         b.save(conn)?; // if this one is stale, `a` is rolled back: its row, and its version in memory
+///         Ok(())
+///     })
+/// }
+/// ```
+///
+/// # Errors
+///
+/// What `body` returns, and what BEGIN and COMMIT return.
+pub fn transaction<C, M, R, E>(
+    conn: &mut C,
+    models: M,
+    body: impl for<'s> FnOnce(&mut C, <M::Shape as Shape>::Ref<'s>) -> Result<R, E>,
+) -> Result<R, E>
+where
+    C: Connection,
+    M: Models,
+    E: From<diesel::result::Error>,
+{
+    let mut guard = models.remember();
+    let mut x = BlockingExecutor::new(conn);
+    x.begin_here()?;
+    match body(x.conn, guard.lend()) {
+        Ok(value) => {
+            x.commit_here()?;
+            guard.keep();
+            Ok(value)
+        }
+        Err(error) => {
+            // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
+            // so at its next use.
+            drop(x.rollback_here());
+            Err(error)
+        }
+    }
+}

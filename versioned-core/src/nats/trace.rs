@@ -1,0 +1,104 @@
+//! What an operator sees of a consumer.
+
+use super::ConsumerProblem;
+#[cfg(feature = "tracing")]
+use crate::trace::TARGET;
+
+/// An event that a consumer has in hand.
+pub(crate) struct Consuming {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, clippy::unused_self, reason = "nobody listens")
+)]
+impl Consuming {
+    /// `traceparent` is what caused the change at the owner.
+    pub(crate) fn new(event: &str, traceparent: Option<&str>) -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            span: tracing::info_span!(target: TARGET, "apply", event, traceparent),
+        }
+    }
+
+    /// Whatever `handling` says belongs to the event, and so does what it ends in.
+    pub(crate) async fn applies<F>(self, handling: F) -> crate::Result<crate::Outcome>
+    where
+        F: Future<Output = crate::Result<crate::Outcome>>,
+    {
+        #[cfg(feature = "tracing")]
+        let handling = tracing::Instrument::instrument(handling, self.span.clone());
+        let outcome = handling.await;
+        #[cfg(feature = "tracing")]
+        if let Ok(outcome) = &outcome {
+            self.span
+                .in_scope(|| tracing::debug!(target: TARGET, ?outcome, "consumer: event"));
+        }
+        outcome
+    }
+}
+
+/// Something goes wrong at a consumer.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
+    #[cfg(feature = "tracing")]
+    {
+        match problem {
+            ConsumerProblem::Unreadable { subject, reason } => {
+                tracing::error!(target: TARGET, subject, reason, "consumer: a message is no event");
+            }
+            ConsumerProblem::Refused { id, error } => {
+                tracing::error!(target: TARGET, event = id, %error, "consumer: an event is not for this replica");
+            }
+            ConsumerProblem::Failed { id, error } => {
+                tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
+            }
+            ConsumerProblem::Broker(reason) => {
+                tracing::warn!(target: TARGET, reason, "consumer: the broker");
+            }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use std::fmt;
+
+    use super::{ConsumerProblem, consumer_problem};
+    use crate::error::Error;
+    use crate::trace::tests::said;
+
+    #[test]
+    fn an_operator_hears_of_each_problem_of_a_consumer() {
+        let error = Error::other(fmt::Error);
+        let heard = said(|| {
+            consumer_problem(&ConsumerProblem::Unreadable {
+                subject: "events.tickets.7",
+                reason: "no JSON",
+            });
+            consumer_problem(&ConsumerProblem::Refused {
+                id: "tickets/7/1",
+                error: &error,
+            });
+            consumer_problem(&ConsumerProblem::Failed {
+                id: "tickets/7/1",
+                error: &error,
+            });
+            consumer_problem(&ConsumerProblem::Broker("away"));
+        });
+        assert_eq!(
+            heard,
+            [
+                "ERROR consumer: a message is no event",
+                "ERROR consumer: an event is not for this replica",
+                "WARN consumer: an event could not be applied",
+                "WARN consumer: the broker",
+            ]
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! Writes with their events: `#[versioned(outbox)]`.
+
+use diesel::QueryResult;
+
+use crate::error::{Error, Result};
+use crate::event::{self, Event, Op};
+use crate::executor::Executor;
+use crate::migrations::LONGEST_KEY;
+use crate::model::{NotSent, OwnerModel};
+use crate::outbox::Context;
+use crate::owner::Owner;
+use crate::statement::{InsertEvent, NewEvent, Record};
+
+/// The event of a write of this model that is about to happen; none without an outbox. The model shows `version` for it,
+/// and is then as it was.
+pub(crate) fn event_of<M: OwnerModel>(
+    op: Op,
+    model: &mut M,
+    version: &M::Version,
+) -> Result<Option<NewEvent>> {
+    if !M::OUTBOX {
+        return Ok(None);
+    }
+    let loaded = Loaded {
+        version: Some(model.version()),
+        model,
+    };
+    loaded.model.set_version(version.clone());
+    let key = M::key_text(&loaded.model.id());
+    outgoing(op, key, version, Some(&*loaded.model)).map(Some)
+}
+
+/// The event of a row as it is, or is about to be; none without an outbox.
+pub(crate) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<NewEvent>> {
+    if !M::OUTBOX {
+        return Ok(None);
+    }
+    let key = M::key_text(&row.id());
+    outgoing(op, key, row.loaded(), Some(row)).map(Some)
+}
+
+/// The event of a deletion that is about to happen; none without an outbox.
+pub(crate) fn event_of_deletion<M: OwnerModel>(
+    record: Record<'_, M>,
+    version: &M::Version,
+) -> Result<Option<NewEvent>> {
+    if !M::OUTBOX {
+        return Ok(None);
+    }
+    outgoing::<M>(Op::Deleted, record.key_text(), version, None).map(Some)
+}
+
+fn outgoing<M: OwnerModel>(
+    op: Op,
+    key: String,
+    version: &M::Version,
+    data: Option<&M>,
+) -> Result<NewEvent> {
+    short_enough::<M>(&key)?;
+    let context = Context::current();
+    let event = Event {
+        entity: M::ENTITY.into(),
+        key,
+        version: M::number(version),
+        op,
+        at: event::now(),
+        data,
+        trace: context.trace,
+        metadata: context.metadata,
+    };
+    Ok(NewEvent {
+        payload: M::event_json(&event).map_err(|error| match error {
+            NotSent::NotFinite(field) => Error::NotFinite {
+                table: M::table_name(),
+                id: event.key.clone(),
+                field,
+            },
+            NotSent::Json(error) => Error::other(error),
+        })?,
+        entity: M::ENTITY,
+        version: event.version,
+        key: event.key,
+        op: op.name(),
+        at: event::micros_now(),
+    })
+}
+
+/// The key fits into our tables.
+pub(crate) fn short_enough<M: OwnerModel>(key: &str) -> Result<()> {
+    if key.len() <= LONGEST_KEY {
+        return Ok(());
+    }
+    Err(Error::KeyTooLong {
+        table: M::table_name(),
+        bytes: key.len(),
+    })
+}
+
+/// Writes an event, in the transaction of its write.
+pub(crate) async fn announce<M, C>(event: &NewEvent, conn: &mut C) -> QueryResult<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    conn.execute(InsertEvent::<M::Sql>::new(event))
+        .await
+        .map(drop)
+}
+
+/// Writes the event of a row as it was written, in the transaction of its write; nothing without an outbox.
+pub(crate) async fn announce_row<M, C>(op: Op, row: &M, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    if let Some(event) = event_of_row(op, row)? {
+        announce::<M, C>(&event, conn).await?;
+    }
+    Ok(())
+}
+
+/// Puts the version back, also when the model's `Serialize` panics.
+struct Loaded<'m, M: OwnerModel> {
+    model: &'m mut M,
+    version: Option<M::Version>,
+}
+
+impl<M: OwnerModel> Drop for Loaded<'_, M> {
+    fn drop(&mut self) {
+        if let Some(version) = self.version.take() {
+            self.model.set_version(version);
+        }
+    }
+}

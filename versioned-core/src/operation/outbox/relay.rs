@@ -1,0 +1,323 @@
+//! The outbox, to a broker: take a batch, publish it, delete what the broker has.
+
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use diesel::result::Error as DieselError;
+
+use crate::clock::{Clock, stopped, within};
+use crate::dialect::{Dialect, SqlFor as _};
+use crate::error::Result;
+use crate::event::micros_now;
+use crate::executor::Executor;
+use crate::operation::reason::storable;
+use crate::operation::transaction::{Level, begin_at, finish};
+use crate::outbox::{
+    Lag, OutboxRow, Pass, PublishError, Publisher, Relay, RelayProblem, SupportedBackend, Totals,
+};
+use crate::retry::Retry;
+use crate::runner::Runner;
+use crate::statement::{
+    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, Reschedule,
+};
+use crate::trace;
+
+/// How often `SQLite` is asked to delete what was published, when somebody else is writing.
+const RETRIES: u32 = 20;
+/// How many relays, ordered ones on MySQL and `MariaDB`, find something to do at once: the heads are looked for before it is
+/// known who has them in hand.
+const RELAYS: i64 = 8;
+
+type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
+
+/// One batch.
+pub(crate) async fn pass<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
+where
+    P: Publisher,
+    K: Clock,
+    C: Executor<Backend: SupportedBackend>,
+{
+    // Its events are not committed yet.
+    if conn.in_transaction() {
+        return Err(DieselError::AlreadyInTransaction.into());
+    }
+    let start = Instant::now();
+    let pass = match conn.dialect::<Sql<C>>().await? {
+        Dialect::Sqlite => pass_unlocked(relay, clock, conn).await,
+        dialect => pass_locked(dialect, relay, clock, conn).await,
+    }?;
+    if pass.taken() > 0 {
+        crate::outbox::trace::relay_pass(pass, start.elapsed());
+    }
+    Ok(pass)
+}
+
+/// The rows are locked until it is known what became of them.
+async fn pass_locked<P, K, C>(
+    dialect: Dialect,
+    relay: &Relay<P>,
+    clock: &K,
+    conn: &mut C,
+) -> Result<Pass>
+where
+    P: Publisher,
+    K: Clock,
+    C: Executor<Backend: SupportedBackend>,
+{
+    begin_at::<Sql<C>, C>(Level::ReadCommitted, conn).await?;
+    let done = publish_locked(dialect, relay, clock, conn).await;
+    finish(done, conn).await
+}
+
+async fn publish_locked<P, K, C>(
+    dialect: Dialect,
+    relay: &Relay<P>,
+    clock: &K,
+    conn: &mut C,
+) -> Result<Pass>
+where
+    P: Publisher,
+    K: Clock,
+    C: Executor<Backend: SupportedBackend>,
+{
+    let rows = take(dialect, relay, conn).await?;
+    if rows.is_empty() {
+        return Ok(Pass::default());
+    }
+    let verdict = publish(relay, clock, &rows).await;
+    record(dialect, relay, &verdict, conn).await?;
+    Ok(verdict.pass)
+}
+
+/// One writer at a time: nothing may be locked while a broker is waited for.
+async fn pass_unlocked<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
+where
+    P: Publisher,
+    K: Clock,
+    C: Executor<Backend: SupportedBackend>,
+{
+    let rows = take(Dialect::Sqlite, relay, conn).await?;
+    if rows.is_empty() {
+        return Ok(Pass::default());
+    }
+    let verdict = publish(relay, clock, &rows).await;
+    let mut retries = Retry::times(RETRIES).attempts();
+    loop {
+        let done = record_in_transaction(relay, &verdict, conn).await;
+        match (done, retries.next()) {
+            (Err(error), Some(pause)) if error.is_conflict() => clock.sleep(pause).await,
+            (done, _) => return done.map(|()| verdict.pass),
+        }
+    }
+}
+
+async fn record_in_transaction<P, C>(
+    relay: &Relay<P>,
+    verdict: &Verdict<'_>,
+    conn: &mut C,
+) -> Result<()>
+where
+    P: Publisher,
+    C: Executor<Backend: SupportedBackend>,
+{
+    conn.begin().await?;
+    let done = record(Dialect::Sqlite, relay, verdict, conn).await;
+    finish(done, conn).await
+}
+
+async fn take<P, C>(dialect: Dialect, relay: &Relay<P>, conn: &mut C) -> Result<Vec<OutboxRow>>
+where
+    P: Publisher,
+    C: Executor<Backend: SupportedBackend>,
+{
+    let due = Due {
+        now: micros_now(),
+        limit: i64::try_from(relay.limit()).unwrap_or(i64::MAX),
+    };
+    let flavor = PhantomData;
+    let rows = match (relay.ordered, dialect) {
+        (false, _) => Sql::<C>::waiting(conn, Claim::<false, Sql<C>> { due, flavor }).await?,
+        (true, Dialect::Mysql) => {
+            let more = Due {
+                limit: due.limit.saturating_mul(RELAYS),
+                ..due
+            };
+            let heads = OldestPerKey::<Sql<C>> { due: more, flavor };
+            let heads = Sql::<C>::numbers(conn, heads).await?;
+            let mut rows =
+                Sql::<C>::waiting(conn, ClaimByIds::<Sql<C>>::new(&heads, due.limit)).await?;
+            rows.sort_unstable_by_key(|(id, ..)| *id);
+            rows
+        }
+        (true, _) => Sql::<C>::waiting(conn, Claim::<true, Sql<C>> { due, flavor }).await?,
+    };
+    Ok(rows.into_iter().map(OutboxRow::new).collect())
+}
+
+/// What became of the events of a batch.
+struct Verdict<'a> {
+    published: Vec<i64>,
+    rejected: Vec<(&'a OutboxRow, String)>,
+    pass: Pass,
+}
+
+async fn publish<'a, P, K>(relay: &Relay<P>, clock: &K, rows: &'a [OutboxRow]) -> Verdict<'a>
+where
+    P: Publisher,
+    K: Clock,
+{
+    let publishing = trace::publishing(rows.len(), relay.publisher.publish(rows));
+    let answers = if let Some(answers) = within(clock, relay.timeout, publishing).await {
+        relay.widen();
+        answers
+    } else {
+        relay.narrow(rows.len());
+        let reason = format!("not published within {:?}", relay.timeout);
+        vec![
+            Err(match rows.len() {
+                1 => PublishError::Rejected(reason),
+                _ => PublishError::Unavailable(reason),
+            });
+            rows.len()
+        ]
+    };
+    let silence = || Err(PublishError::unavailable("the publisher gave no answer"));
+    let mut verdict = Verdict {
+        published: Vec::with_capacity(rows.len()),
+        rejected: Vec::new(),
+        pass: Pass::default(),
+    };
+    let mut unavailable = None;
+    let answers = answers.into_iter().map(Some).chain(std::iter::repeat(None));
+    for (row, answer) in rows.iter().zip(answers) {
+        match answer.unwrap_or_else(silence) {
+            Ok(()) => verdict.published.push(row.id),
+            Err(PublishError::Rejected(reason)) => {
+                relay.report(&RelayProblem::Rejected {
+                    row,
+                    reason: &reason,
+                });
+                verdict.rejected.push((row, storable(&reason)));
+            }
+            Err(PublishError::Unavailable(reason)) => {
+                verdict.pass.unavailable += 1;
+                unavailable.get_or_insert(reason);
+            }
+        }
+    }
+    if let Some(reason) = unavailable {
+        relay.report(&RelayProblem::Unavailable {
+            events: verdict.pass.unavailable,
+            reason: &reason,
+        });
+    }
+    verdict.pass.published = verdict.published.len();
+    verdict.pass.rejected = verdict.rejected.len();
+    verdict
+}
+
+/// Deletes what the broker has, puts aside what it refused.
+async fn record<P, C>(
+    dialect: Dialect,
+    relay: &Relay<P>,
+    verdict: &Verdict<'_>,
+    conn: &mut C,
+) -> Result<()>
+where
+    P: Publisher,
+    C: Executor<Backend: SupportedBackend>,
+{
+    if !verdict.published.is_empty() {
+        let delivered = DeletePublished::<Sql<C>>::new(&verdict.published, dialect);
+        conn.execute(delivered).await?;
+    }
+    for (row, reason) in &verdict.rejected {
+        let aside = relay.put_aside(row.attempts).as_micros();
+        let aside = i64::try_from(aside).unwrap_or(i64::MAX);
+        let refused = Reschedule::<Sql<C>> {
+            id: row.id,
+            due: micros_now().saturating_add(aside),
+            error: reason,
+            flavor: PhantomData,
+        };
+        conn.execute(refused).await?;
+    }
+    Ok(())
+}
+
+/// A connection for one pass after the other.
+pub(crate) trait Reconnecting: Send {
+    /// One pass; none where the database failed, which was reported.
+    fn pass(&mut self) -> impl Future<Output = Option<Pass>> + Send;
+}
+
+/// Pass after pass, until `shutdown` is ready.
+pub(crate) async fn run<P, K, L, S>(relay: &Relay<P>, clock: &K, mut line: L, shutdown: S) -> Totals
+where
+    P: Publisher,
+    K: Clock,
+    L: Reconnecting,
+    S: Future,
+{
+    let mut shutdown = pin!(shutdown);
+    let mut totals = Totals::default();
+    let mut pause = Duration::ZERO;
+    let mut idle = relay.pause;
+    while !stopped(clock, pause, &mut shutdown).await {
+        // It may get smaller in between.
+        let limit = relay.limit();
+        let pass = line.pass().await;
+        totals.count(pass);
+        pause = match pass {
+            Some(pass) if pass.taken() > 0 && pass.unavailable == 0 => {
+                idle = relay.pause;
+                if pass.taken() >= limit || relay.ordered {
+                    Duration::ZERO
+                } else {
+                    relay.pause / 10
+                }
+            }
+            _ => {
+                let pause = idle;
+                idle = idle.saturating_mul(2).min(relay.longest_pause).max(idle);
+                pause
+            }
+        };
+    }
+    totals
+}
+
+impl Totals {
+    fn count(&mut self, pass: Option<Pass>) {
+        let Some(pass) = pass else {
+            self.failures += 1;
+            return;
+        };
+        if pass.taken() > 0 {
+            self.passes += 1;
+        }
+        self.published += pass.published as u64;
+        self.rejected += pass.rejected as u64;
+        self.unavailable += pass.unavailable as u64;
+    }
+}
+
+/// What waits.
+pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    let figures = Sql::<C>::figures(conn, Backlog).await?;
+    let (pending, rejected, oldest) = figures.unwrap_or_default();
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let age = micros_now().saturating_sub(oldest);
+    Ok(Lag {
+        pending: count(pending),
+        rejected: count(rejected),
+        oldest: (pending > 0).then(|| Duration::from_micros(count(age))),
+    })
+}
+
+#[cfg(test)]
+mod tests;

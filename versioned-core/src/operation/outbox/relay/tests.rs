@@ -1,0 +1,207 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+use crate::front::blocking::now;
+use crate::operation::outbox::relay::*;
+
+struct Nobody;
+
+impl Publisher for Nobody {
+    async fn publish(&self, _batch: &[OutboxRow]) -> Vec<std::result::Result<(), PublishError>> {
+        Vec::new()
+    }
+}
+
+/// Notes how long it was to wait, and does not.
+#[derive(Default)]
+struct Notes {
+    pause: Mutex<Duration>,
+    over: AtomicBool,
+}
+
+impl Clock for Notes {
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        *self.pause.lock().unwrap() = duration;
+        std::future::ready(())
+    }
+}
+
+/// Passes that end as it says, each with the milliseconds that were waited before it.
+struct Script<'a> {
+    notes: &'a Notes,
+    passes: std::vec::IntoIter<Option<Pass>>,
+    pauses: &'a Mutex<Vec<u128>>,
+}
+
+impl Line for Script<'_> {
+    async fn pass(&mut self) -> Option<Pass> {
+        let pause = std::mem::take(&mut *self.notes.pause.lock().unwrap());
+        self.pauses.lock().unwrap().push(pause.as_millis());
+        let pass = self.passes.next();
+        if self.passes.len() == 0 {
+            self.notes.over.store(true, Ordering::Relaxed);
+        }
+        pass.flatten()
+    }
+}
+
+fn play(relay: &Relay<Nobody>, passes: Vec<Option<Pass>>) -> (Vec<u128>, Totals) {
+    let (notes, waited) = (Notes::default(), Mutex::default());
+    let script = Script {
+        notes: &notes,
+        passes: passes.into_iter(),
+        pauses: &waited,
+    };
+    let shutdown = std::future::poll_fn(|_| {
+        if notes.over.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    let totals = now(run(relay, &notes, script, shutdown));
+    (waited.into_inner().unwrap(), totals)
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "what a `Line` answers")]
+fn pass(published: usize, rejected: usize, unavailable: usize) -> Option<Pass> {
+    Some(Pass {
+        published,
+        rejected,
+        unavailable,
+    })
+}
+
+fn relay() -> Relay<Nobody> {
+    let (first, longest) = (Duration::from_millis(100), Duration::from_millis(350));
+    Relay::new(Nobody).batch(4).poll(first, longest)
+}
+
+#[test]
+fn pauses_grow_while_there_is_nothing_to_do() {
+    let (pauses, totals) = play(
+        &relay(),
+        vec![None, pass(0, 0, 0), None, None, pass(0, 0, 0)],
+    );
+    assert_eq!(pauses, [0, 100, 200, 350, 350]);
+    assert_eq!(
+        totals,
+        Totals {
+            failures: 3,
+            ..Totals::default()
+        }
+    );
+}
+
+#[test]
+fn a_full_batch_is_followed_at_once_and_a_smaller_one_soon() {
+    let (pauses, totals) = play(
+        &relay(),
+        vec![
+            None,
+            None,
+            pass(3, 1, 0), // full
+            pass(5, 0, 0), // full, and more than that
+            pass(1, 1, 0),
+            pass(0, 0, 0),
+            None,
+        ],
+    );
+    assert_eq!(pauses, [0, 100, 200, 0, 0, 10, 100]);
+    assert_eq!(
+        totals,
+        Totals {
+            passes: 3,
+            published: 9,
+            rejected: 2,
+            unavailable: 0,
+            failures: 3,
+        }
+    );
+}
+
+#[test]
+fn a_broker_that_is_away_is_given_time() {
+    let (pauses, totals) = play(
+        &relay(),
+        vec![pass(1, 0, 3), pass(0, 0, 4), pass(4, 0, 0), None],
+    );
+    assert_eq!(pauses, [0, 100, 200, 0]);
+    assert_eq!(
+        totals,
+        Totals {
+            passes: 3,
+            published: 5,
+            rejected: 0,
+            unavailable: 7,
+            failures: 1,
+        }
+    );
+}
+
+/// Of each record it takes one event at a time.
+#[test]
+fn an_ordered_relay_goes_on_until_nothing_is_left() {
+    let (pauses, _) = play(
+        &relay().ordered(),
+        vec![pass(1, 0, 0), pass(0, 1, 0), pass(0, 0, 0), None],
+    );
+    assert_eq!(pauses, [0, 0, 0, 100]);
+}
+
+/// A batch that the broker does not take in time is followed by smaller ones, and they grow again.
+#[test]
+fn a_batch_is_halved_after_a_timeout_and_doubled_after_an_answer() {
+    let relay = Relay::new(Nobody).batch(100);
+    let mut limits = vec![relay.limit()];
+    relay.narrow(81);
+    limits.push(relay.limit());
+    relay.narrow(40);
+    limits.push(relay.limit());
+    for _ in 0..4 {
+        relay.widen();
+        limits.push(relay.limit());
+    }
+    assert_eq!(limits, [100, 40, 20, 40, 80, 100, 100]);
+    relay.narrow(1);
+    assert_eq!(relay.limit(), 1);
+}
+
+/// What there was nothing of is not worth a line.
+#[cfg(feature = "tracing")]
+#[test]
+fn an_operator_hears_of_a_pass_that_found_something() {
+    use diesel::connection::SimpleConnection as _;
+    use diesel::{Connection as _, SqliteConnection};
+    use diesel_migrations::MigrationHarness as _;
+
+    use crate::clock::Parking;
+    use crate::front::blocking::BlockingExecutor;
+    use crate::trace::tests::said;
+
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    conn.run_pending_migrations(crate::MIGRATIONS).unwrap();
+    let heard = |conn: &mut SqliteConnection| {
+        said(|| {
+            now(crate::operation::outbox::relay::pass(
+                &relay(),
+                &Parking,
+                &mut BlockingExecutor::new(conn),
+            ))
+            .unwrap();
+        })
+    };
+    assert_eq!(heard(&mut conn), Vec::<String>::new());
+    conn.batch_execute(
+        "INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES ('tickets', '7', 1, 'created', '{}', 0)",
+    )
+    .unwrap();
+    assert_eq!(
+        heard(&mut conn),
+        [
+            "WARN relay: the broker takes no events",
+            "DEBUG relay: batch"
+        ]
+    );
+}

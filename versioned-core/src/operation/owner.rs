@@ -1,0 +1,16 @@
+//! What an owner does with one record.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod find;
+pub(crate) mod insert;
+pub(crate) mod save;
+pub(crate) mod snapshot;
+pub(crate) mod tombstone;
+pub(crate) mod touch;
+pub(crate) mod tracked;
+pub(crate) mod update_at;
+pub(crate) mod update_with;
+pub(crate) mod verify;
+pub(crate) mod write;
+pub(crate) mod written;

@@ -1,0 +1,141 @@
+use crate::dialect::{Dialect, Kind};
+use crate::error::{Conflict, Error, Result, Target};
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::model::{KeyColumns, Versioned};
+use crate::operation::outbox::event::announce_row;
+use crate::operation::outcome::version_assigned;
+use crate::operation::returning::{read_back, returns_row};
+use crate::operation::transaction::finish;
+use crate::owner::Owner;
+use diesel::query_builder::{QueryFragment, QueryId};
+
+use crate::dialect::SqlFor as _;
+use crate::statement::{
+    Assigned, Create, CreateKey, Created, ForgetKey, Generated, NewRow, Record, Returning,
+};
+
+/// Inserts a row whose key and defaults the database makes, at the initial version.
+pub(crate) async fn create<M, N, C>(new: N, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    N: NewRow<M, C::Backend>,
+{
+    let values = new.values(M::initial_version());
+    let assigned = Assigned::by::<M, C::Backend>(&values)?;
+    if assigned.has_version_twice::<M>() {
+        return Err(version_assigned::<M>());
+    }
+    let insert = Create::<_, M, C::Backend>::new(values, &assigned);
+    let dialect = conn.dialect::<M::Sql>().await?;
+    let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
+    // Where RETURNING does not show all of it, the row is read again.
+    let again = returns && !returns_row::<M, _>(dialect);
+    // SQLite takes NULL for a key that is not the rowid, and then the row that is there cannot be read.
+    if dialect == Dialect::Postgres && !M::OUTBOX {
+        return insert_returning(insert, conn).await;
+    }
+    // What is no integer would be compared with the number that the database made last, whatever column that is in.
+    let counted = M::KeyColumns::NAMES.len() == 1 && M::key_kind() == Kind::Integer;
+    // Nor is a key that is given the one that the database made last, in whatever column.
+    if dialect == Dialect::Mysql && (!counted || assigned.gives_key::<M>()) {
+        return Err(Error::KeyNotGenerated {
+            table: M::table_name(),
+        });
+    }
+    conn.begin().await?;
+    let done = if again {
+        insert_then_read_again(insert, conn).await
+    } else if returns {
+        insert_returning(insert, conn).await
+    } else if dialect == Dialect::Mysql {
+        insert_then_read(insert, conn).await
+    } else {
+        insert_then_read_key(insert, conn).await
+    };
+    let done = announced(done, conn).await;
+    finish(done, conn).await
+}
+
+async fn announced<M, C>(done: Result<M>, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let row = done?;
+    announce_row(Op::Created, &row, conn).await?;
+    Ok(row)
+}
+
+async fn insert_returning<M, V, C>(insert: Create<V, M, C::Backend>, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    V: QueryFragment<C::Backend> + QueryId + Send,
+{
+    let row = M::row(conn, Returning::<_, M, C::Backend>::new(insert)).await?;
+    row.ok_or_else(suppressed::<M>)
+}
+
+async fn insert_then_read_again<M, V, C>(
+    insert: Create<V, M, C::Backend>,
+    conn: &mut C,
+) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    V: QueryFragment<C::Backend> + QueryId + Send,
+{
+    let row = insert_returning(insert, conn).await?;
+    read_back(Record::Of(&row), None, conn).await
+}
+
+/// The database wrote no row, whose key it would have made.
+fn suppressed<M: Versioned>() -> Error {
+    let target = Target {
+        table: M::table_name(),
+        id: String::new(),
+        expected: None,
+    };
+    Conflict::suppressed(target, None).into()
+}
+
+/// MySQL and MariaDB.
+async fn insert_then_read<M, V, C>(insert: Create<V, M, C::Backend>, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    V: QueryFragment<C::Backend> + QueryId + Send,
+{
+    conn.execute(ForgetKey).await?;
+    if conn.execute(insert).await? == 0 {
+        return Err(suppressed::<M>());
+    }
+    created(Generated::LastId, conn).await
+}
+
+/// An attached database of `SQLite`.
+async fn insert_then_read_key<M, V, C>(insert: Create<V, M, C::Backend>, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    V: QueryFragment<C::Backend> + QueryId + Send,
+{
+    match M::Sql::text(conn, CreateKey(insert)).await? {
+        Some(key) => created(Generated::Key(key), conn).await,
+        None => Err(suppressed::<M>()),
+    }
+}
+
+/// The row that was inserted.
+async fn created<M, C>(key: Generated, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let row = M::row(conn, Created::<M, C::Backend>::new(key)).await?;
+    row.ok_or(Error::KeyNotGenerated {
+        table: M::table_name(),
+    })
+}

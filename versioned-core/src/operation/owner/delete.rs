@@ -1,0 +1,63 @@
+use crate::change::Change;
+use crate::error::Result;
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::operation::outbox::event::event_of_deletion;
+use crate::operation::outcome::{guarded, next_version};
+use crate::operation::owner::tombstone::{hold_position, remember};
+use crate::operation::owner::write::{Atomicity, write_with_event};
+use crate::operation::transaction::finish;
+use crate::owner::Owner;
+use crate::statement::{Delete, VersionGuard};
+
+/// Deletes the row, if it is still at the version that was loaded. The deletion is a version of its own.
+pub(crate) async fn delete<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let next = delete_at(VersionGuard::of(&*model), conn).await?;
+    model.set_version(next);
+    Ok(Change::new(Op::Deleted, model))
+}
+
+/// Deletes the row that `guard` names; the version of the deletion.
+pub(crate) async fn delete_at<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Result<M::Version>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let next = next_version(guard)?;
+    if M::TOMBSTONES {
+        conn.begin().await?;
+        let done = delete_row(guard, &next, Atomicity::Nested, conn).await;
+        finish(done, conn).await?;
+    } else {
+        delete_row(guard, &next, Atomicity::Own, conn).await?;
+    }
+    Ok(next)
+}
+
+/// Deletes the row; with `tombstones`, in a transaction. The position is locked before the row, as `insert` does: in
+/// another order they would wait for each other.
+pub(crate) async fn delete_row<M, C>(
+    guard: VersionGuard<'_, M>,
+    next: &M::Version,
+    unit: Atomicity,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    if M::TOMBSTONES {
+        hold_position(guard.record, conn).await?;
+    }
+    let event = event_of_deletion(guard.record, next)?;
+    let answer = write_with_event::<M, _, _>(Delete::new(guard), event, unit, conn).await;
+    guarded(guard, answer, conn).await?;
+    if M::TOMBSTONES {
+        remember(guard, next, conn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+use crate::change::Change;
+use crate::dialect::{Dialect, Kind};
+use crate::error::{Error, Result};
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::fetch::Loadable;
+use crate::model::{KeyColumns as _, Versioned};
+use crate::operation::outbox::event::{announce_row, event_of, event_of_row};
+use crate::operation::outcome::{failed, not_inserted};
+use crate::operation::owner::tombstone::first_version;
+use crate::operation::owner::write::{Atomicity, write_with_event};
+use crate::operation::owner::written::{Written, reads_row};
+use crate::operation::returning::{read_back, returns_row};
+use crate::operation::transaction::finish;
+use crate::owner::Owner;
+use crate::statement::{Current, FindVersion, Insert, NewEvent, Record, Returning};
+use diesel::backend::Backend;
+
+/// Inserts the model at the initial version.
+pub(crate) async fn insert<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let first = M::initial_version();
+    let written = if M::TOMBSTONES {
+        conn.begin().await?;
+        let done = insert_row(model, &first, Atomicity::Nested, conn).await;
+        finish(done, conn).await?
+    } else {
+        insert_row(model, &first, Atomicity::Own, conn).await?
+    };
+    written.show(model);
+    Ok(Change::new(Op::Created, model))
+}
+
+/// Inserts the row, with `tombstones` in a transaction. It starts at `first`, or goes on after its deletion. The model in
+/// memory stays.
+pub(crate) async fn insert_row<M, C>(
+    model: &mut M,
+    first: &M::Version,
+    unit: Atomicity,
+    conn: &mut C,
+) -> Result<Written<M>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let first = if M::TOMBSTONES {
+        first_version(&*model, conn).await?
+    } else {
+        first.clone()
+    };
+    let reads = reads_row(&*model)?;
+    if reads {
+        // What cannot be announced is refused before it is written.
+        event_of(Op::Created, model, &first)?;
+    }
+    if reads || makes_another_key(&*model, conn).await? {
+        let row = insert_then_read(Op::Created, model, &first, unit, conn).await?;
+        return Ok(Written::Row(row));
+    }
+    let event = event_of(Op::Created, model, &first)?;
+    insert_with(event, model, &first, unit, conn).await?;
+    Ok(Written::AsGiven(first))
+}
+
+/// Inserts the model at the version that it carries.
+pub(crate) async fn import<M, C>(model: &M, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let version = model.loaded();
+    let another = makes_another_key(model, conn).await?;
+    if M::OUTBOX && (another || reads_row(model)?) || (another && has_zero(model)) {
+        let row = insert_then_read(Op::Snapshot, model, version, Atomicity::Own, conn).await;
+        return row.map(drop);
+    }
+    let event = event_of_row(Op::Snapshot, model)?;
+    insert_with(event, model, version, Atomicity::Own, conn).await
+}
+
+/// Whether the row may get another key, which has to be known: MySQL and MariaDB make one of 0; and where an event or a
+/// tombstone goes by the key, a column may round, cut or pad it.
+async fn makes_another_key<M, C>(model: &M, conn: &mut C) -> Result<bool>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let told = M::OUTBOX || M::TOMBSTONES;
+    if told && M::may_change_key() {
+        return Ok(true);
+    }
+    Ok(conn.dialect::<M::Sql>().await? == Dialect::Mysql && has_zero(model))
+}
+
+/// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.
+pub(crate) fn has_zero<M, DB>(model: &M) -> bool
+where
+    DB: Backend,
+    M: Loadable<DB>,
+{
+    let is_zero = |part: &str| part.parse::<f64>().is_ok_and(|number| number == 0.0);
+    let key = M::key_text(&model.id());
+    match (M::KeyColumns::NAMES.len(), M::key_kind()) {
+        (1, Kind::Integer) => key.parse::<i64>().is_err() || is_zero(&key),
+        (1, Kind::Exact | Kind::Rounded) => is_zero(&key),
+        (1, _) => false,
+        _ => key.split(',').any(is_zero),
+    }
+}
+
+/// Looks for the row that was inserted: an error if it has another key.
+pub(crate) async fn has_its_key<M, C>(model: &M, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
+    match M::row_version(conn, look).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(key_generated(Record::Of(model))),
+        Err(error) => Err(failed(Record::Of(model), None, error)),
+    }
+}
+
+/// The row has another key than the model.
+fn key_generated<M: Versioned>(record: Record<'_, M>) -> Error {
+    Error::KeyGenerated {
+        table: M::table_name(),
+        id: record.key_text(),
+    }
+}
+
+async fn insert_with<M, C>(
+    event: Option<NewEvent>,
+    model: &M,
+    version: &M::Version,
+    unit: Atomicity,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    match write_with_event::<M, _, _>(Insert::new(model, version), event, unit, conn).await {
+        Ok(0) => Err(not_inserted(Record::Of(model), conn).await),
+        Ok(_) => Ok(()),
+        Err(error) => Err(failed(Record::Of(model), None, error)),
+    }
+}
+
+/// Inserts the row and answers with it: one statement with RETURNING, or the INSERT and a SELECT in a transaction; with an
+/// outbox, the row's event is in the transaction too.
+async fn insert_then_read<M, C>(
+    op: Op,
+    model: &M,
+    version: &M::Version,
+    unit: Atomicity,
+    conn: &mut C,
+) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let dialect = conn.dialect::<M::Sql>().await?;
+    // A tombstone goes by the key, which an AFTER trigger of SQLite may still change.
+    let may_change = dialect == Dialect::Sqlite && M::TOMBSTONES;
+    let returns = returns_row::<M, _>(dialect) && !may_change;
+    if unit == Atomicity::Nested || (returns && !M::OUTBOX) {
+        return insert_read_announce(op, model, version, returns, conn).await;
+    }
+    conn.begin().await?;
+    let done = insert_read_announce(op, model, version, returns, conn).await;
+    finish(done, conn).await
+}
+
+async fn insert_read_announce<M, C>(
+    op: Op,
+    model: &M,
+    version: &M::Version,
+    returns: bool,
+    conn: &mut C,
+) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let record = Record::Of(model);
+    let row = if returns {
+        let insert = Returning::<_, M, C::Backend>::new(Insert::new(model, version));
+        match M::row(conn, insert).await {
+            Ok(Some(row)) if M::key_text(&row.id()) == record.key_text() => row,
+            Ok(Some(_)) => return Err(key_generated(record)),
+            Ok(None) => return Err(not_inserted(record, conn).await),
+            Err(error) => return Err(failed(record, None, error)),
+        }
+    } else {
+        insert_with(None, model, version, Atomicity::Nested, conn).await?;
+        match read_back(record, None, conn).await {
+            Err(Error::NotFound { .. }) if makes_another_key(model, conn).await? => {
+                return Err(key_generated(record));
+            }
+            row => row?,
+        }
+    };
+    announce_row(op, &row, conn).await?;
+    Ok(row)
+}

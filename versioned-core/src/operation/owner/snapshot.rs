@@ -1,0 +1,103 @@
+//! The records as they stand, for replicas that join late.
+
+use crate::dialect::SqlFor as _;
+use crate::error::Result;
+use crate::event::Op;
+use crate::event::{self, Event};
+use crate::executor::Executor;
+use crate::operation::outcome::failed;
+use crate::operation::replica::positions::on;
+use crate::owner::Owner;
+use crate::statement::{FirstTombstones, Page, Position, Record, Tombstones};
+use crate::version::SequentialVersion;
+
+/// The page after the event `after`: the rows in the order of their keys, then, where the owner remembers them, the
+/// deletions in the order of their keys' text.
+pub(crate) async fn snapshot<M, C>(
+    after: Option<&Event<M>>,
+    limit: usize,
+    conn: &mut C,
+) -> Result<Vec<Event<M>>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    M::Version: SequentialVersion,
+{
+    let at = event::now();
+    let mut page = Vec::new();
+    let tombstones_after = match after {
+        Some(Event {
+            data: None, key, ..
+        }) => Some(key.as_str()),
+        Some(Event {
+            data: Some(row), ..
+        }) => {
+            rows(Some(&row.id()), limit, &at, &mut page, conn).await?;
+            None
+        }
+        None => {
+            rows(None, limit, &at, &mut page, conn).await?;
+            None
+        }
+    };
+    let room = limit.saturating_sub(page.len());
+    if M::TOMBSTONES && room > 0 {
+        let position = Position {
+            key: tombstones_after.unwrap_or_default(),
+            newest: i64::try_from(room).unwrap_or(i64::MAX),
+            ..Position::of::<M, C::Backend>()
+        };
+        let deleted = match tombstones_after {
+            None => M::Sql::pairs(conn, on::<FirstTombstones, M, C>(position)).await?,
+            Some(_) => M::Sql::pairs(conn, on::<Tombstones, M, C>(position)).await?,
+        };
+        for (key, version) in deleted {
+            page.push(Event {
+                entity: M::ENTITY.into(),
+                key,
+                version,
+                op: Op::Snapshot,
+                at: at.clone(),
+                data: None,
+                trace: None,
+                metadata: None,
+            });
+        }
+    }
+    Ok(page)
+}
+
+async fn rows<M, C>(
+    after: Option<&M::Id>,
+    limit: usize,
+    at: &str,
+    page: &mut Vec<Event<M>>,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    M::Version: SequentialVersion,
+{
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = M::rows(
+        conn,
+        Page::<M, C::Backend>::new(after.map(Record::At), limit),
+    )
+    .await;
+    let rows = found.map_err(|error| match after {
+        Some(after) => failed::<M>(Record::At(after), None, error),
+        None => error.into(),
+    })?;
+    page.extend(rows.into_iter().map(|row| Event {
+        entity: M::ENTITY.into(),
+        key: M::key_text(&row.id()),
+        version: row.loaded().number(),
+        op: Op::Snapshot,
+        at: at.to_owned(),
+        data: Some(row),
+        trace: None,
+        metadata: None,
+    }));
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Owners that remember deletions: `#[versioned(tombstones)]`.
+
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::fetch::Loadable;
+use crate::operation::outbox::event::short_enough;
+use crate::operation::outcome::failed;
+use crate::operation::replica::positions;
+use crate::owner::Owner;
+use crate::statement::{Position, Record, VersionGuard};
+use diesel::backend::Backend;
+
+/// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between.
+pub(crate) async fn hold_position<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let first = M::number(&M::initial_version());
+    let key = record.key_text();
+    short_enough::<M>(&key)?;
+    let position = position::<M, C::Backend>(&key, first);
+    let dialect = conn.dialect::<M::Sql>().await?;
+    let locked = positions::lock::<M, C>(position, first - 1, dialect, conn).await;
+    locked.map_err(|error| failed(record, None, error))
+}
+
+/// The version that a record with this key starts at: the first one, or the one after its deletion.
+pub(crate) async fn first_version<M, C>(model: &M, conn: &mut C) -> Result<M::Version>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let record = Record::Of(model);
+    hold_position(record, conn).await?;
+    let first = M::initial_version();
+    let key = record.key_text();
+    let held = position::<M, C::Backend>(&key, M::number(&first));
+    let failed = |error| failed(record, None, error);
+    let last = positions::look::<M, C>(held, conn).await.map_err(failed)?;
+    let Some(last) = last.filter(|last| *last >= M::number(&first)) else {
+        return Ok(first);
+    };
+    let next = M::numbered(last).and_then(|last| M::next_version(&last));
+    let next = next.ok_or_else(|| Error::VersionExhausted {
+        table: M::table_name(),
+        id: key.clone(),
+        version: last.into(),
+    })?;
+    // It is a deletion no more, which a snapshot would tell of and a purge forget.
+    let live = Position {
+        version: last,
+        newest: last,
+        ..held
+    };
+    let dialect = conn.dialect::<M::Sql>().await?;
+    let revived = positions::advance::<M, C>(live, false, dialect, conn).await;
+    revived.map(|_| next).map_err(failed)
+}
+
+/// Remembers that the record was deleted, at the version `deleted`.
+pub(crate) async fn remember<M, C>(
+    guard: VersionGuard<'_, M>,
+    deleted: &M::Version,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let key = guard.record.key_text();
+    let position = Position {
+        at: crate::event::micros_now(),
+        ..position::<M, C::Backend>(&key, M::number(deleted))
+    };
+    let dialect = conn.dialect::<M::Sql>().await?;
+    // It is held, and so it is there.
+    let moved = positions::advance::<M, C>(position, false, dialect, conn).await;
+    moved
+        .map(drop)
+        .map_err(|error| failed(guard.record, Some(guard.loaded), error))
+}
+
+/// The position that may move from any older version to this one.
+fn position<M, DB>(key: &str, version: i64) -> Position<'_>
+where
+    DB: Backend,
+    M: Loadable<DB>,
+{
+    Position {
+        key,
+        version,
+        oldest: i64::MIN,
+        newest: version - 1,
+        ..Position::of::<M, DB>()
+    }
+}

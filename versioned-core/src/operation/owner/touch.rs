@@ -1,0 +1,34 @@
+use crate::change::Change;
+use crate::error::Result;
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::operation::outcome::next_version;
+use crate::operation::owner::write::Atomicity;
+use crate::operation::returning::written_row;
+use crate::owner::Owner;
+use crate::statement::{Touch, VersionGuard};
+
+/// Moves the version alone.
+pub(crate) async fn touch<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let guard = VersionGuard::of(&*model);
+    let next = next_version(guard)?;
+    // The model in memory may have changes that are not written: the change is that of the row.
+    let row = written_row(guard, Touch::new(guard, &next), Atomicity::Own, conn).await?;
+    model.set_version(next);
+    model.take_made(&row);
+    Ok(Change::of_row(Op::Updated, row))
+}
+
+/// Moves the version of the row that `guard` names, and answers with the row.
+pub(crate) async fn touch_at<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let next = next_version(guard)?;
+    written_row(guard, Touch::new(guard, &next), Atomicity::Own, conn).await
+}

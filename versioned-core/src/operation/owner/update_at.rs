@@ -1,0 +1,31 @@
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::operation::outcome::{key_changed, next_version, version_assigned};
+use crate::operation::owner::write::Atomicity;
+use crate::operation::returning::written_row;
+use crate::owner::Owner;
+use crate::statement::{Assigned, Changes, UpdateAt, VersionGuard};
+
+/// Makes `changes` to the row that `guard` names, and answers with the row.
+pub(crate) async fn update_at<M, C, S>(
+    guard: VersionGuard<'_, M>,
+    changes: S,
+    conn: &mut C,
+) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    S: Changes<M, C::Backend>,
+{
+    let next = next_version(guard)?;
+    let assignments = changes.assignments(next);
+    let assigned = Assigned::by::<M, C::Backend>(&assignments)?;
+    if assigned.has_key::<M>() {
+        return Err(key_changed::<M>(guard.record.key_text()));
+    }
+    if assigned.has_version_twice::<M>() {
+        return Err(version_assigned::<M>());
+    }
+    let update_at = UpdateAt::<_, M, C::Backend>::new(guard, assignments, &assigned);
+    written_row(guard, update_at, Atomicity::Own, conn).await
+}

@@ -1,0 +1,62 @@
+use crate::error::{ConflictKind, Error, Result};
+use crate::executor::Executor;
+use crate::operation::closure::Modify;
+use crate::operation::outcome::{key_changed, version_assigned};
+use crate::operation::owner::find::{find, find_current};
+use crate::operation::owner::save::save;
+use crate::owner::Owner;
+use crate::retry::Retry;
+use crate::statement::Record;
+
+/// Loads, changes and saves a record, again after each conflict: a change is never made to a row that was not seen.
+pub(crate) async fn update_with<M, C, F>(
+    id: &M::Id,
+    conn: &mut C,
+    retry: Retry,
+    mut change: F,
+) -> Result<M>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    F: Modify<M>,
+{
+    let mut attempts = retry.attempts();
+    let mut loaded = find::<M, C>(id, conn).await;
+    loop {
+        let lost = match loaded {
+            Ok(mut model) => {
+                let (key, version) = (M::key_text(&model.id()), model.loaded().clone());
+                change.modify(&mut model).await?;
+                if M::key_text(&model.id()) != key {
+                    return Err(key_changed::<M>(key));
+                }
+                if *model.loaded() != version {
+                    return Err(version_assigned::<M>());
+                }
+                match save(&mut model, conn).await.map(|_| ()) {
+                    Ok(()) => return Ok(model),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        if !may_retry(&lost, conn) {
+            return Err(lost);
+        }
+        match attempts.next() {
+            Some(pause) => conn.sleep(pause).await,
+            None => return Err(lost),
+        }
+        loaded = find_current(Record::At(id), conn).await;
+    }
+}
+
+/// A stale row is there to be read again. After a serialization failure a transaction that is open is not: it must be
+/// run again as a whole, by whoever opened it.
+fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
+    match error.conflict().map(crate::error::Conflict::kind) {
+        Some(ConflictKind::Stale) => true,
+        Some(ConflictKind::Serialization) => !conn.in_transaction(),
+        Some(ConflictKind::Deleted | ConflictKind::Suppressed) | None => false,
+    }
+}

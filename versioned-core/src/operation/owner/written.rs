@@ -1,0 +1,73 @@
+//! What a write made of a model: the model in memory shows it when all of it succeeded, and not before.
+
+use diesel::backend::Backend;
+
+use crate::dialect::Conversions;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::fetch::Persisted;
+use crate::model::{OwnerModel, Versioned, Walk, WriteKind};
+use crate::owner::Owner;
+use crate::statement::FindAll;
+use std::collections::HashMap;
+
+/// What a write made of a model.
+pub(crate) enum Written<M: Versioned> {
+    /// The row is as the model, at this version.
+    AsGiven(M::Version),
+    /// The row: it may have values that the model has not.
+    Row(M),
+}
+
+impl<M: Versioned> Written<M> {
+    /// The model shows what was written.
+    pub(crate) fn show(self, model: &mut M) {
+        match self {
+            Self::AsGiven(version) => model.set_version(version),
+            Self::Row(row) => *model = row,
+        }
+    }
+}
+
+/// Whether the model that was written may differ from its row: the database makes values of fields that the write leaves
+/// out, and where an event is written, it may have rounded a value of it.
+pub(crate) fn reads_row<M, DB>(model: &M) -> Result<bool>
+where
+    M: OwnerModel + Persisted<DB>,
+    DB: Backend,
+{
+    if !M::COMPLETE || !M::OUTBOX {
+        return Ok(!M::COMPLETE);
+    }
+    let conversions = Conversions::default();
+    let mut walk = Walk::<DB>::count(&conversions, WriteKind::Update);
+    model.columns(&mut walk)?;
+    Ok(walk.may_be_rounded())
+}
+
+/// How many rows one SELECT reads.
+const CHUNK: usize = 100;
+
+/// The rows of models that this transaction has just written, in their order.
+pub(crate) async fn read_all<M, C>(models: &[M], conn: &mut C) -> Result<Vec<Written<M>>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let mut rows = HashMap::with_capacity(models.len());
+    for chunk in models.chunks(CHUNK) {
+        let find = FindAll::<M, C::Backend>::new(chunk);
+        for row in M::rows(conn, find).await? {
+            rows.insert(M::key_text(&row.id()), row);
+        }
+    }
+    models
+        .iter()
+        .map(|model| {
+            let id = M::key_text(&model.id());
+            let row = rows.remove(&id);
+            let table = M::table_name();
+            row.map(Written::Row).ok_or(Error::NotFound { table, id })
+        })
+        .collect()
+}

@@ -1,0 +1,10 @@
+//! What becomes of an event at a replica.
+
+pub(crate) mod advance;
+pub(crate) mod apply;
+pub(crate) mod apply_all;
+pub(crate) mod incoming;
+pub(crate) mod parked;
+pub(crate) mod positions;
+pub(crate) mod row;
+pub(crate) mod step;

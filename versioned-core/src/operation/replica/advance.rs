@@ -1,0 +1,58 @@
+//! Guard and row in one statement: the good path of an event that nothing else shares a transaction with.
+
+use crate::dependent::Dependent;
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::event::Op;
+use crate::executor::Executor;
+use crate::operation::replica::incoming::{Incoming, Write};
+use crate::operation::replica::positions;
+use crate::outcome::Outcome;
+use crate::statement::{Advance, AdvanceAndUpdate, AdvanceAndUpsert, Unwritten, Upsert};
+
+/// Applies an event in one statement, or says why it cannot be applied; none where it takes a transaction: a deletion, an
+/// event for which MySQL finds no row, and all of them on `SQLite`, where another statement is no round trip.
+pub(crate) async fn follow<M, C>(
+    incoming: &Incoming<'_, M>,
+    dialect: Dialect,
+    conn: &mut C,
+) -> Result<Option<Outcome>>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let Write::Put(model) = incoming.write else {
+        return Ok(None);
+    };
+    let (position, version) = (incoming.position(), &incoming.version);
+    let written = match dialect {
+        Dialect::Postgres if incoming.may_be_first() => {
+            conn.execute(AdvanceAndUpsert::<Upsert, M, _>::new(
+                position, model, version,
+            ))
+            .await
+        }
+        Dialect::Postgres => {
+            conn.execute(AdvanceAndUpsert::<Advance, M, _>::new(
+                position, model, version,
+            ))
+            .await
+        }
+        // Of the others there is hardly ever a row yet.
+        Dialect::Mysql if incoming.event.op == Op::Updated => {
+            conn.execute(AdvanceAndUpdate::<M, _>::new(position, model, version))
+                .await
+        }
+        Dialect::Mysql | Dialect::Sqlite => return Ok(None),
+    };
+    match written {
+        Ok(0) => {}
+        Ok(_) => return Ok(Some(Outcome::Applied)),
+        // Step by step it is told why.
+        Err(error) if Unwritten::is_why(&error) => return Ok(None),
+        Err(error) => return Err(incoming.failed(error)),
+    }
+    let current = positions::look::<M, C>(position, conn).await;
+    let current = current.map_err(|error| incoming.failed(error))?;
+    Ok((!incoming.follows(current)).then(|| incoming.refused(current)))
+}

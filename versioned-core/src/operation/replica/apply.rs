@@ -1,0 +1,160 @@
+//! One event, onto the replica: guard, write, the caller's own writes, commit.
+//!
+//! What looks like a shortcut here (a single statement for guard and deletion, "is there a
+//! tombstone?", a look before the guard) loses events. `tests/tests/dependent/explorer.rs` tries
+//! the rules in every order of deliveries, and `tests/tests/dependent/scenarios/stress.rs` the
+//! order of the statements at each isolation level.
+
+use std::time::Duration;
+
+use crate::dependent::Dependent;
+use crate::error::{Error, Result};
+use crate::event::{Event, EventError};
+use crate::executor::Executor;
+use crate::model::{FromJson, Gap, Guard};
+use crate::operation::closure::{AfterApply, NoHook};
+use crate::operation::outcome::ends_the_transaction;
+use crate::operation::replica::advance::follow;
+use crate::operation::replica::incoming::Incoming;
+use crate::operation::replica::parked::{follow_up, park};
+use crate::operation::replica::positions::{self, Advanced};
+use crate::operation::replica::row::replace_row;
+use crate::operation::replica::step::{advance, look, write};
+use crate::operation::transaction::{Level, begin_at, finish};
+use crate::outcome::Outcome;
+use crate::retry::Retry;
+
+/// How a deadlock or a serialization failure is retried if the caller has no open transaction. The conflicting
+/// transactions have several statements, so the pauses must outgrow one that is slow or stalled. Half a minute of them
+/// is more than a loaded machine needs, even where a closure of the caller's keeps the session's SERIALIZABLE.
+pub(crate) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(500));
+
+/// Applies an event, and keeps it as `json` if it comes too early; `then` runs in the same transaction for each event that was
+/// applied, the parked ones that followed it included. `alone` says that it does nothing.
+pub(crate) async fn apply<M, C, F>(
+    event: &Event<M>,
+    json: Option<&str>,
+    alone: bool,
+    conn: &mut C,
+    mut then: F,
+) -> Result<Outcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
+{
+    let mut incoming = Incoming::check::<C::Backend>(event)?;
+    incoming.json = json;
+    let mut retries = RETRY.attempts();
+    let mut level = if alone && M::GAP == Gap::Park {
+        Level::to_insert(conn.dialect::<M::Sql>().await?)
+    } else {
+        Level::OfTheSession
+    };
+    loop {
+        match attempt(&incoming, alone, level, conn, &mut then).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
+                None => return Err(lost),
+            },
+            done => return done,
+        }
+        // Where a closure of the caller's runs inside, the level is the caller's.
+        if alone {
+            level = Level::ReadCommitted;
+        }
+    }
+}
+
+/// Applies the event with this JSON.
+pub(crate) async fn apply_json<M, C>(json: &str, conn: &mut C) -> Result<Outcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let event = serde_json::from_str(json).map_err(|error| EventError::Unreadable {
+        reason: error.to_string(),
+    })?;
+    apply::<M, _, _>(&event, Some(json), true, conn, NoHook).await
+}
+
+/// One try, as a unit.
+async fn attempt<M, C, F>(
+    incoming: &Incoming<'_, M>,
+    alone: bool,
+    level: Level,
+    conn: &mut C,
+    then: &mut F,
+) -> Result<Outcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
+{
+    // A guard that is the row itself is one statement, and needs no transaction around it.
+    if alone && M::GUARD == Guard::Row {
+        return apply_one(incoming, conn, then).await;
+    }
+    // In a transaction of the caller's there is a savepoint around guard and write, whose errors would end all of it on
+    // PostgreSQL.
+    if alone && M::GAP == Gap::Nack && level == Level::OfTheSession && !conn.in_transaction() {
+        let dialect = conn.dialect::<M::Sql>().await?;
+        if let Some(outcome) = follow(incoming, dialect, conn).await? {
+            return Ok(outcome);
+        }
+    }
+    begin_at::<M::Sql, C>(level, conn).await?;
+    let done = apply_one(incoming, conn, then).await;
+    finish(done, conn).await
+}
+
+/// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it
+/// again.
+pub(crate) fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
+    ends_the_transaction(error) && !conn.in_transaction()
+}
+
+pub(crate) async fn apply_one<M, C, F>(
+    incoming: &Incoming<'_, M>,
+    conn: &mut C,
+    then: &mut F,
+) -> Result<Outcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+    F: AfterApply<M, C>,
+{
+    let dialect = conn.dialect::<M::Sql>().await?;
+    if M::GUARD == Guard::Row {
+        let outcome = replace_row(incoming, dialect, conn).await?;
+        if outcome == Outcome::Applied {
+            then.then(conn, incoming.event).await?;
+        }
+        return Ok(outcome);
+    }
+    let mut advanced = advance(incoming, dialect, conn).await?;
+    if advanced == Advanced::Not {
+        let outcome = look(incoming, conn).await?;
+        if M::GAP == Gap::Nack || !matches!(outcome, Outcome::Gap { .. }) {
+            return Ok(outcome);
+        }
+        // The position is locked before the event is parked: otherwise the one that it waits for could commit in
+        // between, and nobody would ever come for it.
+        let locked =
+            positions::lock::<M, C>(incoming.position(), incoming.nothing, dialect, conn).await;
+        locked.map_err(|error| incoming.failed(error))?;
+        advanced = advance(incoming, dialect, conn).await?;
+        if advanced == Advanced::Not {
+            return match look(incoming, conn).await? {
+                Outcome::Gap { current, .. } => park(incoming, current, dialect, conn, then).await,
+                outcome => Ok(outcome),
+            };
+        }
+    }
+    write(incoming, advanced, dialect, conn).await?;
+    then.then(conn, incoming.event).await?;
+    if M::GAP == Gap::Park {
+        follow_up(incoming, dialect, conn, then).await?;
+    }
+    Ok(Outcome::Applied)
+}

@@ -1,0 +1,273 @@
+//! An event, checked: all that can be wrong with it is found before any SQL.
+
+use std::borrow::Cow;
+
+use crate::dependent::Dependent;
+use crate::dialect::Dialect;
+use crate::error::{Conflict, Error, Result, Target, is_serialization_failure};
+use crate::event::Op;
+use crate::event::{Event, EventError};
+use crate::migrations::LONGEST_KEY;
+use crate::model::{DependentModel, Guard, Policy};
+use crate::operation::owner::insert::has_zero;
+use crate::outcome::Outcome;
+use crate::runner::Runner;
+use crate::statement::{AnySpelling, Current, Find, FindVersion, Position, Record};
+use crate::version::SequentialVersion;
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::result::Error as DieselError;
+
+/// What an event asks of the replica.
+pub(crate) struct Incoming<'e, M: DependentModel> {
+    pub(crate) event: &'e Event<M>,
+    pub(crate) version: M::Version,
+    pub(crate) write: Write<'e, M>,
+    /// The version that stands for "no record yet": the one before the first.
+    pub(crate) nothing: i64,
+    /// The replica's name.
+    replica: &'static str,
+    /// The event as it came, if that is known.
+    pub(crate) json: Option<&'e str>,
+}
+
+/// What becomes of the replica's row.
+pub(crate) enum Write<'e, M: DependentModel> {
+    /// It is as this model.
+    Put(&'e M),
+    /// It is gone.
+    Remove(M::Id),
+}
+
+impl<'e, M: DependentModel> Incoming<'e, M> {
+    pub(crate) fn check<DB: Backend>(event: &'e Event<M>) -> Result<Self>
+    where
+        M: Dependent<DB>,
+    {
+        if event.entity != M::ENTITY {
+            return Err(EventError::Entity {
+                expected: M::ENTITY,
+                received: event.entity.clone().into_owned(),
+            }
+            .into());
+        }
+        if event.key.len() > LONGEST_KEY {
+            let bytes = event.key.len();
+            return Err(EventError::KeyTooLong { bytes }.into());
+        }
+        let bad_version = || EventError::Version {
+            received: event.version,
+        };
+        let first = M::initial_version().number();
+        if event.version < first {
+            return Err(bad_version().into());
+        }
+        let version = M::Version::from_number(event.version).ok_or_else(bad_version)?;
+        let bad_key = || EventError::Key {
+            received: event.key.clone(),
+        };
+        let write = match (event.op, &event.data) {
+            // A snapshot without data is that of a record that was deleted.
+            (Op::Deleted, _) | (Op::Snapshot, None) if M::GUARD == Guard::Row => {
+                return Err(EventError::Deletion.into());
+            }
+            (Op::Deleted, _) | (Op::Snapshot, None) => {
+                Write::Remove(read_key::<M>(&event.key).ok_or_else(bad_key)?)
+            }
+            (_, Some(data)) if M::key_text(&data.id()) == event.key => Write::Put(data),
+            (_, Some(_)) => return Err(bad_key().into()),
+            (_, None) => return Err(EventError::NoData.into()),
+        };
+        Ok(Self {
+            event,
+            version,
+            write,
+            nothing: first - 1,
+            replica: M::replica(),
+            json: None,
+        })
+    }
+
+    /// What is kept of the event if it came too early: as it came, so that it has what the replica does not read yet.
+    pub(crate) fn to_park(&self) -> Result<Cow<'e, str>> {
+        if let Some(json) = self.json {
+            return Ok(json.into());
+        }
+        let json = M::park(self.event).map_err(Error::other)?;
+        // What does not read back could never be applied.
+        M::unpark(&json).map_err(Error::other)?;
+        Ok(json.into())
+    }
+
+    /// Whether the event may go onto any older version. A snapshot is the whole record, whatever the policy.
+    pub(crate) fn replaces_any_older(&self) -> bool {
+        M::POLICY == Policy::Latest || self.event.op == Op::Snapshot
+    }
+
+    /// Whether the event may be the first that the replica hears of the record.
+    pub(crate) fn may_be_first(&self) -> bool {
+        self.replaces_any_older() || self.event.version - 1 == self.nothing
+    }
+
+    /// Whether the event goes onto the version that is there, if any.
+    pub(crate) fn follows(&self, current: Option<i64>) -> bool {
+        match current {
+            Some(current) => {
+                let Position { oldest, newest, .. } = self.position();
+                (oldest..=newest).contains(&current)
+            }
+            None => self.may_be_first(),
+        }
+    }
+
+    /// Whether the row may be new, and its column keep the key as another one.
+    pub(crate) fn may_change_key<DB: Backend>(&self, model: &M, dialect: Dialect) -> bool
+    where
+        M: Dependent<DB>,
+    {
+        (self.may_be_first() || self.event.op != Op::Updated)
+            && (M::may_change_key() || (dialect == Dialect::Mysql && has_zero(model)))
+    }
+
+    /// What the version that is there, if any, makes of an event that the guard refused.
+    pub(crate) fn refused(&self, current: Option<i64>) -> Outcome {
+        Outcome::refused(current.unwrap_or(self.nothing), self.event.version)
+    }
+
+    /// What the database said.
+    pub(crate) fn failed(&self, error: diesel::result::Error) -> Error {
+        failed_event::<M>(&self.event.key, error)
+    }
+
+    /// The position that the event moves, and the versions that it may move from: a snapshot may come again.
+    pub(crate) fn position(&self) -> Position<'e> {
+        let before = self.event.version - 1;
+        let repeats = self.event.op == Op::Snapshot;
+        Position {
+            replica: self.replica,
+            entity: M::ENTITY,
+            key: &self.event.key,
+            version: self.event.version,
+            oldest: if self.replaces_any_older() {
+                i64::MIN
+            } else {
+                before
+            },
+            newest: if repeats { self.event.version } else { before },
+            at: match self.write {
+                Write::Put(_) => 0,
+                Write::Remove(_) => crate::event::micros_now(),
+            },
+            body: "",
+        }
+    }
+}
+
+/// The key with this text, if it is the key's own: `007` is the same number as `7`, and would be another position.
+pub(crate) fn read_key<M: DependentModel>(text: &str) -> Option<M::Id> {
+    M::parse_key(text).filter(|id| M::key_text(id) == text)
+}
+
+/// The row of an event was not written. Its key is taken for that of another row, or the database suppressed the write.
+pub(crate) async fn not_written<M, C>(key: &str, model: &M, conn: &mut C) -> Error
+where
+    C: Runner,
+    M: Dependent<C::Backend>,
+{
+    let suppressed = || Conflict::suppressed(target::<M>(key), None).into();
+    clash_or(suppressed, key, model, conn).await
+}
+
+/// A row that may be new is found by the event's key: the column may have made another key of it.
+pub(crate) async fn keeps_key<M, C>(
+    incoming: &Incoming<'_, M>,
+    model: &M,
+    dialect: Dialect,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Runner,
+    M: Dependent<C::Backend>,
+{
+    if !incoming.may_change_key(model, dialect) {
+        return Ok(());
+    }
+    let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
+    match M::row_version(conn, look).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => {
+            let received = incoming.event.key.clone();
+            let not_kept = || EventError::KeyNotKept { received }.into();
+            Err(clash_or(not_kept, &incoming.event.key, model, conn).await)
+        }
+        Err(error) => Err(incoming.failed(error)),
+    }
+}
+
+/// The key of the row is taken for that of another row; or it is something else.
+async fn clash_or<M, C>(
+    otherwise: impl FnOnce() -> Error + Send,
+    key: &str,
+    model: &M,
+    conn: &mut C,
+) -> Error
+where
+    C: Runner,
+    M: Dependent<C::Backend>,
+{
+    match clash(model, conn).await {
+        Ok(Some(clash)) => clash.into(),
+        Ok(None) => otherwise(),
+        Err(error) => failed_event::<M>(key, error),
+    }
+}
+
+/// The database has a unique value of the row already: its key, as that of another row, or something else.
+pub(crate) async fn already_taken<M, C>(
+    key: &str,
+    model: &M,
+    taken: DieselError,
+    conn: &mut C,
+) -> Error
+where
+    C: Runner,
+    M: Dependent<C::Backend>,
+{
+    match clash(model, conn).await {
+        Ok(Some(clash)) => clash.into(),
+        _ => failed_event::<M>(key, taken),
+    }
+}
+
+/// The row that stands there under another key than the model's, which the database takes for the same.
+async fn clash<M, C>(model: &M, conn: &mut C) -> QueryResult<Option<EventError>>
+where
+    C: Runner,
+    M: Dependent<C::Backend>,
+{
+    if !M::has_coarse_key() {
+        return Ok(None);
+    }
+    let find = Find::<AnySpelling, M, C::Backend>::new(Record::Of(model));
+    let received = M::key_text(&model.id());
+    let found = M::row(conn, find).await?.map(|row| M::key_text(&row.id()));
+    Ok(found
+        .filter(|found| *found != received)
+        .map(|found| EventError::KeyClash { received, found }))
+}
+
+/// What the database said of a statement about the replica with this key.
+pub(crate) fn failed_event<M: DependentModel>(key: &str, error: DieselError) -> Error {
+    if !is_serialization_failure(&error) {
+        return Error::Database(error);
+    }
+    Conflict::serialization(Some(target::<M>(key)), error).into()
+}
+
+pub(crate) fn target<M: DependentModel>(key: &str) -> Target {
+    Target {
+        table: M::table_name(),
+        id: key.to_owned(),
+        expected: None,
+    }
+}

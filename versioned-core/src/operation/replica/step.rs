@@ -1,0 +1,108 @@
+//! What an event does to the replica: the guard moves the position, and under it the row is written or taken away.
+
+use crate::dependent::Dependent;
+use crate::dialect::Dialect;
+use crate::error::{Conflict, Result};
+use crate::executor::Executor;
+use crate::operation::outcome::is_unique_violation;
+use crate::operation::replica::incoming::{
+    Incoming, Write, already_taken, failed_event, keeps_key, not_written, target,
+};
+use crate::operation::replica::positions::{self, Advanced};
+use crate::operation::replica::row::{insert_or_overtake, overtake};
+use crate::outcome::Outcome;
+use crate::statement::{Anything, Current, FindVersion, Merge, Record, Remove};
+
+/// The guard: moves the position onto the event's version, if it is at one that the event may follow.
+pub(crate) async fn advance<M, C>(
+    incoming: &Incoming<'_, M>,
+    dialect: Dialect,
+    conn: &mut C,
+) -> Result<Advanced>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let moved =
+        positions::advance::<M, C>(incoming.position(), incoming.may_be_first(), dialect, conn);
+    moved.await.map_err(|error| incoming.failed(error))
+}
+
+/// Why the guard did not move: the replica is there already, or events are missing.
+pub(crate) async fn look<M, C>(incoming: &Incoming<'_, M>, conn: &mut C) -> Result<Outcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let current = positions::look::<M, C>(incoming.position(), conn).await;
+    Ok(incoming.refused(current.map_err(|error| incoming.failed(error))?))
+}
+
+/// The replica's row, under the guard.
+pub(crate) async fn write<M, C>(
+    incoming: &Incoming<'_, M>,
+    advanced: Advanced,
+    dialect: Dialect,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    match &incoming.write {
+        Write::Remove(id) => remove::<M, C>(&incoming.event.key, id, conn).await,
+        Write::Put(model) => put(incoming, model, advanced, dialect, conn).await,
+    }
+}
+
+async fn put<M, C>(
+    incoming: &Incoming<'_, M>,
+    model: &M,
+    advanced: Advanced,
+    dialect: Dialect,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let version = &incoming.version;
+    let written = match dialect {
+        Dialect::Postgres | Dialect::Sqlite => {
+            conn.execute(Merge::<Anything, M, _>::new(model, version))
+                .await
+        }
+        Dialect::Mysql if advanced == Advanced::Made => {
+            insert_or_overtake::<Anything, M, C>(model, version, conn).await
+        }
+        Dialect::Mysql => overtake::<Anything, M, C>(incoming.event.op, model, version, conn).await,
+    };
+    match written {
+        Ok(0) => Err(not_written(&incoming.event.key, model, conn).await),
+        Ok(_) => keeps_key(incoming, model, dialect, conn).await,
+        // A refused INSERT ends no transaction on MySQL and MariaDB.
+        Err(taken) if dialect == Dialect::Mysql && is_unique_violation(&taken) => {
+            Err(already_taken(&incoming.event.key, model, taken, conn).await)
+        }
+        Err(error) => Err(incoming.failed(error)),
+    }
+}
+
+/// Takes the row of this key away, if there is one.
+pub(crate) async fn remove<M, C>(key: &str, id: &M::Id, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let removed = conn.execute(Remove::<M, _>::new(id)).await;
+    if removed.map_err(|error| failed_event::<M>(key, error))? > 0 {
+        return Ok(());
+    }
+    // There may be no row of a record that was deleted before the replica heard of it.
+    let look = FindVersion::<Current, M, C::Backend>::new(Record::At(id));
+    match M::row_version(conn, look).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(key), None).into()),
+        Err(error) => Err(failed_event::<M>(key, error)),
+    }
+}

@@ -1,0 +1,96 @@
+//! What an operator sees of a relay.
+
+use std::time::Duration;
+
+use super::{Pass, RelayProblem};
+#[cfg(feature = "tracing")]
+use crate::trace::TARGET;
+
+/// A pass of a relay has published something, or tried to.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn relay_pass(pass: Pass, time: Duration) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: TARGET,
+        published = pass.published,
+        rejected = pass.rejected,
+        unavailable = pass.unavailable,
+        milliseconds = time.as_secs_f64() * 1e3,
+        "relay: batch",
+    );
+}
+
+/// Something goes wrong at a relay.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nobody listens")
+)]
+pub(crate) fn relay_problem(problem: &RelayProblem<'_>) {
+    #[cfg(feature = "tracing")]
+    match problem {
+        RelayProblem::Rejected { row, reason } => tracing::warn!(
+            target: TARGET,
+            event = row.event_id(),
+            attempts = row.attempts + 1,
+            reason,
+            "relay: the broker refuses an event",
+        ),
+        RelayProblem::Unavailable { events, reason } => {
+            tracing::warn!(target: TARGET, events, reason, "relay: the broker takes no events");
+        }
+        RelayProblem::NotConnected(reason) => {
+            tracing::error!(target: TARGET, reason, "relay: no connection to the outbox");
+        }
+        RelayProblem::Failed(error) => {
+            tracing::error!(target: TARGET, %error, "relay: the outbox failed");
+        }
+    }
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use std::fmt;
+
+    use super::{RelayProblem, relay_problem};
+    use crate::error::Error;
+    use crate::outbox::OutboxRow;
+    use crate::trace::tests::said;
+
+    #[test]
+    fn an_operator_hears_of_each_problem_of_a_relay() {
+        let row = OutboxRow {
+            id: 1,
+            entity: "tickets".into(),
+            key: "7".into(),
+            version: 1,
+            op: "created".into(),
+            payload: String::new(),
+            attempts: 0,
+        };
+        let failed = Error::other(fmt::Error);
+        let heard = said(|| {
+            relay_problem(&RelayProblem::Rejected {
+                row: &row,
+                reason: "no",
+            });
+            relay_problem(&RelayProblem::Unavailable {
+                events: 2,
+                reason: "away",
+            });
+            relay_problem(&RelayProblem::NotConnected("away"));
+            relay_problem(&RelayProblem::Failed(&failed));
+        });
+        assert_eq!(
+            heard,
+            [
+                "WARN relay: the broker refuses an event",
+                "WARN relay: the broker takes no events",
+                "ERROR relay: no connection to the outbox",
+                "ERROR relay: the outbox failed",
+            ]
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! The rows of a batch, as a statement is given them.
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::result::QueryResult;
+use diesel::serialize::{self, Output};
+
+use crate::dialect::{Conversions, Rows};
+use crate::fetch::Persisted;
+use crate::model::{Clause, Value, Versioned, Walk, WriteKind};
+
+/// Models, in the order in which their rows are locked.
+pub(crate) struct BatchRows<'a, M: Versioned> {
+    pub(crate) models: Vec<&'a M>,
+    /// The version that each of them gets.
+    pub(crate) next: Vec<&'a M::Version>,
+    pub(crate) by: WriteKind,
+}
+
+impl<M: Versioned> BatchRows<'_, M> {
+    /// Shows the columns of one model: the version that its row must have, what is written, the version that it gets.
+    pub(crate) fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        let (Some(model), Some(next)) = (self.models.get(row), self.next.get(row)) else {
+            return Ok(());
+        };
+        if self.by != WriteKind::Insert {
+            M::version_column(model.loaded(), walk)?;
+        }
+        model.columns(walk)?;
+        if self.by == WriteKind::Delete {
+            return Ok(());
+        }
+        M::version_column(next, walk)
+    }
+
+    /// How many columns are shown.
+    pub(crate) fn columns<DB>(&self) -> QueryResult<usize>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        let conversions = Conversions::default();
+        let mut walk = Walk::<DB>::count(&conversions, self.by);
+        self.show(0, &mut walk)?;
+        Ok(walk.shown())
+    }
+
+    /// `c0, c1`: what the columns are called.
+    pub(crate) fn places<DB>(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        for place in 0..self.columns()? {
+            out.push_sql(&format!("{}c{place}", if place > 0 { ", " } else { "" }));
+        }
+        Ok(())
+    }
+
+    /// `?, ?`: the values of a row.
+    pub(crate) fn binds<'b, DB>(
+        &'b self,
+        row: usize,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        self.show(
+            row,
+            &mut Walk::new(out, conversions, Clause::Value(self.by)),
+        )
+    }
+
+    /// `"id", "title"`: the columns of an INSERT.
+    pub(crate) fn names<'b, DB>(
+        &'b self,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        self.show(0, &mut Walk::new(out, conversions, Clause::Names))
+    }
+
+    /// Which row of the table each of them is: `Clause::OnArrays` or `Clause::OnTable`.
+    pub(crate) fn guard<'b, DB>(
+        &'b self,
+        clause: Clause,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        let Some(model) = self.models.first() else {
+            return Ok(());
+        };
+        let mut walk = Walk::new(out, conversions, clause);
+        M::version_column(model.loaded(), &mut walk)?;
+        model.columns(&mut walk)
+    }
+
+    /// What an UPDATE sets: `Clause::FromArrays` or `Clause::FromTable`.
+    pub(crate) fn assignments<'b, DB>(
+        &'b self,
+        clause: Clause,
+        conversions: &'b Conversions,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend,
+        M: Persisted<DB>,
+    {
+        let (Some(model), Some(next)) = (self.models.first(), self.next.first()) else {
+            return Ok(());
+        };
+        let mut walk = Walk::new(out, conversions, clause);
+        walk.skip();
+        model.columns(&mut walk)?;
+        M::version_column(next, &mut walk)
+    }
+}
+
+/// The binds of one row, without SQL around them.
+pub(crate) struct Binds<'a, M: Versioned> {
+    given: &'a BatchRows<'a, M>,
+    row: usize,
+    conversions: Conversions,
+}
+
+impl<'a, M: Versioned> Binds<'a, M> {
+    pub(crate) fn new(given: &'a BatchRows<'a, M>, row: usize) -> Self {
+        Self {
+            given,
+            row,
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Binds<'_, M> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.given.binds(self.row, &self.conversions, out)
+    }
+}
+
+impl<M: Persisted<DB>, DB: Backend> Rows<DB> for BatchRows<'_, M> {
+    fn len(&self) -> usize {
+        self.models.len()
+    }
+
+    fn write<'o>(
+        &'o self,
+        row: usize,
+        column: usize,
+        conversions: &'o Conversions,
+        out: &'o mut Output<'o, 'o, DB>,
+    ) -> serialize::Result {
+        Value::of(column, conversions, self.by, out, |walk| {
+            self.show(row, walk)
+        })
+    }
+}

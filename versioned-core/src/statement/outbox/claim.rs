@@ -1,0 +1,300 @@
+//! What a relay asks of the outbox: a batch of events that are due, and what became of them.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::{Dialect, SqlFor};
+use crate::statement::safe_updates::push_verb;
+
+/// What is due now, the first of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    /// Microseconds since 1970.
+    pub(crate) now: i64,
+    pub(crate) limit: i64,
+}
+
+impl Due {
+    fn push<'b, const HEADS: bool, F, DB>(
+        &'b self,
+        out: &mut AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        F: SqlFor<DB> + ?Sized,
+        DB: Backend,
+    {
+        out.push_sql(" WHERE o.due <= ");
+        F::push_number(out, &self.now)?;
+        if HEADS {
+            out.push_sql(
+                " AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.",
+            );
+            out.push_identifier("key")?;
+            out.push_sql(" = o.");
+            out.push_identifier("key")?;
+            out.push_sql(" AND e.version < o.version)");
+        }
+        out.push_sql(" ORDER BY o.attempts, o.id LIMIT ");
+        F::push_number(out, &self.limit)
+    }
+}
+
+/// A batch, of events that no other relay has in hand. With `HEADS` only the oldest one of each record.
+///
+/// ```sql
+/// SELECT o.id, .. FROM versioned_outbox o
+/// WHERE o.due <= $1
+///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
+/// ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED
+/// ```
+pub(crate) struct Claim<const HEADS: bool, F: ?Sized> {
+    pub(crate) due: Due,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum ClaimId<const HEADS: bool> {}
+
+impl<const HEADS: bool, F: ?Sized> QueryId for Claim<HEADS, F> {
+    type QueryId = ClaimId<HEADS>;
+}
+
+impl<const HEADS: bool, F, DB> QueryFragment<DB> for Claim<HEADS, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let dialect = F::dialect(out.backend());
+        out.push_sql("SELECT ");
+        columns(&mut out)?;
+        from_outbox(dialect, &mut out);
+        self.due.push::<HEADS, F, DB>(&mut out)?;
+        if dialect != Some(Dialect::Sqlite) {
+            out.push_sql(" FOR UPDATE SKIP LOCKED");
+        }
+        Ok(())
+    }
+}
+
+/// MySQL and `MariaDB`: the oldest event of each record, whoever has it in hand; to be locked by [`ClaimByIds`].
+///
+/// In one statement it would not hold: a locking SELECT sees each row as it is, and its subquery the rows as they were when it
+/// began. To it an event is the oldest one if that was committed in between.
+pub(crate) struct OldestPerKey<F: ?Sized> {
+    pub(crate) due: Due,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum OldestPerKeyId {}
+
+impl<F: ?Sized> QueryId for OldestPerKey<F> {
+    type QueryId = OldestPerKeyId;
+}
+
+impl<F, DB> QueryFragment<DB> for OldestPerKey<F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT o.id");
+        let dialect = F::dialect(out.backend());
+        from_outbox(dialect, &mut out);
+        self.due.push::<true, F, DB>(&mut out)
+    }
+}
+
+/// MySQL and `MariaDB`: those of some events that nobody has in hand.
+///
+/// ```sql
+/// SELECT o.id, .. FROM (SELECT v.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v) v
+/// STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id LIMIT ? FOR UPDATE SKIP LOCKED
+/// ```
+///
+/// MySQL would refuse to lock what comes from a `JSON_TABLE`, and `MariaDB` has no `FOR UPDATE OF`.
+pub(crate) struct ClaimByIds<F: ?Sized> {
+    json: String,
+    limit: i64,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<F: ?Sized> ClaimByIds<F> {
+    pub(crate) fn new(ids: &[i64], limit: i64) -> Self {
+        Self {
+            json: format!("{ids:?}"),
+            limit,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum ClaimByIdsId {}
+
+impl<F: ?Sized> QueryId for ClaimByIds<F> {
+    type QueryId = ClaimByIdsId;
+}
+
+impl<F, DB> QueryFragment<DB> for ClaimByIds<F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        columns(&mut out)?;
+        out.push_sql(" FROM (SELECT v.id FROM ");
+        ids::<F, DB>(&self.json, &mut out)?;
+        out.push_sql(") v");
+        out.push_sql(THE_EVENTS);
+        out.push_sql(" LIMIT ");
+        F::push_number(&mut out, &self.limit)?;
+        out.push_sql(" FOR UPDATE SKIP LOCKED");
+        Ok(())
+    }
+}
+
+fn columns<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("o.id, o.entity, o.");
+    out.push_identifier("key")?;
+    out.push_sql(", o.version, o.op, o.payload, o.attempts");
+    Ok(())
+}
+
+fn from_outbox<DB: Backend>(dialect: Option<Dialect>, out: &mut AstPass<'_, '_, DB>) {
+    out.push_sql(" FROM versioned_outbox o");
+    if dialect == Some(Dialect::Mysql) {
+        // Rows that are sorted first are all locked first.
+        out.push_sql(" FORCE INDEX (versioned_outbox_attempts)");
+    }
+}
+
+/// The ids as a table.
+fn ids<'b, F, DB>(json: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    out.push_sql("JSON_TABLE(");
+    F::push_text(out, json)?;
+    out.push_sql(", '$[*]' COLUMNS (id BIGINT PATH '$')) v");
+    Ok(())
+}
+
+/// Looks each id up. Where it is not forced to, the optimizer would rather read the whole table if that is short, or the list
+/// long, and wait for what other relays have locked.
+const THE_EVENTS: &str = " STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id";
+
+/// Events that the broker has.
+///
+/// ```sql
+/// DELETE FROM versioned_outbox WHERE id = ANY($1)     -- PostgreSQL; IN (1, 2) on SQLite
+/// DELETE o FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v
+///     STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id     -- MySQL and MariaDB
+/// ```
+pub(crate) struct DeletePublished<'a, F: ?Sized> {
+    ids: &'a [i64],
+    json: String,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, F: ?Sized> DeletePublished<'a, F> {
+    pub(crate) fn new(ids: &'a [i64], dialect: Dialect) -> Self {
+        let json = if dialect == Dialect::Mysql {
+            format!("{ids:?}")
+        } else {
+            String::new()
+        };
+        Self {
+            ids,
+            json,
+            flavor: PhantomData,
+        }
+    }
+}
+
+impl<F: ?Sized> QueryId for DeletePublished<'_, F> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<F, DB> QueryFragment<DB> for DeletePublished<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if F::dialect(out.backend()) != Some(Dialect::Mysql) {
+            out.push_sql("DELETE FROM versioned_outbox WHERE id");
+            return F::push_any(&mut out, self.ids);
+        }
+        push_verb("DELETE", Some(Dialect::Mysql), &mut out);
+        out.push_sql(" o FROM ");
+        ids::<F, DB>(&self.json, &mut out)?;
+        out.push_sql(THE_EVENTS);
+        Ok(())
+    }
+}
+
+/// `UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3`: an event that the broker
+/// refused.
+pub(crate) struct Reschedule<'a, F: ?Sized> {
+    pub(crate) id: i64,
+    pub(crate) due: i64,
+    pub(crate) error: &'a str,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum RescheduleId {}
+
+impl<F: ?Sized> QueryId for Reschedule<'_, F> {
+    type QueryId = RescheduleId;
+}
+
+impl<F, DB> QueryFragment<DB> for Reschedule<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE versioned_outbox");
+        if F::dialect(out.backend()) == Some(Dialect::Mysql) {
+            out.push_sql(" FORCE INDEX (PRIMARY)");
+        }
+        out.push_sql(" SET attempts = attempts + 1, due = ");
+        F::push_number(&mut out, &self.due)?;
+        out.push_sql(", error = ");
+        F::push_text(&mut out, self.error)?;
+        out.push_sql(" WHERE id = ");
+        F::push_number(&mut out, &self.id)
+    }
+}
+
+/// `SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox`
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct Backlog;
+
+impl<DB: Backend> QueryFragment<DB> for Backlog {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox",
+        );
+        Ok(())
+    }
+}
+
+/// `SET TRANSACTION ISOLATION LEVEL READ COMMITTED`: the transaction that is open on PostgreSQL, the next one elsewhere.
+///
+/// At REPEATABLE READ InnoDB would also lock the gaps between the events, where the owners insert theirs; and PostgreSQL
+/// would refuse a batch from which another relay deleted meanwhile.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct ReadCommitted;
+
+impl<DB: Backend> QueryFragment<DB> for ReadCommitted {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+        Ok(())
+    }
+}

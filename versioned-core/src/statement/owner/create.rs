@@ -1,0 +1,188 @@
+//! `INSERT INTO "tickets" (..) VALUES (..)` of any Diesel `Insertable`, with the version added.
+
+use diesel::backend::Backend;
+use diesel::insertable::Insertable;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::fetch::Loadable;
+use crate::model::{KeyColumns, Versioned};
+use crate::statement::owner::assigned::Assigned;
+use crate::statement::owner::with_version::WithVersion;
+
+/// A row that [`create`](crate::prelude::OwnerDsl::create) can insert for `M`: any Diesel `Insertable` for its table that leaves the version out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be inserted as a row of `{M}`, derive Diesel's `Insertable` for its table",
+    label = "not a new row of `{M}` on `{DB}`",
+    note = "give what Diesel's `.values(..)` takes for one row: a struct that derives `Insertable`, or a tuple of `column.eq(value)`",
+    note = "leave the version column out of it: `create` adds it"
+)]
+pub trait NewRow<M: Versioned, DB: Backend> {
+    /// What Diesel makes of the values and the version.
+    type Values: QueryFragment<DB> + QueryId + Send;
+
+    /// The values, with the version `first`.
+    fn values(self, first: M::Version) -> Self::Values;
+}
+
+impl<N, M, DB, P, V> NewRow<M, DB> for N
+where
+    DB: Backend,
+    M: Versioned,
+    N: WithVersion<M, Behind = P>,
+    P: Insertable<M::Table, Values = V>,
+    V: QueryFragment<DB> + QueryId + Send,
+{
+    type Values = V;
+
+    fn values(self, first: M::Version) -> V {
+        self.behind_version(first).values()
+    }
+}
+
+pub(crate) struct Create<V, M: Loadable<DB>, DB: Backend> {
+    source: M::Source,
+    values: V,
+    cached: bool,
+}
+
+impl<V: QueryId, M: Loadable<DB>, DB: Backend> Create<V, M, DB> {
+    pub(crate) fn new(values: V, assigned: &Assigned) -> Self {
+        Self {
+            source: M::source(),
+            values,
+            // Which columns are left to their defaults is known at run time only (`Option` fields).
+            cached: V::HAS_STATIC_QUERY_ID || assigned.is_kept::<(CreateId, M::Static)>(),
+        }
+    }
+}
+
+pub(crate) enum CreateId {}
+
+impl<V: QueryId, M: Loadable<DB>, DB: Backend> QueryId for Create<V, M, DB> {
+    type QueryId = (CreateId, V::QueryId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = V::HAS_STATIC_QUERY_ID;
+}
+
+impl<V, M, DB> QueryFragment<DB> for Create<V, M, DB>
+where
+    V: QueryFragment<DB>,
+    M: Loadable<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.cached {
+            out.unsafe_to_cache_prepared();
+        }
+        out.push_sql("INSERT INTO ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" ");
+        self.values.walk_ast(out)
+    }
+}
+
+/// `DO LAST_INSERT_ID(0)`: forgets the key that an earlier INSERT of this session generated, which would otherwise
+/// be taken for the key of one that generates none. MySQL and MariaDB.
+pub(crate) struct ForgetKey;
+
+impl QueryId for ForgetKey {
+    type QueryId = Self;
+}
+
+impl<DB: Backend> QueryFragment<DB> for ForgetKey {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DO LAST_INSERT_ID(0)");
+        Ok(())
+    }
+}
+
+/// `INSERT .. RETURNING quote("id")`: answers with the key of the new row, as literals of `SQLite`.
+/// There RETURNING takes no column behind the name of a schema.
+pub(crate) struct CreateKey<V, M: Loadable<DB>, DB: Backend>(pub(crate) Create<V, M, DB>);
+
+pub(crate) enum CreateKeyId {}
+
+impl<V: QueryId, M: Loadable<DB>, DB: Backend> QueryId for CreateKey<V, M, DB> {
+    type QueryId = (CreateKeyId, V::QueryId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = V::HAS_STATIC_QUERY_ID;
+}
+
+impl<V, M, DB> QueryFragment<DB> for CreateKey<V, M, DB>
+where
+    V: QueryFragment<DB>,
+    M: Loadable<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        for (place, column) in M::KeyColumns::NAMES.iter().enumerate() {
+            out.push_sql(if place == 0 {
+                " RETURNING quote("
+            } else {
+                " || ', ' || quote("
+            });
+            out.push_identifier(column)?;
+            out.push_sql(")");
+        }
+        Ok(())
+    }
+}
+
+/// How the row that an INSERT made is found.
+pub(crate) enum Generated {
+    /// By `LAST_INSERT_ID()`: MySQL and MariaDB.
+    LastId,
+    /// By its key, as literals of `SQLite`.
+    Key(String),
+}
+
+/// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row that the INSERT before made, where that cannot
+/// say so itself.
+pub(crate) struct Created<M: Loadable<DB>, DB: Backend> {
+    selection: M::Selection,
+    source: M::Source,
+    key: Generated,
+}
+
+impl<M: Loadable<DB>, DB: Backend> Created<M, DB> {
+    pub(crate) fn new(key: Generated) -> Self {
+        Self {
+            selection: M::selection(),
+            source: M::source(),
+            key,
+        }
+    }
+}
+
+pub(crate) enum CreatedId {}
+
+impl<M: Loadable<DB>, DB: Backend> QueryId for Created<M, DB> {
+    type QueryId = (CreatedId, M::Static);
+    const HAS_STATIC_QUERY_ID: bool = <M::Selection as QueryId>::HAS_STATIC_QUERY_ID;
+}
+
+impl<M: Loadable<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.selection.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        match &self.key {
+            Generated::LastId => {
+                out.push_sql(" WHERE ");
+                M::KeyColumns::write_names(&mut out)?;
+                out.push_sql(" = LAST_INSERT_ID() AND LAST_INSERT_ID() <> 0");
+            }
+            Generated::Key(literals) => {
+                // The text has the key.
+                out.unsafe_to_cache_prepared();
+                out.push_sql(" WHERE (");
+                M::KeyColumns::write_names(&mut out)?;
+                out.push_sql(") = (");
+                out.push_sql(literals);
+                out.push_sql(")");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! `INSERT INTO "tickets" ("id", "title", "version") VALUES ($1, $2, $3)`
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_source::Column;
+use diesel::result::QueryResult;
+
+use crate::dialect::Conversions;
+use crate::fetch::Persisted;
+use crate::model::{Clause, KeyColumns, Walk};
+
+pub(crate) struct Insert<'a, M: Persisted<DB>, DB: Backend> {
+    source: M::Source,
+    model: &'a M,
+    version: &'a M::Version,
+    conversions: Conversions,
+}
+
+impl<'a, M: Persisted<DB>, DB: Backend> Insert<'a, M, DB> {
+    pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
+        Self {
+            source: M::source(),
+            model,
+            version,
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
+    /// `"tickets"`; with a name where an upsert must speak of the row that is there.
+    pub(crate) fn target<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.source.walk_ast(out.reborrow())?;
+        if M::has_coarse_key() {
+            out.push_sql(" AS target");
+        }
+        Ok(())
+    }
+
+    /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`; onto no row whose key is only taken for this one.
+    pub(crate) fn on_conflict<'b>(
+        &'b self,
+        older: Option<&'static str>,
+        mut out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
+        out.push_sql(" ON CONFLICT (");
+        M::KeyColumns::write_names(&mut out)?;
+        out.push_sql(") DO UPDATE SET ");
+        self.clause(Clause::Excluded, out.reborrow())?;
+        if let Some(compared) = older {
+            let version = <M::VersionColumn as Column>::NAME;
+            out.push_sql(" WHERE ");
+            if M::has_coarse_key() {
+                out.push_sql("target");
+            } else {
+                self.source.walk_ast(out.reborrow())?;
+            }
+            out.push_sql(".");
+            out.push_identifier(version)?;
+            out.push_sql(compared);
+            out.push_sql("excluded.");
+            out.push_identifier(version)?;
+        }
+        self.clause(Clause::SameBytes(older.is_some()), out)
+    }
+
+    /// Whether a row has the model's key, for RETURNING.
+    pub(crate) fn is_kept<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut walk = Walk::new(out, &self.conversions, Clause::Condition);
+        self.model.keys(&mut walk)
+    }
+
+    /// All columns of the model, the version last.
+    pub(crate) fn clause<'b>(
+        &'b self,
+        clause: Clause,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
+        let mut walk = Walk::new(out, &self.conversions, clause);
+        self.model.columns(&mut walk)?;
+        M::version_column(self.version, &mut walk)
+    }
+}
+
+pub(crate) enum InsertId {}
+
+impl<M: Persisted<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
+    type QueryId = (InsertId, M::Static);
+}
+
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO ");
+        self.source.walk_ast(out.reborrow())?;
+        self.row(out)
+    }
+}
+
+impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
+    /// ` ("id", ..) VALUES ($1, ..)`
+    pub(crate) fn row<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        for (before, clause) in [(" (", Clause::Names), (") VALUES (", Clause::Values)] {
+            out.push_sql(before);
+            self.clause(clause, out.reborrow())?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}

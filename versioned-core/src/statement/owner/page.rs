@@ -1,0 +1,62 @@
+//! `SELECT .. FROM "tickets" WHERE ("id") > ($1) ORDER BY "id" LIMIT $2`
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::Conversions;
+use crate::dialect::SqlFor;
+use crate::fetch::Persisted;
+use crate::model::{Clause, KeyColumns, Walk};
+use crate::statement::Record;
+
+/// The rows after one, in the order of their keys.
+pub(crate) struct Page<'a, M: Persisted<DB>, DB: Backend> {
+    selection: M::Selection,
+    source: M::Source,
+    after: Option<Record<'a, M>>,
+    limit: i64,
+    conversions: Conversions,
+}
+
+impl<'a, M: Persisted<DB>, DB: Backend> Page<'a, M, DB> {
+    pub(crate) fn new(after: Option<Record<'a, M>>, limit: i64) -> Self {
+        Self {
+            selection: M::selection(),
+            source: M::source(),
+            after,
+            limit,
+            conversions: Conversions::default(),
+        }
+    }
+}
+
+/// Two texts, with and without a row to start after: cached under the text.
+impl<M: Persisted<DB>, DB: Backend> QueryId for Page<'_, M, DB> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Page<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.selection.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        if let Some(after) = &self.after {
+            out.push_sql(" WHERE (");
+            M::KeyColumns::write_names(&mut out)?;
+            out.push_sql(") > (");
+            after.walk(&mut Walk::new(
+                out.reborrow(),
+                &self.conversions,
+                Clause::KeyValues,
+            ))?;
+            out.push_sql(")");
+        }
+        out.push_sql(" ORDER BY ");
+        M::KeyColumns::write_names(&mut out)?;
+        out.push_sql(" LIMIT ");
+        M::Sql::push_number(&mut out, &self.limit)
+    }
+}
