@@ -22,6 +22,7 @@
 //! | chapter | contents |
 //! | --- | --- |
 //! | [`choosing`](reference::choosing) | `policy`, `guard` and `gap` of a replica |
+//! | [`backends`](reference::backends) | the statements of each operation, by database |
 //! | [`isolation`](reference::isolation) | the error of a conflict, by backend and isolation level |
 //! | [`expansion`](reference::expansion) | the code that the derive generates |
 //! | [`mistakes`](reference::mistakes) | compiler errors and their fixes |
@@ -66,6 +67,8 @@ pub mod how_to {
 
 /// What each setting means, and what is not guaranteed.
 pub mod reference {
+    #[doc = include_str!("guide/reference/backends.md")]
+    pub mod backends {}
     #[doc = include_str!("guide/reference/choosing.md")]
     pub mod choosing {}
     #[doc = include_str!("guide/reference/expansion.md")]
