@@ -1,4 +1,4 @@
-//! What can go wrong, as facts.
+//! The error type.
 
 mod classify;
 mod conflict;
@@ -15,27 +15,30 @@ use crate::version::Token;
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation failed. Whatever it is: the model in memory is as it was before the call.
+/// The reason why an operation failed. In each case the model in memory is unchanged.
 ///
 /// | variant | meaning | what to do next |
 /// | --- | --- | --- |
-/// | [`Conflict`](Error::Conflict) | somebody else was first | reload and decide again, or let [`update_with`](crate::prelude::OwnerDsl::update_with) do so |
-/// | [`Conflicts`](Error::Conflicts) | the same for rows of a batch, of which none was written | reload these, or [`save_each`](crate::prelude::OwnerDsl::save_each) |
-/// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | a bug: decide which of them |
-/// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose: [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
-/// | [`KeyChanged`](Error::KeyChanged) | a tracked model, a closure of `update_with` or changes of `at(..).update` have another key than the record | a bug: insert a new record instead |
-/// | [`VersionAssigned`](Error::VersionAssigned) | the row of `create`, the changes of `at(..).update` or a closure of `update_with` assign to the version | a bug: leave the version to the library |
-/// | [`NotFound`](Error::NotFound) | there is no such row | as for any missing record |
-/// | [`VersionExhausted`](Error::VersionExhausted) | the version is at its type's maximum | widen the column and the field |
-/// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB, a schema of `SQLite`: the row that `create` made can't be found again | `insert` with a key of your own |
+/// | [`Conflict`](Error::Conflict) | another write was first, or the database suppressed this one; the [kind](ConflictKind) tells which | reload and decide again, or use [`update_with`](crate::prelude::OwnerDsl::update_with) |
+/// | [`Conflicts`](Error::Conflicts) | the same for rows of a batch; none of its rows was written | reload these rows, or use [`save_each`](crate::prelude::OwnerDsl::save_each) |
+/// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | fix the caller: pass one of them |
+/// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose a side with [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
+/// | [`KeyChanged`](Error::KeyChanged) | a tracked model, a closure of `update_with` or the changes of `at(..).update` have another key than the record | fix the caller: insert a new record instead |
+/// | [`VersionAssigned`](Error::VersionAssigned) | the row of `create`, the changes of `at(..).update` or a closure of `update_with` assign to the version | fix the caller: leave the version to the library |
+/// | [`NotFound`](Error::NotFound) | no row has the key | handle a missing record; [`optional`](OptionalExt::optional) makes it `None` |
+/// | [`VersionExhausted`](Error::VersionExhausted) | the version is at the maximum of its type | widen the column and the field |
+/// | [`KeyNotGenerated`](Error::KeyNotGenerated) | MySQL, MariaDB, an attached database of `SQLite`: `create` cannot find the row that it inserted | use `insert` with a key from the caller |
 /// | [`NotFinite`](Error::NotFinite) | a field is NaN or infinite, and the model has an outbox, whose events are JSON | write a finite value |
 /// | [`KeyTooLong`](Error::KeyTooLong) | the text of the key does not fit into an index of `versioned_outbox` or `versioned_positions` | use shorter keys |
-/// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all its columns in `primary_key(..)` |
-/// | [`KeyGenerated`](Error::KeyGenerated) | the database did not keep the key of a new row: 0 in an `AUTO_INCREMENT` column, or it was rounded, cut or padded | `create`, or a key that fits the column |
-/// | [`View`](Error::View) | `SQLite`: the model's table is a view, and whether it was written is not known | use the table behind it |
-/// | [`Event`](Error::Event) | the event is not for this replica, or broken | do not acknowledge it as applied: set it aside |
-/// | [`Database`](Error::Database) | what Diesel or the database says | as with Diesel alone |
-/// | [`Other`](Error::Other) | an error of your own, out of a closure | yours |
+/// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all columns of the key in `primary_key(..)` |
+/// | [`KeyGenerated`](Error::KeyGenerated) | the database did not keep the key of a new row: 0 in an `AUTO_INCREMENT` column, or a key that was rounded, cut or padded | use `create`, or a key that fits the column |
+/// | [`View`](Error::View) | `SQLite`: the table of the model is a view, and whether the row was written is unknown | use the table behind the view |
+/// | [`Event`](Error::Event) | the event is malformed, or does not belong to this replica | set it aside; do not acknowledge it as applied |
+/// | [`Database`](Error::Database) | any other error of Diesel or the database, unchanged | handle it as with Diesel alone |
+/// | [`Other`](Error::Other) | an error that a closure of the caller returned | depends on the caller |
+///
+/// The operator `?` converts a `diesel::result::Error` into an `Error`, so a transaction can mix
+/// both.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -50,9 +53,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// fn save(ticket: &mut Ticket, conn: &mut SqliteConnection) -> Result<(), String> {
 ///     match ticket.save(conn) {
 ///         Ok(_) => Ok(()),
-///         Err(Error::Conflict(lost)) => Err(match lost.kind() {
-///             ConflictKind::Stale => format!("somebody changed it, it is at {:?} now", lost.found()),
-///             ConflictKind::Deleted => "somebody deleted it".to_owned(),
+///         Err(Error::Conflict(conflict)) => Err(match conflict.kind() {
+///             ConflictKind::Stale => format!("it changed to version {:?}", conflict.found()),
+///             ConflictKind::Deleted => "it was deleted".to_owned(),
+///             ConflictKind::Suppressed => "a trigger or a policy suppressed the write".to_owned(),
 ///             _ => "run the transaction again".to_owned(),
 ///         }),
 ///         Err(error) => Err(error.to_string()),
@@ -62,11 +66,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The record is not at the version that was loaded, or another transaction is in the way. Nothing was written.
+    /// The row is not at the version that was loaded, another transaction conflicts, or the
+    /// database suppressed the write. Nothing was written.
     Conflict(Conflict),
 
-    /// Rows of a batch are not at the version that was loaded: all of them that are not, in the order of the slice. Nothing
-    /// was written.
+    /// Rows of a batch are in conflict: all of them, in the order of the slice. Nothing was
+    /// written.
     Conflicts(Vec<RowConflict>),
 
     /// Two models of a batch have the same key. Nothing was sent to the database.
@@ -77,7 +82,8 @@ pub enum Error {
         id: String,
     },
 
-    /// Here and in the row the same columns were changed, to different values. The model in memory is as it was.
+    /// The model and the row changed the same columns to different values. The model in memory is
+    /// unchanged.
     BothChanged {
         /// The table.
         table: &'static str,
@@ -88,8 +94,9 @@ pub enum Error {
     },
 
     /// The key was changed: of a [`Tracked`](crate::Tracked) model in memory, in the closure of
-    /// [`update_with`](crate::prelude::OwnerDsl::update_with), or by the changes of [`At::update`](crate::At::update). The
-    /// write would reach another record, or make one. Nothing was written.
+    /// [`update_with`](crate::prelude::OwnerDsl::update_with), or by the changes of
+    /// [`At::update`](crate::At::update). The write would reach another record, or make one.
+    /// Nothing was written.
     KeyChanged {
         /// The table.
         table: &'static str,
@@ -97,8 +104,8 @@ pub enum Error {
         id: String,
     },
 
-    /// The version was assigned by the caller: in the row that
-    /// [`create`](crate::prelude::OwnerDsl::create) is given, in the changes of
+    /// The caller assigned to the version: in the row for
+    /// [`create`](crate::prelude::OwnerDsl::create), in the changes of
     /// [`At::update`](crate::At::update), or in the closure of
     /// [`update_with`](crate::prelude::OwnerDsl::update_with). Nothing was written.
     VersionAssigned {
@@ -114,9 +121,9 @@ pub enum Error {
         id: String,
     },
 
-    /// The record is at the last version that its type can hold. Nothing was sent to the database,
-    /// except by an insert with `tombstones`, which looks for the version of a deletion first;
-    /// nothing was written.
+    /// The record is at the maximum of its version's type. Nothing was written, and nothing was
+    /// sent to the database, except by an insert with `tombstones`, which first reads the version
+    /// of a deletion.
     VersionExhausted {
         /// The table.
         table: &'static str,
@@ -126,15 +133,16 @@ pub enum Error {
         version: Token,
     },
 
-    /// On MySQL and MariaDB, `create` needs a key that the database makes (`AUTO_INCREMENT`, one
-    /// column): the row could not be read back otherwise. In an attached database of `SQLite` the
-    /// key of the new row is NULL, or was changed by a trigger. The insertion was rolled back.
+    /// `create` cannot read the new row back. On MySQL and MariaDB it needs a key of one column
+    /// that the database generates (`AUTO_INCREMENT`). In an attached database of `SQLite` the key
+    /// of the new row is NULL, or a trigger changed it. The insertion was rolled back.
     KeyNotGenerated {
         /// The table.
         table: &'static str,
     },
 
-    /// A field of the model is NaN or infinite, which the JSON of an event cannot carry. Nothing was written.
+    /// A field of the model is NaN or infinite, which the JSON of an event cannot carry. Nothing
+    /// was written.
     NotFinite {
         /// The table.
         table: &'static str,
@@ -143,16 +151,17 @@ pub enum Error {
         /// The field; the parts of its path are separated by points.
         field: String,
     },
-    /// The text of a key has more than 2,400 bytes, and the model has an outbox or tombstones, whose indexes do not hold more on
-    /// each database. Nothing was written.
+    /// The text of a key has more than 2,400 bytes, and the model has an outbox or tombstones.
+    /// Their indexes hold no more on some databases. Nothing was written.
     KeyTooLong {
         /// The table.
         table: &'static str,
         /// How many bytes it has.
         bytes: usize,
     },
-    /// The key of the model is only a part of the table's: a statement for one record found `rows` of them. Nothing was written
-    /// where the `table!` declaration has another primary key than the model; where both are wrong, the rows were written.
+    /// The key of the model is only a part of the table's key: a statement for one record found
+    /// `rows` of them. Nothing was written if the `table!` declaration has another primary key than
+    /// the model. If both are wrong, the rows were written.
     NotUnique {
         /// The table.
         table: &'static str,
@@ -161,36 +170,37 @@ pub enum Error {
         /// How many rows have it.
         rows: usize,
     },
-    /// The new row has another key than the model: MySQL and MariaDB make one of 0 in an
-    /// `AUTO_INCREMENT` column; with an outbox or tombstones it is also noticed that a column rounded,
-    /// cut or padded the key, or that a trigger changed it. The insertion was rolled back.
+    /// The new row has another key than the model. MySQL and MariaDB replace 0 in an
+    /// `AUTO_INCREMENT` column. With an outbox or tombstones the crate also detects a key that the
+    /// column rounded, cut or padded, or that a trigger changed. The insertion was rolled back.
     KeyGenerated {
         /// The table.
         table: &'static str,
         /// The model's key, as text.
         id: String,
     },
-    /// The table is a view of `SQLite`, which does not count what INSTEAD OF triggers write. Whether the row was written is
-    /// not known.
+    /// The table is a view of `SQLite`, which does not count the rows that INSTEAD OF triggers
+    /// write. Whether the row was written is unknown.
     View {
         /// The view.
         table: &'static str,
         /// The key, as text.
         id: String,
     },
-    /// The event is not one that this replica can apply, whatever it holds. Nothing was written.
+    /// The replica cannot apply this event at any version: it is of another entity, its version is
+    /// out of range, or its key is not that of its data, among others. Nothing was written.
     Event(EventError),
 
-    /// What Diesel or the database says; a violated CHECK, UNIQUE or FOREIGN KEY constraint, for one, comes through
-    /// as it is.
+    /// Any other error of Diesel or the database, unchanged, such as a violated CHECK, UNIQUE or
+    /// FOREIGN KEY constraint.
     Database(diesel::result::Error),
 
-    /// An error of the caller's own, returned from a closure.
+    /// An error that a closure of the caller returned.
     Other(Box<dyn StdError + Send + Sync>),
 }
 
 impl Error {
-    /// An error of the caller's own, to be returned from a closure.
+    /// Wraps an error of the caller, to be returned from a closure.
     ///
     /// ```
     /// let error = versioned_core::Error::other("sold out");
@@ -207,7 +217,7 @@ impl Error {
         Self::Conflicts(conflicts)
     }
 
-    /// The conflict, if it is one; the first one of a batch.
+    /// Returns the conflict, or the first conflict of a batch.
     pub fn conflict(&self) -> Option<&Conflict> {
         match self {
             Self::Conflict(conflict) => Some(conflict),
@@ -216,7 +226,7 @@ impl Error {
         }
     }
 
-    /// Whether somebody else was first.
+    /// Returns whether the error is a conflict, of one record or of rows of a batch.
     pub fn is_conflict(&self) -> bool {
         self.conflict().is_some()
     }
@@ -316,8 +326,9 @@ impl StdError for Error {
     }
 }
 
-/// For `?` inside of a transaction. A serialization failure, which may also come from a statement of yours or from
-/// the COMMIT, becomes a conflict of kind [`Serialization`](ConflictKind::Serialization) without a record.
+/// For `?` inside a transaction. A serialization failure, which may also come from a statement of
+/// the caller or from the `COMMIT`, becomes a conflict of kind
+/// [`Serialization`](ConflictKind::Serialization) without a record.
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         if is_serialization_failure(&error) {
@@ -340,7 +351,7 @@ impl From<Conflict> for Error {
     }
 }
 
-/// Turns "no such row" into `None`, as Diesel's `optional` does for its own results.
+/// Turns [`Error::NotFound`] into `None`, as Diesel's `optional` does for its own results.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -357,11 +368,11 @@ impl From<Conflict> for Error {
 /// }
 /// ```
 pub trait OptionalExt<T> {
-    /// `Ok(None)` for [`Error::NotFound`].
+    /// Returns `Ok(None)` for [`Error::NotFound`].
     ///
     /// # Errors
     ///
-    /// Every other error, unchanged.
+    /// Returns every other error unchanged.
     fn optional(self) -> Result<Option<T>>;
 }
 

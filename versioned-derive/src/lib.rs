@@ -12,38 +12,52 @@ mod source;
 
 use proc_macro::TokenStream;
 
-/// Gives a Diesel model a version: `versioned_core::Versioned`, and what its mode needs.
+/// Implements `versioned_core::Versioned`, and the traits of the mode, for a Diesel model.
 ///
-/// | on the struct | |
+/// The struct needs one mode:
+///
+/// | mode | meaning |
 /// | --- | --- |
-/// | `owner` | the model of the service that the record belongs to |
-/// | `dependent` | a replica of another service's record, fed by events; its version counts |
-/// | `embedded` | a struct that a model holds under `#[diesel(embed)]`; takes only `crate` |
-/// | `entity = "tickets"` | the record's name in events; default: the table's name |
-/// | `initial = 0` | the first version, 0 to 32767; default: 1 |
-/// | `policy = "sequential" \| "latest"` | dependent: event N goes onto row N−1 only, or any newer event replaces the row |
-/// | `guard = "position" \| "row"` | dependent: the position is kept in a table that outlives a deletion, or in the row |
-/// | `gap = "nack" \| "park"` | dependent: an event that came too early is delivered again, or kept until its turn |
-/// | `replica = ".."` | dependent: the name that its positions are kept under; the table's otherwise |
-/// | `tombstones` | owner: deletions are remembered, so that a record which is made again goes on from the deleted version |
-/// | `outbox` | owner: each write also writes its event, in the same transaction; the model derives `Serialize` |
-/// | `crate = ::path` | where `versioned_core` is found; default: `::versioned_core` |
+/// | `#[versioned(owner)]` | the model of the service that the record belongs to |
+/// | `#[versioned(dependent)]` | a replica of a record of another service, fed by events; its version is a counter |
+/// | `#[versioned(embedded)]` | a struct that a model holds under `#[diesel(embed)]`; takes only `crate` |
 ///
-/// | on a field | |
+/// These keys stand beside the mode, as in `#[versioned(owner, outbox)]`. The first of two values is
+/// the default.
+///
+/// | key | mode | meaning |
+/// | --- | --- | --- |
+/// | `entity = "tickets"` | both | the name of the record in events; the default is the name of the table |
+/// | `initial = 0` | both | the first version, 0 to 32767; the default is 1 |
+/// | `tombstones` | owner | deletions are remembered; a record that is inserted again continues after the version of its deletion |
+/// | `outbox` | owner | each write also writes its event, in the same transaction; the model must derive `Serialize` |
+/// | `policy = "sequential" \| "latest"` | dependent | event N is applied only onto version N−1, or any newer event replaces the row |
+/// | `guard = "position" \| "row"` | dependent | the position is kept in a table, where it outlives a deletion, or in the row |
+/// | `gap = "nack" \| "park"` | dependent | an event that comes too early must be redelivered, or is stored until its turn; `"park"` excludes `policy = "latest"` and `guard = "row"` |
+/// | `replica = ".."` | dependent | the name under which the positions are kept; the default is the name of the table |
+/// | `crate = ::path` | all | the path of `versioned_core`; the default is `::versioned_core` |
+///
+/// On a field:
+///
+/// | attribute | meaning |
 /// | --- | --- |
-/// | `version` | this is the version; default: the field named `version` |
-/// | `excluded` | no part of the record's state: changed alone in a `Tracked` model, it is written unguarded and moves no version |
-/// | `precision = "micros" \| "millis" \| "seconds"` | a timestamp version is cut to what its column keeps |
+/// | `#[versioned(version)]` | the version; the default is the field named `version` |
+/// | `#[versioned(excluded)]` | not for a dependent: the field is not part of the record's state. If only such fields of a `Tracked` model changed, they are written unguarded and the version stays |
+/// | `#[versioned(precision = "micros" \| "millis" \| "seconds")]` | owner, on a timestamp version: the precision that the column keeps |
 ///
-/// Of two values the first is the default. One mode is required. Diesel's own attributes mean here what they mean there:
-/// `table_name`, `primary_key` (up to six columns), `check_for_backend`; on fields `column_name`, `embed`,
-/// `skip_insertion`, `skip_update`, `serialize_as`, `select_expression`.
+/// The derive reads Diesel's own attributes: `table_name`, `primary_key` (up to six columns) and
+/// `check_for_backend` on the struct; `column_name`, `embed`, `skip_insertion`, `skip_update`,
+/// `serialize_as` and `select_expression` on fields.
+///
+/// It generates metadata, access to the key and the version, and walks over the columns. The SQL is
+/// in `versioned_core`; the chapter `guide::reference::expansion` there shows the generated code.
 #[proc_macro_derive(Versioned, attributes(versioned, diesel))]
 pub fn versioned(input: TokenStream) -> TokenStream {
     expand::versioned(input.into()).into()
 }
 
-/// Makes a newtype of a counter a version that counts: `versioned_core::version::SequentialVersion`.
+/// Makes a newtype of a counter a version that counts:
+/// `versioned_core::version::SequentialVersion`.
 ///
 /// `#[versioned(crate = ::path)]` says where `versioned_core` is found.
 #[proc_macro_derive(SequentialVersion, attributes(versioned))]
@@ -51,8 +65,8 @@ pub fn sequential_version(input: TokenStream) -> TokenStream {
     expand::sequential_version(input.into()).into()
 }
 
-/// Adds `pub version: i64` as the last field of a struct; `#[version_field(i32)]` for another type. Stands above the
-/// derives, which must see the field.
+/// Adds `pub version: i64` as the last field of a struct; `#[version_field(i32)]` for another type.
+/// Stands above the derives, which must see the field.
 #[proc_macro_attribute]
 pub fn version_field(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::version_field(args.into(), item.into()).into()

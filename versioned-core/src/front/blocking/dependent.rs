@@ -9,10 +9,20 @@ use crate::model::{DependentModel, FromJson};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
-/// What a replica can do on a Diesel connection: apply events, and be read.
+/// The methods of a replica on a Diesel connection: applying events, and reads.
 ///
-/// Implemented for every model with `#[versioned(dependent)]`. With `guard = "position"` (the default) it needs the
-/// tables of [`MIGRATIONS`](crate::MIGRATIONS).
+/// | purpose | functions |
+/// | --- | --- |
+/// | apply an event | [`apply`](DependentDsl::apply), [`apply_json`](DependentDsl::apply_json); both return an [`Outcome`] |
+/// | apply an event together with writes of the caller | [`apply_with`](DependentDsl::apply_with) |
+/// | apply many events in one transaction | [`apply_all`](DependentDsl::apply_all) |
+/// | read | [`find`](DependentDsl::find), [`find_by_event`](DependentDsl::find_by_event) |
+/// | maintain | [`purge_tombstones`](crate::positions::purge_tombstones) forgets old deletions, [`rebuild`](crate::positions::rebuild) empties a replica |
+///
+/// The trait is implemented for every model with `#[versioned(dependent)]`. With
+/// `guard = "position"`, the default, the replica needs the tables of
+/// [`MIGRATIONS`](crate::MIGRATIONS). A replica that joins late starts from pages of
+/// [`snapshot`](crate::prelude::OwnerDsl::snapshot).
 pub trait DependentDsl: DependentModel {
     /// Applies an event, if it is the one that the replica waits for: event N goes only onto version N−1
     /// (`policy = "latest"`: onto any older version). Acknowledge it to the broker after this has returned, and only if

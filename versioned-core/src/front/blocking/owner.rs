@@ -12,9 +12,25 @@ use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
 use crate::version::SequentialVersion;
 
-/// What an owner can do on a Diesel connection: guarded writes, and the reads that they start from.
+/// The methods of an owner on a Diesel connection: guarded writes, and the reads that they start from.
 ///
-/// Implemented for every model with `#[versioned(owner)]`. The SQL below is that of a `tickets (id, title, version)`.
+/// | purpose | methods |
+/// | --- | --- |
+/// | insert a record | [`insert`](OwnerDsl::insert) at the initial version, [`create`](OwnerDsl::create) with a key or defaults from the database, [`import`](OwnerDsl::import) at the version that the model carries |
+/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
+/// | write a loaded record | [`save`](OwnerDsl::save), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
+/// | write without a loaded record | [`at`](OwnerDsl::at) a version that a client sent, [`update_with`](OwnerDsl::update_with) and [`update_with_retry`](OwnerDsl::update_with_retry), which load and retry, [`bump`](OwnerDsl::bump) in an ordinary Diesel update |
+/// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
+///
+/// The trait is implemented for every model with `#[versioned(owner)]`. `insert`, `save`, `touch`
+/// and `delete` return a [`Change`], which serializes as its event. [`Tracked`](crate::Tracked)
+/// writes changed columns only; [`transaction`](fn@crate::transaction) restores the versions in
+/// memory after a rollback.
+///
+/// Each method takes any Diesel connection: plain, pooled or `#[derive(MultiConnection)]`. Generic
+/// code needs one bound, [`Owner<C::Backend>`](crate::Owner). The
+/// [guide](crate::guide::reference::backends) lists how many statements each method takes on each
+/// database. The SQL below is that of a table `tickets (id, title, version)`.
 pub trait OwnerDsl: OwnerModel {
     /// Inserts the record with the key that it carries, at the initial version; the version in memory follows.
     ///
