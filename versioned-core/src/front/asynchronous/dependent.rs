@@ -11,8 +11,9 @@ use crate::model::{DependentModel, FromJson};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
-/// What a replica can do on a `diesel-async` connection: the methods of
-/// [`prelude::DependentDsl`](crate::prelude::DependentDsl), with the same statements, outcomes and errors.
+/// The methods of a replica on a `diesel-async` connection: those of
+/// [`prelude::DependentDsl`](crate::prelude::DependentDsl), with the same statements, outcomes and
+/// errors.
 pub trait DependentDsl: DependentModel {
     /// As [`prelude::DependentDsl::apply`](crate::prelude::DependentDsl::apply).
     fn apply<C>(event: &Event<Self>, conn: &mut C) -> impl Future<Output = Result<Outcome>> + Send

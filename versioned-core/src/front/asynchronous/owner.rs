@@ -14,8 +14,8 @@ use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
 use crate::version::SequentialVersion;
 
-/// What an owner can do on a `diesel-async` connection: the methods of [`prelude::OwnerDsl`](crate::prelude::OwnerDsl), with
-/// the same statements, outcomes and errors.
+/// The methods of an owner on a `diesel-async` connection: those of
+/// [`prelude::OwnerDsl`](crate::prelude::OwnerDsl), with the same statements, outcomes and errors.
 ///
 /// The futures are `Send`. One that is dropped in the middle leaves the model as it was; whether
 /// the write happened is then not known here. Load the record again; the next `save` also finds
