@@ -47,6 +47,7 @@ impl Kind {
             || same::<Double>(of)
             || same::<Date>(of)
             || same::<Binary>(of)
+            || same::<Json>(of)
             || is_exact_on_postgres(of)
         {
             Self::Exact
@@ -126,7 +127,6 @@ fn is_exact_on_postgres(of: TypeId) -> bool {
     use diesel::sql_types::{Array, Cidr, Inet, Jsonb, MacAddr, MacAddr8, Money, Oid, Uuid};
     same::<Uuid>(of)
         || same::<Oid>(of)
-        || same::<Json>(of)
         || same::<Jsonb>(of)
         || same::<Inet>(of)
         || same::<Cidr>(of)
