@@ -1,4 +1,8 @@
-//! The guide. Each chapter's code is compiled and run by `cargo test --doc --all-features`.
+//! The guide to `versioned`, in chapters.
+//!
+//! Start with [`owner`](first_steps::owner) if your service writes the records, and with
+//! [`dependent`](first_steps::dependent) if it keeps a replica of another service's records.
+//! `cargo test --doc --all-features` compiles and runs the code of every chapter.
 //!
 //! **First steps**
 //!
@@ -21,7 +25,7 @@
 //!
 //! | chapter | contents |
 //! | --- | --- |
-//! | [`choosing`](reference::choosing) | `policy`, `guard` and `gap` of a replica |
+//! | [`choosing`](reference::choosing) | how to choose `policy`, `guard` and `gap` for a replica |
 //! | [`backends`](reference::backends) | the statements of each operation, by database |
 //! | [`isolation`](reference::isolation) | the error of a conflict, by backend and isolation level |
 //! | [`expansion`](reference::expansion) | the code that the derive generates |
@@ -32,15 +36,16 @@
 //!
 //! | chapter | contents |
 //! | --- | --- |
-//! | [`comparison`](related::comparison) | how other libraries do it |
-//! | [`from_mongoose`](related::from_mongoose) | coming from `mongoose-update-if-current` |
-//! | [`from_diesel_versioning`](related::from_diesel_versioning) | coming from `diesel_versioning` |
+//! | [`comparison`](related::comparison) | how other libraries handle the same cases |
+//! | [`from_mongoose`](related::from_mongoose) | migrating from `mongoose-update-if-current` |
+//! | [`from_diesel_versioning`](related::from_diesel_versioning) | migrating from `diesel_versioning` |
 //!
-//! Footnotes and names in italics, such as
-//! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*, name tests of the repository, below
-//! `tests/`. Most of them run on each backend and through both fronts.
+//! Footnotes name the tests of a claim, for example
+//! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*. The tests are in the directory
+//! `tests/` of the repository. Most of them run on each backend and through both fronts, blocking
+//! and async.
 //!
-//! The guide is compiled for documentation only.
+//! This module exists only in the documentation.
 
 /// The first guarded save, and the first replica.
 pub mod first_steps {
@@ -65,7 +70,7 @@ pub mod how_to {
     pub mod transactions {}
 }
 
-/// What each setting means, and what is not guaranteed.
+/// Settings, errors, generated code and limits.
 pub mod reference {
     #[doc = include_str!("guide/reference/backends.md")]
     pub mod backends {}
@@ -82,7 +87,7 @@ pub mod reference {
     pub mod mistakes {}
 }
 
-/// Other libraries, and how to come from them.
+/// Other libraries, and how to migrate from them.
 pub mod related {
     #[doc = include_str!("guide/related/comparison.md")]
     pub mod comparison {}
