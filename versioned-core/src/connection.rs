@@ -1,12 +1,15 @@
-//! Which connections the methods take: Diesel's own bounds and those of `diesel-async`, under names of ours, so that rustc says
-//! which prelude is the right one. Nobody implements these traits; generic code asks for `LoadConnection` or `AsyncConnection`.
+//! The connections that the methods accept. These traits rename the bounds of Diesel and
+//! `diesel-async`, so that the compiler can name the right prelude in an error. They are
+//! implemented for every connection, and users never implement them. Generic code uses
+//! `LoadConnection` or `AsyncConnection` as its bound.
 
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
 use diesel_async::AsyncConnectionCore;
 
-/// A connection of Diesel's own, for the methods of the [`prelude`](crate::prelude): every `LoadConnection`.
+/// A connection of Diesel, for the methods of the [`prelude`](crate::prelude). Every
+/// `LoadConnection` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a blocking connection of the `diesel` that `versioned-core` uses: give one, or import `versioned_core::async_prelude`",
     label = "not a blocking connection of this `diesel`",
@@ -16,7 +19,7 @@ use diesel_async::AsyncConnectionCore;
     note = "in generic code ask for `C: LoadConnection`"
 )]
 pub trait BlockingConnection: LoadConnection<Backend = <Self as BlockingConnection>::Db> {
-    /// Its backend. (`C::Backend` would let rustc speak of Diesel's trait first.)
+    /// The backend of the connection. (With `C::Backend`, rustc would report Diesel's trait first.)
     type Db: Backend;
 }
 
@@ -25,7 +28,8 @@ impl<C: LoadConnection<Backend = DB>, DB: Backend> BlockingConnection for C {
     type Db = DB;
 }
 
-/// A connection of `diesel-async`, for the methods of the [`async_prelude`](crate::async_prelude): every `AsyncConnection`.
+/// A connection of `diesel-async`, for the methods of the [`async_prelude`](crate::async_prelude).
+/// Every `AsyncConnection` implements it.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",
@@ -38,7 +42,7 @@ impl<C: LoadConnection<Backend = DB>, DB: Backend> BlockingConnection for C {
 pub trait AsyncConnection:
     diesel_async::AsyncConnection + AsyncConnectionCore<Backend = <Self as AsyncConnection>::Db>
 {
-    /// Its backend.
+    /// The backend of the connection.
     type Db: Backend;
 }
 
@@ -52,7 +56,8 @@ where
     type Db = DB;
 }
 
-/// As [`AsyncConnection`], for what needs no transaction: every `AsyncConnectionCore`, the `&conn` of a pipeline too.
+/// As [`AsyncConnection`], for methods that need no transaction. Every `AsyncConnectionCore`
+/// implements it, including the `&conn` of a pipeline.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",
@@ -65,7 +70,7 @@ where
 pub trait PipelinedConnection:
     AsyncConnectionCore<Backend = <Self as PipelinedConnection>::Db>
 {
-    /// Its backend.
+    /// The backend of the connection.
     type Db: Backend;
 }
 

@@ -1,4 +1,4 @@
-//! The toolkit's own tables.
+//! The tables of this crate.
 
 use std::fmt;
 
@@ -10,17 +10,19 @@ use diesel::migration::{
 
 use crate::dialect::{Dialect, SqlFor};
 
-/// How many bytes the text of a key may have where it goes into our tables, on each database: an index of MySQL has 3,072
-/// bytes, one of PostgreSQL 2,704.
+/// The maximum length in bytes of a key's text in the tables of this crate, on every database. An
+/// index entry has at most 3,072 bytes on MySQL and 2,704 on PostgreSQL.
 pub(crate) const LONGEST_KEY: usize = 2_400;
 
-/// The tables that dependents need, and owners with an outbox or tombstones, for `diesel_migrations`:
-/// `conn.run_pending_migrations(MIGRATIONS)`, on each backend and under `MultiConnection`. Other owners need none of them.
+/// The migrations of the tables that dependents need, and owners with an outbox or tombstones.
+/// Other owners need no table. Run them with `diesel_migrations`:
+/// `conn.run_pending_migrations(MIGRATIONS)`. This works on each backend and under
+/// `MultiConnection`.
 ///
 /// ```sql
-/// versioned_positions (replica, entity, key, version, deleted_at)    -- the version that was applied last to each record
-/// versioned_parked (replica, entity, key, version, event, at, error) -- events that came too early, with `gap = "park"`
-/// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to be published
+/// versioned_positions (replica, entity, key, version, deleted_at)    -- the version of each record that was applied last
+/// versioned_parked (replica, entity, key, version, event, at, error) -- early events, with `gap = "park"`
+/// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to publish
 /// ```
 ///
 /// ```
@@ -34,7 +36,8 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// # }
 /// ```
 ///
-/// Their versions sort before those of migrations with a date, so that reverting the last migration never meets them.
+/// Their versions sort before those of migrations with a date, so reverting the last migration
+/// never reverts them.
 pub const MIGRATIONS: Migrations = Migrations(());
 
 /// The type of [`MIGRATIONS`].
@@ -92,11 +95,12 @@ impl Step for Positions {
     }
 }
 
-/// The table of events that wait to be published.
+/// The table of pending events.
 ///
-/// A relay reads it in the order of `attempts, id`, so that events which cannot be published never stand before the others.
-/// `due` is when such a one is tried again. An ordered relay looks for the oldest event of each record; PostgreSQL does that
-/// with one pass over what waits, and an index would cost each write more than it saves.
+/// A relay reads the table in the order of `attempts, id`, so that a rejected event does not block
+/// others. `due` is the time of its next attempt. An ordered relay looks for the oldest event of
+/// each record. PostgreSQL does that in one pass over the pending events, and an index would cost
+/// each write more than it saves.
 struct Outbox;
 
 impl Step for Outbox {
@@ -141,20 +145,20 @@ impl Step for Outbox {
     }
 }
 
-/// How a backend spells what our tables are made of.
+/// The SQL types and options of the tables, for one backend.
 struct Types {
-    /// Keys are compared byte by byte, whatever the database's collation is.
+    /// A text type that compares byte by byte, whatever the database's collation is.
     text: &'static str,
-    /// As long as [`LONGEST_KEY`], at least.
+    /// Holds at least [`LONGEST_KEY`] bytes.
     key_text: &'static str,
     key: &'static str,
     long_text: &'static str,
-    /// A key that counts up.
+    /// A primary key that counts up.
     counted: &'static str,
     table: &'static str,
-    /// Of a table that is nothing but its primary key's index.
+    /// Options of a table that consists of its primary key's index only.
     keyed_table: &'static str,
-    /// Whether the oldest event of each record is found by an index.
+    /// Whether an index finds the oldest event of each record.
     by_record: bool,
 }
 
@@ -196,7 +200,7 @@ impl Types {
     }
 }
 
-/// One of our migrations.
+/// One migration of this crate.
 trait Step: 'static {
     const VERSION: &'static str;
     const NAME: &'static str;
@@ -205,7 +209,7 @@ trait Step: 'static {
     fn up(types: &Types) -> String;
 }
 
-/// A migration of the tables `S`.
+/// The migration `S`, as Diesel sees it.
 struct Of<S>(S);
 
 impl<S: Step, DB> Migration<DB> for Of<S>
@@ -247,9 +251,10 @@ impl<S: Step> fmt::Display for Of<S> {
     }
 }
 
-/// The dialect of the connection. A migration has a connection without a type, which can run SQL and not more; so under
-/// `MultiConnection` the databases are told apart by what they understand. The first question is PostgreSQL's, because
-/// there a failed statement would end the transaction that the migration runs in.
+/// The dialect of the connection. A migration gets an untyped connection that can only run SQL.
+/// Under `MultiConnection`, the function therefore distinguishes the databases by the SQL that they
+/// accept. It tries PostgreSQL's first, because on PostgreSQL a failed statement would abort the
+/// transaction of the migration.
 fn dialect<DB>(conn: &mut dyn BoxableConnection<DB>) -> Dialect
 where
     DB: Backend,

@@ -1,22 +1,24 @@
-//! The positions of records, as a whole: what was deleted is forgotten, a replica is made anew.
+//! Maintenance of the positions of records: forgetting old deletions, and rebuilding a replica.
 //!
 //! # After the owner was restored from a backup
 //!
-//! Its versions have gone back, and its replicas take the new history for the old one: without a word they ignore it.
-//! The repair needs no field, only room in the numbers. Stop the writers, let the replicas apply what the broker still holds,
-//! and
+//! The restore moves versions back. Replicas treat the new events as old ones and ignore them
+//! without an error. The repair needs no new column, only unused version numbers. Stop the writers,
+//! and let the replicas apply the events that the broker still holds. Then:
 //!
-//! 1. at the owner: `UPDATE tickets SET version = version + 4294967296`, and the same for `version`
-//!    in `versioned_positions WHERE replica = '' AND entity = 'tickets'` if the model has
-//!    `tombstones`;
-//! 2. send a [snapshot](crate::prelude::OwnerDsl::snapshot) to the replicas: each of its events is newer than anything
-//!    that was ever announced;
-//! 3. at each replica, once it has applied the snapshot, delete the rows that it left behind
-//!    (`DELETE FROM ticket_copies WHERE version < 4294967296`): the backup does not have them any more;
-//! 4. start the writers, and do not use the keys of these records again: let an identity go on beyond the largest key that
-//!    was ever given.
+//! 1. At the owner, run `UPDATE tickets SET version = version + 4294967296`. If the model has
+//!    `tombstones`, do the same for `version` in
+//!    `versioned_positions WHERE replica = '' AND entity = 'tickets'`.
+//! 2. Send a [snapshot](crate::prelude::OwnerDsl::snapshot) to the replicas. Each of its events is
+//!    newer than every event before it.
+//! 3. At each replica, once it has applied the snapshot, delete the rows that the snapshot does not
+//!    contain, because the backup does not have them:
+//!    `DELETE FROM ticket_copies WHERE version < 4294967296`.
+//! 4. Start the writers. Do not reuse the keys of the deleted records: let an identity column
+//!    continue after the largest key that was ever assigned.
 //!
-//! The next restore adds another 4294967296. The [guide](crate::guide::how_to::restore) has the details.
+//! The next restore adds another 4294967296. The [guide](crate::guide::how_to::restore) has the
+//! details.
 
 use std::time::Duration;
 
@@ -28,18 +30,19 @@ use crate::fetch::Persisted;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation;
 
-/// Forgets the deletions of `M`'s records that are older than `age`; answers with their number.
+/// Deletes the remembered deletions of `M`'s records that are older than `age`, and returns their
+/// number.
 ///
-/// Only safe once no event from before the deletion can come any more: choose more than the broker's retention, the
-/// outbox's lag and whatever is kept for replay together. A late event of a record whose deletion is forgotten brings
-/// the record back.
+/// A purge is safe when no event from before the deletion can arrive any more. Choose an `age`
+/// longer than the broker's retention, the lag of the outbox and the age of anything kept for
+/// replay together. A late event of a record whose deletion was purged restores the record.
 ///
 /// ```sql
 /// DELETE FROM versioned_positions WHERE replica = 'ticket_copies' AND entity = 'tickets' AND deleted_at < $1
 /// ```
 ///
-/// On MySQL and MariaDB this statement would lock the positions of live records too: the keys are looked for without a lock there,
-/// and forgotten one by one, in one transaction.
+/// On MySQL and MariaDB, this statement would also lock the positions of live records. There the
+/// library reads the keys without a lock, and deletes them one by one in one transaction.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -60,7 +63,9 @@ use crate::operation;
 ///
 /// # Errors
 ///
-/// What the database says.
+/// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock or
+/// a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement fails
+/// for another reason.
 pub fn purge_tombstones<M, C>(age: Duration, conn: &mut C) -> Result<usize>
 where
     C: LoadConnection,
@@ -72,8 +77,8 @@ where
     ))
 }
 
-/// Empties a replica, its positions and its parked events, in one transaction: to be filled again by a
-/// [snapshot](crate::prelude::OwnerDsl::snapshot) and the events since.
+/// Deletes the rows of a replica, its positions and its parked events, in one transaction. Fill the
+/// replica again from a [snapshot](crate::prelude::OwnerDsl::snapshot) and later events.
 ///
 /// ```sql
 /// LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE          -- PostgreSQL
@@ -101,7 +106,9 @@ where
 ///
 /// # Errors
 ///
-/// What the database says; nothing is emptied then.
+/// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock or
+/// a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement fails
+/// for another reason. Nothing is deleted then.
 pub fn rebuild<M, C>(conn: &mut C) -> Result<()>
 where
     C: LoadConnection,
@@ -110,7 +117,7 @@ where
     poll_ready(operation::rebuild::<M, _>(&mut BlockingExecutor::new(conn)))
 }
 
-/// The same for the connections of `diesel-async`.
+/// The same functions for connections of `diesel-async`.
 #[cfg(feature = "async")]
 pub mod nonblocking {
     use std::time::Duration;
@@ -123,7 +130,8 @@ pub mod nonblocking {
     use crate::front::asynchronous::AsyncExecutor;
     use crate::operation;
 
-    /// As [`positions::purge_tombstones`](super::purge_tombstones).
+    /// As [`positions::purge_tombstones`](super::purge_tombstones), on a connection of
+    /// `diesel-async`.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -146,7 +154,9 @@ pub mod nonblocking {
     ///
     /// # Errors
     ///
-    /// What the database says.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock
+    /// or a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement
+    /// fails for another reason.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
@@ -162,7 +172,7 @@ pub mod nonblocking {
         async move { operation::purge_tombstones::<M, _>(age, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`positions::rebuild`](super::rebuild).
+    /// As [`positions::rebuild`](super::rebuild), on a connection of `diesel-async`.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -186,8 +196,10 @@ pub mod nonblocking {
     ///
     /// # Errors
     ///
-    /// What the database says; nothing is emptied then. A future that is dropped in the middle leaves the connection broken:
-    /// it says so at its next use.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock
+    /// or a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement
+    /// fails for another reason. Nothing is deleted then. A future that is dropped before it
+    /// completes leaves the connection broken, and its next use is an error.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"

@@ -1,13 +1,14 @@
-//! How often to try again, and how long to wait in between.
+//! How often to retry, and how long to wait between attempts.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-/// How [`update_with_retry`](crate::prelude::OwnerDsl::update_with_retry) goes on after a conflict: a bounded number
-/// of times, after a random pause whose bound doubles each time.
+/// The retry policy of [`update_with_retry`](crate::prelude::OwnerDsl::update_with_retry): a
+/// maximum number of retries, with random pauses whose upper bound doubles each time.
 ///
-/// The first two retries come without a pause: the winner has written already, and nothing is gained by waiting.
+/// The first two retries have no pause. The conflicting write has already committed, so waiting
+/// gains nothing.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -37,7 +38,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Retries `times` times, besides the first attempt; 0 for none.
+    /// Retries up to `times` times after the first attempt. With 0, there is no retry.
     pub const fn times(times: u32) -> Self {
         Self {
             times,
@@ -46,13 +47,14 @@ impl Retry {
         }
     }
 
-    /// The bound of the first pause; it doubles with each further one. 250 µs unless said otherwise.
+    /// Sets the upper bound of the first pause. The bound doubles with each further pause. The
+    /// default is 250 µs.
     #[must_use]
     pub const fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// The bound that no pause exceeds. 50 ms unless said otherwise.
+    /// Sets the maximum of all pauses. The default is 50 ms.
     #[must_use]
     pub const fn longest(self, longest: Duration) -> Self {
         Self { longest, ..self }
@@ -66,14 +68,15 @@ impl Retry {
     }
 }
 
-/// 200 retries: with sixteen writers of one record on a busy machine an attempt loses nine times in ten.
+/// 200 retries. With sixteen concurrent writers of one record on a busy machine, nine of ten
+/// attempts end in a conflict.
 impl Default for Retry {
     fn default() -> Self {
         Self::times(200)
     }
 }
 
-/// The pauses before each retry, until there are no more.
+/// The pause before each retry. The iterator ends when no retry is left.
 pub(crate) struct Attempts {
     retry: Retry,
     made: u32,
@@ -103,8 +106,8 @@ impl Iterator for Attempts {
     }
 }
 
-/// A number from 0 to 1, from the randomness that the standard library seeds its hash maps with: enough to part two
-/// writers, and no dependency.
+/// A random number from 0 to 1. It uses the randomness with which the standard library seeds its
+/// hash maps. This is enough to separate two writers, and needs no dependency.
 fn random_fraction() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     f64::from(u32::try_from(bits).unwrap_or(u32::MAX)) / f64::from(u32::MAX)

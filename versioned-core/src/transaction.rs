@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use crate::model::Versioned;
 
-/// The models that a [`transaction`](crate::transaction) is about: `&mut` one, a slice of them, or a tuple of such, of up to six.
+/// The models of a [`transaction`](crate::transaction): a `&mut` model, a slice of models, or a tuple of up to six of
+/// these.
 ///
 /// For code that is generic over its models:
 ///
@@ -13,7 +14,7 @@ use crate::model::Versioned;
 /// use versioned_core::prelude::*;
 /// use versioned_core::{Models, Result, Shape};
 ///
-/// /// What it costs is one line in a log.
+/// /// A transaction that logs its rollback.
 /// fn logged<C, M, R>(conn: &mut C, models: M, body: impl for<'s> FnOnce(&mut C, <M::Shape as Shape>::Ref<'s>) -> Result<R>) -> Result<R>
 /// where
 ///     C: Connection,
@@ -31,30 +32,30 @@ pub trait Models {
     /// The shape of the models, without their lifetime.
     type Shape: Shape;
 
-    /// The models, and their versions before the transaction.
-    type Guard: Restore<Shape = Self::Shape>;
+    /// The models, with their versions before the transaction.
+    type Guard: Restore<Family = Self::Family>;
 
-    /// Notes the versions.
+    /// Records the versions.
     fn remember(self) -> Self::Guard;
 }
 
-/// A shape of models that can be lent for any lifetime.
+/// The shape of some models, which can be lent for any lifetime.
 ///
-/// (A lifetime parameter on [`Models`] itself would make the compiler ask for `'static` models.)
-pub trait Shape: 'static {
+/// (With a lifetime parameter on [`Models`] itself, the compiler would require `'static` models.)
+pub trait Family: 'static {
     /// The models, lent for `'s`.
     type Ref<'s>;
 }
 
-/// Models whose versions are put back when this is dropped, unless they were [kept](Restore::keep).
+/// Models whose versions are restored on drop, unless they were [kept](Restore::keep).
 pub trait Restore {
     /// The shape of the models.
     type Shape: Shape;
 
-    /// The models, for the body.
-    fn lend(&mut self) -> <Self::Shape as Shape>::Ref<'_>;
+    /// Lends the models to the body.
+    fn lend(&mut self) -> <Self::Family as Family>::Ref<'_>;
 
-    /// The transaction has committed: the versions stay.
+    /// Keeps the versions, after the transaction has committed.
     fn keep(self);
 }
 
@@ -66,7 +67,7 @@ impl<T: Versioned + 'static> Shape for One<T> {
     type Ref<'s> = &'s mut T;
 }
 
-/// A model, and its version before the transaction.
+/// A model, with its version before the transaction.
 #[derive(Debug)]
 pub struct OneGuard<'a, T: Versioned> {
     model: &'a mut T,
@@ -114,7 +115,7 @@ impl<T: Versioned + 'static> Shape for Many<T> {
     type Ref<'s> = &'s mut [T];
 }
 
-/// Models, and their versions before the transaction.
+/// Models, with their versions before the transaction.
 #[derive(Debug)]
 pub struct ManyGuard<'a, T: Versioned> {
     models: &'a mut [T],

@@ -5,12 +5,16 @@ use diesel::connection::Connection;
 use super::BlockingExecutor;
 use crate::transaction::{Models, Restore as _, Shape};
 
-/// Runs `body` in a transaction. If it does not commit (an error, a panic, a COMMIT that fails), the versions of
-/// `models` in memory are afterwards what they were before, so that the next `save` finds the row.
+/// Runs `body` in a transaction. If the transaction does not commit (an error, a panic, a failed
+/// COMMIT), the function restores the versions of `models` in memory, so that the next `save` finds
+/// the row.
 ///
-/// `models` is a `&mut` model, a slice of models, or a tuple of such; `body` gets them back as its second argument.
-/// Only versions are put back: other fields keep what `body` wrote to them. It runs what Diesel's `transaction` does: BEGIN
-/// and COMMIT or ROLLBACK; inside of a transaction a savepoint, which is also taken back when it cannot be released.
+/// `models` is a `&mut` model, a slice of models, or a tuple of such. `body` receives them as its
+/// second argument. Only versions are restored. Other fields keep the values that `body` wrote to
+/// them.
+///
+/// The function runs the same statements as Diesel's `transaction`: BEGIN, then COMMIT or ROLLBACK.
+/// Inside a transaction it uses a savepoint, and also rolls back to it if it cannot be released.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -25,7 +29,7 @@ use crate::transaction::{Models, Restore as _, Shape};
 ///     transaction(conn, (a, b), |conn, (a, b)| {
 ///         std::mem::swap(&mut a.price, &mut b.price);
 ///         a.save(conn)?;
-///         b.save(conn)?; // if this one is stale, `a` is rolled back: its row, and its version in memory
+///         b.save(conn)?; // if this one is stale, the row of `a` and its version in memory are rolled back
 ///         Ok(())
 ///     })
 /// }
@@ -33,7 +37,7 @@ use crate::transaction::{Models, Restore as _, Shape};
 ///
 /// # Errors
 ///
-/// What `body` returns, and what BEGIN and COMMIT return.
+/// Returns the error of `body`, or the error of BEGIN or COMMIT.
 pub fn transaction<C, M, R, E>(
     conn: &mut C,
     models: M,
