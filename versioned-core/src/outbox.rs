@@ -1,33 +1,39 @@
-//! The outbox: with `#[versioned(owner, outbox)]` each write also writes its event, in the same transaction.
+//! The outbox: `#[versioned(owner, outbox)]` makes each write also insert its event, in the same
+//! transaction.
 //!
-//! Whoever writes a record and then tells a broker about it does two things of which the second may fail. With an outbox
-//! the event is a row of the same database, committed or rolled back with the record, and a relay publishes it later.
+//! Writing a row and publishing an event are two operations, and a crash in between loses the
+//! event. With an outbox, the event is a row of the same database. It is committed or rolled back
+//! with the record, and a relay publishes it later.
 //!
-//! # What is written
+//! # The rows of the outbox
 //!
-//! One row of `versioned_outbox` (see [`MIGRATIONS`](crate::MIGRATIONS)) for each write of the record: insert, create, import,
-//! save, touch, delete, and what `at(..)` does. A write whose guard found no row writes no event. On PostgreSQL insert, save
-//! and delete are one statement with their event:
+//! Each write of a record inserts one row into `versioned_outbox` (see
+//! [`MIGRATIONS`](crate::MIGRATIONS)): insert, create, import, save, touch, delete, and the writes
+//! of `at(..)`. A write whose guard found no row inserts no event. On PostgreSQL, insert, save and
+//! delete are one statement with their event:
 //!
 //! ```sql
 //! WITH written AS (UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4 RETURNING 1)
 //! INSERT INTO versioned_outbox (entity, key, version, op, payload, at) SELECT $5, $6, $7, $8, $9, $10 FROM written
 //! ```
 //!
-//! Elsewhere they are two statements in a transaction (a savepoint inside of one). Where the event must be made of the
-//! row as the database has it (`create`, `touch`, `at(..)`, and models with fields that are not written), the row is read
-//! back in that transaction first.
+//! On other databases they are two statements in a transaction, or in a savepoint if a transaction
+//! is open. Sometimes the event must contain the row as the database has it: for `create`, `touch`
+//! and `at(..)`, for models with fields that are not written, and for models with a column whose
+//! type may change a value, such as `NUMERIC` or `TIMESTAMP`. The library then first reads the row
+//! back in that transaction.
 //!
-//! `payload` is the [`Event`](crate::Event) as JSON. It shows the model as it is written: what a trigger of the database
-//! changes on the way it does not show.
+//! `payload` is the [`Event`](crate::Event) as JSON. Unless the row is read back, it shows the
+//! model as it was written, and not the changes of a database trigger.
 //!
-//! An id that is used again after a deletion must go on from the deleted version, or replicas take its events for old
-//! ones: add `tombstones`.
+//! If keys are reused after a deletion, add `tombstones`. The versions of a reused key must
+//! continue from the deleted version, or replicas treat its events as old.
 //!
-//! # What becomes of it
+//! # Publishing
 //!
-//! A [`Relay`] publishes the events through a [`Publisher`], the only thing that knows a broker, and deletes those that the
-//! broker has. [`Lag::load`] says how far it is behind.
+//! A [`Relay`] publishes the events through a [`Publisher`], which connects it to a broker. It
+//! deletes the events that the broker has acknowledged. [`Lag::load`] returns how far the relay is
+//! behind.
 
 mod context;
 mod database;

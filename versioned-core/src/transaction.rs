@@ -33,7 +33,7 @@ pub trait Models {
     type Shape: Shape;
 
     /// The models, with their versions before the transaction.
-    type Guard: Restore<Family = Self::Family>;
+    type Guard: Restore<Shape = Self::Shape>;
 
     /// Records the versions.
     fn remember(self) -> Self::Guard;
@@ -42,7 +42,7 @@ pub trait Models {
 /// The shape of some models, which can be lent for any lifetime.
 ///
 /// (With a lifetime parameter on [`Models`] itself, the compiler would require `'static` models.)
-pub trait Family: 'static {
+pub trait Shape: 'static {
     /// The models, lent for `'s`.
     type Ref<'s>;
 }
@@ -53,7 +53,7 @@ pub trait Restore {
     type Shape: Shape;
 
     /// Lends the models to the body.
-    fn lend(&mut self) -> <Self::Family as Family>::Ref<'_>;
+    fn lend(&mut self) -> <Self::Shape as Shape>::Ref<'_>;
 
     /// Keeps the versions, after the transaction has committed.
     fn keep(self);

@@ -1,4 +1,4 @@
-//! Version tokens: what the guard compares, and how it moves.
+//! The types of a version field, and how a version moves.
 
 #[cfg(any(feature = "chrono", feature = "time"))]
 mod timestamp;
@@ -12,20 +12,21 @@ pub use self::timestamp::{Precision, TimestampVersion};
 
 /// The type of a version field.
 ///
-/// Implemented for `i16`, `i32` and `i64` (counters, the right choice for nearly everyone), for newtypes of them
-/// through `#[derive(SequentialVersion)]`, for timestamps (features `chrono` and `time`) and for
-/// `uuid::Uuid` (feature `uuid`).
+/// `i16`, `i32` and `i64` implement it. These are counters, and the right choice for most models.
+/// Newtypes of them implement it through `#[derive(SequentialVersion)]`. Timestamps implement it
+/// with the features `chrono` and `time`, and `uuid::Uuid` with the feature `uuid`.
 ///
-/// A counter is the strong guard: it also numbers the record's events, so that a replica can tell the next one from
-/// a gap. A timestamp depends on clocks and on the precision of its column; a random token says only *that* the row
-/// changed, not by how much. Both guard an owner; neither can feed a dependent.
+/// A counter is the strongest guard. It also numbers the events of a record, so that a replica can
+/// tell the next event from a gap. A timestamp depends on clocks and on the precision of its
+/// column. A random UUID shows that the row changed, but not how often. Timestamps and UUIDs guard
+/// an owner, but cannot feed a dependent.
 ///
 /// ```
 /// use versioned_core::version::{Token, Version};
 ///
 /// assert_eq!(i64::initial(), 1);
 /// assert_eq!(7_i32.next(), Some(8));
-/// assert_eq!(i16::MAX.next(), None); // a save is an error then, before any SQL
+/// assert_eq!(i16::MAX.next(), None); // a save then returns an error before any SQL
 /// assert_eq!(7_i64.token(), Token::Number(7));
 /// ```
 #[diagnostic::on_unimplemented(
@@ -35,22 +36,23 @@ pub use self::timestamp::{Precision, TimestampVersion};
     note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`, and its version of that crate"
 )]
 pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
-    /// The version of a record that was just created.
+    /// The version of a new record.
     fn initial() -> Self;
 
-    /// The version after this one; `None` when there is none, because the type is at its maximum.
+    /// The version after this one, or `None` if the type is at its maximum.
     fn next(&self) -> Option<Self>;
 
-    /// This version without its type, as errors carry it.
+    /// The version without its type, as errors carry it.
     fn token(&self) -> Token;
 
-    /// The version with this token, exactly; `None` if this type has no such version.
+    /// The version with exactly this token, or `None` if this type has no such version.
     fn from_token(token: Token) -> Option<Self>;
 }
 
 /// A version that counts: each one is its predecessor plus one.
 ///
-/// Only such versions can feed a dependent, which tells the next event from a gap by the number.
+/// Only a sequential version can feed a dependent, which tells the next event from a gap by its
+/// number.
 ///
 /// ```
 /// use versioned_core::SequentialVersion;
@@ -68,13 +70,14 @@ pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
     note = "`i32` and `i16` count, too, and a newtype of one of the three with `#[derive(SequentialVersion)]`"
 )]
 pub trait SequentialVersion: Version {
-    /// The version with this number: the first one of a record under `#[versioned(initial = ..)]`.
+    /// The version with this number, for the first version of a record with
+    /// `#[versioned(initial = ..)]`.
     fn starting_at(first: i16) -> Self;
 
     /// The number of this version, as an event carries it.
     fn number(&self) -> i64;
 
-    /// The version with this number; `None` if the type cannot hold it.
+    /// The version with this number, or `None` if the type cannot hold it.
     fn from_number(number: i64) -> Option<Self>;
 }
 
@@ -116,7 +119,7 @@ macro_rules! counters {
 
 counters!(i16 i32 i64);
 
-/// A version without its type: what a [`Conflict`](crate::Conflict) carries.
+/// A version without its type, as a [`Conflict`](crate::Conflict) carries it.
 ///
 /// ```
 /// use versioned_core::version::Token;
@@ -133,11 +136,11 @@ pub enum Token {
     Number(i64),
     /// A timestamp, in microseconds since 1970-01-01 00:00 UTC.
     Micros(i64),
-    /// A timestamp that is not a whole number of microseconds, as none is that was written here.
+    /// A timestamp that is not a whole number of microseconds. This crate never writes one.
     Nanos {
         /// Whole seconds since 1970-01-01 00:00 UTC.
         seconds: i64,
-        /// The rest, in nanoseconds; a second or more of them in a leap second.
+        /// The remainder in nanoseconds. In a leap second it is a second or more.
         nanos: u32,
     },
     /// A UUID, as its 128 bits.
@@ -145,7 +148,7 @@ pub enum Token {
 }
 
 impl Token {
-    /// The number of a counter; `None` for the other tokens.
+    /// The number of a counter, or `None` for other tokens.
     pub fn number(self) -> Option<i64> {
         match self {
             Self::Number(number) => Some(number),
@@ -165,7 +168,7 @@ impl Token {
         }
     }
 
-    /// The point in time, in seconds and nanoseconds; `None` for the other tokens.
+    /// The point in time in seconds and nanoseconds, or `None` for other tokens.
     #[cfg(any(feature = "chrono", feature = "time"))]
     fn time(self) -> Option<(i64, u32)> {
         match self {

@@ -1,4 +1,4 @@
-//! What an event says about its cause.
+//! The cause of an event: its trace and its metadata.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -11,9 +11,11 @@ thread_local! {
     static CURRENT: RefCell<Context> = RefCell::new(Context::default());
 }
 
-/// What the events of some writes say about their cause: the `traceparent` of the request, and metadata of your own.
+/// The cause of some writes, which their events carry: the `traceparent` of the request, and
+/// metadata of the application.
 ///
-/// It is in force for the writes of a [scope](Context::scope); the innermost one counts.
+/// It applies to the writes inside a [scope](Context::scope). If scopes are nested, the innermost
+/// one applies.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -45,12 +47,13 @@ pub struct Context {
 }
 
 impl Context {
-    /// One that says nothing.
+    /// Returns an empty context.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The W3C `traceparent` of what causes the writes: [`Event::trace`](crate::Event::trace).
+    /// Sets the W3C `traceparent` of the request that causes the writes:
+    /// [`Event::trace`](crate::Event::trace).
     #[must_use]
     pub fn trace(self, traceparent: impl Into<String>) -> Self {
         Self {
@@ -59,7 +62,7 @@ impl Context {
         }
     }
 
-    /// Metadata of your own: [`Event::metadata`](crate::Event::metadata).
+    /// Sets metadata of the application: [`Event::metadata`](crate::Event::metadata).
     #[must_use]
     pub fn metadata(self, metadata: impl Into<Value>) -> Self {
         Self {
@@ -68,13 +71,13 @@ impl Context {
         }
     }
 
-    /// Runs `writes`, whose events say this.
+    /// Runs `writes`. Their events carry this context.
     pub fn scope<R>(self, writes: impl FnOnce() -> R) -> R {
         let _outer = Outer::replaced_by(self);
         writes()
     }
 
-    /// The same for a future: its events say this, on whatever thread it is polled.
+    /// Runs a future. The events of its writes carry this context, whichever thread polls it.
     pub fn scope_async<F: Future>(self, writes: F) -> impl Future<Output = F::Output> {
         Scoped {
             context: self,
@@ -87,7 +90,7 @@ impl Context {
     }
 }
 
-/// Puts the outer context back, also after a panic.
+/// Restores the outer context, also after a panic.
 struct Outer(Context);
 
 impl Outer {

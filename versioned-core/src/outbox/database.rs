@@ -1,10 +1,11 @@
-//! The backends that can have an outbox.
+//! The backends that support an outbox.
 
 use diesel::backend::Backend;
 
 use crate::dialect::SqlFor;
 
-/// A backend that this crate knows: those of its features, and every `#[derive(MultiConnection)]` of them. For generic code:
+/// A backend that this crate supports: those of its enabled features, and every
+/// `#[derive(MultiConnection)]` of them. Generic code uses the bounds
 /// `C: LoadConnection, C::Backend: SupportedBackend`.
 pub trait SupportedBackend: Backend {
     #[doc(hidden)]

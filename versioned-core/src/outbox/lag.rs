@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-/// What waits in the outbox.
+/// The pending events of an outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Lag {
-    /// Events that wait.
+    /// The number of pending events.
     pub pending: u64,
-    /// Those among them that the broker has refused at least once.
+    /// The number of pending events that the broker has rejected at least once.
     pub rejected: u64,
-    /// How long ago the oldest one was written, by the clocks of its writer and of the caller; none where nothing waits.
+    /// The age of the oldest pending event, by the clocks of its writer and of the caller. `None`
+    /// if no event is pending.
     pub oldest: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Where the events of the outbox go.
+//! Publishers: the destinations of the events of an outbox.
 
 use std::fmt;
 use std::future::Future;
@@ -6,28 +6,28 @@ use std::sync::Arc;
 
 use crate::dialect::Waiting;
 
-/// An event that waits in the outbox.
+/// A pending event of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// The row's own key: how the events were written, one after the other.
+    /// The key of the row. Ids are in the order in which the events were written.
     pub id: i64,
-    /// The record's kind.
+    /// The entity of the record.
     pub entity: String,
     /// The record's primary key, as text.
     pub key: String,
     /// The version that the change gave the record.
     pub version: i64,
-    /// What happened: `created`, `updated`, `deleted` or `snapshot`.
+    /// The operation: `created`, `updated`, `deleted` or `snapshot`.
     pub op: String,
-    /// The [`Event`](crate::Event) as JSON: the message to send, byte for byte.
+    /// The [`Event`](crate::Event) as JSON. Send exactly these bytes.
     pub payload: String,
-    /// How often the broker has refused it.
+    /// How often the broker has rejected the event.
     pub attempts: u32,
 }
 
 impl OutboxRow {
-    /// `entity/key/version`, as [`Event::id`](crate::Event::id): the same however often the event is published, for a broker
-    /// that drops duplicates.
+    /// Returns `entity/key/version`, as [`Event::id`](crate::Event::id) does. It is the same each
+    /// time the event is published, so that a broker can drop duplicates.
     pub fn event_id(&self) -> String {
         format!("{}/{}/{}", self.entity, self.key, self.version)
     }
@@ -45,7 +45,7 @@ impl OutboxRow {
     }
 }
 
-/// A broker, as a [`Relay`](super::Relay) sees it.
+/// The broker of a [`Relay`](super::Relay).
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -67,20 +67,22 @@ impl OutboxRow {
     note = "with the feature `nats` there is one: `versioned_core::nats::JetStreamPublisher`"
 )]
 pub trait Publisher: Send + Sync {
-    /// Publishes the events, and answers for each of them, in their order. `Ok` means that the broker has the event for good:
-    /// it is deleted here then. An event without an answer stays.
+    /// Publishes the events, and returns a result for each of them, in their order. `Ok` means that
+    /// the broker has stored the event; the relay then deletes it. An event without a result stays
+    /// pending.
     ///
     /// The events of a record are in the order in which they were written, as long as none of them
-    /// was refused. One that was refused stands behind those that were refused less often, and
-    /// comes again in a later batch, or behind later events of its record in the same one. An
-    /// [ordered](super::Relay::ordered) relay gives one event of a record at a time, always its
+    /// was rejected. A rejected event is ordered after those that were rejected less often. It
+    /// comes again in a later batch, or after later events of its record in the same batch. An
+    /// [ordered](super::Relay::ordered) relay passes one event of a record at a time, always the
     /// oldest.
     ///
-    /// Events are published once or more often: a relay that crashes after this and before its
-    /// commit does it again.
+    /// Events are published at least once. A relay that crashes between this call and its commit
+    /// publishes them again.
     ///
-    /// The future is dropped when the relay's [timeout](super::Relay::timeout) is over. On the blocking front it is polled on
-    /// the relay's thread; one that needs a runtime must find it there (`Handle::enter` of tokio).
+    /// The future is dropped when the relay's [timeout](super::Relay::timeout) expires. On the
+    /// blocking front it is polled on the thread of the relay. If it needs a runtime, enter the
+    /// runtime on that thread (`Handle::enter` of tokio).
     fn publish(
         &self,
         batch: &[OutboxRow],
@@ -105,24 +107,26 @@ impl<P: Publisher> Publisher for Arc<P> {
     }
 }
 
-/// Why an event was not published.
+/// The reason why an event was not published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The broker refuses this one event, and will again: it is too large, for one. It is put aside for a while, behind the
-    /// others: `attempts` grows, `due` is later each time, and `error` says why.
+    /// The broker rejects this event permanently, for example because it is too large. The relay
+    /// retries it later, after the other events. `attempts` is incremented, `due` moves further
+    /// into the future each time, and `error` contains the reason.
     Rejected(String),
-    /// The broker is away, or takes no events at all. Nothing is counted against the event; the relay waits.
+    /// The broker is unreachable, or accepts no events at all. The relay waits, and `attempts` of
+    /// the event does not change.
     Unavailable(String),
 }
 
 impl PublishError {
-    /// The broker refuses this one event.
+    /// Returns [`Rejected`](Self::Rejected) with this reason.
     pub fn rejected(reason: impl fmt::Display) -> Self {
         Self::Rejected(reason.to_string())
     }
 
-    /// The broker is away.
+    /// Returns [`Unavailable`](Self::Unavailable) with this reason.
     pub fn unavailable(reason: impl fmt::Display) -> Self {
         Self::Unavailable(reason.to_string())
     }

@@ -1,4 +1,4 @@
-//! The loop that publishes what waits in the outbox.
+//! The relay, which publishes the pending events of an outbox.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,34 +8,37 @@ use super::trace;
 use super::{OutboxRow, Publisher};
 use crate::error::Error;
 
-/// Publishes the events that wait in the outbox, and deletes those that the broker has.
+/// Publishes the pending events of an outbox, and deletes those that the broker has acknowledged.
 ///
-/// One pass takes a batch, publishes it, and deletes it once the broker has acknowledged it:
+/// One pass locks a batch, publishes it, and deletes the acknowledged events:
 ///
 /// ```sql
 /// BEGIN;
 /// SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 /// SELECT o.id, o.entity, o.key, o.version, o.op, o.payload, o.attempts FROM versioned_outbox o
 ///     WHERE o.due <= $1 ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED;
-/// -- here the batch is published
-/// DELETE FROM versioned_outbox WHERE id = ANY($1);                                             -- what was acknowledged
-/// UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3;     -- what was refused
+/// -- the batch is published here
+/// DELETE FROM versioned_outbox WHERE id = ANY($1);                                             -- acknowledged events
+/// UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3;     -- rejected events
 /// COMMIT;
 /// ```
 ///
-/// **Nothing is lost**: an event stays until the broker has it. A crash after the broker's answer and before the COMMIT, or a
-/// connection that breaks there, publishes the batch again; each event carries an [id](OutboxRow::event_id), by which brokers
-/// and replicas know it again.
+/// **Delivery is at least once.** An event stays in the outbox until the broker has acknowledged
+/// it. If the relay crashes, or its connection breaks, between the acknowledgement and the COMMIT,
+/// the batch is published again. Each event carries an [id](OutboxRow::event_id), by which brokers
+/// and replicas recognize a duplicate.
 ///
-/// **Several relays** may run at once, in as many processes: what one has in hand the others skip (PostgreSQL, `MariaDB` from
-/// 10.6, MySQL from 8). The transaction stays open while the batch is published, for no longer than the
-/// [timeout](Self::timeout); `idle_in_transaction_session_timeout` must be longer. `SQLite` has one writer at a time and
-/// no such locks: there nothing is held while the batch is published, and there should be one relay; two publish twice.
+/// **Several relays** may run at once, in any number of processes. Each skips the events that
+/// another has locked (PostgreSQL, `MariaDB` from 10.6, MySQL from 8). The transaction stays open
+/// while the batch is published, up to the [timeout](Self::timeout).
+/// `idle_in_transaction_session_timeout` must be longer than that. `SQLite` has one writer at a
+/// time and no such locks. On `SQLite` the relay holds no lock while it publishes, so run one relay
+/// only; two would publish each event twice.
 ///
-/// **Events that the broker refuses** wait longer each time and stand behind the others, so that
-/// they hold up no other event; in an [ordered](Self::ordered) relay they hold up the later events
-/// of their record. **A broker that is away** counts against no event: the outbox fills, and the
-/// relay asks again, ever less often.
+/// **Rejected events** are retried with backoff, after the other events, and do not block them. In
+/// an [ordered](Self::ordered) relay they block the later events of their record. **While the
+/// broker is unreachable**, events accumulate in the outbox and their attempts are not counted. The
+/// relay polls with increasing pauses.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -80,7 +83,7 @@ pub struct Relay<P> {
     backoff: Duration,
     longest_backoff: Duration,
     batch: usize,
-    /// The size of a batch after a timeout; `usize::MAX` as a rule.
+    /// The batch size after a timeout. Normally `usize::MAX`.
     narrowed: AtomicUsize,
     on_problem: Option<Hook>,
 }
@@ -88,7 +91,7 @@ pub struct Relay<P> {
 type Hook = Box<dyn Fn(&RelayProblem<'_>) + Send + Sync>;
 
 impl<P: Publisher> Relay<P> {
-    /// A relay to this broker.
+    /// Creates a relay to this broker.
     pub fn new(publisher: P) -> Self {
         Self {
             publisher,
@@ -104,10 +107,10 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// The most events that are published at once; 100 unless said otherwise, and at least 1.
+    /// Sets the maximum number of events of a batch. The default is 100, and the minimum is 1.
     ///
-    /// All of them are locked, and in memory, while they are published. With a publisher that costs
-    /// nothing, 1,000 are 1.7 times as fast as 100 on PostgreSQL (`relay` in
+    /// All events of a batch are locked, and held in memory, while they are published. With a
+    /// publisher that costs nothing, 1,000 are 1.7 times as fast as 100 on PostgreSQL (`relay` in
     /// `tests/speed/RESULTS.md`).
     #[must_use]
     pub fn batch(self, events: usize) -> Self {
@@ -117,21 +120,23 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// The events of a record one after the other: none is taken while an older one of the same record waits, whoever has
-    /// that in hand, and however often it was refused.
+    /// Publishes the events of a record strictly in order. The relay takes no event while an older
+    /// event of the same record is pending, even if another relay has locked it or the broker has
+    /// rejected it.
     ///
     /// ```sql
     /// .. AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
     /// ```
     ///
-    /// Replicas that are sent what they did not acknowledge, park, or are `policy = "latest"` do not need it: each event
-    /// carries its version. Logs do that deliver once and in their own order (Kafka), and streams that keep the last message
-    /// of each record.
+    /// Most replicas do not need it, because each event carries its version: those whose broker
+    /// redelivers unacknowledged messages, those that park, and those with `policy = "latest"`. It
+    /// is needed for logs that deliver once and in their own order (Kafka), and for streams that
+    /// keep the last message of each record.
     ///
-    /// It takes one pass for each version of a record that waits, and each pass looks for the
-    /// oldest event of each record. On PostgreSQL an event takes 6.6 times as long as in a relay
-    /// that is not ordered: the benchmark `relay` in `tests/speed/RESULTS.md`, with 30,000 events
-    /// that wait, ten of each record, in batches of 1,000.
+    /// An ordered relay needs one pass for each pending version of a record, and each pass looks
+    /// for the oldest event of each record. On PostgreSQL an event takes 6.6 times as long as in an
+    /// unordered relay. This is from the benchmark `relay` in `tests/speed/RESULTS.md`, with 30,000
+    /// pending events, ten for each record, in batches of 1,000.
     #[must_use]
     pub fn ordered(self) -> Self {
         Self {
@@ -140,17 +145,19 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// How long the publisher may take for a batch; 30 s unless said otherwise. After it the batch counts as not published.
+    /// Sets the time limit of the publisher for one batch. The default is 30 s. After it, the batch
+    /// counts as not published.
     ///
-    /// The next batches are smaller then, down to one event. One that takes too long all by itself is put aside as if the
-    /// broker had refused it: an event which makes a publisher hang does not hold up the others.
+    /// After a timeout, the next batches are smaller, down to one event. A single event that
+    /// exceeds the limit is handled like a rejected event, so that an event on which the publisher
+    /// hangs does not block the others.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// How long an event is put aside that the broker refused: `first` after the first time, then twice as long each time, up
-    /// to `longest`. 1 s and 5 min unless said otherwise.
+    /// Sets the delay before a rejected event is retried: `first` after the first rejection, then
+    /// twice as long each time, up to `longest`. The defaults are 1 s and 5 min.
     #[must_use]
     pub fn backoff(self, first: Duration, longest: Duration) -> Self {
         Self {
@@ -160,11 +167,12 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// How long [`run`](Self::run) waits when there is nothing to do, or the broker or the database is away: `first`, then
-    /// twice as long each time, up to `longest`. 500 ms and 5 s unless said otherwise.
+    /// Sets how long [`run`](Self::run) waits if no event is pending, or if the broker or the
+    /// database is unreachable: `first`, then twice as long each time, up to `longest`. The
+    /// defaults are 500 ms and 5 s.
     ///
-    /// After a pass that had something to do, but no full batch, the next one comes after a tenth
-    /// of `first`, and in an [ordered](Self::ordered) relay at once.
+    /// After a pass with events but without a full batch, the next pass starts after a tenth of
+    /// `first`. In an [ordered](Self::ordered) relay it starts immediately.
     #[must_use]
     pub fn poll(self, first: Duration, longest: Duration) -> Self {
         Self {
@@ -174,8 +182,8 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// Calls `report` with everything that goes wrong, for a log or a counter. With the feature `tracing` the same is said by
-    /// events.
+    /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the
+    /// relay also emits an event for each problem.
     #[must_use]
     pub fn on_problem(self, report: impl Fn(&RelayProblem<'_>) + Send + Sync + 'static) -> Self {
         Self {
@@ -188,7 +196,7 @@ impl<P: Publisher> Relay<P> {
         self.batch.min(self.narrowed.load(Ordering::Relaxed))
     }
 
-    /// After a batch that took too long the next one is half as large.
+    /// Halves the size of the next batch, after a timeout.
     pub(crate) fn narrow(&self, events: usize) {
         self.narrowed.store((events / 2).max(1), Ordering::Relaxed);
     }
@@ -206,7 +214,7 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// How long an event is put aside that was refused `attempts` times before.
+    /// The delay of an event that was rejected `attempts` times before.
     pub(crate) fn put_aside(&self, attempts: u32) -> Duration {
         let factor = 1_u32.checked_shl(attempts).unwrap_or(u32::MAX);
         self.backoff
@@ -232,62 +240,63 @@ impl<P: fmt::Debug> fmt::Debug for Relay<P> {
     }
 }
 
-/// What became of one batch.
+/// The result of one pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Pass {
-    /// Events that the broker has, and that are deleted here.
+    /// Events that the broker acknowledged, and that were deleted.
     pub published: usize,
-    /// Events that the broker refused, and that are put aside.
+    /// Events that the broker rejected, and that are retried later.
     pub rejected: usize,
-    /// Events that could not be published because the broker is away, or took too long.
+    /// Events that were not published because the broker was unreachable or a timeout expired.
     pub unavailable: usize,
 }
 
 impl Pass {
-    /// The events of the batch.
+    /// The number of events in the batch.
     pub fn taken(self) -> usize {
         self.published + self.rejected + self.unavailable
     }
 }
 
-/// What a relay did until it was shut down.
+/// The totals of a relay until its shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Totals {
-    /// Passes that took events.
+    /// Passes that had events.
     pub passes: u64,
-    /// Events that the broker has, and that are deleted here.
+    /// Events that the broker acknowledged, and that were deleted.
     pub published: u64,
-    /// How often an event was refused by the broker.
+    /// How often the broker rejected an event.
     pub rejected: u64,
-    /// How often an event could not be published because the broker was away, or took too long.
+    /// How often an event was not published because the broker was unreachable or a timeout
+    /// expired.
     pub unavailable: u64,
-    /// How often the database failed, or could not be connected to.
+    /// How often the database failed, or a connection could not be established.
     pub failures: u64,
 }
 
-/// What goes wrong at a relay, for whoever operates it.
+/// A problem of a relay, for logs and counters.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RelayProblem<'a> {
-    /// The broker refused an event, which is put aside.
+    /// The broker rejected an event, which is retried later.
     Rejected {
-        /// The event; `attempts` is how often it was refused before.
+        /// The event. `attempts` is the number of earlier rejections.
         row: &'a OutboxRow,
-        /// What the broker says.
+        /// The reason that the broker gave.
         reason: &'a str,
     },
-    /// The broker took no events; they wait.
+    /// The broker accepted no events. They stay pending.
     Unavailable {
-        /// How many they were.
+        /// The number of events.
         events: usize,
-        /// What the publisher says about the first of them.
+        /// The reason that the publisher gave for the first of them.
         reason: &'a str,
     },
-    /// There is no connection to the database.
+    /// A connection to the database could not be established.
     NotConnected(&'a str),
-    /// The database failed. What was published in this pass is published again.
+    /// The database failed. The events that were published in this pass are published again.
     Failed(&'a Error),
 }
 

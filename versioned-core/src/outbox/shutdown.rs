@@ -1,13 +1,14 @@
-//! A handle to end loops with.
+//! A handle that stops a loop.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Ends what waits for it: a future that is ready once any of its clones was told to [stop](Self::stop).
+/// A future that is ready once any of its clones was [stopped](Self::stop).
 ///
-/// For a relay on a thread of its own, without a runtime. Any other future does as well, `tokio::signal::ctrl_c()` for one.
+/// Use it for a relay on its own thread, without a runtime. Any other future also works, for
+/// example `tokio::signal::ctrl_c()`.
 ///
 /// ```
 /// let shutdown = versioned_core::outbox::Shutdown::new();
@@ -25,12 +26,12 @@ struct State {
 }
 
 impl Shutdown {
-    /// One that was not told to stop.
+    /// Creates a handle that is not stopped.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Ends what waits for this or a clone of it.
+    /// Stops this handle and all of its clones.
     pub fn stop(&self) {
         let waiting = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +41,7 @@ impl Shutdown {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether it was told to stop.
+    /// Returns whether this handle or a clone of it was stopped.
     pub fn is_stopped(&self) -> bool {
         self.0
             .lock()

@@ -1,12 +1,14 @@
-//! Timestamps: the weak guard, made strictly increasing.
+//! Timestamp versions, which are made strictly increasing.
 
 use super::{Token, Version};
 
-/// What a timestamp column keeps: a version is cut to it before it is written, so that memory and row agree.
+/// The precision of a timestamp column. The library cuts a version to it before a write, so that
+/// the version in memory equals the one in the row.
 ///
-/// A version of microseconds in a column of seconds (MySQL's `DATETIME` without `(6)`) would come back as another
-/// value than the one in memory, and every second save would be refused. Named by
-/// `#[versioned(version, precision = "seconds")]` on the field; the default is microseconds.
+/// Without the cut, a version in microseconds would come back from a column in seconds (MySQL's
+/// `DATETIME` without `(6)`) as another value, and every second save would be rejected. Set the
+/// precision with `#[versioned(version, precision = "seconds")]` on the field. The default is
+/// microseconds.
 ///
 /// ```
 /// # #[cfg(feature = "chrono")]
@@ -39,7 +41,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// How many microseconds one tick has.
+    /// The length of one tick in microseconds.
     const fn micros(self) -> i64 {
         match self {
             Self::Micros => 1,
@@ -51,10 +53,13 @@ impl Precision {
 
 /// A version that is a point in time.
 ///
-/// It always moves forward: the next one is the clock's time or one tick after the loaded one, whichever is later,
-/// so that two saves within one tick, or a clock that was set back, cannot produce the version that is there already.
-/// What a clock cannot give: two *owners* that save the same loaded row within one tick still exclude each other
-/// (the guard is in the statement), but a row that is deleted and made again may carry a time that somebody knew.
+/// It always moves forward. The next version is the clock's time or one tick after the loaded
+/// version, whichever is later. Two saves within one tick, or a clock that is set back, therefore
+/// never produce the current version again.
+///
+/// Two *owners* that save the same loaded row within one tick still exclude each other, because the
+/// guard is in the statement. A clock cannot rule out that a re-created row has the same time as a
+/// version that was loaded before its deletion.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a timestamp: `precision` is for timestamp versions only"
 )]
@@ -62,7 +67,7 @@ pub trait TimestampVersion: Version {
     /// Microseconds since 1970-01-01 00:00 UTC.
     fn micros(&self) -> Option<i64>;
 
-    /// The time at these microseconds; `None` outside of the type's range.
+    /// The time at these microseconds, or `None` outside the range of the type.
     fn at_micros(micros: i64) -> Option<Self>;
 
     /// The clock's time, in microseconds.
@@ -222,7 +227,7 @@ mod tests {
         assert_eq!(millis.micros().unwrap() % 1_000, 0);
     }
 
-    /// Whatever there may be in a column, also what is finer than what we write.
+    /// Values that a column may contain, including some of finer precision than this crate writes.
     fn comes_back<T: TimestampVersion>(leap_seconds: bool) {
         for seconds in [-62_000_000_000, -1, 0, 1, 1_483_228_799, 62_000_000_000] {
             for nanos in [0, 1, 999, 1_000, 123_456_000, 999_999_999, 1_500_000_000] {

@@ -1,9 +1,9 @@
-//! `uuid::Uuid`: each version is a new random one.
+//! UUID versions: each one is a new random UUID.
 
 use super::{Token, Version};
 
-/// A random version (v4): it also catches a row that was deleted and made again under the same key, which a counter
-/// that starts at 1 again cannot tell from the row that it knew.
+/// A random version (v4). It also detects a row that was deleted and re-created under the same key.
+/// A counter that restarts at 1 cannot.
 impl Version for uuid::Uuid {
     fn initial() -> Self {
         Self::new_v4()

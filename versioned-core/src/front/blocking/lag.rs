@@ -8,18 +8,21 @@ use crate::operation::outbox::relay;
 use crate::outbox::{Lag, SupportedBackend};
 
 impl Lag {
-    /// What waits in the outbox, for a metric or an alarm. It reads the whole table, which is short as long as a relay runs.
+    /// Returns the pending events of the outbox, for a metric or an alarm. It reads the whole table,
+    /// which is short as long as a relay runs.
     ///
     /// ```sql
     /// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox
     /// ```
     ///
-    /// Those that are refused again and again, and why: `SELECT entity, key, version, attempts, error FROM versioned_outbox WHERE
-    /// attempts > 0`. To give one up is to delete its row, and to leave a gap at the replicas.
+    /// To list the rejected events with their reasons, query
+    /// `SELECT entity, key, version, attempts, error FROM versioned_outbox WHERE attempts > 0`. To give
+    /// up an event, delete its row; this leaves a gap at the replicas.
     ///
     /// # Errors
     ///
-    /// What the database says.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` if the database is
+    /// locked, and [`Error::Database`](crate::Error::Database) if the query fails for another reason.
     pub fn load<C>(conn: &mut C) -> Result<Self>
     where
         C: LoadConnection,
