@@ -1,8 +1,10 @@
-//! A record's version as its `ETag`, and a client's `If-Match` as the version to write against.
+//! Conditional HTTP requests: a record's version as its `ETag`, and a client's `If-Match` as the
+//! version to write against.
 //!
-//! The optimistic lock of HTTP (RFC 9110) is the one of this crate: the client gets the version with the record, sends it
-//! back with its change, and is told if somebody was faster. With the feature `http`, on the types of the `http` crate, so
-//! that any server framework will do.
+//! HTTP (RFC 9110) has the same optimistic lock as this crate. The client receives the version with
+//! the record and sends it back with its change. If another write was first, the server rejects the
+//! change. The feature `http` provides this on the types of the `http` crate, for any server
+//! framework.
 //!
 //! ```
 //! # use diesel::connection::SimpleConnection;
@@ -24,7 +26,7 @@
 //!     ticket.price = price;
 //!     match ticket.save(conn) {
 //!         Ok(change) => Ok(ETag::of(&change)),
-//!         Err(error) => Err(if_match.status(&error)), // 412, if somebody was faster since the line above
+//!         Err(error) => Err(if_match.status(&error)), // 412 if another write came after the check
 //!     }
 //! }
 //!
@@ -41,15 +43,15 @@
 //! # }
 //! ```
 //!
-//! Which status is whose:
+//! The statuses and their sources:
 //!
-//! | status | when | from |
+//! | status | cause | source |
 //! | --- | --- | --- |
-//! | 304 Not Modified | the client has this version already | [`IfNoneMatch::matches`] |
+//! | 304 Not Modified | the client already has this version | [`IfNoneMatch::matches`] |
 //! | 400 Bad Request | `If-Match` or `If-None-Match` is malformed | [`Malformed`] |
-//! | 404 Not Found | there is no such record, or no longer | [`status`] |
-//! | 409 Conflict | another write was first, and the client named no version | [`status`] |
-//! | 412 Precondition Failed | the record is at another version than the client named | [`IfMatch::check`], [`IfMatch::status`] |
+//! | 404 Not Found | the record does not exist, or was deleted | [`status`] |
+//! | 409 Conflict | another write was first, and the client sent no version | [`status`] |
+//! | 412 Precondition Failed | the record is at another version than the client sent | [`IfMatch::check`], [`IfMatch::status`] |
 //! | 428 Precondition Required | `If-Match` is missing | [`IfMatch::required`] |
 
 mod grammar;
@@ -85,8 +87,8 @@ use crate::version::{Token, Version};
 pub struct ETag(Token);
 
 impl ETag {
-    /// The tag of a record as it was loaded or written: of a model, a [`Tracked`](crate::Tracked)
-    /// model or a [`Change`](crate::Change).
+    /// Returns the tag of a record as it was loaded or written: of a model, a
+    /// [`Tracked`](crate::Tracked) model or a [`Change`](crate::Change).
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -106,7 +108,8 @@ impl ETag {
     }
 }
 
-/// The tag of the version that a conflict found: for an answer that tells the client which one it should have named.
+/// Converts the version that a conflict found, for a response that tells the client the current
+/// tag.
 ///
 /// ```
 /// # use versioned_core::Conflict;
@@ -137,10 +140,10 @@ impl From<ETag> for HeaderValue {
     }
 }
 
-/// The versions of a record that a client wants to change: the header `If-Match`.
+/// The header `If-Match`: the versions that a client is willing to change.
 ///
-/// Tags are compared as RFC 9110 says for this header: a weak one (`W/"7"`) never matches, and neither does one that is
-/// no version of ours.
+/// Tags are compared strongly, as RFC 9110 specifies for this header. A weak tag (`W/"7"`) never
+/// matches, and neither does a tag that is not a version of this crate.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header};
@@ -156,7 +159,7 @@ impl From<ETag> for HeaderValue {
 pub struct IfMatch(Tags);
 
 impl IfMatch {
-    /// Reads the header; several lines of it are one list. `None` if the client sent none.
+    /// Reads the header. Several lines form one list. Returns `None` if the client sent none.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue, header};
@@ -170,12 +173,12 @@ impl IfMatch {
     ///
     /// # Errors
     ///
-    /// [`Malformed`] if it is neither `*` nor a list of entity tags.
+    /// Returns [`Malformed`] if the header is neither `*` nor a list of entity tags.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
         Ok(read(headers, &IF_MATCH)?.map(Self))
     }
 
-    /// Reads the header of a request that must have it.
+    /// Reads the header of a request that requires it.
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};
@@ -187,13 +190,14 @@ impl IfMatch {
     ///
     /// # Errors
     ///
-    /// [`Precondition::Missing`] (428), [`Precondition::Malformed`] (400).
+    /// Returns [`Precondition::Missing`] (428) if there is no header, and
+    /// [`Precondition::Malformed`] (400) if it cannot be read.
     pub fn required(headers: &HeaderMap) -> Result<Self, Precondition> {
         Self::from_headers(headers)?.ok_or(Precondition::Missing)
     }
 
-    /// Whether the record, which was loaded, is at a version that the client named; `*` names every one. The `save`
-    /// that follows is guarded as always: nobody comes in between.
+    /// Checks that a loaded record is at a version that the client sent. `*` matches every version.
+    /// The `save` that follows is guarded as usual, so no write can come in between.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -217,7 +221,7 @@ impl IfMatch {
     ///
     /// # Errors
     ///
-    /// [`Precondition::Failed`] (412) with the record's present tag.
+    /// Returns [`Precondition::Failed`] (412) with the current tag of the record if no tag matches.
     pub fn check<R: Tagged>(&self, record: &R) -> Result<(), Precondition> {
         let current = record.token();
         if self
@@ -231,9 +235,10 @@ impl IfMatch {
         }
     }
 
-    /// The one version of `M` that the client named, for [`Ticket::at(id, version)`](crate::prelude::OwnerDsl::at), which
-    /// needs no load. `None` if it named none, several, or all of them with `*`: then load the record and
-    /// [`check`](IfMatch::check) it.
+    /// Returns the single version of `M` that the client sent, for
+    /// [`Ticket::at(id, version)`](crate::prelude::OwnerDsl::at), which needs no load. Returns
+    /// `None` if the client sent no version of `M`, several, or `*`. In that case load the record
+    /// and [`check`](IfMatch::check) it.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -262,8 +267,8 @@ impl IfMatch {
         versions.all(|other| other == first).then_some(first)
     }
 
-    /// The status of a write that this header was sent with, and that failed: as [`status`], but 412 for a record that is
-    /// at another version than the client named.
+    /// Returns the status of a failed write that this header was sent with. It is the same as
+    /// [`status`], except 412 for a record at another version than the client sent.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -284,10 +289,10 @@ impl IfMatch {
     }
 }
 
-/// The versions of a record that a client has already: the header `If-None-Match` of a GET.
+/// The header `If-None-Match` of a GET: the versions that a client already has.
 ///
-/// Tags are compared as RFC 9110 says for this header: a weak one matches as if it were strong, because caches and
-/// proxies weaken tags.
+/// Tags are compared weakly, as RFC 9110 specifies for this header. A weak tag matches like a
+/// strong one, because caches and proxies weaken tags.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -311,7 +316,7 @@ impl IfMatch {
 pub struct IfNoneMatch(Tags);
 
 impl IfNoneMatch {
-    /// Reads the header; several lines of it are one list. `None` if the client sent none.
+    /// Reads the header. Several lines form one list. Returns `None` if the client sent none.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -323,12 +328,13 @@ impl IfNoneMatch {
     ///
     /// # Errors
     ///
-    /// [`Malformed`] if it is neither `*` nor a list of entity tags.
+    /// Returns [`Malformed`] if the header is neither `*` nor a list of entity tags.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
         Ok(read(headers, &IF_NONE_MATCH)?.map(Self))
     }
 
-    /// Whether the client has this version of the record: then the answer to its GET is 304. `*` matches every one.
+    /// Returns whether the client has this version of the record. If so, respond to its GET with
+    /// 304. `*` matches every version.
     ///
     /// ```
     /// # use versioned_core::Versioned;

@@ -1,7 +1,8 @@
-//! NATS JetStream, through `async-nats`: the feature `nats`.
+//! NATS JetStream, through `async-nats`. Requires the feature `nats`.
 //!
-//! [`JetStreamPublisher`] is where a [`Relay`](crate::outbox::Relay) publishes; [`JetStreamConsumer`] feeds a replica. Both are
-//! handed a client that the application connects, and names of its own: a stream with a subject such as `events.>`.
+//! A [`Relay`](crate::outbox::Relay) publishes to a [`JetStreamPublisher`], and a
+//! [`JetStreamConsumer`] feeds a replica. The application connects the client, creates the stream
+//! and chooses the names, for example the subject `events.>`.
 //!
 //! ```no_run
 //! # use diesel::prelude::*;
@@ -29,7 +30,7 @@
 //! let connect = || AsyncPgConnection::establish("postgres:///tickets");
 //! relay.run_async(connect, tokio::signal::ctrl_c()).await;
 //!
-//! // At the dependent, in as many processes as there need to be:
+//! // At the dependent, in any number of processes:
 //! let consumer = JetStreamConsumer::durable(&stream, "orders", "events.tickets.*").await?;
 //! let connect = || AsyncPgConnection::establish("postgres:///orders");
 //! consumer.replicate::<TicketCopy, _>(connect, tokio::signal::ctrl_c()).await;

@@ -1,4 +1,4 @@
-//! RFC 9110, 8.8.3 and 13.1.1: `"*" / #entity-tag`, and how a version is written as one.
+//! RFC 9110, 8.8.3 and 13.1.1: `"*" / #entity-tag`, and the tag of a version.
 //!
 //! ```text
 //! entity-tag = [ weak ] opaque-tag
@@ -12,12 +12,12 @@ use std::fmt;
 
 use crate::version::Token;
 
-/// What a client named, as far as it can be a version.
+/// The tags of a header that can be versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tags {
     /// `*`
     Any,
-    /// A list; a tag that is no version of anybody's is left out, as it matches nothing.
+    /// A list. It omits tags that are not versions, because they match nothing.
     List(Vec<Tag>),
 }
 
@@ -56,7 +56,7 @@ impl Tags {
         }
     }
 
-    /// The versions that match by strong comparison; `None` for all.
+    /// The versions that match by strong comparison, or `None` for all.
     pub(super) fn strong(&self) -> Option<impl Iterator<Item = Token>> {
         match self {
             Self::Any => None,
@@ -64,7 +64,7 @@ impl Tags {
         }
     }
 
-    /// The versions that match by weak comparison; `None` for all.
+    /// The versions that match by weak comparison, or `None` for all.
     pub(super) fn all(&self) -> Option<impl Iterator<Item = Token>> {
         match self {
             Self::Any => None,
@@ -73,12 +73,12 @@ impl Tags {
     }
 }
 
-/// Where a value is wrong.
+/// The position of an error in a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: usize,
     pub(super) expected: Expected,
-    /// None at the end of the value.
+    /// `None` at the end of the value.
     pub(super) found: Option<u8>,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One tag; none if it is well-formed and no version.
+    /// Reads one tag. Returns `None` if it is well-formed but not a version.
     fn tag(&mut self) -> Result<Option<Tag>, Fault> {
         let weak = self.take(b"W/");
         if !self.take(b"\"") {
@@ -163,7 +163,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A version as the text of a tag. Each kind looks different, so that the text alone says which one it is.
+/// The text of a version's tag. Each kind of version has a different form, so that the text alone
+/// identifies the kind.
 pub(super) fn text(version: Token) -> String {
     match version {
         Token::Number(number) => number.to_string(),
@@ -176,7 +177,7 @@ pub(super) fn text(version: Token) -> String {
     }
 }
 
-/// The version with this text; `"07"` is none, because tags are compared byte by byte.
+/// The version with this text. `"07"` is not a version, because tags are compared byte by byte.
 fn version(opaque: &[u8]) -> Option<Token> {
     let tag = std::str::from_utf8(opaque).ok()?;
     let version = number(tag).or_else(|| time(tag)).or_else(|| uuid(tag))?;

@@ -1,4 +1,4 @@
-//! Why a conditional request is refused.
+//! The errors of conditional requests.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,7 +8,7 @@ use http::{HeaderName, StatusCode};
 use super::ETag;
 use super::grammar::Fault;
 
-/// A header that is neither `*` nor a list of entity tags: 400.
+/// The error of a header that is neither `*` nor a list of entity tags: 400.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header};
@@ -37,7 +37,7 @@ impl Malformed {
         }
     }
 
-    /// The header.
+    /// Returns the name of the header.
     ///
     /// ```
     /// # use versioned_core::etag::Malformed;
@@ -49,7 +49,8 @@ impl Malformed {
         &self.header
     }
 
-    /// The byte of the value at which it goes wrong; of all its lines, joined by `, `, if there are several.
+    /// Returns the position of the first wrong byte in the value. If the header has several lines,
+    /// it is the position in all lines, joined by `, `.
     ///
     /// ```
     /// # use versioned_core::etag::Malformed;
@@ -84,7 +85,7 @@ impl fmt::Display for Malformed {
 
 impl StdError for Malformed {}
 
-/// Why a request that must name the version it changes is refused.
+/// The error of a request whose `If-Match` is missing, malformed or does not match.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -97,16 +98,16 @@ impl StdError for Malformed {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Precondition {
-    /// There is no `If-Match`: 428.
+    /// The request has no `If-Match`: 428.
     Missing,
-    /// The header can't be read: 400.
+    /// The header cannot be read: 400.
     Malformed(Malformed),
-    /// The record is at another version, whose tag this is: 412.
+    /// The record is at another version, which has this tag: 412.
     Failed(ETag),
 }
 
 impl Precondition {
-    /// 428, 400 or 412.
+    /// Returns 428, 400 or 412.
     ///
     /// ```
     /// # use http::{HeaderMap, StatusCode};
@@ -123,7 +124,7 @@ impl Precondition {
         }
     }
 
-    /// The tag of the record as it is, where that is known.
+    /// Returns the current tag of the record, if it is known.
     ///
     /// ```
     /// # use versioned_core::etag::Precondition;

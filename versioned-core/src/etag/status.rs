@@ -1,4 +1,4 @@
-//! Which status an error is.
+//! The HTTP status of an error.
 
 use std::error::Error as StdError;
 
@@ -6,12 +6,13 @@ use http::StatusCode;
 
 use crate::error::{Conflict, ConflictKind, Error, is_serialization_failure};
 
-/// The status of an operation that failed, for a request without `If-Match`.
+/// Returns the status of a failed operation, for a request without `If-Match`.
 ///
-/// It is 404 for a record that is not there, 409 for every other conflict, for the conflicts of a
-/// batch and for columns that both sides changed, and 500 for the rest. A violated constraint is in
-/// the rest, because only the application knows whether the client caused it. An error that was
-/// wrapped by [`Error::other`], or that is the source of one, counts as itself.
+/// The status is 404 for a record that does not exist. It is 409 for every other conflict, for the
+/// conflicts of a batch, and for columns that both sides changed. It is 500 for all other errors.
+/// These include a violated constraint, because only the application knows whether the client
+/// caused it. An error wrapped by [`Error::other`], or one that is the source of such an error, has
+/// the status of the inner error.
 ///
 /// ```
 /// use http::StatusCode;
@@ -28,7 +29,7 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// Whether a record is known to be at another version than the one that was expected.
+/// Whether a record is known to be at another version than the expected one.
 pub(super) fn is_stale(error: &Error) -> bool {
     Failure::of(error) == Failure::Stale
 }
@@ -79,7 +80,7 @@ impl Failure {
         }
     }
 
-    /// The failure of the first error in the chain that is one of ours, or Diesel's.
+    /// The failure of the first error in the chain that is an error of this crate or of Diesel.
     fn of_source(error: &(dyn StdError + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -168,7 +169,7 @@ mod tests {
         }
     }
 
-    /// The statuses without a tag, with one, and with `*`.
+    /// The statuses without a tag, with a tag, and with `*`.
     #[test]
     fn the_status_of_an_error() {
         for (error, expected) in [

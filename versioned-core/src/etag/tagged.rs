@@ -1,11 +1,11 @@
-//! What an `ETag` can be made of.
+//! The types that have an `ETag`.
 
 use crate::change::Change;
 use crate::model::Versioned;
 use crate::tracked::Tracked;
 use crate::version::{Token, Version as _};
 
-/// What has an entity tag: a versioned model, a [`Tracked`] one, and a [`Change`].
+/// A type with an entity tag: a versioned model, a [`Tracked`] model, or a [`Change`].
 ///
 /// ```
 /// # use diesel::prelude::*;

@@ -118,7 +118,7 @@ fn a_timestamp_of_time_comes_back_from_its_tag() {
     comes_back(utc, "\"0.000000\"");
 }
 
-/// RFC 9110, 13.1.1 and 13.1.2, and what its grammar allows besides.
+/// RFC 9110, 13.1.1 and 13.1.2, and other forms that its grammar allows.
 #[test]
 fn what_the_grammar_allows() {
     for value in [
@@ -252,7 +252,7 @@ fn strong_and_weak_comparison() {
     }
 }
 
-/// Tags are compared byte by byte, and what is no version of ours matches nothing.
+/// Tags are compared byte by byte, and a tag that is not a version matches nothing.
 #[test]
 fn other_tags_match_nothing() {
     for value in [

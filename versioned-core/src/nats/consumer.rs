@@ -1,4 +1,4 @@
-//! Messages of JetStream, to a replica.
+//! The consumer, which feeds a replica from JetStream.
 
 use std::fmt;
 use std::future::Future;
@@ -19,24 +19,27 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::outcome::Outcome;
 
-/// How long the server keeps a request for messages. It says when it gives one up: until then it may still answer.
+/// The time for which the server keeps a request for messages. The server reports its expiry, and
+/// may send messages until then.
 const EXPIRES: Duration = Duration::from_secs(1);
-/// When a request counts as lost.
+/// The time after which a request counts as lost.
 const LOST: Duration = Duration::from_secs(3);
-/// How long to wait before asking a broker that has gone.
+/// The pause before the next request to an unreachable broker.
 const AWAY: Duration = Duration::from_millis(500);
 
-/// Feeds a replica from a durable pull consumer of JetStream, in any number of processes on the same one.
+/// Feeds a replica from a durable pull consumer of JetStream. Any number of processes can share one
+/// consumer.
 ///
-/// | what becomes of the event | what the broker is told |
+/// | result of the event | response to the broker |
 /// | --- | --- |
-/// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledged |
-/// | [`Gap`](Outcome::Gap) | to deliver it again, after a delay that grows |
-/// | it cannot be read, or is not for this replica ([`Error::Event`]) | never to deliver it again, and [reported](Self::on_problem) |
-/// | any other error: a full disk, a closed connection, a violated constraint | to deliver it again, after a delay that grows, and [reported](Self::on_problem) |
+/// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledgement |
+/// | [`Gap`](Outcome::Gap) | redelivery with backoff |
+/// | cannot be read, or is not for this replica ([`Error::Event`]) | termination; the problem is [reported](Self::on_problem) |
+/// | any other error: a full disk, a closed connection, a violated constraint | redelivery with backoff; the problem is [reported](Self::on_problem) |
 ///
-/// A process that dies has acknowledged what it committed, or the broker delivers it again, after the consumer's `ack_wait`,
-/// to another one: a duplicate.
+/// If a process dies before it has acknowledged an event, the broker redelivers the event to
+/// another process after the consumer's `ack_wait`. If the event was committed, it is a duplicate
+/// there.
 pub struct JetStreamConsumer {
     consumer: PullConsumer,
     concurrency: usize,
@@ -48,9 +51,10 @@ pub struct JetStreamConsumer {
 type Hook = Box<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
 
 impl JetStreamConsumer {
-    /// Any pull consumer. It must acknowledge explicitly, deliver any number of times (`max_deliver: -1`), and have as many
-    /// acknowledgements outstanding as there may be gaps (`max_ack_pending: -1`): events that wait for one before them would
-    /// otherwise keep it from being delivered.
+    /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements,
+    /// an unlimited number of deliveries (`max_deliver: -1`), and as many outstanding
+    /// acknowledgements as there may be gaps (`max_ack_pending: -1`). With a lower limit, events
+    /// that wait for a predecessor can prevent its delivery.
     pub fn new(consumer: PullConsumer) -> Self {
         Self {
             consumer,
@@ -61,13 +65,14 @@ impl JetStreamConsumer {
         }
     }
 
-    /// The durable consumer of this name, which is made if there is none: of the messages on `filter` (such as
-    /// `events.tickets.*`), with explicit acknowledgement, for which it waits 30 s, and no limits of deliveries and of
-    /// acknowledgements outstanding. One that is there is taken as it is.
+    /// Opens the durable consumer of this name, or creates it if it does not exist. A new consumer
+    /// receives the messages on `filter` (such as `events.tickets.*`), with explicit
+    /// acknowledgements, an `ack_wait` of 30 s, and no limit on deliveries and outstanding
+    /// acknowledgements. An existing consumer is used with its own configuration.
     ///
     /// # Errors
     ///
-    /// What the server says.
+    /// Returns the error of the server, if the consumer cannot be opened or created.
     pub async fn durable(stream: &Stream, name: &str, filter: &str) -> Result<Self, ConsumerError> {
         let config = pull::Config {
             durable_name: Some(name.to_owned()),
@@ -84,7 +89,8 @@ impl JetStreamConsumer {
             .map(Self::new)
     }
 
-    /// How many events are in hand at once; 8 unless said otherwise, and at least 1. No more are asked for.
+    /// Sets the maximum number of events that are processed concurrently. The consumer requests no
+    /// more messages than that. The default is 8, and the minimum is 1.
     #[must_use]
     pub fn concurrency(self, events: usize) -> Self {
         Self {
@@ -93,8 +99,8 @@ impl JetStreamConsumer {
         }
     }
 
-    /// After what time an event is delivered again that came too early or failed: `first` after the first delivery, then twice
-    /// as long each time, up to `longest`. 100 ms and 10 s unless said otherwise.
+    /// Sets the delay before an early or failed event is redelivered: `first` after the first
+    /// delivery, then twice as long each time, up to `longest`. The defaults are 100 ms and 10 s.
     #[must_use]
     pub fn redelivery(self, first: Duration, longest: Duration) -> Self {
         Self {
@@ -104,8 +110,8 @@ impl JetStreamConsumer {
         }
     }
 
-    /// Calls `report` with everything that goes wrong, for a log or a counter. With the feature `tracing` the same is said by
-    /// events.
+    /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the
+    /// consumer also emits an event for each problem.
     #[must_use]
     pub fn on_problem(self, report: impl Fn(&ConsumerProblem<'_>) + Send + Sync + 'static) -> Self {
         Self {
@@ -114,15 +120,17 @@ impl JetStreamConsumer {
         }
     }
 
-    /// Hands each event to `handle`, which applies it, and tells the broker what became of it; until `shutdown` is ready.
+    /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
+    /// until `shutdown` is ready.
     ///
-    /// `handle` answers after its COMMIT. What is in hand is finished before this ends, and what
-    /// still comes is given back, which takes up to a second, or a few if the broker does not
-    /// answer.
+    /// `handle` returns after its COMMIT. On shutdown the consumer finishes the events in flight,
+    /// and returns messages that still arrive to the broker. This takes up to a second, or a few
+    /// seconds if the broker does not respond.
     ///
-    /// Errors of `handle` and of the broker do not end it: they are [reported](Self::on_problem),
-    /// and a broker that is away is asked again. A panic of `handle` or of the hook does, and so
-    /// does dropping the future; events that have no acknowledgement then are delivered again.
+    /// Errors of `handle` and of the broker do not end the consumer. They are
+    /// [reported](Self::on_problem), and an unreachable broker is polled again. A panic in `handle`
+    /// or in the hook ends it, and so does dropping the future. The broker redelivers the events
+    /// that were not acknowledged by then.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;
@@ -139,7 +147,7 @@ impl JetStreamConsumer {
     /// # #[cfg(feature = "postgres")]
     /// # async fn f(consumer: JetStreamConsumer, shutdown: Shutdown) {
     /// let handle = async |event: Event<TicketCopy>| {
-    ///     let conn = AsyncPgConnection::establish("postgres:///orders").await; // or out of a pool
+    ///     let conn = AsyncPgConnection::establish("postgres:///orders").await; // or from a pool
     ///     TicketCopy::apply(&event, &mut conn.map_err(Error::other)?).await
     /// };
     /// consumer.run(handle, shutdown).await;
@@ -158,7 +166,7 @@ impl JetStreamConsumer {
         self.run_with(|_| (), move |event, ()| handle(event), shutdown)
     }
 
-    /// As [`run`](Self::run), with what `part` takes of the event's message.
+    /// As [`run`](Self::run), and passes the value that `part` extracts from the message.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
@@ -199,7 +207,8 @@ impl JetStreamConsumer {
         }
     }
 
-    /// The messages of the consumer, each with its share of the room; until `closing`, and what was asked for has come.
+    /// The messages of the consumer, each with its permit. Ends after `closing` is set and all
+    /// requested messages have arrived.
     fn messages(
         &self,
         room: &Arc<Semaphore>,
@@ -234,7 +243,8 @@ impl JetStreamConsumer {
         })
     }
 
-    /// Asks for as many messages as there is room for; `None` when nothing more is to be asked for.
+    /// Requests as many messages as there are permits. Returns `None` when no more are to be
+    /// requested.
     #[allow(
         clippy::option_option,
         reason = "the outer one is the end of the stream, the inner one a request that failed"
@@ -302,7 +312,7 @@ impl JetStreamConsumer {
         self.answer(&message, kind).await;
     }
 
-    /// What to tell the broker.
+    /// The response to the broker.
     fn judged(
         &self,
         id: &str,
@@ -336,7 +346,7 @@ impl JetStreamConsumer {
         AckKind::Nak(Some(delay.min(self.longest_delay)))
     }
 
-    /// If it does not arrive, the broker delivers the event again.
+    /// Sends the response. If it is lost, the broker redelivers the event.
     async fn answer(&self, message: &Message, kind: AckKind) {
         if let Err(error) = message.ack_with(kind).await {
             self.report(&ConsumerProblem::Broker(&error.to_string()));
@@ -359,7 +369,7 @@ impl fmt::Debug for JetStreamConsumer {
     }
 }
 
-/// Messages that were asked for, and the room for those that have not come yet.
+/// A request for messages, and the permits of the messages that have not arrived yet.
 struct Request {
     batch: pull::Batch,
     room: OwnedSemaphorePermit,
@@ -388,50 +398,50 @@ impl Tally {
     }
 }
 
-/// What a consumer did until it was shut down.
+/// The totals of a consumer until its shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Consumed {
     /// Events that were applied.
     pub applied: u64,
-    /// Deliveries of events that the replica had already.
+    /// Deliveries of events that the replica had already applied.
     pub duplicates: u64,
     /// Events that were parked.
     pub parked: u64,
-    /// Deliveries of events that came too early, and are delivered again.
+    /// Deliveries of early events, which are redelivered.
     pub gaps: u64,
-    /// Deliveries that failed, and are delivered again.
+    /// Deliveries that failed, and are redelivered.
     pub failed: u64,
-    /// Messages that cannot be read or are not for this replica, and are not delivered again.
+    /// Messages that cannot be read or are not for this replica. They are not redelivered.
     pub terminated: u64,
 }
 
-/// What goes wrong at a consumer, for whoever operates it.
+/// A problem of a consumer, for logs and counters.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConsumerProblem<'a> {
-    /// A message is no event of this replica's. It is not delivered again.
+    /// A message is not an event of this replica. It is not redelivered.
     Unreadable {
-        /// Where it was published.
+        /// The subject of the message.
         subject: &'a str,
-        /// What is wrong with it.
+        /// The reason why it cannot be read.
         reason: &'a str,
     },
-    /// An event is not one that this replica can apply, whatever it holds. It is not delivered again.
+    /// This replica can never apply the event. It is not redelivered.
     Refused {
-        /// The event's id.
+        /// The id of the event.
         id: &'a str,
-        /// Why.
+        /// The error.
         error: &'a Error,
     },
-    /// An event could not be applied now. It is delivered again.
+    /// The event could not be applied now. It is redelivered.
     Failed {
-        /// The event's id.
+        /// The id of the event.
         id: &'a str,
-        /// Why.
+        /// The error.
         error: &'a Error,
     },
-    /// The broker is away, or its answer made no sense. It is asked again.
+    /// The broker is unreachable, or its response was invalid. The request is retried.
     Broker(&'a str),
 }
 

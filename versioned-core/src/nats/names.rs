@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use crate::outbox::OutboxRow;
 
-/// `{prefix}.{entity}.{key}`: the subject of a record's events.
+/// Returns `{prefix}.{entity}.{key}`, the subject of a record's events.
 ///
-/// In the entity and the key every byte but letters, digits, `-` and `_` is a `%` and two hexadecimal digits, so that each is
-/// one token, whatever stands in it; an empty one is a `%` alone. `{prefix}.{entity}.*` are all events of an entity.
+/// In the entity and the key, every byte other than a letter, a digit, `-` or `_` is escaped as `%`
+/// and two hexadecimal digits, so that each is always one token. An empty entity or key becomes a
+/// single `%`. The subject `{prefix}.{entity}.*` matches all events of an entity.
 ///
 /// ```
 /// use versioned_core::nats::subject;
@@ -29,8 +30,8 @@ fn token(text: &str) -> String {
     })
 }
 
-/// The event's id, as a header can carry it: what is not printable ASCII is escaped, and so are `%`, and `/` in the entity,
-/// so that no two events have the same one.
+/// The event's id in a form that a header can carry. Bytes that are not printable ASCII are
+/// escaped, and so are `%`, and `/` in the entity. No two events share an id.
 pub(super) fn message_id(row: &OutboxRow) -> String {
     let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
     let entity = escaped(&row.entity, |byte| printable(byte) && byte != b'/');

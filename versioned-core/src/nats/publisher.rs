@@ -1,4 +1,4 @@
-//! A relay's events, to JetStream.
+//! The publisher, which sends a relay's events to JetStream.
 
 use std::fmt;
 
@@ -9,21 +9,24 @@ use async_nats::jetstream::{Context, ErrorCode, context};
 use super::names::{message_id, subject};
 use crate::outbox::{OutboxRow, PublishError, Publisher};
 
-/// How many events are sent before their acknowledgements are waited for.
+/// The number of events that are sent before their acknowledgements are awaited.
 const WINDOW: usize = 1_000;
 
 /// Publishes the events of a [`Relay`](crate::outbox::Relay) to a stream of JetStream.
 ///
-/// Each event is a message on `{prefix}.{entity}.{key}` (see [`subject`]) with the event's id as its
-/// `Nats-Msg-Id`: what is published again within the stream's `duplicate_window` is stored once. It is acknowledged, and
-/// deleted from the outbox, when the stream has stored it. Up to 1,000 are on their way at once; what has no answer within the
-/// context's timeout (5 s unless said otherwise) counts as not published.
+/// Each event is a message on `{prefix}.{entity}.{key}` (see [`subject`]) with the event's id as
+/// its `Nats-Msg-Id`. If an event is published again within the stream's `duplicate_window`, the
+/// stream stores it once. An event is acknowledged, and deleted from the outbox, when the stream
+/// has stored it. Up to 1,000 events are in flight at once. An event without a response within the
+/// timeout of the context (5 s by default) counts as not published.
 ///
-/// A message that is too large is [refused](PublishError::Rejected), and so is one that the server answers with a client's
-/// error (400 to 499). Whatever else goes wrong, a stream that is full or missing too, means that the broker is
-/// [away](PublishError::Unavailable).
+/// A message that is too large is [rejected](PublishError::Rejected), and so is a message to which
+/// the server responds with a client error (400 to 499). Errors that would affect every event are
+/// the exception: a sealed stream, and exceeded account limits. After these and after any other
+/// failure, including a stream that is full or missing, the broker counts as
+/// [unavailable](PublishError::Unavailable).
 ///
-/// It waits on tokio's clock: for a relay on blocking connections, enter the runtime first
+/// The publisher uses tokio's timers. For a relay on blocking connections, enter the runtime first
 /// (`let _runtime = handle.enter()`).
 #[derive(Clone)]
 pub struct JetStreamPublisher {
@@ -32,7 +35,8 @@ pub struct JetStreamPublisher {
 }
 
 impl JetStreamPublisher {
-    /// A publisher whose subjects begin with `prefix`. The stream must be there, and take `{prefix}.>`.
+    /// Creates a publisher whose subjects begin with `prefix`. The stream must exist and accept
+    /// `{prefix}.>`.
     pub fn new(context: Context, prefix: impl Into<String>) -> Self {
         Self {
             context,
@@ -87,7 +91,7 @@ impl fmt::Debug for JetStreamPublisher {
     }
 }
 
-/// Whether it is the event's fault.
+/// Classifies an error: whether the event or the broker is its cause.
 fn classified(error: &context::PublishError) -> PublishError {
     match error.kind() {
         PublishErrorKind::MaxPayloadExceeded

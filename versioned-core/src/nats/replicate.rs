@@ -1,4 +1,4 @@
-//! A replica that is fed without a line of code.
+//! `replicate`: feeds a replica without a handler.
 
 use std::fmt;
 use std::future::Future;
@@ -16,13 +16,13 @@ use crate::front::asynchronous::AsyncExecutor;
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
-/// How to make a connection to the replica's database: a closure such as `|| AsyncPgConnection::establish(URL)` or
-/// `|| pool.get()`.
+/// Opens connections to the replica's database. Every closure such as
+/// `|| AsyncPgConnection::establish(URL)` or `|| pool.get()` implements it.
 pub trait Connect: Send + Sync {
-    /// The connection.
+    /// The type of the connection.
     type Connection: AsyncConnection;
 
-    /// Makes one.
+    /// Opens a connection.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection>> + Send;
 }
 
@@ -46,10 +46,12 @@ where
 }
 
 impl JetStreamConsumer {
-    /// Applies each event to the replica `M`, as [`apply_json`](crate::prelude::DependentDsl::apply_json) does, on as many connections as
-    /// there are events in hand; until `shutdown` is ready. See [`run`](Self::run) for the rest.
+    /// Applies each event to the replica `M`, as
+    /// [`apply_json`](crate::prelude::DependentDsl::apply_json) does, on one connection for each
+    /// event in flight. Runs until `shutdown` is ready. See [`run`](Self::run) for shutdown and
+    /// errors.
     ///
-    /// A connection is kept for the next event, and given up after an error.
+    /// A connection is reused for the next event, and closed after an error.
     ///
     /// ```text
     /// consumer.replicate::<TicketCopy, _>(|| AsyncPgConnection::establish(URL), shutdown).await
@@ -79,7 +81,7 @@ impl JetStreamConsumer {
     }
 }
 
-/// Connections that are not in use.
+/// The idle connections.
 struct Idle<C: Connect> {
     connect: C,
     conns: Mutex<Vec<C::Connection>>,
