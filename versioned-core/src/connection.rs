@@ -1,7 +1,8 @@
-//! The connections that the methods accept. These traits rename the bounds of Diesel and
-//! `diesel-async`, so that the compiler can name the right prelude in an error. They are
-//! implemented for every connection, and users never implement them. Generic code uses
-//! `LoadConnection` or `AsyncConnection` as its bound.
+//! The connections that the methods accept.
+//!
+//! These traits rename the bounds of Diesel and `diesel-async`, so that the compiler can name the
+//! right prelude in an error. They are implemented for every connection, and users never implement
+//! them. Generic code uses `LoadConnection` or `AsyncConnection` as its bound.
 
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
