@@ -8,6 +8,7 @@
 //!
 //! | chapter | contents |
 //! | --- | --- |
+//! | [`concepts`](first_steps::concepts) | the terms: version, guard, event, replica, outbox |
 //! | [`owner`](first_steps::owner) | the first guarded save, in five minutes |
 //! | [`dependent`](first_steps::dependent) | the first replica, in ten |
 //!
@@ -15,10 +16,14 @@
 //!
 //! | chapter | contents |
 //! | --- | --- |
-//! | [`transactions`](how_to::transactions) | rollbacks, retries, aggregates |
-//! | [`batches`](how_to::batches) | many rows at once; changed columns only |
-//! | [`outbox`](how_to::outbox) | events that survive a crash |
-//! | [`migrations`](how_to::migrations) | the tables of this crate, and a version column for a table that has rows |
+//! | [`adopt`](how_to::adopt) | the derive in an application that exists already |
+//! | [`conflicts`](how_to::conflicts) | handle a conflict; `ETag` and `If-Match` over HTTP |
+//! | [`transactions`](how_to::transactions) | several writes in one transaction: rollbacks, retries, aggregates |
+//! | [`batches`](how_to::batches) | many rows at once |
+//! | [`tracked`](how_to::tracked) | changed columns only, and rebase after a conflict |
+//! | [`outbox`](how_to::outbox) | events that survive a crash, and their relay |
+//! | [`testing`](how_to::testing) | test transactions, conflicts and events in tests |
+//! | [`migrations`](how_to::migrations) | the library's tables, and triggers for the guard |
 //! | [`restore`](how_to::restore) | after the owner was restored from a backup |
 //!
 //! **Reference**
@@ -47,8 +52,10 @@
 //!
 //! This module exists only in the documentation.
 
-/// The first guarded save, and the first replica.
+/// The terms, the first guarded save and the first replica.
 pub mod first_steps {
+    #[doc = include_str!("guide/first_steps/concepts.md")]
+    pub mod concepts {}
     #[doc = include_str!("guide/first_steps/dependent.md")]
     pub mod dependent {}
     #[cfg(any(not(doctest), feature = "async"))]
@@ -58,14 +65,23 @@ pub mod first_steps {
 
 /// A chapter for each task.
 pub mod how_to {
+    #[doc = include_str!("guide/how_to/adopt.md")]
+    pub mod adopt {}
     #[doc = include_str!("guide/how_to/batches.md")]
     pub mod batches {}
+    #[cfg(any(not(doctest), feature = "http"))]
+    #[doc = include_str!("guide/how_to/conflicts.md")]
+    pub mod conflicts {}
     #[doc = include_str!("guide/how_to/migrations.md")]
     pub mod migrations {}
     #[doc = include_str!("guide/how_to/outbox.md")]
     pub mod outbox {}
     #[doc = include_str!("guide/how_to/restore.md")]
     pub mod restore {}
+    #[doc = include_str!("guide/how_to/testing.md")]
+    pub mod testing {}
+    #[doc = include_str!("guide/how_to/tracked.md")]
+    pub mod tracked {}
     #[doc = include_str!("guide/how_to/transactions.md")]
     pub mod transactions {}
 }
