@@ -1,7 +1,7 @@
 //! A fresh database for each test, on each backend.
 //!
 //! The modules [`sqlite`], `postgres` and `mysql` have the same items, so that a scenario is written once and compiled
-//! for each: `Conn`, `Backend`, `NAME`, `Db`, `server_pid` and `prelude`; so have those in [`nonblocking`], for the async
+//! for each: `Conn`, `Backend`, `NAME`, `Db`, `server_pid` and `prelude`; so have those in [`asynchronous`], for the async
 //! front. The servers start when a test first asks, once per test process, and end with it, also when it is killed.
 
 #![allow(
@@ -15,7 +15,7 @@
 pub mod mysql;
 #[cfg(feature = "nats")]
 pub mod nats;
-pub mod nonblocking;
+pub mod asynchronous;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "nats")]

@@ -23,10 +23,14 @@
 use std::time::Duration;
 
 use diesel::connection::LoadConnection;
+#[cfg(feature = "async")]
+use diesel_async::AsyncConnection;
 
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::fetch::Persisted;
+#[cfg(feature = "async")]
+use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation;
 
@@ -117,98 +121,86 @@ where
     poll_ready(operation::rebuild::<M, _>(&mut BlockingExecutor::new(conn)))
 }
 
-/// The same functions for connections of `diesel-async`.
+/// As [`positions::purge_tombstones`](purge_tombstones), on a connection of
+/// `diesel-async`.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// use std::time::Duration;
+/// # use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+/// use versioned_core::async_prelude::*;
+/// use versioned_core::positions::purge_tombstones_async;
+/// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = tickets)]
+/// # #[versioned(owner, tombstones)]
+/// # struct Ticket { id: i64, price: i64, version: i64 }
+/// # type Connection = SyncConnectionWrapper<SqliteConnection>;
+///
+/// async fn once_a_day(conn: &mut Connection) -> versioned_core::Result<usize> {
+///     let month = Duration::from_secs(30 * 24 * 60 * 60);
+///     purge_tombstones_async::<Ticket, _>(month, conn).await
+/// }
+/// ```
+///
+/// # Errors
+///
+/// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock
+/// or a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement
+/// fails for another reason.
 #[cfg(feature = "async")]
-pub mod nonblocking {
-    use std::time::Duration;
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn purge_tombstones_async<M, C>(
+    age: Duration,
+    conn: &mut C,
+) -> impl Future<Output = Result<usize>> + Send
+where
+    C: AsyncConnection,
+    M: Persisted<C::Backend>,
+{
+    async move { operation::purge_tombstones::<M, _>(age, &mut AsyncExecutor::new(conn)).await }
+}
 
-    use diesel_async::AsyncConnection;
-
-    use crate::dependent::Dependent;
-    use crate::error::Result;
-    use crate::fetch::Persisted;
-    use crate::front::asynchronous::AsyncExecutor;
-    use crate::operation;
-
-    /// As [`positions::purge_tombstones`](super::purge_tombstones), on a connection of
-    /// `diesel-async`.
-    ///
-    /// ```
-    /// # use diesel::prelude::*;
-    /// use std::time::Duration;
-    /// # use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-    /// use versioned_core::async_prelude::*;
-    /// use versioned_core::positions::nonblocking::purge_tombstones;
-    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
-    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
-    /// # #[diesel(table_name = tickets)]
-    /// # #[versioned(owner, tombstones)]
-    /// # struct Ticket { id: i64, price: i64, version: i64 }
-    /// # type Connection = SyncConnectionWrapper<SqliteConnection>;
-    ///
-    /// async fn once_a_day(conn: &mut Connection) -> versioned_core::Result<usize> {
-    ///     let month = Duration::from_secs(30 * 24 * 60 * 60);
-    ///     purge_tombstones::<Ticket, _>(month, conn).await
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock
-    /// or a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement
-    /// fails for another reason.
-    #[allow(
-        clippy::manual_async_fn,
-        reason = "the future must be known to be `Send`"
-    )]
-    pub fn purge_tombstones<M, C>(
-        age: Duration,
-        conn: &mut C,
-    ) -> impl Future<Output = Result<usize>> + Send
-    where
-        C: AsyncConnection,
-        M: Persisted<C::Backend>,
-    {
-        async move { operation::purge_tombstones::<M, _>(age, &mut AsyncExecutor::new(conn)).await }
-    }
-
-    /// As [`positions::rebuild`](super::rebuild), on a connection of `diesel-async`.
-    ///
-    /// ```
-    /// # use diesel::prelude::*;
-    /// # use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-    /// use versioned_core::Event;
-    /// use versioned_core::async_prelude::*;
-    /// use versioned_core::positions::nonblocking::rebuild;
-    /// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
-    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
-    /// # #[diesel(table_name = ticket_copies)]
-    /// # #[versioned(dependent)]
-    /// # struct TicketCopy { id: i64, price: i64, version: i64 }
-    /// # type Connection = SyncConnectionWrapper<SqliteConnection>;
-    ///
-    /// async fn anew(snapshot: &[Event<TicketCopy>], conn: &mut Connection) -> versioned_core::Result<()> {
-    ///     rebuild::<TicketCopy, _>(conn).await?;
-    ///     TicketCopy::apply_all(snapshot, conn).await?;
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock
-    /// or a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement
-    /// fails for another reason. Nothing is deleted then. A future that is dropped before it
-    /// completes leaves the connection broken, and its next use is an error.
-    #[allow(
-        clippy::manual_async_fn,
-        reason = "the future must be known to be `Send`"
-    )]
-    pub fn rebuild<M, C>(conn: &mut C) -> impl Future<Output = Result<()>> + Send
-    where
-        C: AsyncConnection,
-        M: Dependent<C::Backend>,
-    {
-        async move { operation::rebuild::<M, _>(&mut AsyncExecutor::new(conn)).await }
-    }
+/// As [`positions::rebuild`](rebuild), on a connection of `diesel-async`.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+/// use versioned_core::Event;
+/// use versioned_core::async_prelude::*;
+/// use versioned_core::positions::rebuild_async;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent)]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// # type Connection = SyncConnectionWrapper<SqliteConnection>;
+///
+/// async fn anew(snapshot: &[Event<TicketCopy>], conn: &mut Connection) -> versioned_core::Result<()> {
+///     rebuild_async::<TicketCopy, _>(conn).await?;
+///     TicketCopy::apply_all(snapshot, conn).await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock
+/// or a serialization failure, and [`Error::Database`](crate::Error::Database) if a statement
+/// fails for another reason. Nothing is deleted then. A future that is dropped before it
+/// completes leaves the connection broken, and its next use is an error.
+#[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn rebuild_async<M, C>(conn: &mut C) -> impl Future<Output = Result<()>> + Send
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend>,
+{
+    async move { operation::rebuild::<M, _>(&mut AsyncExecutor::new(conn)).await }
 }

@@ -1,4 +1,4 @@
-use versioned_tests::nonblocking::mysql as backend;
+use versioned_tests::asynchronous::mysql as backend;
 
 #[path = "scenarios/mod.rs"]
 mod scenarios;

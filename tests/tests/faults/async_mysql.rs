@@ -1,6 +1,6 @@
-use super::nonblocking as front;
+use super::asynchronous as front;
 use super::{leave_out as other_copies, leave_out as other_owners};
-use versioned_tests::nonblocking::mysql as backend;
+use versioned_tests::asynchronous::mysql as backend;
 
 type Line = front::Around<backend::Conn>;
 

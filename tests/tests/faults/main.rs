@@ -54,7 +54,7 @@ macro_rules! tests {
 mod blocking;
 mod faulty;
 mod habits;
-mod nonblocking;
+mod asynchronous;
 
 #[cfg(feature = "mysql")]
 mod async_mysql;

@@ -33,9 +33,9 @@ backends! {
     #[cfg(feature = "postgres")]
     postgres = versioned_tests::postgres, caches locks;
     #[cfg(feature = "postgres")]
-    async_postgres = versioned_tests::nonblocking::postgres, locks;
+    async_postgres = versioned_tests::asynchronous::postgres, locks;
     #[cfg(feature = "mysql")]
     mysql = versioned_tests::mysql, caches locks safe_updates;
     #[cfg(feature = "mysql")]
-    async_mysql = versioned_tests::nonblocking::mysql, locks safe_updates;
+    async_mysql = versioned_tests::asynchronous::mysql, locks safe_updates;
 }

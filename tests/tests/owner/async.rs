@@ -1,7 +1,7 @@
 //! The same scenarios as in `main.rs`, by way of the async front: all of them, the statements and the locks too.
 //!
 //! Left out is what no async connection has: `multi.rs`, for there is no `MultiConnection` and no r2d2 of `diesel-async`.
-//! What only futures can do wrong (not `Send`, dropped, pooled) is in `tests/nonblocking`.
+//! What only futures can do wrong (not `Send`, dropped, pooled) is in `tests/asynchronous`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-use versioned_tests::nonblocking::mysql as backend;
+use versioned_tests::asynchronous::mysql as backend;
 
 #[path = "lock_timeouts.rs"]
 mod lock_timeouts;

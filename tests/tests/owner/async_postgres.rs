@@ -1,4 +1,4 @@
-use versioned_tests::nonblocking::postgres as backend;
+use versioned_tests::asynchronous::postgres as backend;
 
 #[path = "row_locks.rs"]
 mod row_locks;

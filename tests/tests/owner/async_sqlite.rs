@@ -1,4 +1,4 @@
-use versioned_tests::nonblocking::sqlite as backend;
+use versioned_tests::asynchronous::sqlite as backend;
 
 #[path = "lock_timeouts.rs"]
 mod lock_timeouts;

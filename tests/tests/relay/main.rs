@@ -1,5 +1,5 @@
 //! The relay: what waits in the outbox is published, at least once, whatever happens. The scenarios are written once, in
-//! `scenarios/`, for each backend on the blocking front; `nonblocking` has what differs on the other one.
+//! `scenarios/`, for each backend on the blocking front; `asynchronous` has what differs on the other one.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ mod broker;
 mod multi;
 #[cfg(feature = "mysql")]
 mod mysql;
-mod nonblocking;
+mod asynchronous;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;

@@ -35,13 +35,13 @@ macro_rules! backends {
 
 backends! {
     sqlite = versioned_tests::sqlite;
-    async_sqlite = versioned_tests::nonblocking::sqlite;
+    async_sqlite = versioned_tests::asynchronous::sqlite;
     #[cfg(feature = "postgres")]
     postgres = versioned_tests::postgres, "of_postgres.rs";
     #[cfg(feature = "postgres")]
-    async_postgres = versioned_tests::nonblocking::postgres, "of_postgres.rs";
+    async_postgres = versioned_tests::asynchronous::postgres, "of_postgres.rs";
     #[cfg(feature = "mysql")]
     mysql = versioned_tests::mysql, "of_mysql.rs";
     #[cfg(feature = "mysql")]
-    async_mysql = versioned_tests::nonblocking::mysql, "of_mysql.rs";
+    async_mysql = versioned_tests::asynchronous::mysql, "of_mysql.rs";
 }

@@ -24,7 +24,7 @@ mod crowd;
 mod growth;
 mod machine;
 mod models;
-mod nonblocking;
+mod asynchronous;
 mod outbox;
 mod picture;
 mod pipeline;

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use versioned_core::async_prelude::OwnerDsl as AsyncOwnerDsl;
 use versioned_core::prelude::OwnerDsl;
 
-use crate::nonblocking::{Tokio, runtime};
+use crate::asynchronous::{Tokio, runtime};
 use crate::places::{Place as _, Postgres};
 use crate::report::{Subject, Suite};
 use crate::tickets::{TICKETS, Ticket};

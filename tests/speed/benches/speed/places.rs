@@ -8,7 +8,7 @@ use diesel_migrations::MigrationHarness as _;
 use tokio::runtime::Runtime;
 use versioned_core::MIGRATIONS;
 
-use crate::nonblocking::Sqlx;
+use crate::asynchronous::Sqlx;
 use crate::raw::{Libpq, MysqlCrate, Raw, Rusqlite};
 use crate::tickets::Writer;
 

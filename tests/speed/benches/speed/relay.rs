@@ -9,7 +9,7 @@ use versioned_core::MIGRATIONS;
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
 use versioned_tests::postgres::Db;
 
-use crate::nonblocking::runtime;
+use crate::asynchronous::runtime;
 use crate::places::{Place as _, Postgres};
 use crate::raw::{Libpq, Raw as _};
 use crate::report::{Subject, Suite};

@@ -4,7 +4,7 @@ use versioned_core::prelude::Owner;
 
 use crate::by_hand::{ByHand, Incumbent};
 use crate::cached::{Cached, SaveOnly};
-use crate::nonblocking::{self, Sqlx, Tokio, runtime};
+use crate::asynchronous::{self, Sqlx, Tokio, runtime};
 use crate::places::{File, MariaDb, Memory, On, Place, Postgres};
 use crate::raw::{Raw as _, RawWriter};
 use crate::report::{Subject, Suite};
@@ -57,15 +57,15 @@ fn asynchronous(suite: &mut Suite) {
     let mut writers: Writers = vec![
         (
             "versioned",
-            Box::new(nonblocking::Ours::open(&runtime, url)),
+            Box::new(asynchronous::Ours::open(&runtime, url)),
         ),
         (
             "Diesel by hand",
-            Box::new(nonblocking::ByHand::open(&runtime, url)),
+            Box::new(asynchronous::ByHand::open(&runtime, url)),
         ),
         (
             "diesel_versioning",
-            Box::new(nonblocking::Incumbent::open(&runtime, url)),
+            Box::new(asynchronous::Incumbent::open(&runtime, url)),
         ),
         (
             "Diesel, cached by hand",

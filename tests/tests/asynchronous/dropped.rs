@@ -12,7 +12,7 @@ use futures_util::poll;
 use serde::{Deserialize, Serialize};
 use versioned_core::async_prelude::*;
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
-use versioned_core::positions::nonblocking::rebuild;
+use versioned_core::positions::rebuild_async;
 use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome};
 
 use super::{TICKETS, tickets};
@@ -275,7 +275,7 @@ macro_rules! on {
                 };
                 let mut other = Conn::establish(db.url()).await.unwrap();
                 assert_eq!(Sequential::apply(&created, &mut other).await.unwrap(), Outcome::Applied);
-                let done = poll_times(Box::pin(rebuild::<Sequential, _>(conn)), times).await;
+                let done = poll_times(Box::pin(rebuild_async::<Sequential, _>(conn)), times).await;
                 let done = done.map(Result::unwrap).is_some();
                 tokio::time::sleep(Duration::from_millis(4)).await;
                 tells_the_truth(db, conn, 5_000_000 + id).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use versioned_core::async_prelude::*;
-use versioned_core::positions::nonblocking::{purge_tombstones, rebuild};
+use versioned_core::positions::{purge_tombstones_async, rebuild_async};
 use versioned_core::version::Token;
 use versioned_core::{Changes, ConflictKind, Error, Event, Op, Outcome, Result};
 
@@ -240,28 +240,28 @@ where
     let outcomes = Copy::apply_all(&[event(7, 1), deleted], conn).await?;
     assert_eq!(outcomes, [Outcome::Applied; 2]);
     let hour = Duration::from_hours(1);
-    assert_eq!(purge_tombstones::<Copy, _>(hour, conn).await?, 0);
+    assert_eq!(purge_tombstones_async::<Copy, _>(hour, conn).await?, 0);
     assert_eq!(
         Copy::apply(&event(7, 1), conn).await?,
         Outcome::Duplicate { current: 2 }
     );
     tokio::time::sleep(Duration::from_millis(2)).await;
-    assert_eq!(purge_tombstones::<Copy, _>(Duration::ZERO, conn).await?, 1);
+    assert_eq!(purge_tombstones_async::<Copy, _>(Duration::ZERO, conn).await?, 1);
     assert_eq!(Copy::apply(&event(7, 1), conn).await?, Outcome::Applied);
-    assert_eq!(purge_tombstones::<Copy, _>(Duration::ZERO, conn).await?, 0);
+    assert_eq!(purge_tombstones_async::<Copy, _>(Duration::ZERO, conn).await?, 0);
 
     assert_eq!(Copy::apply(&event(8, 3), conn).await?, Outcome::Parked);
     // In a transaction that is rolled back, nothing is forgotten.
     let mut copy = Copy::find(&7, conn).await?;
     let rolled_back = transaction(conn, &mut copy, async |conn, _| {
-        rebuild::<Copy, _>(conn).await?;
+        rebuild_async::<Copy, _>(conn).await?;
         Err::<(), _>(Error::other("no"))
     })
     .await;
     assert!(matches!(rolled_back, Err(Error::Other(_))));
     assert_eq!(Copy::find(&7, conn).await?.version, 1);
 
-    rebuild::<Copy, _>(conn).await?;
+    rebuild_async::<Copy, _>(conn).await?;
     assert!(matches!(
         Copy::find(&7, conn).await,
         Err(Error::NotFound { .. })

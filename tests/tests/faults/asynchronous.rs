@@ -26,7 +26,7 @@ use futures_util::stream::{Iter, iter};
 use versioned_core::outbox::{Database, Pass, Publisher, Relay};
 use versioned_core::prelude::Dependent;
 use versioned_core::{Error, positions};
-use versioned_tests::nonblocking::{Waiting, block_on};
+use versioned_tests::asynchronous::{Waiting, block_on};
 
 pub(crate) use super::blocking::Line;
 use super::faulty::{Faulty, Real, Report, text};
@@ -90,7 +90,7 @@ where
     C: AsyncConnection,
     M: Dependent<C::Backend>,
 {
-    block_on(positions::nonblocking::rebuild::<M, _>(conn))
+    block_on(positions::rebuild_async::<M, _>(conn))
 }
 
 pub(crate) fn purge_tombstones<M, C>(age: Duration, conn: &mut C) -> Result<usize, Error>
@@ -98,7 +98,7 @@ where
     C: AsyncConnection,
     M: Dependent<C::Backend>,
 {
-    block_on(positions::nonblocking::purge_tombstones::<M, _>(age, conn))
+    block_on(positions::purge_tombstones_async::<M, _>(age, conn))
 }
 
 /// One of diesel-async's, which waits for its answers by itself.
