@@ -11,11 +11,11 @@
     reason = "a test helper: a broken set-up must fail the test, loudly"
 )]
 
+pub mod asynchronous;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "nats")]
 pub mod nats;
-pub mod asynchronous;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "nats")]

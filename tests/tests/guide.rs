@@ -47,7 +47,9 @@ fn the_guide_quotes_what_the_compiler_says_to_mistakes() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         said.insert(name, fs::read_to_string(path).unwrap());
     });
-    let page = fs::read_to_string(package.join("../versioned-core/src/guide/reference/mistakes.md")).unwrap();
+    let page =
+        fs::read_to_string(package.join("../versioned-core/src/guide/reference/mistakes.md"))
+            .unwrap();
     let rows: Vec<_> = page.lines().filter(|row| row.starts_with("| *`")).collect();
     assert!(rows.len() > 50, "only {} mistakes", rows.len());
     for row in rows {

@@ -8,7 +8,8 @@ use crate::dialect::{Dialect, SqlFor};
 use crate::fetch::{Loadable, Persisted};
 use crate::model::OwnerModel;
 use crate::model::Versioned;
-use crate::table_name::{self, TableName};
+use crate::model::name_of_table;
+use crate::table_name::TableName;
 use crate::version::SequentialVersion;
 
 /// The statements that make a trigger, and those that take it away: see [`guard_trigger`].
@@ -78,7 +79,7 @@ where
         schema,
         table,
         full,
-    } = table_name::of::<M>();
+    } = name_of_table::<M>();
     let version = sql.identifier(M::VersionColumn::NAME);
     let excluded: Vec<String> = M::EXCLUDED
         .iter()

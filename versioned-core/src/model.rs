@@ -9,6 +9,7 @@ mod key;
 mod value;
 mod walk;
 
+use std::any::TypeId;
 use std::fmt;
 
 use diesel::internal::table_macro::StaticQueryFragment;
@@ -45,7 +46,7 @@ pub(crate) use self::walk::{Clause, WriteKind};
 pub use crate::dialect::Elements;
 pub use crate::dialect::JsonTable;
 use crate::event::Event;
-use crate::table_name;
+use crate::table_name::{self, TableName};
 use crate::version::{SequentialVersion, Version};
 
 /// A model whose record has a version. `#[derive(Versioned)]` implements it.
@@ -90,7 +91,7 @@ pub trait Versioned: Sized + Send + Sync {
 
     /// The table's name in the database, behind its schema's if it has one.
     fn table_name() -> &'static str {
-        table_name::of::<Self>().full
+        name_of_table::<Self>().full
     }
 
     /// The primary key.
@@ -132,6 +133,12 @@ pub trait Versioned: Sized + Send + Sync {
     fn next_version(current: &Self::Version) -> Option<Self::Version> {
         current.next()
     }
+}
+
+/// The name of the table of `M` in the database.
+pub(crate) fn name_of_table<M: Versioned>() -> TableName {
+    let component = &<M::Table as StaticQueryFragment>::STATIC_COMPONENT;
+    table_name::of(TypeId::of::<M::Static>(), component, M::TABLE)
 }
 
 /// A model in owner mode: `#[versioned(owner)]`.

@@ -7,8 +7,8 @@ pub(crate) mod outcome;
 pub(crate) mod owner;
 pub(crate) mod reason;
 pub(crate) mod replica;
-pub(crate) mod returning;
 pub(crate) mod transaction;
+pub(crate) mod zero_key;
 
 pub(crate) use self::batch::{Deleting, Saving, insert_all, save_each, write_all};
 pub(crate) use self::closure::{AfterApply, Modify, NoHook};

@@ -2,11 +2,8 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::RwLock;
-
-use diesel::internal::table_macro::StaticQueryFragment;
-
-use crate::model::Versioned;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TableName {
@@ -20,19 +17,18 @@ pub(crate) struct TableName {
 /// model.
 static NAMES: RwLock<Option<HashMap<TypeId, TableName>>> = RwLock::new(None);
 
-/// The name of the table of `M`.
-pub(crate) fn of<M: Versioned>() -> TableName {
-    let model = TypeId::of::<M::Static>();
+/// The name of a model's table: of its type, of Diesel's type of the name, and of the table's module, for a name that is not
+/// understood.
+pub(crate) fn of(model: TypeId, component: &dyn fmt::Debug, module: &'static str) -> TableName {
     let known = NAMES.read().ok();
     let known = known.and_then(|names| names.as_ref()?.get(&model).copied());
     if let Some(name) = known {
         return name;
     }
-    let debugged = format!("{:?}", <M::Table as StaticQueryFragment>::STATIC_COMPONENT);
-    let name = read(&debugged).unwrap_or(TableName {
+    let name = read(&format!("{component:?}")).unwrap_or(TableName {
         schema: None,
-        table: M::TABLE,
-        full: M::TABLE,
+        table: module,
+        full: module,
     });
     match NAMES.write() {
         Ok(mut names) => *names

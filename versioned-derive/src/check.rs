@@ -6,9 +6,8 @@ use syn::{Error, Ident, Type};
 use crate::attr::{Mode, StructAttrs};
 use crate::choice::{Gap, Guard, Policy};
 use crate::errors::Errors;
+use crate::fields::{Field, Keys};
 use crate::model::Written;
-use crate::read::Keys;
-use crate::source::Field;
 
 /// A key that a mode has no use for would be ignored, and its reader misled.
 ///
@@ -17,7 +16,7 @@ use crate::source::Field;
 /// #[versioned(embedded, entity = "tickets")]
 /// #[versioned(dependent, policy = "latest", gap = "park")]
 /// ```
-pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Field<'_>], errors: &mut Errors) {
+pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, fields: &[Field<'_>], errors: &mut Errors) {
     let of_events = [
         attrs.policy.as_ref().map(|policy| &policy.key),
         attrs.guard.as_ref().map(|guard| &guard.key),
@@ -32,7 +31,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Field<'_>], erro
         attrs.entity.as_ref().map(|entity| &entity.key),
         attrs.initial.as_ref().map(|initial| &initial.key),
     ];
-    let excluded = sources
+    let excluded = fields
         .iter()
         .filter_map(|field| field.versioned.excluded.as_ref())
         .map(|excluded| &excluded.key);
@@ -69,7 +68,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Field<'_>], erro
             }
         }
         Some(Mode::Embedded) => {
-            let of_fields = sources.iter().flat_map(|field| {
+            let of_fields = fields.iter().flat_map(|field| {
                 let versioned = &field.versioned;
                 [
                     versioned.version.as_ref().map(|version| &version.key),
@@ -98,9 +97,9 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, sources: &[Field<'_>], erro
 /// title: String,
 /// #[diesel(column_name = title)] subject: String,
 /// ```
-pub(crate) fn columns_are_written_once(sources: &[Field<'_>], errors: &mut Errors) {
+pub(crate) fn columns_are_written_once(fields: &[Field<'_>], errors: &mut Errors) {
     let mut seen: Vec<(&Ident, Written)> = Vec::new();
-    for field in sources.iter().filter(|field| field.diesel.embed.is_none()) {
+    for field in fields.iter().filter(|field| field.diesel.embed.is_none()) {
         let (Some(column), Some(written)) = (&field.column, field.written()) else {
             continue;
         };
@@ -128,8 +127,8 @@ pub(crate) fn columns_are_written_once(sources: &[Field<'_>], errors: &mut Error
 /// ```text
 /// #[diesel(embed)] address: Option<Address>,
 /// ```
-pub(crate) fn embedded_structs_are_there(sources: &[Field<'_>], errors: &mut Errors) {
-    for field in sources.iter().filter(|field| field.diesel.embed.is_some()) {
+pub(crate) fn embedded_structs_are_there(fields: &[Field<'_>], errors: &mut Errors) {
+    for field in fields.iter().filter(|field| field.diesel.embed.is_some()) {
         if is_option(&field.node.ty) {
             errors.at(
                 &field.node.ty,
@@ -143,22 +142,22 @@ pub(crate) fn embedded_structs_are_there(sources: &[Field<'_>], errors: &mut Err
 pub(crate) fn record(
     mode: Mode,
     attrs: &StructAttrs,
-    sources: &[Field<'_>],
-    marked: &Keys<'_, '_>,
+    fields: &[Field<'_>],
+    keys: &Keys<'_, '_>,
     errors: &mut Errors,
 ) {
-    for part in &marked.key {
+    for part in &keys.key {
         is_a_plain_column("key", part, errors);
         is_never_null("key", part, errors);
     }
-    if let Some(version) = marked.version {
+    if let Some(version) = keys.version {
         is_a_plain_column("version", version, errors);
         is_never_null("version", version, errors);
-        is_not_in_the_key(version, marked, errors);
+        is_not_in_the_key(version, keys, errors);
         counts_one_way(mode, attrs, version, errors);
     }
-    precision_is_of_the_version(sources, marked, errors);
-    what_is_excluded_is_state(sources, marked, errors);
+    precision_is_of_the_version(fields, keys, errors);
+    what_is_excluded_is_state(fields, keys, errors);
 }
 
 /// A value that is converted on its way out, or not written at all, can't be compared with the row.
@@ -222,8 +221,8 @@ fn is_option(ty: &Type) -> bool {
 /// ```text
 /// #[diesel(primary_key(id, version))]
 /// ```
-fn is_not_in_the_key(version: &Field<'_>, marked: &Keys<'_, '_>, errors: &mut Errors) {
-    if marked.key.iter().any(|part| part.member == version.member) {
+fn is_not_in_the_key(version: &Field<'_>, keys: &Keys<'_, '_>, errors: &mut Errors) {
+    if keys.key.iter().any(|part| part.member == version.member) {
         errors.at(
             version.place(),
             "the version can't be part of the key, remove it from `primary_key`",
@@ -260,16 +259,9 @@ fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Field<'_>, errors: 
 /// #[versioned(precision = "seconds")] updated_at: NaiveDateTime,
 /// version: i64,
 /// ```
-fn precision_is_of_the_version(
-    sources: &[Field<'_>],
-    marked: &Keys<'_, '_>,
-    errors: &mut Errors,
-) {
-    let version = marked.version.map(|version| &version.member);
-    for field in sources
-        .iter()
-        .filter(|field| Some(&field.member) != version)
-    {
+fn precision_is_of_the_version(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors: &mut Errors) {
+    let version = keys.version.map(|version| &version.member);
+    for field in fields.iter().filter(|field| Some(&field.member) != version) {
         if let Some(precision) = &field.versioned.precision {
             errors.at(
                 &precision.key,
@@ -287,15 +279,13 @@ fn precision_is_of_the_version(
 /// #[versioned(excluded)] #[diesel(embed)] address: Address,
 /// #[versioned(excluded)] #[diesel(select_expression = tickets::price * 2_i64)] double: i64,
 /// ```
-fn what_is_excluded_is_state(sources: &[Field<'_>], marked: &Keys<'_, '_>, errors: &mut Errors) {
-    for field in sources {
+fn what_is_excluded_is_state(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors: &mut Errors) {
+    for field in fields {
         let Some(excluded) = &field.versioned.excluded else {
             continue;
         };
         let is_field = |other: &&Field<'_>| other.member == field.member;
-        if marked.key.iter().any(is_field)
-            || marked.version.is_some_and(|version| is_field(&version))
-        {
+        if keys.key.iter().any(is_field) || keys.version.is_some_and(|version| is_field(&version)) {
             errors.at(
                 &excluded.key,
                 "key and version are no state of the record, remove `excluded`",

@@ -6,9 +6,9 @@ mod choice;
 mod diesel;
 mod errors;
 mod expand;
+mod fields;
 mod model;
 mod read;
-mod source;
 
 use proc_macro::TokenStream;
 

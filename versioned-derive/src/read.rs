@@ -9,17 +9,11 @@ use crate::check;
 use crate::choice::{Gap, Guard, Policy};
 use crate::diesel;
 use crate::errors::Errors;
+use crate::fields::{Field, Keys, fields};
 use crate::model::{
-    Invalid, Count, ReplicaOptions, OwnerOptions, Model, Record, Role, Root, Step, Written, table_name,
+    Count, Invalid, Model, OwnerOptions, Record, ReplicaOptions, Role, Root, Step, Written,
+    table_name,
 };
-use crate::source::{Field, sources};
-
-/// The fields of a record that are more than a column.
-#[derive(Default)]
-pub(crate) struct Keys<'s, 'a> {
-    pub(crate) key: Vec<&'s Field<'a>>,
-    pub(crate) version: Option<&'s Field<'a>>,
-}
 
 impl<'a> Model<'a> {
     pub(crate) fn read(input: &'a DeriveInput) -> Result<Self, Invalid> {
@@ -48,25 +42,27 @@ impl<'a> Model<'a> {
         errors: &mut Errors,
     ) -> Option<Self> {
         let diesel = diesel::StructAttrs::read(&input.attrs, errors);
-        let sources = sources(input, errors)?;
-        check::keys_fit_the_mode(attrs, &sources, errors);
-        check::columns_are_written_once(&sources, errors);
-        check::embedded_structs_are_there(&sources, errors);
+        let fields = fields(input, errors)?;
+        check::keys_fit_the_mode(attrs, &fields, errors);
+        check::columns_are_written_once(&fields, errors);
+        check::embedded_structs_are_there(&fields, errors);
 
         let table = diesel
             .table_name
             .unwrap_or_else(|| infer_table(&input.ident));
-        let mut marked = Keys::default();
+        let mut keys = Keys::default();
         let role = match attrs.mode.as_ref()?.value {
             Mode::Embedded => Role::Embedded,
             mode @ (Mode::Owner | Mode::Dependent) => {
-                marked.key = find_key(input, diesel.primary_key.as_deref(), &sources, errors);
-                marked.version = find_version(input, &sources, errors);
-                check::record(mode, attrs, &sources, &marked, errors);
-                let record = record(&table, attrs, &marked)?;
+                keys.key = find_key(input, diesel.primary_key.as_deref(), &fields, errors);
+                keys.version = find_version(input, &fields, errors);
+                check::record(mode, attrs, &fields, &keys, errors);
+                let record = record(&table, attrs, &keys)?;
                 match mode {
-                    Mode::Dependent => Role::Dependent(record, delivery(attrs)),
-                    Mode::Owner | Mode::Embedded => Role::Owner(record, duties(attrs, &sources)),
+                    Mode::Dependent => Role::Dependent(record, replica_options(attrs)),
+                    Mode::Owner | Mode::Embedded => {
+                        Role::Owner(record, owner_options(attrs, &fields))
+                    }
                 }
             }
         };
@@ -75,17 +71,17 @@ impl<'a> Model<'a> {
             root,
             table,
             backends: diesel.check_for_backend,
-            walk: sources
+            walk: fields
                 .iter()
-                .filter_map(|field| step(field, &marked))
+                .filter_map(|field| step(field, &keys))
                 .collect(),
-            complete: sources.iter().all(|field| {
-                let is_version = marked
+            complete: fields.iter().all(|field| {
+                let is_version = keys
                     .version
                     .is_some_and(|version| version.member == field.member);
                 is_version || field.written() == Some(Written::Always)
             }),
-            made: sources
+            made: fields
                 .iter()
                 .filter(|field| matches!(field.written(), None | Some(Written::ByInsert)))
                 .map(|field| (field.member.clone(), &field.node.ty))
@@ -116,15 +112,15 @@ fn infer_table(ident: &Ident) -> Path {
 fn find_key<'s, 'a>(
     input: &DeriveInput,
     named: Option<&[Ident]>,
-    sources: &'s [Field<'a>],
+    fields: &'s [Field<'a>],
     errors: &mut Errors,
 ) -> Vec<&'s Field<'a>> {
-    let find = |column: &str| sources.iter().find(|field| field.is_of(column));
+    let find = |column: &str| fields.iter().find(|field| field.is_of(column));
     // Otherwise the missing field may be one that was complained about already.
-    let all_known = sources
+    let all_known = fields
         .iter()
         .all(|field| field.column.is_some() || !field.has_column());
-    let embeds = sources.iter().any(|field| field.diesel.embed.is_some());
+    let embeds = fields.iter().any(|field| field.diesel.embed.is_some());
     let Some(named) = named else {
         let id = find("id");
         if id.is_none() && all_known {
@@ -169,24 +165,24 @@ fn find_key<'s, 'a>(
 /// The field with `#[versioned(version)]`, or else the one named `version`.
 fn find_version<'s, 'a>(
     input: &DeriveInput,
-    sources: &'s [Field<'a>],
+    fields: &'s [Field<'a>],
     errors: &mut Errors,
 ) -> Option<&'s Field<'a>> {
-    let mut marked = sources
+    let mut keys = fields
         .iter()
         .filter(|field| field.versioned.version.is_some());
-    if let Some(version) = marked.next() {
-        for other in marked.filter_map(|field| field.versioned.version.as_ref()) {
+    if let Some(version) = keys.next() {
+        for other in keys.filter_map(|field| field.versioned.version.as_ref()) {
             errors.at(&other.key, "a second version field, remove one of them");
         }
         return Some(version);
     }
-    let named = sources.iter().find(|field| match &field.member {
+    let named = fields.iter().find(|field| match &field.member {
         Member::Named(name) => name == "version",
         Member::Unnamed(_) => field.is_of("version"),
     });
     // Otherwise the missing field may be one that was complained about already.
-    let all_known = sources
+    let all_known = fields
         .iter()
         .all(|field| !field.versioned.broken && (field.column.is_some() || !field.has_column()));
     if named.is_none() && all_known {
@@ -211,13 +207,9 @@ fn is_version_field(attr: &syn::Attribute) -> bool {
         .is_some_and(|last| last.ident == "version_field")
 }
 
-fn record<'a>(
-    table: &Path,
-    attrs: &attr::StructAttrs,
-    marked: &Keys<'_, 'a>,
-) -> Option<Record<'a>> {
-    let version = marked.version?;
-    let columns = marked.key.iter().map(|field| field.column.clone());
+fn record<'a>(table: &Path, attrs: &attr::StructAttrs, keys: &Keys<'_, 'a>) -> Option<Record<'a>> {
+    let version = keys.version?;
+    let columns = keys.key.iter().map(|field| field.column.clone());
     Some(Record {
         entity: match &attrs.entity {
             Some(entity) => entity.value.clone(),
@@ -233,8 +225,8 @@ fn record<'a>(
     })
 }
 
-fn duties(attrs: &attr::StructAttrs, sources: &[Field<'_>]) -> OwnerOptions {
-    let columns = sources.iter().filter_map(|field| field.column.as_ref());
+fn owner_options(attrs: &attr::StructAttrs, fields: &[Field<'_>]) -> OwnerOptions {
+    let columns = fields.iter().filter_map(|field| field.column.as_ref());
     OwnerOptions {
         tombstones: attrs.tombstones.is_some(),
         outbox: attrs.outbox.as_ref().map(|outbox| outbox.key.span()),
@@ -245,7 +237,7 @@ fn duties(attrs: &attr::StructAttrs, sources: &[Field<'_>]) -> OwnerOptions {
     }
 }
 
-fn delivery(attrs: &attr::StructAttrs) -> ReplicaOptions {
+fn replica_options(attrs: &attr::StructAttrs) -> ReplicaOptions {
     ReplicaOptions {
         policy: attrs
             .policy
@@ -265,12 +257,12 @@ fn delivery(attrs: &attr::StructAttrs) -> ReplicaOptions {
 }
 
 /// What the walk shows of a field.
-fn step<'a>(field: &Field<'a>, marked: &Keys<'_, 'a>) -> Option<Step<'a>> {
+fn step<'a>(field: &Field<'a>, keys: &Keys<'_, 'a>) -> Option<Step<'a>> {
     let is_field = |other: &&Field<'_>| other.member == field.member;
-    if marked.version.is_some_and(|version| is_field(&version)) {
+    if keys.version.is_some_and(|version| is_field(&version)) {
         return None;
     }
-    if marked.key.iter().any(is_field) {
+    if keys.key.iter().any(is_field) {
         return field.column.clone().map(Step::Key);
     }
     let written = field.written()?;

@@ -246,9 +246,15 @@ where
         Outcome::Duplicate { current: 2 }
     );
     tokio::time::sleep(Duration::from_millis(2)).await;
-    assert_eq!(purge_tombstones_async::<Copy, _>(Duration::ZERO, conn).await?, 1);
+    assert_eq!(
+        purge_tombstones_async::<Copy, _>(Duration::ZERO, conn).await?,
+        1
+    );
     assert_eq!(Copy::apply(&event(7, 1), conn).await?, Outcome::Applied);
-    assert_eq!(purge_tombstones_async::<Copy, _>(Duration::ZERO, conn).await?, 0);
+    assert_eq!(
+        purge_tombstones_async::<Copy, _>(Duration::ZERO, conn).await?,
+        0
+    );
 
     assert_eq!(Copy::apply(&event(8, 3), conn).await?, Outcome::Parked);
     // In a transaction that is rolled back, nothing is forgotten.

@@ -51,10 +51,10 @@ macro_rules! tests {
     )+};
 }
 
+mod asynchronous;
 mod blocking;
 mod faulty;
 mod habits;
-mod asynchronous;
 
 #[cfg(feature = "mysql")]
 mod async_mysql;

@@ -27,7 +27,7 @@ mod expand;
 mod model;
 #[path = "../../../versioned-derive/src/read.rs"]
 mod read;
-#[path = "../../../versioned-derive/src/source.rs"]
+#[path = "../../../versioned-derive/src/fields.rs"]
 mod source;
 
 mod input;

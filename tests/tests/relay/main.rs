@@ -20,12 +20,12 @@
     allow(dead_code, unused_imports, reason = "what the other backends need")
 )]
 
+mod asynchronous;
 mod broker;
 #[cfg(all(feature = "mysql", feature = "postgres"))]
 mod multi;
 #[cfg(feature = "mysql")]
 mod mysql;
-mod asynchronous;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;

@@ -98,9 +98,9 @@ impl<C: Connect> Idle<C> {
             None => self.connect.connect().await?,
         };
         let json = std::str::from_utf8(payload.as_ref()).ok();
-        let mut x = AsyncExecutor::new(&mut conn);
-        let outcome = operation::apply(&event, json, true, &mut x, NoHook).await;
-        drop(x);
+        let mut executor = AsyncExecutor::new(&mut conn);
+        let outcome = operation::apply(&event, json, true, &mut executor, NoHook).await;
+        drop(executor);
         if outcome.is_ok() {
             self.conns().push(conn);
         }

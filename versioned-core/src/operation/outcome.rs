@@ -3,10 +3,10 @@
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
 use crate::model::Versioned;
+use crate::model::name_of_table;
 use crate::owner::Owner;
 use crate::runner::Runner;
 use crate::statement::{Current, FindVersion, Record, Unmoved, VersionGuard, Views};
-use crate::table_name;
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -136,7 +136,7 @@ where
     if <M::Sql as SqlFor<C::Backend>>::KNOWN != Some(Dialect::Sqlite) {
         return None;
     }
-    let views = M::Sql::number(conn, Views::<M::Sql>::named(table_name::of::<M>())).await;
+    let views = M::Sql::number(conn, Views::<M::Sql>::named(name_of_table::<M>())).await;
     let is_view = matches!(views, Ok(Some(1..)));
     is_view.then(|| Error::View {
         table: M::table_name(),

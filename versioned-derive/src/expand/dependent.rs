@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 
 use super::generics;
 use crate::choice::Gap;
-use crate::model::{Column, ReplicaOptions, Model, Record, Root};
+use crate::model::{Column, Model, Record, ReplicaOptions, Root};
 
 /// ```text
 /// impl ::versioned_core::model::DependentModel for TicketCopy
@@ -25,12 +25,12 @@ use crate::model::{Column, ReplicaOptions, Model, Record, Root};
 pub(super) fn dependent(
     model: &Model<'_>,
     record: &Record<'_>,
-    delivery: &ReplicaOptions,
+    options: &ReplicaOptions,
 ) -> TokenStream {
     let Model { root, input, .. } = model;
     let ReplicaOptions {
         policy, guard, gap, ..
-    } = delivery;
+    } = options;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let mut bounds = generics::of_record(model, record);
@@ -53,7 +53,7 @@ pub(super) fn dependent(
     let parse_key = parse_key(root, &record.key);
     let parking = match gap {
         Gap::Nack => TokenStream::new(),
-        Gap::Park => parking(root, delivery),
+        Gap::Park => parking(root, options),
     };
     quote! {
         #[automatically_derived]
@@ -111,8 +111,8 @@ fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
 ///     ::versioned_core::model::parked_from_json(__text)
 /// }
 /// ```
-fn parking(root: &Root, delivery: &ReplicaOptions) -> TokenStream {
-    let span = Span::call_site().located_at(delivery.gap_span);
+fn parking(root: &Root, options: &ReplicaOptions) -> TokenStream {
+    let span = Span::call_site().located_at(options.gap_span);
     let root = root.at(span);
     quote_spanned! {span=>
         fn park(__event: &#root::Event<Self>) -> #root::model::JsonResult<::std::string::String> {

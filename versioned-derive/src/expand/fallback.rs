@@ -18,9 +18,9 @@ use crate::model::Invalid;
 /// impl ::versioned_core::model::Fields for Ticket { .. }
 /// impl<__DB: ::versioned_core::model::Backend> ::versioned_core::model::Columns<__DB> for Ticket { .. }
 /// ```
-pub(super) fn versioned(input: &DeriveInput, broken: Invalid) -> TokenStream {
-    let errors = broken.error.into_compile_error();
-    let root = &broken.root;
+pub(super) fn versioned(input: &DeriveInput, invalid: Invalid) -> TokenStream {
+    let errors = invalid.error.into_compile_error();
+    let root = &invalid.root;
     let ident = &input.ident;
     let mut with_backend = input.generics.clone();
     with_backend
@@ -64,7 +64,7 @@ pub(super) fn versioned(input: &DeriveInput, broken: Invalid) -> TokenStream {
             fn fields(_: &mut Self, _: &Self, _: &Self, _: &mut #root::model::FieldWalk) {}
         }
     };
-    let rest = match broken.mode {
+    let rest = match invalid.mode {
         Mode::Owner => quote! {
             #metadata
 

@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Index, LitStr};
 
 use super::generics;
-use crate::model::{Column, Count, ReplicaOptions, Model, Record, Root, table_name};
+use crate::model::{Column, Count, Model, Record, ReplicaOptions, Root, table_name};
 
 /// Whatever it binds is named `__..`: after `use tickets::dsl::*` a parameter `id` would be a pattern for the column.
 ///
@@ -31,7 +31,7 @@ use crate::model::{Column, Count, ReplicaOptions, Model, Record, Root, table_nam
 pub(super) fn metadata(
     model: &Model<'_>,
     record: &Record<'_>,
-    delivery: Option<&ReplicaOptions>,
+    options: Option<&ReplicaOptions>,
 ) -> TokenStream {
     let Model {
         root, table, input, ..
@@ -56,8 +56,8 @@ pub(super) fn metadata(
 
     let whole_key = whole_key(model, record);
     // Of a replica that has no name of its own, the table's.
-    let replica = delivery.map(|delivery| {
-        let name = delivery
+    let replica = options.map(|options| {
+        let name = options
             .replica
             .as_ref()
             .map_or_else(String::new, LitStr::value);

@@ -41,21 +41,21 @@ pub(crate) fn versioned(input: TokenStream) -> TokenStream {
             let fields = fields::fields(&model);
             let checks = columns::checks(&model);
             let rest = match &model.role {
-                Role::Owner(record, duties) => {
+                Role::Owner(record, options) => {
                     let metadata = metadata::metadata(&model, record, None);
-                    let role = owner::owner(&model, record, duties);
+                    let role = owner::owner(&model, record, options);
                     quote!(#metadata #role)
                 }
-                Role::Dependent(record, delivery) => {
-                    let metadata = metadata::metadata(&model, record, Some(delivery));
-                    let role = dependent::dependent(&model, record, delivery);
+                Role::Dependent(record, options) => {
+                    let metadata = metadata::metadata(&model, record, Some(options));
+                    let role = dependent::dependent(&model, record, options);
                     quote!(#metadata #role)
                 }
                 Role::Embedded => TokenStream::new(),
             };
             quote!(#rest #columns #fields #checks)
         }
-        Err(broken) => fallback::versioned(&input, broken),
+        Err(invalid) => fallback::versioned(&input, invalid),
     };
     let allow = deprecated::allow(&input);
     quote! {

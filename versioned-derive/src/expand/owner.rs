@@ -6,35 +6,35 @@ use syn::Ident;
 use syn::spanned::Spanned as _;
 
 use super::generics;
-use crate::model::{OwnerOptions, Model, Record, Root};
+use crate::model::{Model, OwnerOptions, Record, Root};
 
 /// ```text
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
 /// impl ::versioned_core::model::PlainOwner for Ticket {}     // not with `outbox`
 /// ```
-pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, duties: &OwnerOptions) -> TokenStream {
+pub(super) fn owner(model: &Model<'_>, record: &Record<'_>, options: &OwnerOptions) -> TokenStream {
     let Model { root, input, .. } = model;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let mut bounds = generics::of_record(model, record);
     let version = record.version.ty;
-    let counts = duties.tombstones || duties.outbox.is_some();
+    let counts = options.tombstones || options.outbox.is_some();
     if counts && generics::mentions(version, &input.generics) {
         bounds.push(quote!(#version: #root::version::SequentialVersion));
     }
-    if duties.outbox.is_some() && !input.generics.params.is_empty() {
+    if options.outbox.is_some() && !input.generics.params.is_empty() {
         bounds.push(quote!(Self: #root::model::ToJson));
     }
     let clause = generics::clause(&input.generics, &bounds);
-    let tombstones = duties.tombstones.then(|| {
+    let tombstones = options.tombstones.then(|| {
         quote! {
             const TOMBSTONES: ::core::primitive::bool = true;
         }
     });
-    let excluded = excluded(model, &duties.excluded);
-    let outbox = duties.outbox.map(|span| outbox(root, span));
+    let excluded = excluded(model, &options.excluded);
+    let outbox = options.outbox.map(|span| outbox(root, span));
     let numbers = counts.then(|| numbers(root, record));
-    let plain = duties.outbox.is_none().then(|| {
+    let plain = options.outbox.is_none().then(|| {
         quote! {
             #[automatically_derived]
             impl #impl_generics #root::model::PlainOwner for #ident #ty_generics #clause {}

@@ -82,8 +82,8 @@ fn is_below_its_derive(input: &DeriveInput) -> bool {
 
 fn is_version(field: &Field) -> bool {
     // What is wrong with the attributes is the derive's to report.
-    let marked = attr::FieldAttrs::read(&field.attrs, &mut Errors::default())
+    let keys = attr::FieldAttrs::read(&field.attrs, &mut Errors::default())
         .version
         .is_some();
-    marked || field.ident.as_ref().is_some_and(|name| name == "version")
+    keys || field.ident.as_ref().is_some_and(|name| name == "version")
 }

@@ -17,6 +17,7 @@
 )]
 
 mod apply;
+mod asynchronous;
 mod batch;
 mod by_hand;
 mod cached;
@@ -24,7 +25,6 @@ mod crowd;
 mod growth;
 mod machine;
 mod models;
-mod asynchronous;
 mod outbox;
 mod picture;
 mod pipeline;

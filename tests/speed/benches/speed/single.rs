@@ -2,9 +2,9 @@
 
 use versioned_core::prelude::Owner;
 
+use crate::asynchronous::{self, Sqlx, Tokio, runtime};
 use crate::by_hand::{ByHand, Incumbent};
 use crate::cached::{Cached, SaveOnly};
-use crate::asynchronous::{self, Sqlx, Tokio, runtime};
 use crate::places::{File, MariaDb, Memory, On, Place, Postgres};
 use crate::raw::{Raw as _, RawWriter};
 use crate::report::{Subject, Suite};

@@ -69,9 +69,9 @@ where
 {
     fn then(
         &mut self,
-        x: &mut AsyncExecutor<'c, C>,
+        executor: &mut AsyncExecutor<'c, C>,
         event: &Event<M>,
     ) -> impl Future<Output = Result<()>> + Send {
-        (self.0)(x.conn, event)
+        (self.0)(executor.conn, event)
     }
 }

@@ -35,18 +35,18 @@ where
 {
     async move {
         let mut guard = models.remember();
-        let mut x = AsyncExecutor::new(conn);
-        x.begin().await?;
-        match body(&mut *x.conn, guard.lend()).await {
+        let mut executor = AsyncExecutor::new(conn);
+        executor.begin().await?;
+        match body(&mut *executor.conn, guard.lend()).await {
             Ok(value) => {
-                x.commit().await?;
+                executor.commit().await?;
                 guard.keep();
                 Ok(value)
             }
             Err(error) => {
                 // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
                 // so at its next use.
-                drop(x.rollback().await);
+                drop(executor.rollback().await);
                 Err(error)
             }
         }

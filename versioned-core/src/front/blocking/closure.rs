@@ -25,9 +25,9 @@ where
 {
     fn then(
         &mut self,
-        x: &mut BlockingExecutor<'c, C>,
+        executor: &mut BlockingExecutor<'c, C>,
         event: &Event<M>,
     ) -> impl Future<Output = Result<()>> + Send {
-        ready((self.0)(x.conn, event))
+        ready((self.0)(executor.conn, event))
     }
 }

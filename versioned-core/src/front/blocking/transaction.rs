@@ -49,18 +49,18 @@ where
     E: From<diesel::result::Error>,
 {
     let mut guard = models.remember();
-    let mut x = BlockingExecutor::new(conn);
-    x.begin_here()?;
-    match body(x.conn, guard.lend()) {
+    let mut executor = BlockingExecutor::new(conn);
+    executor.begin_here()?;
+    match body(executor.conn, guard.lend()) {
         Ok(value) => {
-            x.commit_here()?;
+            executor.commit_here()?;
             guard.keep();
             Ok(value)
         }
         Err(error) => {
             // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
             // so at its next use.
-            drop(x.rollback_here());
+            drop(executor.rollback_here());
             Err(error)
         }
     }

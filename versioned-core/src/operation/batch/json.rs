@@ -11,8 +11,9 @@ use crate::model::WriteKind;
 use crate::operation::batch::BatchError;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::BatchOp;
-use crate::operation::owner::insert::{has_its_key, has_zero};
+use crate::operation::owner::insert::has_its_key;
 use crate::operation::owner::write::Atomicity;
+use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
 use crate::statement::{BatchRows, Binds, WriteTable};
 

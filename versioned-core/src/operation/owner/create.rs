@@ -5,7 +5,7 @@ use crate::executor::Executor;
 use crate::model::{KeyColumns, Versioned};
 use crate::operation::outbox::event::announce_row;
 use crate::operation::outcome::version_assigned;
-use crate::operation::returning::{read_back, returns_row};
+use crate::operation::owner::returning::{read_back, returns_row};
 use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use diesel::query_builder::{QueryFragment, QueryId};

@@ -1,17 +1,18 @@
 use crate::change::Change;
-use crate::dialect::{Dialect, Kind};
+use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::fetch::Loadable;
-use crate::model::{KeyColumns as _, Versioned};
+use crate::model::Versioned;
 use crate::operation::outbox::event::{announce_row, event_of, event_of_row};
 use crate::operation::outcome::{failed, not_inserted};
+use crate::operation::owner::returning::{read_back, returns_row};
 use crate::operation::owner::tombstone::first_version;
 use crate::operation::owner::write::{Atomicity, write_with_event};
 use crate::operation::owner::written::{Written, reads_row};
-use crate::operation::returning::{read_back, returns_row};
 use crate::operation::transaction::finish;
+use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
 use crate::statement::{Current, FindVersion, Insert, NewEvent, Record, Returning};
 use diesel::backend::Backend;
@@ -93,22 +94,6 @@ where
         return Ok(true);
     }
     Ok(conn.dialect::<M::Sql>().await? == Dialect::Mysql && has_zero(model))
-}
-
-/// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.
-pub(crate) fn has_zero<M, DB>(model: &M) -> bool
-where
-    DB: Backend,
-    M: Loadable<DB>,
-{
-    let is_zero = |part: &str| part.parse::<f64>().is_ok_and(|number| number == 0.0);
-    let key = M::key_text(&model.id());
-    match (M::KeyColumns::NAMES.len(), M::key_kind()) {
-        (1, Kind::Integer) => key.parse::<i64>().is_err() || is_zero(&key),
-        (1, Kind::Exact | Kind::Rounded) => is_zero(&key),
-        (1, _) => false,
-        _ => key.split(',').any(is_zero),
-    }
 }
 
 /// Looks for the row that was inserted: an error if it has another key.

@@ -3,8 +3,8 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::operation::outcome::next_version;
+use crate::operation::owner::returning::written_row;
 use crate::operation::owner::write::Atomicity;
-use crate::operation::returning::written_row;
 use crate::owner::Owner;
 use crate::statement::{Touch, VersionGuard};
 

@@ -9,7 +9,7 @@ use crate::event::Op;
 use crate::event::{Event, EventError};
 use crate::migrations::LONGEST_KEY;
 use crate::model::{DependentModel, Guard, Policy};
-use crate::operation::owner::insert::has_zero;
+use crate::operation::zero_key::has_zero;
 use crate::outcome::Outcome;
 use crate::runner::Runner;
 use crate::statement::{AnySpelling, Current, Find, FindVersion, Position, Record};

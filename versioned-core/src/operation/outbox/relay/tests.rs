@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use crate::front::blocking::now;
+use crate::front::blocking::poll_ready;
 use crate::operation::outbox::relay::*;
 
 struct Nobody;
@@ -60,7 +60,7 @@ fn play(relay: &Relay<Nobody>, passes: Vec<Option<Pass>>) -> (Vec<u128>, Totals)
             Poll::Pending
         }
     });
-    let totals = now(run(relay, &notes, script, shutdown));
+    let totals = poll_ready(run(relay, &notes, script, shutdown));
     (waited.into_inner().unwrap(), totals)
 }
 
@@ -184,7 +184,7 @@ fn an_operator_hears_of_a_pass_that_found_something() {
     conn.run_pending_migrations(crate::MIGRATIONS).unwrap();
     let heard = |conn: &mut SqliteConnection| {
         said(|| {
-            now(crate::operation::outbox::relay::pass(
+            poll_ready(crate::operation::outbox::relay::pass(
                 &relay(),
                 &Parking,
                 &mut BlockingExecutor::new(conn),

@@ -55,8 +55,15 @@ impl Field<'_> {
     }
 }
 
+/// The fields of a record that are more than a column.
+#[derive(Default)]
+pub(crate) struct Keys<'s, 'a> {
+    pub(crate) key: Vec<&'s Field<'a>>,
+    pub(crate) version: Option<&'s Field<'a>>,
+}
+
 /// The fields of a struct; an error for anything else.
-pub(crate) fn sources<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<Field<'a>>> {
+pub(crate) fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<Field<'a>>> {
     const EXPECTED: &str = "expected a struct with fields: its fields are the columns of a row";
 
     let data = match &input.data {
@@ -76,11 +83,11 @@ pub(crate) fn sources<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option
     }
     let fields = (0..)
         .zip(&data.fields)
-        .map(|(index, node)| source(index, node, errors));
+        .map(|(index, node)| field(index, node, errors));
     Some(fields.collect())
 }
 
-fn source<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Field<'a> {
+fn field<'a>(index: u32, node: &'a syn::Field, errors: &mut Errors) -> Field<'a> {
     let versioned = attr::FieldAttrs::read(&node.attrs, errors);
     let diesel = diesel::FieldAttrs::read(&node.attrs, errors);
     let member = node.ident.clone().map_or_else(

@@ -1,0 +1,23 @@
+//! Keys of 0, of which MySQL and MariaDB make another one.
+
+use diesel::backend::Backend;
+
+use crate::dialect::Kind;
+use crate::fetch::Loadable;
+use crate::model::KeyColumns as _;
+
+/// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.
+pub(crate) fn has_zero<M, DB>(model: &M) -> bool
+where
+    DB: Backend,
+    M: Loadable<DB>,
+{
+    let is_zero = |part: &str| part.parse::<f64>().is_ok_and(|number| number == 0.0);
+    let key = M::key_text(&model.id());
+    match (M::KeyColumns::NAMES.len(), M::key_kind()) {
+        (1, Kind::Integer) => key.parse::<i64>().is_err() || is_zero(&key),
+        (1, Kind::Exact | Kind::Rounded) => is_zero(&key),
+        (1, _) => false,
+        _ => key.split(',').any(is_zero),
+    }
+}
