@@ -24,7 +24,7 @@ const CORE: &[&[&str]] = &[
     ],
     &["dialect", "error"],
     &["executor", "model", "migrations", "outbox", "clock"],
-    &["fetch", "change", "transaction"],
+    &["loadable", "change", "transaction"],
     &["owner", "dependent", "tracked"],
     &["statement"],
     &["statement/owner"],

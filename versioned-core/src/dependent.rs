@@ -2,7 +2,7 @@
 
 use diesel::backend::Backend;
 
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::DependentModel;
 
 /// A model in dependent mode whose columns and rows fit the backend `DB`: the one bound that generic code needs.

@@ -5,7 +5,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::query_source::{Column, Table};
 
 use crate::dialect::{Dialect, SqlFor};
-use crate::fetch::{Loadable, Persisted};
+use crate::loadable::{Loadable, Persisted};
 use crate::model::OwnerModel;
 use crate::model::Versioned;
 use crate::model::name_of_table;

@@ -112,11 +112,11 @@ mod error;
 pub mod etag;
 mod event;
 mod executor;
-mod fetch;
 mod front;
 mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod loadable;
 mod migrations;
 pub mod model;
 #[cfg(feature = "nats")]

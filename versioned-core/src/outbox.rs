@@ -36,16 +36,16 @@
 //! behind.
 
 mod context;
-mod database;
 mod lag;
 mod publisher;
 mod relay;
 mod shutdown;
+mod supported_backend;
 pub(crate) mod trace;
 
 pub use self::context::Context;
-pub use self::database::SupportedBackend;
 pub use self::lag::Lag;
 pub use self::publisher::{OutboxRow, PublishError, Publisher};
 pub use self::relay::{Pass, Relay, RelayProblem, Totals};
 pub use self::shutdown::Shutdown;
+pub use self::supported_backend::SupportedBackend;

@@ -2,7 +2,7 @@
 
 use diesel::backend::Backend;
 
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::OwnerModel;
 
 /// A model in owner mode whose columns and rows fit the backend `DB`.

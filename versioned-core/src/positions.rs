@@ -28,10 +28,10 @@ use diesel_async::AsyncConnection;
 
 use crate::dependent::Dependent;
 use crate::error::Result;
-use crate::fetch::Persisted;
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
+use crate::loadable::Persisted;
 use crate::operation;
 
 /// Deletes the remembered deletions of `M`'s records that are older than `age`, and returns their

@@ -18,7 +18,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 
 pub(crate) use self::batch::arrays::{
     AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,

@@ -16,10 +16,10 @@ use crate::change::Change;
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::model::WriteKind;
-use crate::operation::outcome::ends_the_transaction;
 use crate::operation::owner::written::{Written, read_all, reads_row};
+use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::finish;
 use crate::owner::Owner;
 

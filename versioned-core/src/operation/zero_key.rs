@@ -3,7 +3,7 @@
 use diesel::backend::Backend;
 
 use crate::dialect::Kind;
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::model::KeyColumns as _;
 
 /// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.

@@ -5,7 +5,7 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, Versioned, Walk};
 
 /// Which record a statement is about: named by a model in memory, whose key is not copied for it, or by a key alone.

@@ -13,7 +13,7 @@ use crate::operation::batch::BatchError;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::BatchOp;
 use crate::operation::outbox::event::{event_of, event_of_deletion};
-use crate::operation::outcome::refused;
+use crate::operation::row_count::refused;
 use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{

@@ -6,7 +6,7 @@ use crate::dialect::SqlFor;
 use crate::dialect::{JsonColumn, JsonTable};
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::WriteKind;
 use crate::operation::batch::BatchError;
 use crate::operation::batch::plan::Plan;

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Versioned, WriteKind};
-use crate::operation::outcome::next_version;
 use crate::operation::owner::written::Written;
+use crate::operation::row_count::next_version;
 use crate::statement::{BatchRows, VersionGuard};
 
 /// The order in which the rows are locked, and the version that each of them gets.

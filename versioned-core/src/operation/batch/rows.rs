@@ -6,9 +6,9 @@ use crate::executor::Executor;
 use crate::model::Versioned;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::{BatchOp, Saving};
-use crate::operation::outcome::ends_the_transaction;
 use crate::operation::owner::write::Atomicity;
 use crate::operation::owner::written::Written;
+use crate::operation::row_count::ends_the_transaction;
 use crate::owner::Owner;
 
 /// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.

@@ -1,10 +1,10 @@
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventError};
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::Versioned;
-use crate::operation::outcome::failed;
 use crate::operation::replica::incoming::read_key;
+use crate::operation::row_count::failed;
 use crate::runner::Runner;
 use crate::statement::{AsSnapshot, Current, Find, Record};
 use crate::version::SequentialVersion;

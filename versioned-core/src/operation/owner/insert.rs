@@ -3,19 +3,18 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::model::Versioned;
 use crate::operation::outbox::event::{announce_row, event_of, event_of_row};
-use crate::operation::outcome::{failed, not_inserted};
 use crate::operation::owner::returning::{read_back, returns_row};
 use crate::operation::owner::tombstone::first_version;
 use crate::operation::owner::write::{Atomicity, write_with_event};
 use crate::operation::owner::written::{Written, reads_row};
+use crate::operation::row_count::{failed, not_inserted};
 use crate::operation::transaction::finish;
 use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
 use crate::statement::{Current, FindVersion, Insert, NewEvent, Record, Returning};
-use diesel::backend::Backend;
 
 /// Inserts the model at the initial version.
 pub(crate) async fn insert<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>

@@ -3,10 +3,10 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::operation::outbox::event::event_of;
-use crate::operation::outcome::{guarded, next_version};
 use crate::operation::owner::returning::written_row;
 use crate::operation::owner::write::{Atomicity, write_with_event};
 use crate::operation::owner::written::{Written, reads_row};
+use crate::operation::row_count::{guarded, next_version};
 use crate::owner::Owner;
 use crate::statement::{Save, VersionGuard};
 

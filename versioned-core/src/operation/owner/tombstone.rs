@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::operation::outbox::event::short_enough;
-use crate::operation::outcome::failed;
 use crate::operation::replica::positions;
+use crate::operation::row_count::failed;
 use crate::owner::Owner;
 use crate::statement::{Position, Record, VersionGuard};
 use diesel::backend::Backend;

@@ -2,9 +2,9 @@ use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::operation::outcome::next_version;
 use crate::operation::owner::returning::written_row;
 use crate::operation::owner::write::Atomicity;
+use crate::operation::row_count::next_version;
 use crate::owner::Owner;
 use crate::statement::{Touch, VersionGuard};
 

@@ -1,8 +1,8 @@
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::operation::outcome::{key_changed, next_version, version_assigned};
 use crate::operation::owner::returning::written_row;
 use crate::operation::owner::write::Atomicity;
+use crate::operation::row_count::{key_changed, next_version, version_assigned};
 use crate::owner::Owner;
 use crate::statement::{Assigned, Changes, UpdateAt, VersionGuard};
 

@@ -1,9 +1,9 @@
 use crate::error::{ConflictKind, Error, Result};
 use crate::executor::Executor;
 use crate::operation::closure::Modify;
-use crate::operation::outcome::{key_changed, version_assigned};
 use crate::operation::owner::find::{find, find_current};
 use crate::operation::owner::save::save;
+use crate::operation::row_count::{key_changed, version_assigned};
 use crate::owner::Owner;
 use crate::retry::Retry;
 use crate::statement::Record;

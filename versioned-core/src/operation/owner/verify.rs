@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::operation::outcome::{failed, stale_or_deleted};
+use crate::operation::row_count::{failed, stale_or_deleted};
 use crate::owner::Owner;
 use crate::runner::Runner;
 use crate::statement::{FindVersion, Held, VersionGuard};

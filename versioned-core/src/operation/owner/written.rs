@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use crate::dialect::Conversions;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{OwnerModel, Versioned, Walk, WriteKind};
 use crate::owner::Owner;
 use crate::statement::FindAll;

@@ -9,8 +9,8 @@ use crate::dialect::Dialect;
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::fetch::{Loadable, Persisted};
-use crate::operation::outcome::is_unique_violation;
+use crate::loadable::{Loadable, Persisted};
+use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::statement::{
     Advance, Clear, DropAll, Enter, EnterOrLock, Expired, Forget, Lock, LockAll, Look, OnPosition,

@@ -7,8 +7,8 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::operation::outcome::is_unique_violation;
 use crate::operation::replica::incoming::{Incoming, Write, already_taken, keeps_key, not_written};
+use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::outcome::Outcome;
 use crate::statement::{

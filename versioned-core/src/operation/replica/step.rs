@@ -4,12 +4,12 @@ use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::error::{Conflict, Result};
 use crate::executor::Executor;
-use crate::operation::outcome::is_unique_violation;
 use crate::operation::replica::incoming::{
     Incoming, Write, already_taken, failed_event, keeps_key, not_written, target,
 };
 use crate::operation::replica::positions::{self, Advanced};
 use crate::operation::replica::row::{insert_or_overtake, overtake};
+use crate::operation::row_count::is_unique_violation;
 use crate::outcome::Outcome;
 use crate::statement::{Anything, Current, FindVersion, Merge, Record, Remove};
 

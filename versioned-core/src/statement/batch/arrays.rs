@@ -29,7 +29,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
 use crate::dialect::{Conversions, Elements};
-use crate::fetch::{Loadable, Persisted};
+use crate::loadable::{Loadable, Persisted};
 use crate::model::{Clause, Walk};
 use crate::statement::batch::rows::BatchRows;
 use crate::statement::outbox::insert::{NewEvents, into_outbox};

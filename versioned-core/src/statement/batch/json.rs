@@ -17,7 +17,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::{Conversions, JsonColumn};
 use crate::dialect::{Dialect, SqlFor};
-use crate::fetch::{Loadable, Persisted};
+use crate::loadable::{Loadable, Persisted};
 use crate::model::{Clause, WriteKind};
 use crate::statement::batch::rows::BatchRows;
 use crate::statement::safe_updates::push_verb;

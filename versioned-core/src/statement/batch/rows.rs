@@ -6,7 +6,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::{self, Output};
 
 use crate::dialect::{Conversions, Rows};
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, Value, Versioned, Walk, WriteKind};
 
 /// Models, in the order in which their rows are locked.

@@ -13,7 +13,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, WriteKind};
 use crate::statement::batch::rows::BatchRows;
 

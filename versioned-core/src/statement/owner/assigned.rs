@@ -10,7 +10,7 @@ use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor as _;
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::model::{KeyColumns as _, Versioned};
 use crate::statement::cache::is_kept;
 

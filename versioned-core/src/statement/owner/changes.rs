@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, ColumnSet, Diff, Walk};
 use crate::statement::VersionGuard;
 use crate::statement::cache::TEXTS;

@@ -5,7 +5,7 @@ use diesel::insertable::Insertable;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::model::{KeyColumns, Versioned};
 use crate::statement::owner::assigned::Assigned;
 use crate::statement::owner::with_version::WithVersion;

@@ -6,7 +6,7 @@ use diesel::query_source::Column;
 use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, KeyColumns, Walk};
 
 pub(crate) struct Insert<'a, M: Persisted<DB>, DB: Backend> {

@@ -6,7 +6,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
 use crate::dialect::SqlFor;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, KeyColumns, Walk};
 use crate::statement::Record;
 

@@ -9,7 +9,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
 use crate::dialect::{Dialect, SqlFor};
-use crate::fetch::{Loadable, Persisted};
+use crate::loadable::{Loadable, Persisted};
 use crate::model::{Clause, Walk};
 use crate::statement::{Record, VersionGuard};
 

@@ -5,7 +5,7 @@ use diesel::query_builder::{AsChangeset, AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::Versioned;
 use crate::statement::VersionGuard;
 use crate::statement::owner::assigned::Assigned;

@@ -8,7 +8,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::{self, Output};
 
 use crate::dialect::{Conversions, Elements, Rows};
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, KeyColumns, Value, Versioned, Walk, WriteKind};
 use crate::statement::BatchRows;
 use crate::statement::batch::arrays::{Arrays, InsertAll};

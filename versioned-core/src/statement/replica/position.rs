@@ -12,7 +12,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::statement::safe_updates::push_verb;
 
 /// What a statement about a position can bind.

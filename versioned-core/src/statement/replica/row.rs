@@ -8,7 +8,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::Conversions;
 use crate::dialect::SqlFor as _;
-use crate::fetch::Persisted;
+use crate::loadable::Persisted;
 use crate::model::{Clause, Walk};
 use crate::statement::safe_updates::push_verb;
 use crate::statement::{Insert, Record};

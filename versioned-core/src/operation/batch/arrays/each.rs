@@ -11,7 +11,7 @@ use crate::operation::batch::arrays::{CHUNK, FEW, events, index};
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::rows::{self, Each};
 use crate::operation::batch::work::{BatchOp, Saving};
-use crate::operation::outcome::{ends_the_transaction, refused};
+use crate::operation::row_count::{ends_the_transaction, refused};
 use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{AllFirst, Arrays, InTurn, Places, VersionGuard, WriteAll};

@@ -10,7 +10,7 @@ use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result, is_serialization_failure};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::fetch::Loadable;
+use crate::loadable::Loadable;
 use crate::model::{DependentModel, Guard, WriteKind};
 use crate::operation::closure::NoHook;
 use crate::operation::replica::apply::apply_one;
