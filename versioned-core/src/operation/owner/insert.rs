@@ -3,7 +3,6 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::loadable::Loadable;
 use crate::model::Versioned;
 use crate::operation::outbox::event::{announce_row, event_of, event_of_row};
 use crate::operation::owner::returning::{read_back, returns_row};
