@@ -1,4 +1,5 @@
-//! One body for each operation, written once over [`Executor`]: it decides, the fronts only execute.
+//! One body for each operation, generic over [`Executor`]. An operation decides; the fronts only
+//! execute.
 
 pub(crate) mod batch;
 pub(crate) mod closure;

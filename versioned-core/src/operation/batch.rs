@@ -1,4 +1,4 @@
-//! Many rows at once: all or none, or each for itself.
+//! Batches: all rows or none, or each row independently.
 
 mod arrays;
 mod json;
@@ -25,9 +25,9 @@ use crate::owner::Owner;
 
 /// Why a statement did not write all rows of a batch.
 enum BatchError {
-    /// A row is not at the version that was loaded.
+    /// A row is not at the loaded version, or was not written for another reason.
     Row,
-    /// The database said something else.
+    /// Any other error.
     Error(Error),
 }
 
@@ -101,7 +101,7 @@ where
     Ok(changes.collect())
 }
 
-/// Writes all rows, or none; those that must be shown.
+/// Writes all rows or none. Returns the outcomes that replace those of the plan.
 async fn written<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
@@ -120,7 +120,7 @@ where
     finish(done, conn).await
 }
 
-/// Writes all rows, or none, and reads them, in a transaction.
+/// Writes all rows or none, and reads them, in the open transaction.
 async fn written_rows<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
@@ -141,7 +141,8 @@ where
     rows::all::<W, M, C>(models, plan, conn).await
 }
 
-/// The database in whose way many rows are one statement; none where a row needs statements of its own.
+/// Returns the dialect whose multi-row statements can write this batch, or `None` if each row needs
+/// statements of its own.
 fn many_at_once<W, M, C>(models: &[M]) -> Result<Option<Dialect>>
 where
     C: Executor,
@@ -157,7 +158,7 @@ where
         return Ok(None);
     }
     let alone = match dialect {
-        // An event is made of the row, where that is not as the model.
+        // The event is built from the written row if that may differ from the model.
         Dialect::Postgres => match models.first() {
             Some(model) => M::OUTBOX && W::BY != WriteKind::Delete && reads_row(model)?,
             None => false,
@@ -167,7 +168,8 @@ where
     Ok((!alone).then_some(dialect))
 }
 
-/// Writes all rows with statements for many of them, or none. `false` if that cannot be done, or was not.
+/// Writes all rows with multi-row statements, or none. Returns `false`, with nothing written, if
+/// that is impossible or failed.
 async fn at_once<W, M, C>(models: &mut [M], plan: &Plan<M::Version>, conn: &mut C) -> Result<bool>
 where
     C: Executor,
@@ -190,16 +192,17 @@ where
     }
 }
 
-/// `false` if not all rows were written: none was, and row by row it shows what is wrong with which.
+/// Ends the transaction of an attempt. Returns `false` if not all rows were written and all were
+/// rolled back. Writing row by row then reports the error of each row.
 async fn attempted<C: Executor>(written: Result<(), BatchError>, conn: &mut C) -> Result<bool> {
     let Err(miss) = written else {
-        // Once it was sent, nobody knows what became of it.
+        // A commit that fails is not retried, because its outcome is unknown.
         conn.commit().await?;
         return Ok(true);
     };
     match (miss, conn.rollback().await) {
         (BatchError::Error(error @ Error::KeyGenerated { .. }), _) => Err(error),
-        // Without a connection there is nothing else to try.
+        // Nothing else can be tried if the connection is lost or the transaction has ended.
         (BatchError::Error(error), taken_back)
             if taken_back.is_err() || ends_the_transaction(&error) =>
         {
@@ -210,7 +213,7 @@ async fn attempted<C: Executor>(written: Result<(), BatchError>, conn: &mut C) -
     }
 }
 
-/// Saves the models that can be saved; the outcome of each.
+/// Saves the models that can be saved. Returns the outcome of each model.
 pub(crate) async fn save_each<'m, M, C>(
     models: &'m mut [M],
     conn: &mut C,

@@ -1,21 +1,21 @@
-//! Closures of the caller's, called from an operation: each front has its own kind.
+//! The caller's closures inside an operation. Each front has its own kind.
 
 use std::future::Future;
 
 use crate::error::Result;
 use crate::event::Event;
 
-/// What `update_with` does to a record that it has loaded.
+/// The change that `update_with` makes to a loaded record.
 pub(crate) trait Modify<M> {
     fn modify(&mut self, model: &mut M) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// What `apply_with` does after an event was applied, in the same transaction.
+/// The caller's part of `apply_with`: it runs after an event was applied, in the same transaction.
 pub(crate) trait AfterApply<M, C> {
     fn then(&mut self, conn: &mut C, event: &Event<M>) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Nothing.
+/// No closure.
 pub(crate) struct NoHook;
 
 impl<M: Sync, C: Send> AfterApply<M, C> for NoHook {

@@ -1,4 +1,4 @@
-//! Events: made with their writes, and relayed to a broker.
+//! Events: built with their writes, and relayed to a broker.
 
 pub(crate) mod event;
 pub(crate) mod relay;

@@ -1,4 +1,4 @@
-//! What an owner does with one record.
+//! The operations of an owner on one record.
 
 pub(crate) mod create;
 pub(crate) mod delete;

@@ -1,9 +1,10 @@
-//! Why something was refused, as it is kept in our tables.
+//! Reasons for rejections, as they are stored in this crate's tables.
 
-/// What of a reason is kept.
+/// The maximum length of a stored reason, in bytes.
 const LONGEST: usize = 2_000;
 
-/// What a text column takes: PostgreSQL's have no NUL, and nobody reads more than the beginning.
+/// Shortens a reason, because only its beginning is of use, and replaces NUL, which PostgreSQL's
+/// text columns reject.
 pub(crate) fn storable(reason: &str) -> String {
     let mut end = reason.len().min(LONGEST);
     while !reason.is_char_boundary(end) {

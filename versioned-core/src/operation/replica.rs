@@ -1,4 +1,4 @@
-//! What becomes of an event at a replica.
+//! The operations that apply events to a replica.
 
 pub(crate) mod advance;
 pub(crate) mod apply;

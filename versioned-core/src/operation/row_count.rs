@@ -1,4 +1,4 @@
-//! What the count of a guarded statement means.
+//! The meaning of a guarded statement's row count.
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
@@ -10,14 +10,14 @@ use crate::statement::{Current, FindVersion, Record, Unmoved, VersionGuard, View
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// Whether the database has ended the transaction, which must be run again as a whole.
+/// Returns whether the database has ended the transaction, which must be run again as a whole.
 pub(crate) fn ends_the_transaction(error: &Error) -> bool {
     error
         .conflict()
         .is_some_and(|conflict| conflict.kind() == ConflictKind::Serialization)
 }
 
-/// The version after the guard's, found before any SQL.
+/// Computes the version after the guard's, before any SQL.
 pub(crate) fn next_version<M: Versioned>(guard: VersionGuard<'_, M>) -> Result<M::Version> {
     M::next_version(guard.loaded).ok_or_else(|| Error::VersionExhausted {
         table: M::table_name(),
@@ -26,7 +26,7 @@ pub(crate) fn next_version<M: Versioned>(guard: VersionGuard<'_, M>) -> Result<M
     })
 }
 
-/// The record with the key `id` would become another one.
+/// The error for a write that would turn the record with the key `id` into another one.
 pub(crate) fn key_changed<M: Versioned>(id: String) -> Error {
     Error::KeyChanged {
         table: M::table_name(),
@@ -34,14 +34,14 @@ pub(crate) fn key_changed<M: Versioned>(id: String) -> Error {
     }
 }
 
-/// The caller assigns to the version.
+/// The error for a caller's assignment to the version.
 pub(crate) fn version_assigned<M: Versioned>() -> Error {
     Error::VersionAssigned {
         table: M::table_name(),
     }
 }
 
-/// The answer of a guarded statement: it found the row, or there is a conflict, or the database says something else.
+/// Interprets the result of a guarded statement: success, a conflict, or a database error.
 pub(crate) async fn guarded<M, C>(
     guard: VersionGuard<'_, M>,
     answer: diesel::QueryResult<usize>,
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// Several rows have the key.
+/// The error for a key that several rows have.
 pub(crate) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Error {
     Error::NotUnique {
         table: M::table_name(),
@@ -68,7 +68,7 @@ pub(crate) fn not_unique<M: Versioned>(record: Record<'_, M>, rows: usize) -> Er
     }
 }
 
-/// The guard found no row. Why, is asked only now: a look at the row that is there, if any.
+/// Returns why the guard found no row. The row is queried only in this case.
 pub(crate) async fn refused<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Error
 where
     C: Runner,
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// The conflict of a row that a look found at `found`, or not at all.
+/// Returns the conflict for a row that was found at `found`, or was not found.
 async fn of_row_at<M, C>(
     guard: VersionGuard<'_, M>,
     found: Option<M::Version>,
@@ -92,7 +92,7 @@ where
     M: Owner<C::Backend>,
 {
     let next = M::next_version(guard.loaded);
-    // Where it may have been written after all, a view is looked for.
+    // In these cases, the row may have been written through a view.
     if found.is_none() || found.as_ref() == Some(guard.loaded) || found == next {
         if let Some(view) = uncounted(guard.record, conn).await {
             return view;
@@ -101,7 +101,8 @@ where
     if found.as_ref() != Some(guard.loaded) {
         return stale_or_deleted(guard, found.as_ref());
     }
-    // `SQLite` cuts a number that does not fit the field: the database itself must find the row at this version.
+    // `SQLite` truncates a number that does not fit the field, so the database itself must find the
+    // row at this version.
     match M::row_version(conn, FindVersion::<Unmoved, M, C::Backend>::at(guard)).await {
         Ok(Some(_)) => suppressed(guard).into(),
         Ok(None) => stale_or_deleted(guard, found.as_ref()),
@@ -115,7 +116,7 @@ fn suppressed<M: Versioned>(guard: VersionGuard<'_, M>) -> Conflict {
     Conflict::suppressed(target, found)
 }
 
-/// An INSERT wrote no row, and the database said nothing.
+/// Returns the error for an INSERT that wrote no row without a database error.
 pub(crate) async fn not_inserted<M, C>(record: Record<'_, M>, conn: &mut C) -> Error
 where
     C: Runner,
@@ -127,7 +128,8 @@ where
     }
 }
 
-/// Of a view `SQLite` counts no rows: none that was counted says nothing then.
+/// Returns an error if the table is a view. `SQLite` counts no rows of a view, so that a count of
+/// zero means nothing.
 async fn uncounted<M, C>(record: Record<'_, M>, conn: &mut C) -> Option<Error>
 where
     C: Runner,
@@ -144,7 +146,7 @@ where
     })
 }
 
-/// The conflict of a row that is at `found`, or gone.
+/// Returns the conflict for a row that is at `found`, or is deleted.
 pub(crate) fn stale_or_deleted<M: Versioned>(
     guard: VersionGuard<'_, M>,
     found: Option<&M::Version>,
@@ -153,7 +155,7 @@ pub(crate) fn stale_or_deleted<M: Versioned>(
     Conflict::refused(target(guard.record, Some(guard.loaded)), found).into()
 }
 
-/// What the database said of a statement about `record`.
+/// Converts a database error of a statement about `record`.
 pub(crate) fn failed<M: Versioned>(
     record: Record<'_, M>,
     expected: Option<&M::Version>,
@@ -166,7 +168,7 @@ pub(crate) fn failed<M: Versioned>(
     }
 }
 
-/// Whether a unique key has the value already.
+/// Returns whether a unique key has the value already.
 pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! Transactions of an operation.
+//! The transactions of an operation.
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::Result;
@@ -7,18 +7,19 @@ use crate::statement::ReadCommitted;
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
 
-/// The isolation level of a transaction of ours.
+/// The isolation level of a transaction that an operation opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     OfTheSession,
-    /// What the replica's guards and the relay's locks need. At the levels above, databases also reject transactions that
-    /// these have ordered already.
+    /// The level that the replica's guards and the relay's locks need. At higher levels, databases
+    /// also reject transactions that these locks have ordered already.
     ReadCommitted,
 }
 
 impl Level {
-    /// That of a transaction which looks for what may not be there and then inserts, for several records or in several tables. At
-    /// REPEATABLE READ MySQL would lock the gap where it looked, for all who have something to insert there.
+    /// Returns the level for a transaction that looks for rows that may not exist and then inserts,
+    /// for several records or into several tables. At REPEATABLE READ, MySQL would lock the gap
+    /// where it looked, against every insert there.
     pub(crate) fn to_insert(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Mysql => Self::ReadCommitted,
@@ -27,7 +28,8 @@ impl Level {
     }
 }
 
-/// Opens a transaction at this level; inside of one a savepoint, at the level that it has.
+/// Opens a transaction at this level. Inside a transaction, opens a savepoint, which keeps the
+/// transaction's level.
 pub(crate) async fn begin_at<F, C>(level: Level, conn: &mut C) -> QueryResult<()>
 where
     F: SqlFor<C::Backend> + ?Sized,
@@ -38,12 +40,12 @@ where
     }
     match conn.dialect::<F>().await? {
         Dialect::Sqlite => conn.begin().await,
-        // It is about the next transaction.
+        // On MySQL, the statement applies to the next transaction.
         Dialect::Mysql => {
             conn.execute(ReadCommitted).await?;
             conn.begin().await
         }
-        // It is about the transaction that is open.
+        // On PostgreSQL, the statement applies to the open transaction.
         Dialect::Postgres => {
             conn.begin().await?;
             let set = conn.execute(ReadCommitted).await;
@@ -55,7 +57,7 @@ where
     }
 }
 
-/// Ends the transaction that `begin` opened as `done` says.
+/// Ends the transaction that `begin` opened: commits a success, rolls back an error.
 pub(crate) async fn finish<T, E, C>(done: Result<T, E>, conn: &mut C) -> Result<T, E>
 where
     E: From<DieselError>,
@@ -67,8 +69,8 @@ where
             Ok(value)
         }
         Err(error) => {
-            // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
-            // so at its next use.
+            // The first error is returned. A connection on which the rollback fails too is broken,
+            // and its next use reports that.
             drop(conn.rollback().await);
             Err(error)
         }

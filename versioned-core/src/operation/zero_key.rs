@@ -1,4 +1,4 @@
-//! Keys of 0, of which MySQL and MariaDB make another one.
+//! Keys of 0, for which MySQL and MariaDB generate another key.
 
 use diesel::backend::Backend;
 
@@ -6,7 +6,8 @@ use crate::dialect::Kind;
 use crate::loadable::Loadable;
 use crate::model::KeyColumns as _;
 
-/// Whether a part of the key is the number 0, or a newtype's text that does not tell its number.
+/// Returns whether a part of the key is the number 0, or is a newtype whose text does not show its
+/// number.
 pub(crate) fn has_zero<M, DB>(model: &M) -> bool
 where
     DB: Backend,

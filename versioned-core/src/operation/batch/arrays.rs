@@ -1,4 +1,4 @@
-//! A batch in a constant number of statements, on PostgreSQL.
+//! Batches in a constant number of statements, on PostgreSQL.
 
 mod each;
 
@@ -21,14 +21,16 @@ use crate::statement::{
     VersionGuard, WriteAll,
 };
 
-/// How many rows one statement writes: what is sent of a batch is held in memory for so many of them.
+/// The number of rows that one statement writes. All values of a statement are held in memory.
 const CHUNK: usize = 2_000;
 
-/// Up to so many rows are locked before they are written, by a statement that needs no transaction around it: their table may be
-/// so small that PostgreSQL scans it, and would lock in the order of the scan.
+/// Batches of at most this many rows lock all rows before they write the first, in one statement
+/// that needs no transaction around it. The table of such a batch may be so small that PostgreSQL
+/// scans it, and would lock the rows in the order of the scan.
 const FEW: usize = 100;
 
-/// Writes all rows or none. `false` if it cannot be done so; nothing was written then.
+/// Writes all rows or none. Returns `false`, with nothing written, if arrays cannot be used or if
+/// the database suppressed a row.
 pub(crate) async fn all<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
@@ -49,7 +51,8 @@ where
     let written = if at_once && !conn.in_transaction() {
         statement::<W, M, C>(models, plan, conn).await
     } else {
-        // One statement, too, would end a transaction of the caller's if it fails.
+        // Inside a caller's transaction, even a single statement needs a savepoint, because its
+        // failure would abort the transaction.
         conn.begin().await?;
         let written = if at_once {
             statement::<W, M, C>(models, plan, conn).await
@@ -61,11 +64,11 @@ where
     match written {
         Ok(()) => Ok(true),
         Err(BatchError::Row) => match missed(models, plan, conn).await? {
-            // Rows were suppressed: row by row it shows which.
+            // The database suppressed rows. Writing row by row reports which.
             none if none.is_empty() => Ok(false),
             conflicts => Err(Error::conflicts(conflicts)),
         },
-        // Row by row it shows which.
+        // Writing row by row reports the row, or works without arrays.
         Err(BatchError::Error(Error::Database(error)))
             if NoArray::is_why(&error) || Unwritten::is_why(&error) =>
         {
@@ -75,7 +78,7 @@ where
     }
 }
 
-/// All rows in one statement.
+/// Writes all rows in one statement.
 async fn statement<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
@@ -154,7 +157,7 @@ where
     }
 }
 
-/// The conflict of every row that is not at the version that was loaded.
+/// Returns the conflict of every row that is not at the loaded version.
 async fn missed<M, C>(
     models: &[M],
     plan: &Plan<M::Version>,
@@ -188,7 +191,7 @@ where
     Ok(conflicts)
 }
 
-/// The events of a chunk; none without an outbox.
+/// Builds the events of a chunk. Returns `None` without an outbox.
 fn events<W: BatchOp, M: OwnerModel>(
     models: &mut [M],
     chunk: &[usize],
@@ -221,7 +224,7 @@ fn events<W: BatchOp, M: OwnerModel>(
     Ok(Some(told))
 }
 
-/// A place, counted from 1, as an index.
+/// Converts a place, which counts from 1, to an index.
 fn index(place: i64) -> Option<usize> {
     usize::try_from(place).ok()?.checked_sub(1)
 }

@@ -1,4 +1,4 @@
-//! A batch in one statement for many rows, on MySQL and MariaDB.
+//! Batches in one statement for many rows, on MySQL and MariaDB.
 
 use diesel::backend::Backend;
 
@@ -17,18 +17,19 @@ use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
 use crate::statement::{BatchRows, Binds, WriteTable};
 
-/// From so many rows on it is faster than a statement for each.
+/// The number of rows from which one statement is faster than a statement for each row.
 const MANY: usize = 4;
 
-/// How many rows one statement writes.
+/// The number of rows that one statement writes.
 const CHUNK: usize = 2_000;
 
-/// From so many bytes on a text gets no more rows, and a row that has more goes by itself, without JSON, in which it may be
-/// several times as long. MySQL takes 64 MiB at once by default, MariaDB 16.
+/// A JSON text of at least this many bytes gets no more rows. A row whose JSON is longer than this
+/// is written by itself and without JSON, because its JSON may be several times as long as its
+/// values. By default, MySQL accepts 64 MiB at once and MariaDB 16 MiB.
 const FULL: usize = 1 << 20;
 
-/// Whether there are enough rows, of types that keep their values in JSON, with keys and versions that are compared as what
-/// they are.
+/// Returns whether there are enough rows, of types that JSON preserves, with keys and versions that
+/// compare exactly.
 pub(crate) fn fit<W, M, DB>(models: &[M], plan: &Plan<M::Version>) -> Result<bool>
 where
     DB: Backend,
@@ -59,7 +60,7 @@ where
     Ok(done.then_some(table.columns))
 }
 
-/// Writes the rows.
+/// Writes the rows inside the open transaction.
 pub(crate) async fn write<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,

@@ -1,4 +1,4 @@
-//! What is known of a batch before any SQL.
+//! The plan of a batch, made before any SQL.
 
 use crate::error::{Error, Result};
 use crate::model::{Versioned, WriteKind};
@@ -6,16 +6,16 @@ use crate::operation::owner::written::Written;
 use crate::operation::row_count::next_version;
 use crate::statement::{BatchRows, VersionGuard};
 
-/// The order in which the rows are locked, and the version that each of them gets.
+/// The order in which the rows are locked, and the next version of each row.
 pub(crate) struct Plan<V> {
-    /// Which model comes when: in the order of the keys' text, which is the same for every batch.
+    /// Indexes of the models, in the order of the text of their keys. Every batch uses this order.
     pub(crate) order: Vec<usize>,
-    /// By model.
+    /// The next version of each model, by its index.
     pub(crate) next: Vec<V>,
 }
 
 impl<V> Plan<V> {
-    /// For rows that are there.
+    /// Plans writes to existing rows.
     pub(crate) fn of_loaded<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
         let next = models
             .iter()
@@ -26,7 +26,7 @@ impl<V> Plan<V> {
         })
     }
 
-    /// For rows that are not there yet.
+    /// Plans inserts.
     pub(crate) fn of_new<M: Versioned<Version = V>>(models: &[M]) -> Result<Self> {
         Ok(Self {
             order: order(models)?,
@@ -34,7 +34,7 @@ impl<V> Plan<V> {
         })
     }
 
-    /// What becomes of the models if their rows are as they are.
+    /// Returns the outcome of each model, if its row equals the model.
     pub(crate) fn of_next<M: Versioned<Version = V>>(&self) -> Vec<Written<M>>
     where
         V: Clone,
@@ -42,7 +42,7 @@ impl<V> Plan<V> {
         self.next.iter().cloned().map(Written::AsGiven).collect()
     }
 
-    /// A chunk of the order, for a statement.
+    /// Returns the rows of a chunk of `order`, for a statement.
     pub(crate) fn given<'a, M: Versioned<Version = V>>(
         &'a self,
         by: WriteKind,
@@ -57,7 +57,8 @@ impl<V> Plan<V> {
     }
 }
 
-/// The models in the order of their keys; an error if two of them are the same row.
+/// Returns the indexes of the models in the order of their keys. Returns `Error::TwiceInBatch` if
+/// two models have the same key.
 fn order<M: Versioned>(models: &[M]) -> Result<Vec<usize>> {
     let mut keys: Vec<(String, usize)> = models
         .iter()

@@ -1,4 +1,5 @@
-//! A batch row by row, inside of one transaction: SQLite, MySQL, `MultiConnection`, and whatever arrays cannot do.
+//! Batches written row by row, in one transaction: on `MultiConnection`, and wherever the multi-row
+//! statements of a backend cannot be used.
 
 use crate::dialect::Dialect;
 use crate::error::{ConflictKind, Error, Result, RowConflict};
@@ -11,7 +12,8 @@ use crate::operation::owner::written::Written;
 use crate::operation::row_count::ends_the_transaction;
 use crate::owner::Owner;
 
-/// Writes all rows. After one that is in conflict the others are tried too, so that the error names every one.
+/// Writes all rows. After a conflict, the remaining rows are tried too, so that the error names
+/// every conflict.
 pub(crate) async fn all<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
@@ -43,9 +45,10 @@ where
     }
 }
 
-/// The outcomes of a batch whose rows are written independently.
+/// The outcomes of a batch of independent rows.
 pub(crate) struct Each<M: Versioned> {
-    /// Those that must be shown; the others are as their models, at their next version.
+    /// The outcomes that replace those of the plan. Every other row equals its model, at its next
+    /// version.
     pub(crate) written: Vec<(usize, Written<M>)>,
     pub(crate) failed: Vec<(usize, Error)>,
 }
@@ -61,8 +64,9 @@ where
     C: Executor,
     M: Owner<C::Backend>,
 {
-    // Where an error would end the transaction, or leave a write without its event, each row has a savepoint.
-    // SQLite ends the transaction where a constraint or a trigger says ROLLBACK, and only a savepoint notices.
+    // A row gets a savepoint where an error would abort the transaction, or would leave a write
+    // without its event. SQLite rolls back the whole transaction if a constraint or a trigger says
+    // ROLLBACK, and only a savepoint detects that.
     let savepoints = M::OUTBOX || conn.dialect::<M::Sql>().await? != Dialect::Mysql;
     let mut each = Each {
         written: Vec::new(),
@@ -88,7 +92,8 @@ where
     Ok(each)
 }
 
-/// Ends the savepoint of a row. Where that cannot be taken back the transaction is lost, and with it the rows before.
+/// Ends the savepoint of a row. If the savepoint cannot be rolled back, the transaction is lost,
+/// and the rows before it too.
 async fn settle_part<T, C: Executor>(saved: Result<T>, conn: &mut C) -> Result<Result<T>> {
     let error = match saved {
         Ok(saved) => return Ok(conn.commit().await.map(|()| saved).map_err(Error::from)),
@@ -97,7 +102,7 @@ async fn settle_part<T, C: Executor>(saved: Result<T>, conn: &mut C) -> Result<R
     match conn.rollback().await {
         Ok(()) => Ok(Err(error)),
         Err(_) if ends_the_transaction(&error) => Ok(Err(error)),
-        // SQLite has taken all of it back for what it says of the row.
+        // SQLite rolled back the whole transaction because of the row's error.
         Err(_) if matches!(error, Error::Database(_)) => Err(error),
         Err(lost) => Err(lost.into()),
     }

@@ -1,4 +1,4 @@
-//! A batch in statements for a fixed number of rows, on SQLite.
+//! Batches in statements for a fixed number of rows, on SQLite.
 
 use crate::executor::Executor;
 use crate::model::WriteKind;
@@ -9,12 +9,12 @@ use crate::operation::owner::write::Atomicity;
 use crate::owner::Owner;
 use crate::statement::{ROWS, WriteValues};
 
-/// Whether there are enough rows. A DELETE has no such form that uses the key's index.
+/// Returns whether there are enough rows. A DELETE has no such form that uses the key's index.
 pub(crate) fn fit<W: BatchOp>(rows: usize) -> bool {
     rows >= ROWS && W::BY != WriteKind::Delete
 }
 
-/// Writes the rows, and those that are left over one by one.
+/// Writes the rows. The remainder is written row by row.
 pub(crate) async fn write<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,

@@ -1,4 +1,4 @@
-//! What a batch does to each of its rows.
+//! The operations of a batch: insert, save, delete.
 
 use std::future::Future;
 
@@ -12,14 +12,15 @@ use crate::operation::owner::{delete, insert, save};
 use crate::owner::Owner;
 use crate::statement::{Deletes, Saves, Verb, VersionGuard};
 
-/// What a batch does to each of its rows, inside of its transaction.
+/// The operation that a batch runs on each of its rows, inside its transaction.
 pub(crate) trait BatchOp: 'static {
     const OP: Op;
     const BY: WriteKind;
-    /// The statement on PostgreSQL; an INSERT has one of its own.
+    /// The verb of the statement on PostgreSQL. An INSERT has a statement of its own.
     type Verb: Verb;
 
-    /// Writes one row, whose version becomes `next`, or another one if a deletion is remembered; the model in memory stays.
+    /// Writes one row. Its version becomes `next`, or a later one if a tombstone exists. Leaves the
+    /// model in memory unchanged.
     fn row<M, C>(
         model: &mut M,
         next: &M::Version,

@@ -1,4 +1,4 @@
-//! Writes with their events: `#[versioned(outbox)]`.
+//! The events of an owner with `#[versioned(outbox)]`.
 
 use diesel::QueryResult;
 
@@ -11,8 +11,8 @@ use crate::outbox::Context;
 use crate::owner::Owner;
 use crate::statement::{InsertEvent, NewEvent, Record};
 
-/// The event of a write of this model that is about to happen; none without an outbox. The model shows `version` for it,
-/// and is then as it was.
+/// Builds the event of a write to this model. Returns `None` without an outbox. The model has
+/// `version` only while it is serialized.
 pub(crate) fn event_of<M: OwnerModel>(
     op: Op,
     model: &mut M,
@@ -30,7 +30,8 @@ pub(crate) fn event_of<M: OwnerModel>(
     outgoing(op, key, version, Some(&*loaded.model)).map(Some)
 }
 
-/// The event of a row as it is, or is about to be; none without an outbox.
+/// Builds the event of a row, which is written or about to be written. Returns `None` without an
+/// outbox.
 pub(crate) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<NewEvent>> {
     if !M::OUTBOX {
         return Ok(None);
@@ -39,7 +40,7 @@ pub(crate) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<NewE
     outgoing(op, key, row.loaded(), Some(row)).map(Some)
 }
 
-/// The event of a deletion that is about to happen; none without an outbox.
+/// Builds the event of a deletion. Returns `None` without an outbox.
 pub(crate) fn event_of_deletion<M: OwnerModel>(
     record: Record<'_, M>,
     version: &M::Version,
@@ -85,7 +86,7 @@ fn outgoing<M: OwnerModel>(
     })
 }
 
-/// The key fits into our tables.
+/// Returns `Error::KeyTooLong` if the key does not fit into this crate's tables.
 pub(crate) fn short_enough<M: OwnerModel>(key: &str) -> Result<()> {
     if key.len() <= LONGEST_KEY {
         return Ok(());
@@ -96,7 +97,7 @@ pub(crate) fn short_enough<M: OwnerModel>(key: &str) -> Result<()> {
     })
 }
 
-/// Writes an event, in the transaction of its write.
+/// Inserts an event into the outbox, in the transaction of its write.
 pub(crate) async fn announce<M, C>(event: &NewEvent, conn: &mut C) -> QueryResult<()>
 where
     C: Executor,
@@ -107,7 +108,8 @@ where
         .map(drop)
 }
 
-/// Writes the event of a row as it was written, in the transaction of its write; nothing without an outbox.
+/// Inserts the event of a written row, in the transaction of its write. Does nothing without an
+/// outbox.
 pub(crate) async fn announce_row<M, C>(op: Op, row: &M, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -119,7 +121,7 @@ where
     Ok(())
 }
 
-/// Puts the version back, also when the model's `Serialize` panics.
+/// Restores the loaded version, even if the model's `Serialize` panics.
 struct Loaded<'m, M: OwnerModel> {
     model: &'m mut M,
     version: Option<M::Version>,

@@ -1,4 +1,5 @@
-//! The outbox, to a broker: take a batch, publish it, delete what the broker has.
+//! The relay from the outbox to a broker. A pass claims a batch, publishes it and deletes the
+//! published events.
 
 use std::marker::PhantomData;
 use std::pin::pin;
@@ -23,22 +24,23 @@ use crate::statement::{
 };
 use crate::trace;
 
-/// How often `SQLite` is asked to delete what was published, when somebody else is writing.
+/// The number of retries for recording the outcome of a batch on `SQLite`, if another connection is
+/// writing.
 const RETRIES: u32 = 20;
-/// How many relays, ordered ones on MySQL and `MariaDB`, find something to do at once: the heads are looked for before it is
-/// known who has them in hand.
+/// The number of ordered relays that find work at the same time on MySQL and `MariaDB`. There, the
+/// oldest events are selected before it is known which of them other relays have claimed.
 const RELAYS: i64 = 8;
 
 type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
 
-/// One batch.
+/// Runs one pass, which is one batch.
 pub(crate) async fn pass<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
 where
     P: Publisher,
     K: Clock,
     C: Executor<Backend: SupportedBackend>,
 {
-    // Its events are not committed yet.
+    // The events of an open transaction are not committed yet.
     if conn.in_transaction() {
         return Err(DieselError::AlreadyInTransaction.into());
     }
@@ -53,7 +55,7 @@ where
     Ok(pass)
 }
 
-/// The rows are locked until it is known what became of them.
+/// Keeps the rows locked until the outcome of each event is known.
 async fn pass_locked<P, K, C>(
     dialect: Dialect,
     relay: &Relay<P>,
@@ -90,7 +92,7 @@ where
     Ok(verdict.pass)
 }
 
-/// One writer at a time: nothing may be locked while a broker is waited for.
+/// `SQLite` has one writer at a time, so nothing may be locked while the relay waits for a broker.
 async fn pass_unlocked<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
 where
     P: Publisher,
@@ -155,7 +157,7 @@ where
     Ok(rows.into_iter().map(OutboxRow::new).collect())
 }
 
-/// What became of the events of a batch.
+/// The outcomes of the events of a batch.
 struct Verdict<'a> {
     published: Vec<i64>,
     rejected: Vec<(&'a OutboxRow, String)>,
@@ -217,7 +219,7 @@ where
     verdict
 }
 
-/// Deletes what the broker has, puts aside what it refused.
+/// Deletes the published events and reschedules the rejected ones.
 async fn record<P, C>(
     dialect: Dialect,
     relay: &Relay<P>,
@@ -246,13 +248,13 @@ where
     Ok(())
 }
 
-/// A connection for one pass after the other.
+/// A connection that runs pass after pass and is replaced after a failure.
 pub(crate) trait Reconnecting: Send {
-    /// One pass; none where the database failed, which was reported.
+    /// Runs one pass. Returns `None` if the database failed or is unreachable, which was reported.
     fn pass(&mut self) -> impl Future<Output = Option<Pass>> + Send;
 }
 
-/// Pass after pass, until `shutdown` is ready.
+/// Runs pass after pass until `shutdown` is ready.
 pub(crate) async fn run<P, K, L, S>(relay: &Relay<P>, clock: &K, mut line: L, shutdown: S) -> Totals
 where
     P: Publisher,
@@ -265,7 +267,7 @@ where
     let mut pause = Duration::ZERO;
     let mut idle = relay.pause;
     while !stopped(clock, pause, &mut shutdown).await {
-        // It may get smaller in between.
+        // Read before the pass, which may lower it.
         let limit = relay.limit();
         let pass = line.pass().await;
         totals.count(pass);
@@ -303,7 +305,7 @@ impl Totals {
     }
 }
 
-/// What waits.
+/// Counts the events in the outbox and returns the age of the oldest.
 pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
 where
     C: Executor<Backend: SupportedBackend>,

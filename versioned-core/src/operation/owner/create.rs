@@ -1,3 +1,5 @@
+//! `create`: inserts a row whose key and defaults the database generates.
+
 use crate::dialect::{Dialect, Kind};
 use crate::error::{Conflict, Error, Result, Target};
 use crate::event::Op;
@@ -15,7 +17,7 @@ use crate::statement::{
     Assigned, Create, CreateKey, Created, ForgetKey, Generated, NewRow, Record, Returning,
 };
 
-/// Inserts a row whose key and defaults the database makes, at the initial version.
+/// Inserts a row at the initial version. The database generates its key and its defaults.
 pub(crate) async fn create<M, N, C>(new: N, conn: &mut C) -> Result<M>
 where
     C: Executor,
@@ -30,15 +32,17 @@ where
     let insert = Create::<_, M, C::Backend>::new(values, &assigned);
     let dialect = conn.dialect::<M::Sql>().await?;
     let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
-    // Where RETURNING does not show all of it, the row is read again.
+    // The row is read again if RETURNING may not show all of it.
     let again = returns && !returns_row::<M, _>(dialect);
-    // SQLite takes NULL for a key that is not the rowid, and then the row that is there cannot be read.
+    // SQLite needs a transaction too. It accepts NULL for a key that is not the rowid, and then the
+    // row cannot be read.
     if dialect == Dialect::Postgres && !M::OUTBOX {
         return insert_returning(insert, conn).await;
     }
-    // What is no integer would be compared with the number that the database made last, whatever column that is in.
+    // The row is found by the last generated number. A key of another kind would be compared with a
+    // number that may belong to any column.
     let counted = M::KeyColumns::NAMES.len() == 1 && M::key_kind() == Kind::Integer;
-    // Nor is a key that is given the one that the database made last, in whatever column.
+    // A key that the caller assigns is not the last generated number either.
     if dialect == Dialect::Mysql && (!counted || assigned.gives_key::<M>()) {
         return Err(Error::KeyNotGenerated {
             table: M::table_name(),
@@ -91,7 +95,8 @@ where
     read_back(Record::Of(&row), None, conn).await
 }
 
-/// The database wrote no row, whose key it would have made.
+/// The error for an INSERT that wrote no row. The key is unknown, because the database would have
+/// generated it.
 fn suppressed<M: Versioned>() -> Error {
     let target = Target {
         table: M::table_name(),
@@ -101,7 +106,7 @@ fn suppressed<M: Versioned>() -> Error {
     Conflict::suppressed(target, None).into()
 }
 
-/// MySQL and MariaDB.
+/// Inserts a row on MySQL and MariaDB, and reads it by the last generated key.
 async fn insert_then_read<M, V, C>(insert: Create<V, M, C::Backend>, conn: &mut C) -> Result<M>
 where
     C: Executor,
@@ -115,7 +120,8 @@ where
     created(Generated::LastId, conn).await
 }
 
-/// An attached database of `SQLite`.
+/// Inserts a row into an attached database of `SQLite`, and reads it by the key that RETURNING
+/// reports.
 async fn insert_then_read_key<M, V, C>(insert: Create<V, M, C::Backend>, conn: &mut C) -> Result<M>
 where
     C: Executor,
@@ -128,7 +134,7 @@ where
     }
 }
 
-/// The row that was inserted.
+/// Reads the inserted row.
 async fn created<M, C>(key: Generated, conn: &mut C) -> Result<M>
 where
     C: Executor,

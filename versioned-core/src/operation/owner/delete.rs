@@ -1,3 +1,5 @@
+//! `delete`: deletes a row under the version guard.
+
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
@@ -10,7 +12,7 @@ use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{Delete, VersionGuard};
 
-/// Deletes the row, if it is still at the version that was loaded. The deletion is a version of its own.
+/// Deletes the row if it is still at the loaded version. The deletion has a version of its own.
 pub(crate) async fn delete<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
 where
     C: Executor,
@@ -21,7 +23,7 @@ where
     Ok(Change::new(Op::Deleted, model))
 }
 
-/// Deletes the row that `guard` names; the version of the deletion.
+/// Deletes the row that `guard` names. Returns the version of the deletion.
 pub(crate) async fn delete_at<M, C>(guard: VersionGuard<'_, M>, conn: &mut C) -> Result<M::Version>
 where
     C: Executor,
@@ -38,8 +40,8 @@ where
     Ok(next)
 }
 
-/// Deletes the row; with `tombstones`, in a transaction. The position is locked before the row, as `insert` does: in
-/// another order they would wait for each other.
+/// Deletes the row. With `tombstones`, a transaction must be open. The position is locked before
+/// the row, as in `insert`, because the opposite order would cause deadlocks.
 pub(crate) async fn delete_row<M, C>(
     guard: VersionGuard<'_, M>,
     next: &M::Version,

@@ -1,3 +1,5 @@
+//! `find` and `reload`: reads of one row by its key.
+
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventError};
@@ -20,7 +22,7 @@ where
     found(record, answer)
 }
 
-/// Loads the row with this key as it is now, also where the transaction's snapshot shows an older one.
+/// Loads the current row with this key, even if the transaction's snapshot shows an older one.
 pub(crate) async fn find_current<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<M>
 where
     C: Runner,
@@ -30,7 +32,7 @@ where
     found(record, answer)
 }
 
-/// Replaces the model by its row as it is now.
+/// Replaces the model with its current row.
 pub(crate) async fn reload<M, C>(model: &mut M, conn: &mut C) -> Result<()>
 where
     C: Runner,
@@ -51,7 +53,7 @@ fn found<M: Versioned>(record: Record<'_, M>, answer: diesel::QueryResult<Option
     }
 }
 
-/// Loads the row that `event` goes onto: the one with its key, at the version before it.
+/// Loads the row that `event` follows: the one with its key, at the version before it.
 pub(crate) async fn find_before<M, C>(event: &Event<M>, conn: &mut C) -> Result<M>
 where
     C: Runner,

@@ -1,3 +1,5 @@
+//! `insert` and `import`: insert a model at the initial version, or at its own.
+
 use crate::change::Change;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
@@ -33,8 +35,8 @@ where
     Ok(Change::new(Op::Created, model))
 }
 
-/// Inserts the row, with `tombstones` in a transaction. It starts at `first`, or goes on after its deletion. The model in
-/// memory stays.
+/// Inserts the row. With `tombstones`, a transaction must be open. The version is `first`, or the
+/// one after a remembered deletion. Leaves the model in memory unchanged.
 pub(crate) async fn insert_row<M, C>(
     model: &mut M,
     first: &M::Version,
@@ -52,7 +54,7 @@ where
     };
     let reads = reads_row(&*model)?;
     if reads {
-        // What cannot be announced is refused before it is written.
+        // An event that cannot be built is reported before anything is written.
         event_of(Op::Created, model, &first)?;
     }
     if reads || makes_another_key(&*model, conn).await? {
@@ -64,7 +66,7 @@ where
     Ok(Written::AsGiven(first))
 }
 
-/// Inserts the model at the version that it carries.
+/// Inserts the model at its own version.
 pub(crate) async fn import<M, C>(model: &M, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -80,8 +82,9 @@ where
     insert_with(event, model, version, Atomicity::Own, conn).await
 }
 
-/// Whether the row may get another key, which has to be known: MySQL and MariaDB make one of 0; and where an event or a
-/// tombstone goes by the key, a column may round, cut or pad it.
+/// Returns whether the row may get another key than the model's, which then must be read. MySQL and
+/// MariaDB generate a key for 0. An event or a tombstone depends on the exact key, which a column
+/// may round, truncate or pad.
 async fn makes_another_key<M, C>(model: &M, conn: &mut C) -> Result<bool>
 where
     C: Executor,
@@ -94,7 +97,7 @@ where
     Ok(conn.dialect::<M::Sql>().await? == Dialect::Mysql && has_zero(model))
 }
 
-/// Looks for the row that was inserted: an error if it has another key.
+/// Looks for the inserted row. Returns `Error::KeyGenerated` if it has another key.
 pub(crate) async fn has_its_key<M, C>(model: &M, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -108,7 +111,7 @@ where
     }
 }
 
-/// The row has another key than the model.
+/// The error for a row that has another key than the model.
 fn key_generated<M: Versioned>(record: Record<'_, M>) -> Error {
     Error::KeyGenerated {
         table: M::table_name(),
@@ -134,8 +137,8 @@ where
     }
 }
 
-/// Inserts the row and answers with it: one statement with RETURNING, or the INSERT and a SELECT in a transaction; with an
-/// outbox, the row's event is in the transaction too.
+/// Inserts the row and returns it: by one statement with RETURNING, or by the INSERT and a SELECT
+/// in a transaction. With an outbox, the transaction also inserts the row's event.
 async fn insert_then_read<M, C>(
     op: Op,
     model: &M,
@@ -148,7 +151,8 @@ where
     M: Owner<C::Backend>,
 {
     let dialect = conn.dialect::<M::Sql>().await?;
-    // A tombstone goes by the key, which an AFTER trigger of SQLite may still change.
+    // A tombstone depends on the key, which an AFTER trigger of SQLite may still change after
+    // RETURNING.
     let may_change = dialect == Dialect::Sqlite && M::TOMBSTONES;
     let returns = returns_row::<M, _>(dialect) && !may_change;
     if unit == Atomicity::Nested || (returns && !M::OUTBOX) {

@@ -1,4 +1,4 @@
-//! Writes that return the row: by RETURNING, or by a read in the same transaction.
+//! Guarded writes that return the row, by RETURNING or by a read in the same transaction.
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
@@ -13,9 +13,9 @@ use crate::statement::{Current, Find, Record, Returning, VersionGuard};
 use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
 
-/// Whether a write can answer with its row (`RETURNING`). MySQL cannot, and MariaDB is the same backend to Diesel. In
-/// `SQLite`'s RETURNING a column's name may not stand behind a schema's; and it shows the row before the AFTER triggers,
-/// which are the only ones there that can make a value.
+/// Returns whether a write can return its row (`RETURNING`). MySQL cannot, and MariaDB is the same
+/// backend to Diesel. `SQLite`'s RETURNING does not accept a column name behind a schema's name. It
+/// also shows the row before the AFTER triggers, and on `SQLite` only these can generate a value.
 pub(crate) fn returns_row<M, DB>(dialect: Dialect) -> bool
 where
     M: Owner<DB>,
@@ -28,8 +28,9 @@ where
     }
 }
 
-/// Runs a guarded write and answers with the row as it is after it: one statement with RETURNING, or the write and a
-/// SELECT in a transaction; with an outbox, the row's event is in the transaction too.
+/// Runs a guarded write and returns the row after it: by one statement with RETURNING, or by the
+/// write and a SELECT in a transaction. With an outbox, the transaction also inserts the row's
+/// event.
 pub(crate) async fn written_row<M, C, S>(
     guard: VersionGuard<'_, M>,
     write: S,
@@ -107,7 +108,7 @@ where
     read_back(guard.record, Some(guard.loaded), conn).await
 }
 
-/// The row that this transaction has just written.
+/// Reads the row that this transaction has just written.
 pub(crate) async fn read_back<M, C>(
     record: Record<'_, M>,
     expected: Option<&M::Version>,
@@ -119,7 +120,7 @@ where
 {
     match M::row(conn, Find::<Current, M, C::Backend>::new(record)).await {
         Ok(Some(row)) => Ok(row),
-        // A trigger took it away.
+        // A trigger removed it.
         Ok(None) => Err(Error::NotFound {
             table: M::table_name(),
             id: record.key_text(),

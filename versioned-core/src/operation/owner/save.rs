@@ -1,3 +1,5 @@
+//! `save`: updates a row under the version guard.
+
 use crate::change::Change;
 use crate::error::Result;
 use crate::event::Op;
@@ -10,7 +12,7 @@ use crate::operation::row_count::{guarded, next_version};
 use crate::owner::Owner;
 use crate::statement::{Save, VersionGuard};
 
-/// Writes the model, if the row is still at the version that was loaded.
+/// Writes the model if the row is still at the loaded version.
 pub(crate) async fn save<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
 where
     C: Executor,
@@ -23,7 +25,7 @@ where
     Ok(Change::new(Op::Updated, model))
 }
 
-/// Writes the row; the model in memory stays.
+/// Writes the row. Leaves the model in memory unchanged.
 pub(crate) async fn save_row<M, C>(
     model: &mut M,
     next: &M::Version,
@@ -35,7 +37,7 @@ where
     M: Owner<C::Backend>,
 {
     if reads_row(&*model)? {
-        // What cannot be announced is refused before it is written.
+        // An event that cannot be built is reported before anything is written.
         event_of(Op::Updated, model, next)?;
         let row = written_row(
             VersionGuard::of(&*model),

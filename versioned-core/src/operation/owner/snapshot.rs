@@ -1,4 +1,4 @@
-//! The records as they stand, for replicas that join late.
+//! `snapshot`: pages of events with the current records, for replicas that join late.
 
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
@@ -11,8 +11,8 @@ use crate::owner::Owner;
 use crate::statement::{FirstTombstones, Page, Position, Record, Tombstones};
 use crate::version::SequentialVersion;
 
-/// The page after the event `after`: the rows in the order of their keys, then, where the owner remembers them, the
-/// deletions in the order of their keys' text.
+/// Returns the page after the event `after`. The rows come first, in the order of their keys. With
+/// `tombstones`, the deletions follow, in the order of the text of their keys.
 pub(crate) async fn snapshot<M, C>(
     after: Option<&Event<M>>,
     limit: usize,

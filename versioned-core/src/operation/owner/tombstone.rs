@@ -1,4 +1,4 @@
-//! Owners that remember deletions: `#[versioned(tombstones)]`.
+//! Tombstones: the deletions that an owner with `#[versioned(tombstones)]` remembers.
 
 use crate::error::{Error, Result};
 use crate::executor::Executor;
@@ -10,7 +10,8 @@ use crate::owner::Owner;
 use crate::statement::{Position, Record, VersionGuard};
 use diesel::backend::Backend;
 
-/// Locks the record's position until the transaction ends, so that nobody makes or deletes the record in between.
+/// Locks the record's position until the transaction ends, so that no other transaction inserts or
+/// deletes the record in between.
 pub(crate) async fn hold_position<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -25,7 +26,8 @@ where
     locked.map_err(|error| failed(record, None, error))
 }
 
-/// The version that a record with this key starts at: the first one, or the one after its deletion.
+/// Returns the version at which a record with this key starts: the initial version, or the one
+/// after its deletion.
 pub(crate) async fn first_version<M, C>(model: &M, conn: &mut C) -> Result<M::Version>
 where
     C: Executor,
@@ -47,7 +49,8 @@ where
         id: key.clone(),
         version: last.into(),
     })?;
-    // It is a deletion no more, which a snapshot would tell of and a purge forget.
+    // Marks the position as live. Otherwise a snapshot would report the deletion, and a purge would
+    // delete the position.
     let live = Position {
         version: last,
         newest: last,
@@ -58,7 +61,7 @@ where
     revived.map(|_| next).map_err(failed)
 }
 
-/// Remembers that the record was deleted, at the version `deleted`.
+/// Remembers the deletion of the record, at the version `deleted`.
 pub(crate) async fn remember<M, C>(
     guard: VersionGuard<'_, M>,
     deleted: &M::Version,
@@ -74,14 +77,14 @@ where
         ..position::<M, C::Backend>(&key, M::number(deleted))
     };
     let dialect = conn.dialect::<M::Sql>().await?;
-    // It is held, and so it is there.
+    // The position exists, because this transaction holds it.
     let moved = positions::advance::<M, C>(position, false, dialect, conn).await;
     moved
         .map(drop)
         .map_err(|error| failed(guard.record, Some(guard.loaded), error))
 }
 
-/// The position that may move from any older version to this one.
+/// Returns a position that may move to `version` from any older version.
 fn position<M, DB>(key: &str, version: i64) -> Position<'_>
 where
     DB: Backend,

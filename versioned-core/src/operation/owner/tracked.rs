@@ -1,4 +1,5 @@
-//! Tracked models: what changed is written, and what both sides changed is found.
+//! Operations on tracked models: they write the changed columns, and find the columns that both
+//! sides changed.
 
 use crate::change::Change;
 use crate::dialect::Dialect;
@@ -20,7 +21,7 @@ use crate::owner::Owner;
 use crate::statement::{Current, FindVersion, Record, SaveChanges, VersionGuard};
 use crate::tracked::{Keep, Tracked};
 
-/// Writes the columns that changed; none, and a look at the version, if nothing did.
+/// Writes the changed columns. If there are none, only checks the version.
 pub(crate) async fn save_changes<'m, M, C>(
     tracked: &'m mut Tracked<M>,
     conn: &mut C,
@@ -32,7 +33,7 @@ where
     let (model, base) = tracked.parts();
     let diff = diff(model, base)?;
     let written = if model.loaded() != base.loaded() {
-        // Something else wrote the model: what the row is like is not known here.
+        // Another operation moved the model's version, so the original does not show the row.
         save(model, conn).await?;
         true
     } else if !diff.changed.is_empty() {
@@ -53,9 +54,9 @@ where
     Ok(written.then(|| Change::new(Op::Updated, model)))
 }
 
-/// Whether a row that an UPDATE did not count is there: MySQL and MariaDB count a row that they
-/// leave as it was only on a connection with `CLIENT_FOUND_ROWS`, which
-/// `AsyncMysqlConnection::try_from` does not ask for.
+/// Returns whether a row that an UPDATE did not count exists. MySQL and MariaDB count an unchanged
+/// row only on a connection with `CLIENT_FOUND_ROWS`, which `AsyncMysqlConnection::try_from` does
+/// not request.
 async fn is_left_as_it_was<M, C>(model: &M, conn: &mut C) -> Result<bool>
 where
     C: Executor,
@@ -78,7 +79,7 @@ where
     M: Owner<C::Backend>,
 {
     let next = next_version(VersionGuard::of(&*model))?;
-    // What is excluded from the record's state may have been written meanwhile, at the same version.
+    // Excluded columns may have been written meanwhile, at the same version.
     if reads_row(&*model)? || (M::OUTBOX && !M::EXCLUDED.is_empty()) {
         let write = SaveChanges::new(model, diff, Some(&next));
         let row = written_row(VersionGuard::of(&*model), write, Atomicity::Own, conn).await?;
@@ -93,8 +94,8 @@ where
     Ok(())
 }
 
-/// Puts the changes onto the row as it is now. `choose` decides for the columns that both changed; without it they are an
-/// error.
+/// Applies the changes to the current row. `choose` decides the columns that both sides changed.
+/// Without it, they are an error.
 pub(crate) async fn rebase<M, C, F>(
     tracked: &mut Tracked<M>,
     conn: &mut C,
@@ -138,7 +139,7 @@ where
     Ok(())
 }
 
-/// Replaces the model, and its original, by the row as it is now.
+/// Replaces the model and its original with the current row.
 pub(crate) async fn reload_tracked<M, C>(tracked: &mut Tracked<M>, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -151,7 +152,7 @@ where
     Ok(())
 }
 
-/// Moves the version of the row, the model and its original: what was changed here stays a change.
+/// Moves the version of the row, the model and its original. Unsaved changes remain changes.
 pub(crate) async fn touch_tracked<'m, M, C>(
     tracked: &'m mut Tracked<M>,
     conn: &mut C,
@@ -171,7 +172,7 @@ where
     Ok(change)
 }
 
-/// Deletes the row, if it is still at the version that was loaded.
+/// Deletes the row if it is still at the loaded version.
 pub(crate) async fn delete_tracked<'m, M, C>(
     tracked: &'m mut Tracked<M>,
     conn: &mut C,
@@ -185,7 +186,7 @@ where
     delete(model, conn).await
 }
 
-/// Checks that the row is still at the version that was loaded.
+/// Checks that the row is still at the loaded version.
 pub(crate) async fn verify_tracked<M, C>(tracked: &mut Tracked<M>, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -196,7 +197,7 @@ where
     verify(&*model, conn).await
 }
 
-/// A model whose key was changed by hand would be another record.
+/// Compares the model with its original. A model with a changed key would be another record.
 fn diff<M: Versioned + Fields>(model: &mut M, base: &M) -> Result<Diff> {
     let diff = Diff::of(model, base);
     if diff.key_changed {

@@ -1,3 +1,5 @@
+//! `update_at`: applies a Diesel changeset under the version guard.
+
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::operation::owner::returning::written_row;
@@ -6,7 +8,7 @@ use crate::operation::row_count::{key_changed, next_version, version_assigned};
 use crate::owner::Owner;
 use crate::statement::{Assigned, Changes, UpdateAt, VersionGuard};
 
-/// Makes `changes` to the row that `guard` names, and answers with the row.
+/// Applies `changes` to the row that `guard` names. Returns the row.
 pub(crate) async fn update_at<M, C, S>(
     guard: VersionGuard<'_, M>,
     changes: S,

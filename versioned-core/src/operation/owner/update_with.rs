@@ -1,3 +1,5 @@
+//! `update_with`: loads, changes and saves a record, with retries.
+
 use crate::error::{ConflictKind, Error, Result};
 use crate::executor::Executor;
 use crate::operation::closure::Modify;
@@ -8,7 +10,8 @@ use crate::owner::Owner;
 use crate::retry::Retry;
 use crate::statement::Record;
 
-/// Loads, changes and saves a record, again after each conflict: a change is never made to a row that was not seen.
+/// Loads, changes and saves a record, and repeats this after each conflict. The change always sees
+/// the row to which it applies.
 pub(crate) async fn update_with<M, C, F>(
     id: &M::Id,
     conn: &mut C,
@@ -51,8 +54,9 @@ where
     }
 }
 
-/// A stale row is there to be read again. After a serialization failure a transaction that is open is not: it must be
-/// run again as a whole, by whoever opened it.
+/// Returns whether the operation may retry. A stale row can be read again. After a serialization
+/// failure, an open transaction cannot continue: the caller who opened it must run it again as a
+/// whole.
 fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
     match error.conflict().map(crate::error::Conflict::kind) {
         Some(ConflictKind::Stale) => true,

@@ -1,10 +1,13 @@
+//! `verify`: checks the version of a row.
+
 use crate::error::Result;
 use crate::operation::row_count::{failed, stale_or_deleted};
 use crate::owner::Owner;
 use crate::runner::Runner;
 use crate::statement::{FindVersion, Held, VersionGuard};
 
-/// Checks that the row is still at the version that was loaded, and holds it there where the backend can.
+/// Checks that the row is still at the loaded version, and holds it there if the backend has row
+/// locks.
 pub(crate) async fn verify<M, C>(model: &M, conn: &mut C) -> Result<()>
 where
     C: Runner,

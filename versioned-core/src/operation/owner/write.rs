@@ -1,4 +1,4 @@
-//! A write with its event, if it has one.
+//! A write and its event, if it has one.
 
 use diesel::QueryResult;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -9,15 +9,16 @@ use crate::operation::outbox::event::announce;
 use crate::owner::Owner;
 use crate::statement::{NewEvent, WithEvent};
 
-/// Whether a write is a transaction of its own, or a part of one that is rolled back as a whole when something fails.
+/// Whether a write is a transaction of its own, or part of one that is rolled back as a whole on
+/// failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Atomicity {
     Own,
     Nested,
 }
 
-/// Runs a write with its event, if there is one: as one statement on PostgreSQL, in a transaction elsewhere. A write that
-/// finds no row writes no event.
+/// Runs a write and inserts its event, if there is one: in one statement on PostgreSQL, in a
+/// transaction elsewhere. A write that finds no row inserts no event.
 pub(crate) async fn write_with_event<M, S, C>(
     write: S,
     event: Option<NewEvent>,
@@ -30,7 +31,7 @@ where
     S: QueryFragment<C::Backend> + QueryId + Send,
 {
     let at_once = event.is_none() || conn.dialect::<M::Sql>().await? == Dialect::Postgres;
-    // Where the key is not the table's, several rows may have it.
+    // If the model's key is not the whole key of the table, several rows may match.
     if unit == Atomicity::Nested || (at_once && M::WHOLE_KEY) {
         return write_then_announce::<M, S, C>(write, event.as_ref(), at_once, conn).await;
     }
@@ -39,7 +40,7 @@ where
     if let Ok(1) = written {
         return conn.commit().await.map(|()| 1);
     }
-    // What went wrong first is the answer.
+    // The result of the write is returned, not that of the rollback.
     drop(conn.rollback().await);
     written
 }

@@ -1,4 +1,5 @@
-//! What a write made of a model: the model in memory shows it when all of it succeeded, and not before.
+//! The outcome of a write for a model. The model in memory shows it only after the whole operation
+//! has succeeded.
 
 use diesel::backend::Backend;
 
@@ -11,16 +12,16 @@ use crate::owner::Owner;
 use crate::statement::FindAll;
 use std::collections::HashMap;
 
-/// What a write made of a model.
+/// The outcome of a write for a model.
 pub(crate) enum Written<M: Versioned> {
-    /// The row is as the model, at this version.
+    /// The row equals the model, at this version.
     AsGiven(M::Version),
-    /// The row: it may have values that the model has not.
+    /// The row, which may have values that the model does not have.
     Row(M),
 }
 
 impl<M: Versioned> Written<M> {
-    /// The model shows what was written.
+    /// Makes the model show the write.
     pub(crate) fn show(self, model: &mut M) {
         match self {
             Self::AsGiven(version) => model.set_version(version),
@@ -29,8 +30,8 @@ impl<M: Versioned> Written<M> {
     }
 }
 
-/// Whether the model that was written may differ from its row: the database makes values of fields that the write leaves
-/// out, and where an event is written, it may have rounded a value of it.
+/// Returns whether the row may differ from the written model. The database generates the fields
+/// that the write leaves out. With an outbox, values that the database may have rounded count too.
 pub(crate) fn reads_row<M, DB>(model: &M) -> Result<bool>
 where
     M: OwnerModel + Persisted<DB>,
@@ -45,10 +46,10 @@ where
     Ok(walk.may_be_rounded())
 }
 
-/// How many rows one SELECT reads.
+/// The number of rows that one SELECT reads.
 const CHUNK: usize = 100;
 
-/// The rows of models that this transaction has just written, in their order.
+/// Reads the rows of models that this transaction has just written, in the order of the models.
 pub(crate) async fn read_all<M, C>(models: &[M], conn: &mut C) -> Result<Vec<Written<M>>>
 where
     C: Executor,

@@ -1,4 +1,4 @@
-//! Guard and row in one statement: the good path of an event that nothing else shares a transaction with.
+//! Guard and row in one statement, for an event that shares its transaction with nothing else.
 
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -10,8 +10,9 @@ use crate::operation::replica::positions;
 use crate::outcome::Outcome;
 use crate::statement::{Advance, AdvanceAndUpdate, AdvanceAndUpsert, Unwritten, Upsert};
 
-/// Applies an event in one statement, or says why it cannot be applied; none where it takes a transaction: a deletion, an
-/// event for which MySQL finds no row, and all of them on `SQLite`, where another statement is no round trip.
+/// Applies an event in one statement, or returns why it cannot be applied. Returns `None` if the
+/// event needs a transaction: a deletion, an event for which MySQL finds no row, and every event on
+/// `SQLite`, where a second statement costs no round trip.
 pub(crate) async fn follow<M, C>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
@@ -38,7 +39,7 @@ where
             ))
             .await
         }
-        // Of the others there is hardly ever a row yet.
+        // Other kinds of events rarely find a row.
         Dialect::Mysql if incoming.event.op == Op::Updated => {
             conn.execute(AdvanceAndUpdate::<M, _>::new(position, model, version))
                 .await
@@ -48,7 +49,7 @@ where
     match written {
         Ok(0) => {}
         Ok(_) => return Ok(Some(Outcome::Applied)),
-        // Step by step it is told why.
+        // The separate statements report the reason.
         Err(error) if Unwritten::is_why(&error) => return Ok(None),
         Err(error) => return Err(incoming.failed(error)),
     }

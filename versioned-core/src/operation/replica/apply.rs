@@ -1,9 +1,9 @@
-//! One event, onto the replica: guard, write, the caller's own writes, commit.
+//! Applies one event to a replica: guard, write, the caller's own writes, commit.
 //!
-//! What looks like a shortcut here (a single statement for guard and deletion, "is there a
-//! tombstone?", a look before the guard) loses events. `tests/tests/dependent/explorer.rs` tries
-//! the rules in every order of deliveries, and `tests/tests/dependent/scenarios/stress.rs` the
-//! order of the statements at each isolation level.
+//! Apparent shortcuts lose events. Examples are one statement for guard and deletion, a check for a
+//! tombstone, and a query before the guard. `tests/tests/dependent/explorer.rs` tries the rules in
+//! every delivery order. `tests/tests/dependent/scenarios/stress.rs` tests the order of the
+//! statements at each isolation level.
 
 use std::time::Duration;
 
@@ -24,13 +24,15 @@ use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 use crate::retry::Retry;
 
-/// How a deadlock or a serialization failure is retried if the caller has no open transaction. The conflicting
-/// transactions have several statements, so the pauses must outgrow one that is slow or stalled. Half a minute of them
-/// is more than a loaded machine needs, even where a closure of the caller's keeps the session's SERIALIZABLE.
+/// The retries after a deadlock or a serialization failure, if the caller has no open transaction.
+/// The conflicting transactions have several statements, so the pauses must outgrow one that is
+/// slow or stalled. Half a minute of retries is more than a loaded machine needs, even if a closure
+/// of the caller keeps the session's SERIALIZABLE.
 pub(crate) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(500));
 
-/// Applies an event, and keeps it as `json` if it comes too early; `then` runs in the same transaction for each event that was
-/// applied, the parked ones that followed it included. `alone` says that it does nothing.
+/// Applies an event, or parks it as `json` if it arrives too early. `then` runs in the same
+/// transaction for each applied event, including the parked ones that followed. `alone` states that
+/// `then` does nothing.
 pub(crate) async fn apply<M, C, F>(
     event: &Event<M>,
     json: Option<&str>,
@@ -59,14 +61,14 @@ where
             },
             done => return done,
         }
-        // Where a closure of the caller's runs inside, the level is the caller's.
+        // If a closure of the caller runs inside, the caller chooses the level.
         if alone {
             level = Level::ReadCommitted;
         }
     }
 }
 
-/// Applies the event with this JSON.
+/// Parses and applies an event.
 pub(crate) async fn apply_json<M, C>(json: &str, conn: &mut C) -> Result<Outcome>
 where
     C: Executor,
@@ -78,7 +80,7 @@ where
     apply::<M, _, _>(&event, Some(json), true, conn, NoHook).await
 }
 
-/// One try, as a unit.
+/// Makes one attempt, which is atomic.
 async fn attempt<M, C, F>(
     incoming: &Incoming<'_, M>,
     alone: bool,
@@ -91,12 +93,13 @@ where
     M: Dependent<C::Backend>,
     F: AfterApply<M, C>,
 {
-    // A guard that is the row itself is one statement, and needs no transaction around it.
+    // With the row as the guard, guard and write are one statement, which needs no transaction
+    // around it.
     if alone && M::GUARD == Guard::Row {
         return apply_one(incoming, conn, then).await;
     }
-    // In a transaction of the caller's there is a savepoint around guard and write, whose errors would end all of it on
-    // PostgreSQL.
+    // A caller's transaction needs a savepoint around guard and write, because their errors would
+    // abort it on PostgreSQL.
     if alone && M::GAP == Gap::Nack && level == Level::OfTheSession && !conn.in_transaction() {
         let dialect = conn.dialect::<M::Sql>().await?;
         if let Some(outcome) = follow(incoming, dialect, conn).await? {
@@ -108,8 +111,8 @@ where
     finish(done, conn).await
 }
 
-/// A deadlock or a serialization failure ends the whole transaction: where it is the caller's, the caller must run it
-/// again.
+/// Returns whether the operation may retry. A deadlock or a serialization failure ends the whole
+/// transaction. If the transaction is the caller's, the caller must run it again.
 pub(crate) fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
     ends_the_transaction(error) && !conn.in_transaction()
 }
@@ -138,8 +141,8 @@ where
         if M::GAP == Gap::Nack || !matches!(outcome, Outcome::Gap { .. }) {
             return Ok(outcome);
         }
-        // The position is locked before the event is parked: otherwise the one that it waits for could commit in
-        // between, and nobody would ever come for it.
+        // The position is locked before the event is parked. Otherwise the event that it waits for
+        // could commit in between, and nothing would ever apply the parked one.
         let locked =
             positions::lock::<M, C>(incoming.position(), incoming.nothing, dialect, conn).await;
         locked.map_err(|error| incoming.failed(error))?;

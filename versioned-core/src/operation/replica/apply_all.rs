@@ -1,4 +1,4 @@
-//! Many events, in one transaction.
+//! Applies many events in one transaction.
 
 mod newest;
 
@@ -14,8 +14,8 @@ use crate::operation::replica::incoming::Incoming;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 
-/// Applies events in one transaction, ordered by key and version, so that two who do so never wait for each other in a
-/// circle; the outcomes are in the order of `events`.
+/// Applies events in one transaction, ordered by key and version, so that concurrent calls never
+/// deadlock. Returns the outcomes in the order of `events`.
 pub(crate) async fn apply_all<M, C>(events: &[Event<M>], conn: &mut C) -> Result<Vec<Outcome>>
 where
     C: Executor,
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// An event, and its place among those that were given.
+/// An event, and its index in the caller's slice.
 type Placed<'e, M> = (usize, Incoming<'e, M>);
 
 async fn apply_sorted<M, C>(incoming: &[Placed<'_, M>], conn: &mut C) -> Result<Vec<Outcome>>

@@ -1,4 +1,4 @@
-//! An event, checked: all that can be wrong with it is found before any SQL.
+//! A validated event. Everything that can be wrong with an event is found before any SQL.
 
 use std::borrow::Cow;
 
@@ -18,24 +18,24 @@ use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::result::Error as DieselError;
 
-/// What an event asks of the replica.
+/// A validated event and the write that it requires.
 pub(crate) struct Incoming<'e, M: DependentModel> {
     pub(crate) event: &'e Event<M>,
     pub(crate) version: M::Version,
     pub(crate) write: Write<'e, M>,
-    /// The version that stands for "no record yet": the one before the first.
+    /// The version that stands for "no record yet", which is the one before the initial version.
     pub(crate) nothing: i64,
     /// The replica's name.
     replica: &'static str,
-    /// The event as it came, if that is known.
+    /// The JSON of the event as received, if it is known.
     pub(crate) json: Option<&'e str>,
 }
 
-/// What becomes of the replica's row.
+/// The write to the replica's row.
 pub(crate) enum Write<'e, M: DependentModel> {
-    /// It is as this model.
+    /// The row becomes this model.
     Put(&'e M),
-    /// It is gone.
+    /// The row is deleted.
     Remove(M::Id),
 }
 
@@ -67,7 +67,7 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             received: event.key.clone(),
         };
         let write = match (event.op, &event.data) {
-            // A snapshot without data is that of a record that was deleted.
+            // A snapshot without data describes a deleted record.
             (Op::Deleted, _) | (Op::Snapshot, None) if M::GUARD == Guard::Row => {
                 return Err(EventError::Deletion.into());
             }
@@ -88,28 +88,30 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         })
     }
 
-    /// What is kept of the event if it came too early: as it came, so that it has what the replica does not read yet.
+    /// Returns the JSON to park if the event is too early. The JSON as received is preferred,
+    /// because it has fields that the replica does not read yet.
     pub(crate) fn to_park(&self) -> Result<Cow<'e, str>> {
         if let Some(json) = self.json {
             return Ok(json.into());
         }
         let json = M::park(self.event).map_err(Error::other)?;
-        // What does not read back could never be applied.
+        // An event that cannot be read back could never be applied.
         M::unpark(&json).map_err(Error::other)?;
         Ok(json.into())
     }
 
-    /// Whether the event may go onto any older version. A snapshot is the whole record, whatever the policy.
+    /// Returns whether the event may follow any older version. A snapshot is the whole record,
+    /// whatever the policy.
     pub(crate) fn replaces_any_older(&self) -> bool {
         M::POLICY == Policy::Latest || self.event.op == Op::Snapshot
     }
 
-    /// Whether the event may be the first that the replica hears of the record.
+    /// Returns whether the event may be the first one of its record at this replica.
     pub(crate) fn may_be_first(&self) -> bool {
         self.replaces_any_older() || self.event.version - 1 == self.nothing
     }
 
-    /// Whether the event goes onto the version that is there, if any.
+    /// Returns whether the event may follow the current version, if there is one.
     pub(crate) fn follows(&self, current: Option<i64>) -> bool {
         match current {
             Some(current) => {
@@ -120,7 +122,7 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         }
     }
 
-    /// Whether the row may be new, and its column keep the key as another one.
+    /// Returns whether the row may be new and its column may store another key.
     pub(crate) fn may_change_key<DB: Backend>(&self, model: &M, dialect: Dialect) -> bool
     where
         M: Dependent<DB>,
@@ -129,17 +131,19 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
             && (M::may_change_key() || (dialect == Dialect::Mysql && has_zero(model)))
     }
 
-    /// What the version that is there, if any, makes of an event that the guard refused.
+    /// Returns the outcome of an event that the guard rejected at the current version, if there is
+    /// one.
     pub(crate) fn refused(&self, current: Option<i64>) -> Outcome {
         Outcome::refused(current.unwrap_or(self.nothing), self.event.version)
     }
 
-    /// What the database said.
+    /// Converts a database error of this event.
     pub(crate) fn failed(&self, error: diesel::result::Error) -> Error {
         failed_event::<M>(&self.event.key, error)
     }
 
-    /// The position that the event moves, and the versions that it may move from: a snapshot may come again.
+    /// Returns the position that the event moves, with the versions that it may move from. A
+    /// snapshot may repeat its version.
     pub(crate) fn position(&self) -> Position<'e> {
         let before = self.event.version - 1;
         let repeats = self.event.op == Op::Snapshot;
@@ -163,12 +167,14 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
     }
 }
 
-/// The key with this text, if it is the key's own: `007` is the same number as `7`, and would be another position.
+/// Parses a key and accepts its canonical text only. `007` is the same number as `7`, but would be
+/// another position.
 pub(crate) fn read_key<M: DependentModel>(text: &str) -> Option<M::Id> {
     M::parse_key(text).filter(|id| M::key_text(id) == text)
 }
 
-/// The row of an event was not written. Its key is taken for that of another row, or the database suppressed the write.
+/// Returns the error for an event whose row was not written. Either the database treats its key as
+/// that of another row, or it suppressed the write.
 pub(crate) async fn not_written<M, C>(key: &str, model: &M, conn: &mut C) -> Error
 where
     C: Runner,
@@ -178,7 +184,8 @@ where
     clash_or(suppressed, key, model, conn).await
 }
 
-/// A row that may be new is found by the event's key: the column may have made another key of it.
+/// Checks that a row that may be new is found by the event's key. The column may have changed the
+/// key.
 pub(crate) async fn keeps_key<M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
@@ -204,7 +211,7 @@ where
     }
 }
 
-/// The key of the row is taken for that of another row; or it is something else.
+/// Returns the clash of the key with that of another row, or `otherwise`.
 async fn clash_or<M, C>(
     otherwise: impl FnOnce() -> Error + Send,
     key: &str,
@@ -222,7 +229,8 @@ where
     }
 }
 
-/// The database has a unique value of the row already: its key, as that of another row, or something else.
+/// Returns the error for a unique violation: the clash of the key with that of another row, or the
+/// violation itself.
 pub(crate) async fn already_taken<M, C>(
     key: &str,
     model: &M,
@@ -239,7 +247,8 @@ where
     }
 }
 
-/// The row that stands there under another key than the model's, which the database takes for the same.
+/// Returns the clash with a row whose key differs from the model's, if the database treats the two
+/// keys as equal.
 async fn clash<M, C>(model: &M, conn: &mut C) -> QueryResult<Option<EventError>>
 where
     C: Runner,
@@ -256,7 +265,7 @@ where
         .map(|found| EventError::KeyClash { received, found }))
 }
 
-/// What the database said of a statement about the replica with this key.
+/// Converts a database error of a statement about the replica with this key.
 pub(crate) fn failed_event<M: DependentModel>(key: &str, error: DieselError) -> Error {
     if !is_serialization_failure(&error) {
         return Error::Database(error);

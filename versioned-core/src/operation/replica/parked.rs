@@ -1,4 +1,5 @@
-//! Events that came too early: kept until those before them have come, and applied with them.
+//! Parked events: they arrived too early, are stored until the events before them have arrived, and
+//! are applied with them.
 
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -16,9 +17,11 @@ use crate::outcome::Outcome;
 use crate::statement::{Drop, IsParked, Park, Position, Refuse, Unpark};
 use crate::trace;
 
-/// Keeps the event until the one before it has come. The position is locked, at the version `current`.
+/// Parks the event until the one before it has arrived. The position is locked, at the version
+/// `current`.
 ///
-/// An event that is kept already and has its turn was refused before: it is tried again, and what waits behind it.
+/// An event that is parked already and is next in order was rejected before. It is retried, and so
+/// are the events behind it.
 pub(crate) async fn park<M, C, F>(
     incoming: &Incoming<'_, M>,
     current: i64,
@@ -50,7 +53,8 @@ where
     Ok(Outcome::Applied)
 }
 
-/// Drops the kept events that an event which was applied has superseded, and applies those that have their turn now.
+/// Drops the parked events that an applied event has superseded, and applies those that are next in
+/// order.
 pub(crate) async fn follow_up<M, C, F>(
     applied: &Incoming<'_, M>,
     dialect: Dialect,
@@ -69,8 +73,8 @@ where
         .map(drop)
 }
 
-/// Applies the kept events of the record of `incoming` that have their turn, from the version `current` on; the version that is
-/// reached. One that cannot be applied stays, and says why.
+/// Applies the parked events of the record that are next in order after the version `current`.
+/// Returns the version reached. An event that cannot be applied stays parked, with the reason.
 async fn drain<M, C, F>(
     incoming: &Incoming<'_, M>,
     current: i64,
@@ -95,7 +99,7 @@ where
         let Some(text) = found.map_err(failed)? else {
             return Ok(before);
         };
-        // What it writes is undone if it is refused, and what was applied before it stays.
+        // The writes of a rejected event are undone, and the events applied before it stay.
         conn.begin().await?;
         let error = match apply_parked(&text, dialect, conn, then).await {
             Ok(applied) => {
@@ -113,7 +117,8 @@ where
             Stopped::Reschedule(error) if !ends_the_transaction(&error) => error,
             Stopped::Reschedule(error) | Stopped::Failed(error) => return Err(error),
         };
-        // Without its savepoint the transaction is over, whatever the closure made of the deadlock.
+        // Without its savepoint the transaction is over, whatever error the closure returned for a
+        // deadlock.
         taken_back.map_err(failed)?;
         let reason = refused.to_string();
         trace::parked_event_refused(M::ENTITY, position.key, next, &reason);
@@ -127,15 +132,17 @@ where
     Ok(position.version)
 }
 
-/// Why a kept event was not applied.
+/// Why a parked event was not applied.
 enum Stopped {
-    /// It cannot be: it is no event of this replica, the database does not take its row, or the caller's closure refuses it.
+    /// The event was rejected. It is not an event of this replica, the database rejects its row, or
+    /// the caller's closure does.
     Reschedule(Error),
-    /// That is not known.
+    /// The guard failed, so it is unknown whether the event can be applied.
     Failed(Error),
 }
 
-/// Applies a kept event; false if the position is not where it expects it.
+/// Applies a parked event. Returns `false` if the position is not at a version that the event may
+/// follow.
 async fn apply_parked<M, C, F>(
     text: &str,
     dialect: Dialect,

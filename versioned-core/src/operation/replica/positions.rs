@@ -1,4 +1,4 @@
-//! The position of a record: moved, locked, looked at, forgotten.
+//! Operations on the position of a record: move, lock, query, purge.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use crate::statement::{
     Peek, Position, Purge, PurgeOne, SqlTemplate, Upsert,
 };
 
-/// What became of a position.
+/// The outcome of moving a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advanced {
-    /// It is at a version that it may not move from, or missing.
+    /// The position is missing, or at a version that it may not move from.
     Not,
-    /// It was there, and moved. On PostgreSQL and `SQLite` also: it was made.
+    /// The position existed and moved. On PostgreSQL and `SQLite`, it may also be new.
     Moved,
-    /// It was missing, and was made.
+    /// The position was missing and was created.
     Made,
 }
 
-/// Moves a position, if it is at a version that it may move from; where it may be the first that is heard of the record,
-/// makes one that is missing.
+/// Moves a position if it is at a version that it may move from. With `may_be_first`, creates a
+/// missing position.
 pub(crate) async fn advance<M, C>(
     position: Position<'_>,
     may_be_first: bool,
@@ -62,13 +62,14 @@ where
                 return Ok(Advanced::Moved);
             }
             match look::<M, C>(position, conn).await? {
-                // A snapshot that comes again may leave a position as it is, which is not counted on a connection without
-                // CLIENT_FOUND_ROWS.
+                // A repeated snapshot may leave a position unchanged, which is not counted on a
+                // connection without CLIENT_FOUND_ROWS.
                 Some(version) if version == position.version && position.newest == version => {
                     Ok(Advanced::Moved)
                 }
                 Some(_) => Ok(Advanced::Not),
-                // Somebody has purged it since the look, or emptied the replica.
+                // Another transaction has purged the position since the query, or emptied the
+                // replica.
                 None if enter::<M, C>(position, conn).await? => Ok(Advanced::Made),
                 None => Ok(moved(run::<Advance, M, C>(position, conn).await?)),
             }
@@ -76,9 +77,10 @@ where
     }
 }
 
-/// Whether a position is there, before it is written. On MySQL, an UPDATE that finds none locks the gap where it would be, for
-/// all who have something to insert there; two who do so wait for each other. (A refused INSERT takes a shared lock, and two who
-/// have that wait for each other too.)
+/// Returns whether a position exists, before it is written. On MySQL, an UPDATE that finds no
+/// position locks the gap where it would be, against every insert there, and two such transactions
+/// deadlock. A rejected INSERT takes a shared lock, and two transactions with that lock deadlock
+/// too.
 async fn is_there<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where
     C: Executor,
@@ -88,7 +90,7 @@ where
     Ok(version.is_some())
 }
 
-/// The version of a position, if there is one.
+/// Returns the version of a position, if it exists.
 pub(crate) async fn look<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<Option<i64>>
 where
     C: Executor,
@@ -97,7 +99,7 @@ where
     M::Sql::number(conn, on::<Look, M, C>(position)).await
 }
 
-/// Locks a position; makes one at the version `nothing` where there is none.
+/// Locks a position. Creates a missing one at the version `nothing`.
 pub(crate) async fn lock<M, C>(
     position: Position<'_>,
     nothing: i64,
@@ -110,7 +112,7 @@ where
 {
     let nothing = Position {
         version: nothing,
-        // It may move from no version at all: one that is there is locked, and stays.
+        // An empty range: an existing position is locked and does not move.
         oldest: 1,
         newest: 0,
         at: 0,
@@ -124,7 +126,7 @@ where
         Dialect::Mysql => {
             if is_there::<M, C>(nothing, conn).await? {
                 run::<Lock, M, C>(nothing, conn).await?;
-                // Somebody may have purged it since the look.
+                // Another transaction may have purged the position since the query.
                 if look::<M, C>(nothing, conn).await?.is_some() {
                     return Ok(());
                 }
@@ -156,11 +158,11 @@ where
     finish(done, conn).await
 }
 
-/// How many deletions are looked for at once.
+/// The number of deletions that one query returns.
 const PAGE: i64 = 1_000;
 
-/// One by one, by their keys: a DELETE that looks for them would lock all that it looks at, the positions of live records
-/// included.
+/// Purges deletions one by one, by their keys. A DELETE that searched for them would lock every row
+/// that it reads, including the positions of live records.
 async fn purge_each<M, C>(purge: Position<'_>, conn: &mut C) -> QueryResult<usize>
 where
     C: Executor,
@@ -177,17 +179,18 @@ where
             let one = Position { key: &key, ..purge };
             purged += run::<PurgeOne, M, C>(one, conn).await?;
         }
-        // What others have moved meanwhile may still be among those that this transaction sees.
+        // The snapshot of this transaction may still show positions that others have moved
+        // meanwhile.
         if purged == before {
             return Ok(purged);
         }
     }
 }
 
-/// How often a replica is emptied before what comes meanwhile is left.
+/// The maximum number of rounds that empty a replica. Rows that arrive after the last round remain.
 const ROUNDS: usize = 8;
 
-/// Forgets a replica as a whole: its rows, its positions, its parked events.
+/// Forgets a whole replica: its rows, its positions, its parked events.
 pub(crate) async fn rebuild<M, C>(conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -204,12 +207,13 @@ where
     M: Dependent<C::Backend>,
 {
     let all = Position::of::<M, C::Backend>();
-    // An event that is applied meanwhile may come between the two, and leave a row without its position, or the reverse.
+    // Otherwise an event that is applied between the two DELETEs could leave a row without its
+    // position, or the reverse.
     if conn.dialect::<M::Sql>().await? == Dialect::Postgres {
         run::<LockAll, M, C>(all, conn).await?;
     }
-    // SQLite has one writer, and InnoDB keeps out new positions from the first DELETE on. Where its READ COMMITTED does not,
-    // what came meanwhile goes in the next round.
+    // SQLite has one writer, and InnoDB blocks new positions from the first DELETE on. InnoDB at
+    // READ COMMITTED does not, so the next round deletes what arrived meanwhile.
     for _ in 0..ROUNDS {
         let positions = run::<Forget, M, C>(all, conn).await?;
         run::<DropAll, M, C>(all, conn).await?;
@@ -241,7 +245,8 @@ where
     conn.execute(on::<T, M, C>(position)).await
 }
 
-/// Makes a position; false where there is one already. A refused INSERT ends no transaction on MySQL and MariaDB.
+/// Creates a position. Returns `false` if it exists already. A rejected INSERT does not end the
+/// transaction on MySQL and MariaDB.
 async fn enter<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where
     C: Executor,

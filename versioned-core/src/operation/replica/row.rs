@@ -1,4 +1,4 @@
-//! The replica's own row as the guard: for records that are never deleted.
+//! The replica's own row as the guard, for records that are never deleted.
 
 use diesel::QueryResult;
 
@@ -17,7 +17,7 @@ use crate::statement::{
 };
 use crate::version::SequentialVersion;
 
-/// Writes the row, if it is at a version that the event may follow.
+/// Writes the row if it is at a version that the event may follow.
 pub(crate) async fn replace_row<M, C>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
@@ -29,7 +29,7 @@ where
 {
     let model = match &incoming.write {
         Write::Put(model) => *model,
-        // `Incoming::check` refuses a deletion for this guard.
+        // `Incoming::check` rejects deletions with this guard.
         Write::Remove(_) => return Ok(incoming.refused(None)),
     };
     if !incoming.may_change_key(model, dialect) {
@@ -106,8 +106,9 @@ where
         if !incoming.follows(found) {
             return Ok(incoming.refused(found));
         }
-        // Another consumer may have come to it between the two. Versions never go back: at the same one again, the row was
-        // there for the write, which the database suppressed.
+        // Another consumer may have written the row between the two statements. Versions never go
+        // back. If the version is the same as last time, the row was there for the write, which the
+        // database suppressed.
         if last == Some(found) {
             return Err(not_written(key, model, conn).await);
         }
@@ -115,11 +116,11 @@ where
     }
 }
 
-/// MySQL, MariaDB: an UPDATE of an older row, an INSERT where there is none, and the UPDATE again, because somebody may
-/// have inserted an older one between the two.
+/// Writes the row on MySQL and MariaDB: an UPDATE of an older row, an INSERT if there is none, and
+/// the UPDATE again, because another transaction may have inserted an older row in between.
 ///
-/// An UPDATE that finds no row locks the gap where it would be, for all who have something to insert there: so a SELECT comes
-/// first where the event may well be the record's first one.
+/// An UPDATE that finds no row locks the gap where it would be, against every insert there. A
+/// SELECT therefore comes first if the event may be the record's first one.
 pub(crate) async fn overtake<R, M, C>(
     op: Op,
     model: &M,
@@ -143,7 +144,7 @@ where
     insert_or_overtake::<R, M, C>(model, version, conn).await
 }
 
-/// As [`overtake`], of a record that has hardly ever a row yet.
+/// Like [`overtake`], for a record that rarely has a row yet.
 pub(crate) async fn insert_or_overtake<R, M, C>(
     model: &M,
     version: &M::Version,
@@ -164,10 +165,10 @@ where
             }
             let look = FindVersion::<Current, M, C::Backend>::new(Record::Of(model));
             match M::row_version(conn, look).await? {
-                // A row that the UPDATE left as it was is not counted on a connection without
+                // A row that the UPDATE left unchanged is not counted on a connection without
                 // CLIENT_FOUND_ROWS.
                 Some(found) => Ok(usize::from(R::REPEATS && found == *version)),
-                // Then it is another unique key that is taken, and no business of versions.
+                // Another unique key is violated, which has nothing to do with versions.
                 None => Err(taken),
             }
         }

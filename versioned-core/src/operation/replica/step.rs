@@ -1,4 +1,4 @@
-//! What an event does to the replica: the guard moves the position, and under it the row is written or taken away.
+//! The steps of an apply: the guard moves the position, and then the row is written or deleted.
 
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
@@ -13,7 +13,8 @@ use crate::operation::row_count::is_unique_violation;
 use crate::outcome::Outcome;
 use crate::statement::{Anything, Current, FindVersion, Merge, Record, Remove};
 
-/// The guard: moves the position onto the event's version, if it is at one that the event may follow.
+/// Runs the guard: moves the position to the event's version, if the event may follow the current
+/// one.
 pub(crate) async fn advance<M, C>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
@@ -28,7 +29,8 @@ where
     moved.await.map_err(|error| incoming.failed(error))
 }
 
-/// Why the guard did not move: the replica is there already, or events are missing.
+/// Returns why the guard did not move the position: the event is a duplicate, or events are
+/// missing.
 pub(crate) async fn look<M, C>(incoming: &Incoming<'_, M>, conn: &mut C) -> Result<Outcome>
 where
     C: Executor,
@@ -38,7 +40,7 @@ where
     Ok(incoming.refused(current.map_err(|error| incoming.failed(error))?))
 }
 
-/// The replica's row, under the guard.
+/// Writes or deletes the replica's row, after the guard.
 pub(crate) async fn write<M, C>(
     incoming: &Incoming<'_, M>,
     advanced: Advanced,
@@ -80,7 +82,7 @@ where
     match written {
         Ok(0) => Err(not_written(&incoming.event.key, model, conn).await),
         Ok(_) => keeps_key(incoming, model, dialect, conn).await,
-        // A refused INSERT ends no transaction on MySQL and MariaDB.
+        // A rejected INSERT does not end the transaction on MySQL and MariaDB.
         Err(taken) if dialect == Dialect::Mysql && is_unique_violation(&taken) => {
             Err(already_taken(&incoming.event.key, model, taken, conn).await)
         }
@@ -88,7 +90,7 @@ where
     }
 }
 
-/// Takes the row of this key away, if there is one.
+/// Deletes the row with this key, if there is one.
 pub(crate) async fn remove<M, C>(key: &str, id: &M::Id, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -98,7 +100,7 @@ where
     if removed.map_err(|error| failed_event::<M>(key, error))? > 0 {
         return Ok(());
     }
-    // There may be no row of a record that was deleted before the replica heard of it.
+    // A record that was deleted before the replica received any event of it has no row.
     let look = FindVersion::<Current, M, C::Backend>::new(Record::At(id));
     match M::row_version(conn, look).await {
         Ok(None) => Ok(()),

@@ -1,4 +1,4 @@
-//! A batch in which each row is for itself, by arrays.
+//! Batches of independent rows, by arrays.
 
 use diesel::result::Error as DieselError;
 
@@ -16,7 +16,8 @@ use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{AllFirst, Arrays, InTurn, Places, VersionGuard, WriteAll};
 
-/// Saves the rows that can be saved. None if it cannot be done so; nothing was written then.
+/// Saves the rows that can be saved. Returns `None`, with nothing written, if a column has no array
+/// type.
 pub(crate) async fn each<M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
@@ -100,7 +101,8 @@ where
     for (&row, _) in chunk.iter().zip(written).filter(|(_, written)| !written) {
         if let Some(model) = models.get(row) {
             let error = refused(VersionGuard::of(model), conn).await;
-            // What was written outside of a transaction is there to stay, whatever a look at another row says.
+            // Outside a transaction, the writes are committed, whatever the query of another row
+            // reports.
             if ends_the_transaction(&error) && conn.in_transaction() {
                 return Err(error);
             }
@@ -121,7 +123,8 @@ where
     OfEach::new(arrays, 0)
 }
 
-/// A violated constraint is that of one row, and no reason to turn the others away.
+/// Returns whether the error belongs to one row, such as a violated constraint. The other rows can
+/// still be saved.
 fn is_of_a_row(error: &Error) -> bool {
     match error {
         Error::Database(error @ DieselError::DatabaseError(..)) => !is_serialization_failure(error),

@@ -13,7 +13,7 @@ impl Publisher for Nobody {
     }
 }
 
-/// Notes how long it was to wait, and does not.
+/// A clock that records the pause and does not wait.
 #[derive(Default)]
 struct Notes {
     pause: Mutex<Duration>,
@@ -27,7 +27,7 @@ impl Clock for Notes {
     }
 }
 
-/// Passes that end as it says, each with the milliseconds that were waited before it.
+/// Passes with given results. Records the pause before each, in milliseconds.
 struct Script<'a> {
     notes: &'a Notes,
     passes: std::vec::IntoIter<Option<Pass>>,
@@ -140,7 +140,7 @@ fn a_broker_that_is_away_is_given_time() {
     );
 }
 
-/// Of each record it takes one event at a time.
+/// An ordered relay takes one event of each record at a time.
 #[test]
 fn an_ordered_relay_goes_on_until_nothing_is_left() {
     let (pauses, _) = play(
@@ -150,7 +150,7 @@ fn an_ordered_relay_goes_on_until_nothing_is_left() {
     assert_eq!(pauses, [0, 0, 0, 100]);
 }
 
-/// A batch that the broker does not take in time is followed by smaller ones, and they grow again.
+/// After a timeout the batches are smaller, and they grow again after a result.
 #[test]
 fn a_batch_is_halved_after_a_timeout_and_doubled_after_an_answer() {
     let relay = Relay::new(Nobody).batch(100);
@@ -168,7 +168,7 @@ fn a_batch_is_halved_after_a_timeout_and_doubled_after_an_answer() {
     assert_eq!(relay.limit(), 1);
 }
 
-/// What there was nothing of is not worth a line.
+/// A pass that finds no events is not logged.
 #[cfg(feature = "tracing")]
 #[test]
 fn an_operator_hears_of_a_pass_that_found_something() {

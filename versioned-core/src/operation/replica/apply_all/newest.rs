@@ -1,4 +1,5 @@
-//! Events of which each is the whole record: of a record only the newest one counts.
+//! Applies events that each contain the whole record, so that only the newest event of a record
+//! counts.
 
 use std::collections::HashMap;
 
@@ -24,10 +25,12 @@ use crate::statement::{
     UpsertAll,
 };
 
-/// How many records one statement is about, on PostgreSQL: what is sent of them is held in memory.
+/// The number of records in one statement, on PostgreSQL. All values of a statement are held in
+/// memory.
 const CHUNK: usize = 2_000;
 
-/// Applies the newest event of each record; the others are duplicates then. The events are ordered by key and version.
+/// Applies the newest event of each record. The others are then duplicates. The events must be
+/// ordered by key and version.
 pub(crate) async fn apply_newest<M, C>(
     incoming: &[Placed<'_, M>],
     conn: &mut C,
@@ -65,7 +68,8 @@ where
     Ok(answers)
 }
 
-/// Applies one event of each of many records, in a number of statements that does not depend on theirs.
+/// Applies one event for each of many records, in a number of statements that does not depend on
+/// the number of records.
 async fn apply_chunk<M, C>(
     chunk: &[&Placed<'_, M>],
     outcomes: &mut Vec<Outcome>,
@@ -80,7 +84,7 @@ where
     };
     let failed = |error| first.failed(error);
     let mut moved = HashMap::new();
-    // A snapshot may come again, and no other event.
+    // Only a snapshot may repeat the version of its position.
     for again in [false, true] {
         let of_kind = chunk
             .iter()
@@ -132,7 +136,8 @@ where
     Ok(())
 }
 
-/// Takes the replica's rows away. There may be none of a record that was deleted before the replica heard of it.
+/// Deletes the replica's rows. A record that was deleted before the replica received any event of
+/// it has no row.
 async fn remove_all<M, C>(keys: &Keys<'_, M>, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -141,7 +146,7 @@ where
     let removed = conn.execute(RowsOf::<Removed, M, _>::new(keys)).await;
     let all = match removed {
         Ok(rows) => rows == keys.0.len(),
-        // A key of arrays.
+        // A key column is an array.
         Err(error) if NoArray::is_why(&error) => false,
         Err(error) => return Err(failed_first(keys, error)),
     };
@@ -155,7 +160,7 @@ where
         Err(error) if NoArray::is_why(&error) => {}
         Err(error) => return Err(failed_first(keys, error)),
     }
-    // One by one it is told which is suppressed.
+    // Deleting row by row reports which deletion was suppressed.
     for id in &keys.0 {
         remove::<M, C>(&M::key_text(id), id, conn).await?;
     }
@@ -180,12 +185,12 @@ where
     if !M::has_coarse_key() {
         return match conn.execute(merge).await {
             Ok(rows) if rows == put.models.len() => Ok(()),
-            // A column of arrays.
+            // A column is an array.
             Err(error) if !NoArray::is_why(&error) => Err(first.failed(error)),
             _ => put_each(put, conn).await,
         };
     }
-    // Two of the keys may be one to the database, which is an error of the statement.
+    // The database may treat two of the keys as equal, which fails the statement.
     conn.begin().await?;
     let merged = match conn.execute(merge).await {
         Ok(rows) if rows == put.models.len() => Ok(()),
@@ -199,7 +204,7 @@ where
     }
 }
 
-/// Row by row, which tells what is wrong with which.
+/// Writes row by row, which reports the row that fails.
 async fn put_each<M, C>(put: &BatchRows<'_, M>, conn: &mut C) -> Result<()>
 where
     C: Executor,
