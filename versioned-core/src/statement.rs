@@ -1,7 +1,9 @@
-//! One file for each statement: its SQL and its binds as a `QueryFragment`. Nothing here knows a connection.
+//! The statements: one file for each, with its SQL and its binds as a `QueryFragment`. They do not
+//! depend on a connection.
 //!
-//! The text of each depends on the type of the model (and on the dialect) alone, so that Diesel caches the prepared
-//! statement under the type and never builds the text again. Diesel's own `UpdateStatement` is not cached at all.
+//! The text of a statement depends only on the type of the model and on the dialect. Diesel
+//! therefore caches the prepared statement under the type and never builds the text again. Diesel
+//! does not cache its own `UpdateStatement` at all.
 
 pub(crate) mod batch;
 pub(crate) mod cache;
@@ -62,7 +64,7 @@ pub(crate) use self::undo::Unwritten;
 pub(crate) use self::version_guard::{Record, VersionGuard};
 pub(crate) use self::view::Views;
 
-/// `.. RETURNING "tickets"."id", ..`: a write that answers with the row as it is after it.
+/// `.. RETURNING "tickets"."id", ..`: a write that returns the row after it.
 pub(crate) struct Returning<S, M: Loadable<DB>, DB: Backend> {
     statement: S,
     selection: M::Selection,

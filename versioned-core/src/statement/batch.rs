@@ -1,4 +1,4 @@
-//! Many rows in one statement, in the way of each backend.
+//! Statements that write many rows, in a form for each backend.
 
 pub(crate) mod arrays;
 pub(crate) mod json;

@@ -1,17 +1,18 @@
-//! Statements whose text depends on what they are given: how many of them a connection keeps prepared.
+//! The number of prepared statements that a connection keeps, for statements whose text depends on
+//! their arguments.
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-/// How many texts of one kind of statement about a model are kept.
+/// The number of texts that are kept for one kind of statement about a model.
 pub(crate) const TEXTS: usize = 256;
 
-/// The texts that are kept, of each kind.
+/// The hashes of the texts that are kept, for each kind.
 static KEPT: LazyLock<RwLock<HashMap<TypeId, HashSet<u64>>>> = LazyLock::new(RwLock::default);
 
-/// Whether this text is one of the first [`TEXTS`] of the kind `K`, on whatever connection.
+/// Returns whether this text is one of the first [`TEXTS`] of the kind `K`, on any connection.
 pub(crate) fn is_kept<K: 'static>(text: &str) -> bool {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

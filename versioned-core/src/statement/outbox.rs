@@ -1,4 +1,4 @@
-//! Events: written with their rows, and claimed by a relay.
+//! Statements about events: they are inserted with their rows, and claimed by a relay.
 
 pub(crate) mod claim;
 pub(crate) mod insert;

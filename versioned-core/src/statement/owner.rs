@@ -1,4 +1,4 @@
-//! The statements of an owner's writes and reads.
+//! The statements of an owner's writes and reads of one record.
 
 pub(crate) mod assigned;
 pub(crate) mod bump;

@@ -1,4 +1,4 @@
-//! Any statement, as a query whose rows have a SQL type.
+//! An adapter that makes any statement a query whose rows have a SQL type.
 
 use std::marker::PhantomData;
 

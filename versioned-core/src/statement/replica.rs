@@ -1,4 +1,4 @@
-//! Positions, parked events and the rows of a replica.
+//! The statements about positions, parked events and the rows of a replica.
 
 pub(crate) mod advance;
 pub(crate) mod bulk;

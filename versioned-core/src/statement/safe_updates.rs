@@ -1,5 +1,6 @@
-//! Writes that find their rows by no key, or by the beginning of one: a session of MySQL or MariaDB with `sql_safe_updates` would
-//! refuse them. Each of the two has a way to say that this statement is meant.
+//! Writes that find their rows without a key, or by a prefix of one. A MySQL or MariaDB session
+//! with `sql_safe_updates` would reject them. Each of the two databases has a way to allow one
+//! statement.
 //!
 //! ```sql
 //! SET STATEMENT sql_safe_updates = 0 FOR DELETE FROM tickets        -- MariaDB
@@ -11,11 +12,11 @@ use diesel::query_builder::AstPass;
 
 use crate::dialect::Dialect;
 
-/// What a comment hides from MySQL, and not from MariaDB.
+/// A comment to MySQL, and SQL to MariaDB.
 const MARIADB: &str = "/*M!100100 SET STATEMENT sql_safe_updates = 0 FOR */ ";
 const MYSQL: &str = " /*+ SET_VAR(sql_safe_updates = 0) */";
 
-/// Writes the verb of such a statement: `DELETE` or `UPDATE`.
+/// Pushes the verb of such a statement: `DELETE` or `UPDATE`.
 pub(crate) fn push_verb<DB: Backend>(
     verb: &str,
     dialect: Option<Dialect>,

@@ -1,19 +1,21 @@
-//! `CASE WHEN <rows> = 1 THEN 1 ELSE CAST('..' || <rows> AS integer) END`: a statement of PostgreSQL that undoes itself if it
-//! did not write all rows.
+//! `CASE WHEN <rows> = 1 THEN 1 ELSE CAST('..' || <rows> AS integer) END`: it makes a PostgreSQL
+//! statement fail, and so undoes it, if the statement did not write all rows.
 //!
-//! The text that is no number is in the error's message, in whatever language that is, and tells it from other errors.
+//! The text that is not a number is part of the error's message in every language, and identifies
+//! the error.
 
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::result::{Error, QueryResult};
 
-/// What the message of the error has.
+/// The mark in the message of the error.
 const MARK: &str = "versioned: rows written: ";
 
 pub(crate) struct Unwritten;
 
 impl Unwritten {
-    /// Fails unless `rows` passes `test`. The number must not be a constant, which PostgreSQL would cast before it runs anything.
+    /// Fails unless `rows` passes `test`. The number must not be a constant, because PostgreSQL
+    /// would cast it before it runs the statement.
     pub(crate) fn unless<'w, 'b, DB: Backend>(
         rows: &str,
         out: &mut AstPass<'w, 'b, DB>,
@@ -30,7 +32,7 @@ impl Unwritten {
         Ok(())
     }
 
-    /// Whether this is why a statement failed.
+    /// Returns whether a statement failed for this reason.
     pub(crate) fn is_why(error: &Error) -> bool {
         matches!(error, Error::DatabaseError(_, info) if info.message().contains(MARK))
     }

@@ -1,4 +1,4 @@
-//! `WHERE "id" = $1 AND "version" = $2`.
+//! The version guard: `WHERE "id" = $1 AND "version" = $2`.
 
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
@@ -8,7 +8,8 @@ use crate::dialect::Conversions;
 use crate::loadable::Persisted;
 use crate::model::{Clause, Versioned, Walk};
 
-/// Which record a statement is about: named by a model in memory, whose key is not copied for it, or by a key alone.
+/// The record of a statement. It is named by a model in memory, whose key is then not copied, or by
+/// a key.
 #[derive(Debug)]
 pub(crate) enum Record<'a, M: Versioned> {
     Of(&'a M),
@@ -24,7 +25,7 @@ impl<M: Versioned> Clone for Record<'_, M> {
 impl<M: Versioned> Copy for Record<'_, M> {}
 
 impl<M: Versioned> Record<'_, M> {
-    /// The key as text, for an error.
+    /// Returns the key as text, for an error.
     pub(crate) fn key_text(&self) -> String {
         match self {
             Record::Of(model) => M::key_text(&model.id()),
@@ -59,7 +60,7 @@ impl<M: Versioned> Record<'_, M> {
     }
 }
 
-/// The record at the version that was loaded: what every guarded statement finds, or does not.
+/// The record at the loaded version, which every guarded statement requires.
 #[derive(Debug)]
 pub(crate) struct VersionGuard<'a, M: Versioned> {
     pub(crate) record: Record<'a, M>,

@@ -1,4 +1,4 @@
-//! `SELECT type = 'view' FROM pragma_table_list WHERE name = ?`, of the first table that SQLite
+//! `SELECT type = 'view' FROM pragma_table_list WHERE name = ?`, for the first table that SQLite
 //! finds by this name.
 
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use diesel::result::QueryResult;
 use crate::dialect::SqlFor;
 use crate::table_name::TableName;
 
-/// Whether `SQLite` takes this name for a view: 1 or 0; `F` knows the backend.
+/// Selects whether `SQLite` resolves this name to a view: 1 or 0. `F` determines the backend.
 pub(crate) struct Views<F: ?Sized> {
     name: TableName,
     flavor: PhantomData<fn(&F)>,
@@ -47,8 +47,8 @@ where
             F::push_text(&mut out, schema)?;
             out.push_sql(" COLLATE NOCASE");
         }
-        // Without a schema's name it is that of a temporary table (1), then of one in `main` (0),
-        // then of an attached one.
+        // Without a schema's name, SQLite looks first for a temporary table (1), then in `main`
+        // (0), then in attached databases.
         out.push_sql(" ORDER BY d.seq <> 1, d.seq LIMIT 1");
         Ok(())
     }

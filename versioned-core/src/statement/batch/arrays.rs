@@ -1,4 +1,5 @@
-//! Many rows in one statement, for PostgreSQL: each column is an array, so that the text does not depend on their number.
+//! Statements that write many rows on PostgreSQL. Each column is an array, so that the text does
+//! not depend on the number of rows.
 //!
 //! ```sql
 //! WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..)
@@ -6,20 +7,24 @@
 //!     WHERE target.version = ANY(ARRAY[given.c0]) AND target.id = ANY(ARRAY[given.c1])
 //! ```
 //!
-//! `= ANY(ARRAY[..])` can neither be hashed nor merged: PostgreSQL goes through `given` from its beginning to its end and
-//! looks each row up in the key's index, so that the rows are locked in the order of `given`, and batches that meet wait for
-//! each other but never in a circle. A plain `=` would let it scan the table instead, and lock in the order of the scan.
+//! `= ANY(ARRAY[..])` can neither be hashed nor merged. PostgreSQL therefore reads `given` from its
+//! beginning to its end and looks each row up in the key's index. Rows are locked in the order of
+//! `given`, so that concurrent batches wait for each other but never deadlock. A plain `=` would
+//! let it scan the table instead, and lock in the order of the scan.
 //!
-//! Where the table is a page or two it scans it all the same. `AllFirst` takes the locks in that order first, whatever the plan:
+//! PostgreSQL still scans a table of only a page or two. `AllFirst` first takes the locks in the
+//! order of `given`, whatever the plan:
 //!
 //! ```sql
 //! WITH given AS (.., generate_series(1, $6) AS place),
-//! held AS (SELECT 1 FROM tickets AS target, given WHERE .. ORDER BY given.place FOR NO KEY UPDATE OF target)
+//! held AS (SELECT 1 FROM tickets AS target, given WHERE ..
+//!     ORDER BY given.place FOR NO KEY UPDATE OF target)
 //! UPDATE .. AND (SELECT count(*) FROM held) >= $7
 //! ```
 //!
-//! What `held` counts cannot change any more, so that "all or nothing" is decided in the statement, which needs no transaction
-//! around it. The guard stands in the UPDATE too: PostgreSQL looks at it again for a row that somebody else has just written.
+//! The rows that `held` counts can no longer change. The statement itself therefore decides "all or
+//! nothing", and needs no transaction around it. The UPDATE repeats the guard, because PostgreSQL
+//! evaluates it again for a row that another transaction has just written.
 
 use std::marker::PhantomData;
 
@@ -35,7 +40,7 @@ use crate::statement::batch::rows::BatchRows;
 use crate::statement::outbox::insert::{NewEvents, into_outbox};
 use crate::statement::undo::Unwritten;
 
-/// `given`, and the events of the writes, if there are any.
+/// The rows as `given`, and the events of the writes, if there are any.
 pub(crate) struct Arrays<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     given: &'a BatchRows<'a, M>,
@@ -65,7 +70,7 @@ impl<'a, M: Persisted<DB>, DB: Backend> Arrays<'a, M, DB> {
         })
     }
 
-    /// `WITH given AS (..)`, with the rows' places if somebody asks for them.
+    /// `WITH given AS (..)`, optionally with the places of the rows.
     fn with_given<'b>(&'b self, places: bool, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("WITH given AS (SELECT ");
         let mut walk = Walk::arrays(
@@ -137,9 +142,9 @@ where
     })
 }
 
-/// What a guarded statement does to the rows.
+/// The verb of a guarded statement.
 pub(crate) trait Verb: 'static {
-    /// The lock that it takes.
+    /// The lock that the statement takes.
     const LOCK: &'static str;
     const DELETES: bool;
 }
@@ -158,9 +163,9 @@ impl Verb for Deletes {
     const DELETES: bool = true;
 }
 
-/// What a guarded statement answers.
+/// The result of a guarded statement.
 pub(crate) trait Answer: 'static {
-    /// The places of the rows that were written; otherwise their number.
+    /// Whether the statement returns the places of the written rows, instead of their number.
     const PLACES: bool;
 }
 
@@ -176,9 +181,9 @@ impl Answer for Places {
     const PLACES: bool = true;
 }
 
-/// When a guarded statement locks its rows.
+/// The time at which a guarded statement locks its rows.
 pub(crate) trait Locking: 'static {
-    /// All of them before it writes the first; otherwise each as it writes it.
+    /// Whether all rows are locked before the first is written, instead of each as it is written.
     const FIRST: bool;
 }
 
@@ -194,7 +199,8 @@ impl Locking for InTurn {
     const FIRST: bool = false;
 }
 
-/// Writes the rows that are at the version that was loaded; with `AllFirst`, if there are at least `least` of them.
+/// Writes the rows that are at the loaded version. With `AllFirst`, requires at least `least` of
+/// them.
 pub(crate) struct WriteAll<'a, V, A, L, M: Persisted<DB>, DB: Backend> {
     arrays: Arrays<'a, M, DB>,
     least: i64,
@@ -231,7 +237,7 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { arrays, least, .. } = self;
-        // All or none: what is suppressed after the locks were taken fails the statement.
+        // All or none: a row that is suppressed after it was locked fails the statement.
         let whole = L::FIRST && !A::PLACES;
         let answers = A::PLACES || whole || arrays.events.is_some();
         arrays.with_given(answers || L::FIRST, out.reborrow())?;
@@ -296,7 +302,7 @@ where
     }
 }
 
-/// The places of the rows that are not at the version that was loaded.
+/// Selects the places of the rows that are not at the loaded version.
 pub(crate) struct Missed<'a, M: Persisted<DB>, DB: Backend>(Arrays<'a, M, DB>);
 
 impl<'a, M: Persisted<DB>, DB: Backend> Missed<'a, M, DB> {
@@ -323,8 +329,13 @@ impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
     }
 }
 
-/// `WITH given AS (..), written AS (INSERT INTO "tickets" ("id", ..) SELECT c0, .. FROM given RETURNING 1) SELECT .. FROM given`,
-/// which fails if a row was suppressed.
+/// Inserts the rows, and fails if the database suppresses one:
+///
+/// ```sql
+/// WITH given AS (..),
+/// written AS (INSERT INTO tickets (id, ..) SELECT c0, .. FROM given RETURNING 1)
+/// SELECT .. FROM given
+/// ```
 pub(crate) struct InsertAll<'a, M: Persisted<DB>, DB: Backend>(Arrays<'a, M, DB>);
 
 impl<'a, M: Persisted<DB>, DB: Backend> InsertAll<'a, M, DB> {
@@ -332,7 +343,8 @@ impl<'a, M: Persisted<DB>, DB: Backend> InsertAll<'a, M, DB> {
         Self(arrays)
     }
 
-    /// The same, for an upsert, which may have to speak of the row that is there.
+    /// The INSERT of an upsert. Its table has an alias if the upsert has to refer to the existing
+    /// row.
     pub(crate) fn merge<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.with_given(false, out.reborrow())?;
         out.push_sql(" INSERT INTO ");

@@ -1,4 +1,5 @@
-//! Many rows in one statement, for MySQL and MariaDB: one text of JSON, so that the statement does not depend on their number.
+//! Statements that write many rows on MySQL and MariaDB. The rows are one JSON text, so that the
+//! statement does not depend on their number.
 //!
 //! ```sql
 //! UPDATE JSON_TABLE(?, '$[*]' COLUMNS (c0 BIGINT PATH '$[0]' ERROR ON ERROR, ..)) AS given
@@ -6,8 +7,8 @@
 //!     SET target.title = given.c2, target.version = given.c3
 //! ```
 //!
-//! `STRAIGHT_JOIN` goes through `given` from its beginning to its end, so that rows are locked in its order, and batches that
-//! meet wait for each other but never in a circle.
+//! `STRAIGHT_JOIN` reads `given` from its beginning to its end. Rows are locked in its order, so
+//! that concurrent batches wait for each other but never deadlock.
 
 use std::marker::PhantomData;
 
@@ -22,7 +23,8 @@ use crate::model::{Clause, WriteKind};
 use crate::statement::batch::rows::BatchRows;
 use crate::statement::safe_updates::push_verb;
 
-/// Inserts the rows, or writes those that are at the version that was loaded. `W` is what is done: it has a text of its own.
+/// Inserts the rows, or writes those that are at the loaded version. `W` is the operation, which
+/// determines the text.
 pub(crate) struct WriteTable<'a, W, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     given: &'a BatchRows<'a, M>,

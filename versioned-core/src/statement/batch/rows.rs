@@ -1,4 +1,4 @@
-//! The rows of a batch, as a statement is given them.
+//! The rows of a batch, as its statements read them.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
@@ -12,13 +12,14 @@ use crate::model::{Clause, Value, Versioned, Walk, WriteKind};
 /// Models, in the order in which their rows are locked.
 pub(crate) struct BatchRows<'a, M: Versioned> {
     pub(crate) models: Vec<&'a M>,
-    /// The version that each of them gets.
+    /// The next version of each model.
     pub(crate) next: Vec<&'a M::Version>,
     pub(crate) by: WriteKind,
 }
 
 impl<M: Versioned> BatchRows<'_, M> {
-    /// Shows the columns of one model: the version that its row must have, what is written, the version that it gets.
+    /// Shows the columns of one model to `walk`: the version that its row must have, the written
+    /// columns, the next version.
     pub(crate) fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,
@@ -37,7 +38,7 @@ impl<M: Versioned> BatchRows<'_, M> {
         M::version_column(next, walk)
     }
 
-    /// How many columns are shown.
+    /// Returns the number of columns that `show` shows.
     pub(crate) fn columns<DB>(&self) -> QueryResult<usize>
     where
         DB: Backend,
@@ -49,7 +50,7 @@ impl<M: Versioned> BatchRows<'_, M> {
         Ok(walk.shown())
     }
 
-    /// `c0, c1`: what the columns are called.
+    /// `c0, c1`: the names of the columns in `given`.
     pub(crate) fn places<DB>(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
     where
         DB: Backend,
@@ -91,7 +92,7 @@ impl<M: Versioned> BatchRows<'_, M> {
         self.show(0, &mut Walk::new(out, conversions, Clause::Names))
     }
 
-    /// Which row of the table each of them is: `Clause::OnArrays` or `Clause::OnTable`.
+    /// The condition that finds the row of each model: `Clause::OnArrays` or `Clause::OnTable`.
     pub(crate) fn guard<'b, DB>(
         &'b self,
         clause: Clause,
@@ -110,7 +111,7 @@ impl<M: Versioned> BatchRows<'_, M> {
         model.columns(&mut walk)
     }
 
-    /// What an UPDATE sets: `Clause::FromArrays` or `Clause::FromTable`.
+    /// The assignments of an UPDATE: `Clause::FromArrays` or `Clause::FromTable`.
     pub(crate) fn assignments<'b, DB>(
         &'b self,
         clause: Clause,

@@ -1,4 +1,5 @@
-//! Many rows in one statement, for SQLite: always [`ROWS`] of them, so that it is prepared once.
+//! Statements that write many rows on SQLite. A statement always writes [`ROWS`] rows, so that it
+//! is prepared once.
 //!
 //! ```sql
 //! WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), (?, ?, ..), ..)
@@ -17,10 +18,11 @@ use crate::loadable::Persisted;
 use crate::model::{Clause, WriteKind};
 use crate::statement::batch::rows::BatchRows;
 
-/// How many rows the statement writes. With more of them a row costs hardly less.
+/// The number of rows that the statement writes. More rows would hardly lower the cost of a row.
 pub(crate) const ROWS: usize = 50;
 
-/// Inserts the rows, or updates those that are at the version that was loaded. `W` is what is done: it has a text of its own.
+/// Inserts the rows, or updates those that are at the loaded version. `W` is the operation, which
+/// determines the text.
 pub(crate) struct WriteValues<'a, W, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     given: &'a BatchRows<'a, M>,

@@ -1,4 +1,4 @@
-//! What a relay asks of the outbox: a batch of events that are due, and what became of them.
+//! The statements of a relay: they claim a batch of due events and record the outcomes.
 
 use std::marker::PhantomData;
 
@@ -9,7 +9,7 @@ use diesel::result::QueryResult;
 use crate::dialect::{Dialect, SqlFor};
 use crate::statement::safe_updates::push_verb;
 
-/// What is due now, the first of it.
+/// The first events that are due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due {
     /// Microseconds since 1970.
@@ -42,12 +42,14 @@ impl Due {
     }
 }
 
-/// A batch, of events that no other relay has in hand. With `HEADS` only the oldest one of each record.
+/// Claims a batch of events that no other relay has claimed. With `HEADS`, only the oldest event of
+/// each record.
 ///
 /// ```sql
 /// SELECT o.id, .. FROM versioned_outbox o
 /// WHERE o.due <= $1
-///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
+///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e
+///     WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
 /// ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED
 /// ```
 pub(crate) struct Claim<const HEADS: bool, F: ?Sized> {
@@ -79,10 +81,12 @@ where
     }
 }
 
-/// MySQL and `MariaDB`: the oldest event of each record, whoever has it in hand; to be locked by [`ClaimByIds`].
+/// On MySQL and `MariaDB`, selects the oldest event of each record, also if another relay has
+/// claimed it. [`ClaimByIds`] then locks the events.
 ///
-/// In one statement it would not hold: a locking SELECT sees each row as it is, and its subquery the rows as they were when it
-/// began. To it an event is the oldest one if that was committed in between.
+/// One statement would not be correct. A locking SELECT sees the current rows, but its subquery
+/// sees the rows as of its beginning. An event would then seem to be the oldest one if an older
+/// event was committed in between.
 pub(crate) struct OldestPerKey<F: ?Sized> {
     pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
@@ -107,14 +111,16 @@ where
     }
 }
 
-/// MySQL and `MariaDB`: those of some events that nobody has in hand.
+/// On MySQL and `MariaDB`, claims those of the given events that no other relay has claimed.
 ///
 /// ```sql
 /// SELECT o.id, .. FROM (SELECT v.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v) v
-/// STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id LIMIT ? FOR UPDATE SKIP LOCKED
+/// STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id
+/// LIMIT ? FOR UPDATE SKIP LOCKED
 /// ```
 ///
-/// MySQL would refuse to lock what comes from a `JSON_TABLE`, and `MariaDB` has no `FOR UPDATE OF`.
+/// The subquery is necessary because MySQL rejects a lock on rows of a `JSON_TABLE`, and `MariaDB`
+/// has no `FOR UPDATE OF`.
 pub(crate) struct ClaimByIds<F: ?Sized> {
     json: String,
     limit: i64,
@@ -166,12 +172,12 @@ fn columns<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
 fn from_outbox<DB: Backend>(dialect: Option<Dialect>, out: &mut AstPass<'_, '_, DB>) {
     out.push_sql(" FROM versioned_outbox o");
     if dialect == Some(Dialect::Mysql) {
-        // Rows that are sorted first are all locked first.
+        // Without this index, the rows would be sorted, and a sort locks all of its rows first.
         out.push_sql(" FORCE INDEX (versioned_outbox_attempts)");
     }
 }
 
-/// The ids as a table.
+/// Pushes the ids as a table.
 fn ids<'b, F, DB>(json: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
     F: SqlFor<DB> + ?Sized,
@@ -183,16 +189,17 @@ where
     Ok(())
 }
 
-/// Looks each id up. Where it is not forced to, the optimizer would rather read the whole table if that is short, or the list
-/// long, and wait for what other relays have locked.
+/// Looks up each id. Without the hints, the optimizer would read the whole table if the table is
+/// short or the list is long, and would wait for rows that other relays have locked.
 const THE_EVENTS: &str = " STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id";
 
-/// Events that the broker has.
+/// Deletes published events.
 ///
 /// ```sql
 /// DELETE FROM versioned_outbox WHERE id = ANY($1)     -- PostgreSQL; IN (1, 2) on SQLite
+/// -- MySQL and MariaDB
 /// DELETE o FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) v
-///     STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id     -- MySQL and MariaDB
+///     STRAIGHT_JOIN versioned_outbox o FORCE INDEX (PRIMARY) ON o.id = v.id
 /// ```
 pub(crate) struct DeletePublished<'a, F: ?Sized> {
     ids: &'a [i64],
@@ -238,8 +245,8 @@ where
     }
 }
 
-/// `UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3`: an event that the broker
-/// refused.
+/// `UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3`, for
+/// an event that the broker rejected.
 pub(crate) struct Reschedule<'a, F: ?Sized> {
     pub(crate) id: i64,
     pub(crate) due: i64,
@@ -272,7 +279,12 @@ where
     }
 }
 
-/// `SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox`
+/// Counts the waiting events:
+///
+/// ```sql
+/// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0)
+/// FROM versioned_outbox
+/// ```
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct Backlog;
 
@@ -285,10 +297,11 @@ impl<DB: Backend> QueryFragment<DB> for Backlog {
     }
 }
 
-/// `SET TRANSACTION ISOLATION LEVEL READ COMMITTED`: the transaction that is open on PostgreSQL, the next one elsewhere.
+/// `SET TRANSACTION ISOLATION LEVEL READ COMMITTED`. It applies to the open transaction on
+/// PostgreSQL, and to the next one elsewhere.
 ///
-/// At REPEATABLE READ InnoDB would also lock the gaps between the events, where the owners insert theirs; and PostgreSQL
-/// would refuse a batch from which another relay deleted meanwhile.
+/// At REPEATABLE READ, InnoDB would also lock the gaps between the events, where owners insert
+/// theirs. PostgreSQL would reject a batch if another relay deleted some of its events meanwhile.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct ReadCommitted;
 

@@ -1,7 +1,7 @@
-//! The events of an owner's writes.
+//! The statements that insert the events of an owner's writes.
 //!
-//! `versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)` keeps an event from the transaction
-//! that wrote the record until a relay has published it.
+//! `versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)` stores an
+//! event from the transaction that wrote the record until a relay has published it.
 
 use std::marker::PhantomData;
 
@@ -11,20 +11,20 @@ use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
 
-/// An event on its way into the outbox.
+/// A new event for the outbox.
 #[derive(Debug)]
 pub(crate) struct NewEvent {
     pub(crate) entity: &'static str,
     pub(crate) key: String,
     pub(crate) version: i64,
     pub(crate) op: &'static str,
-    /// The event as it is sent, byte for byte.
+    /// The exact bytes that are sent.
     pub(crate) payload: String,
     /// Microseconds since 1970.
     pub(crate) at: i64,
 }
 
-/// The events of a batch, in the order of its rows; all of the same kind, at the same time.
+/// The events of a batch, in the order of its rows. They all have the same kind and time.
 #[derive(Debug)]
 pub(crate) struct NewEvents {
     pub(crate) entity: &'static str,
@@ -58,7 +58,7 @@ impl NewEvents {
         Ok(())
     }
 
-    /// The values of a row of `given`.
+    /// The values of an event, for a row of `given`.
     pub(crate) fn row<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         F: SqlFor<DB> + ?Sized,
@@ -72,7 +72,10 @@ impl NewEvents {
     }
 }
 
-/// `INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES ($1, $2, $3, $4, $5, $6)`
+/// ```sql
+/// INSERT INTO versioned_outbox (entity, key, version, op, payload, at)
+/// VALUES ($1, $2, $3, $4, $5, $6)
+/// ```
 pub(crate) struct InsertEvent<'a, F: ?Sized> {
     event: &'a NewEvent,
     flavor: PhantomData<fn(&F)>,
@@ -107,11 +110,13 @@ where
     }
 }
 
-/// PostgreSQL: a write and its event, as one statement. It counts one row exactly if the write found its row.
+/// A write and its event in one statement, on PostgreSQL. Its row count is 1 exactly if the write
+/// found its row.
 ///
 /// ```sql
 /// WITH written AS (UPDATE tickets SET .. WHERE .. RETURNING 1)
-/// INSERT INTO versioned_outbox (entity, key, version, op, payload, at) SELECT $5, $6, $7, $8, $9, $10 FROM written
+/// INSERT INTO versioned_outbox (entity, key, version, op, payload, at)
+/// SELECT $5, $6, $7, $8, $9, $10 FROM written
 /// ```
 pub(crate) struct WithEvent<'a, S, F: ?Sized> {
     write: S,

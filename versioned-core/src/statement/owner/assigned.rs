@@ -1,5 +1,5 @@
-//! Which columns a caller's changes or new row assign to: read from the SQL that Diesel makes of
-//! them.
+//! The columns that a caller's changes or new row assign to, parsed from the SQL that Diesel builds
+//! for them.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -14,14 +14,15 @@ use crate::loadable::Loadable;
 use crate::model::{KeyColumns as _, Versioned};
 use crate::statement::cache::is_kept;
 
-/// The SQL, and the columns that are assigned to; none where a `MultiConnection` does not tell.
+/// The SQL, and the columns that it assigns to. Both are empty if a `MultiConnection` does not
+/// return the SQL.
 pub(crate) struct Assigned {
     sql: Option<String>,
     columns: Vec<String>,
 }
 
 impl Assigned {
-    /// Of `"price" = $1, "version" = $2`, or of `("version", "price") VALUES ($1, $2)`.
+    /// Parses `"price" = $1, "version" = $2`, or `("version", "price") VALUES ($1, $2)`.
     pub(crate) fn by<M, DB>(fragment: &impl QueryFragment<DB>) -> QueryResult<Self>
     where
         M: Loadable<DB>,
@@ -33,19 +34,19 @@ impl Assigned {
         Ok(Self { sql, columns })
     }
 
-    /// Whether a statement of the kind `K` with this SQL in it is kept prepared.
+    /// Returns whether a statement of the kind `K` with this SQL in it is kept prepared.
     pub(crate) fn is_kept<K: 'static>(&self) -> bool {
         self.sql.as_deref().is_some_and(is_kept::<K>)
     }
 
-    /// Whether a column of the key is one of them.
+    /// Returns whether a key column is assigned to.
     pub(crate) fn has_key<M: Versioned>(&self) -> bool {
         self.columns
             .iter()
             .any(|column| M::KeyColumns::NAMES.contains(&column.as_str()))
     }
 
-    /// Of a new row: whether a column of the key has a value, and is not left to its DEFAULT.
+    /// Returns whether a new row assigns a value other than DEFAULT to a key column.
     pub(crate) fn gives_key<M: Versioned>(&self) -> bool {
         let sql = self.sql.as_deref().unwrap_or_default();
         let values = sql.split_once(" VALUES (").map_or("", |(_, values)| values);
@@ -57,7 +58,8 @@ impl Assigned {
             })
     }
 
-    /// Whether the version is assigned more than once: by the caller too.
+    /// Returns whether the version is assigned more than once, which means that the caller assigns
+    /// it too.
     pub(crate) fn has_version_twice<M: Versioned>(&self) -> bool {
         let version = <M::VersionColumn as Column>::NAME;
         self.columns
@@ -68,8 +70,8 @@ impl Assigned {
     }
 }
 
-/// The columns of a list, or of a SET clause. Each begins an item, in quotes; a comma outside of
-/// quotes and parentheses begins the next one.
+/// Parses the columns of a list or of a SET clause. Each item begins with a column name in quotes.
+/// A comma outside quotes and parentheses begins the next item.
 fn columns(list: &str) -> Vec<String> {
     let mut columns = Vec::new();
     let (mut depth, mut begins) = (0_usize, true);
@@ -97,7 +99,8 @@ fn columns(list: &str) -> Vec<String> {
     columns
 }
 
-/// The values of a list, up to the parenthesis that ends it; a comma inside of parentheses separates none.
+/// Parses the values of a list, up to its closing parenthesis. A comma inside parentheses does not
+/// separate values.
 fn items(list: &str) -> Vec<&str> {
     let (mut items, mut depth, mut begin) = (Vec::new(), 0_usize, 0);
     for (place, character) in list.char_indices() {
@@ -117,7 +120,7 @@ fn items(list: &str) -> Vec<&str> {
     items
 }
 
-/// What stands up to the closing quote, in which a doubled one stands for itself.
+/// Reads up to the closing quote. A doubled quote stands for itself.
 fn quoted(quote: char, characters: &mut Peekable<Chars<'_>>) -> String {
     let mut name = String::new();
     while let Some(character) = characters.next() {

@@ -1,4 +1,4 @@
-//! `"version" = "version" + 1`, for an ordinary Diesel update.
+//! `"version" = "version" + 1`, for a plain Diesel update.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,9 +10,10 @@ use diesel::result::QueryResult;
 
 use crate::model::Versioned;
 
-/// The assignment `version = version + 1`, made by [`bump`](crate::prelude::OwnerDsl::bump).
+/// The assignment `version = version + 1`, returned by [`bump`](crate::prelude::OwnerDsl::bump).
 ///
-/// Not a guard: it moves the version of whatever rows the update finds, so that copies loaded before are stale.
+/// It is not a guard. It moves the version of every row that the update finds, so that copies
+/// loaded before become stale.
 #[must_use = "`bump` alone does nothing: give it to `.set(..)` of a Diesel update"]
 pub struct Bump<M>(PhantomData<fn() -> M>);
 

@@ -1,4 +1,5 @@
-//! `UPDATE "tickets" SET "price" = $1, "version" = $2 WHERE "id" = $3 AND "version" = $4`: some columns of a model.
+//! `UPDATE "tickets" SET "price" = $1, "version" = $2 WHERE "id" = $3 AND "version" = $4`, for some
+//! columns of a model.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -13,7 +14,7 @@ use crate::statement::cache::TEXTS;
 pub(crate) struct SaveChanges<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
-    /// None where nothing of the record's state changed: then the version is neither moved nor looked at.
+    /// `None` if only excluded columns changed. The version is then neither moved nor compared.
     next: Option<&'a M::Version>,
     guard: VersionGuard<'a, M>,
     places: ColumnSet,
@@ -36,8 +37,8 @@ impl<'a, M: Persisted<DB>, DB: Backend> SaveChanges<'a, M, DB> {
     }
 }
 
-/// How many columns may change so that the statement is kept prepared: as many as make no more than [`TEXTS`] different
-/// sets of them.
+/// Returns the largest number of changed columns for which the statement is kept prepared, so that
+/// there are at most [`TEXTS`] different sets of columns.
 fn cached_changes(columns: usize) -> usize {
     let mut sets = 0;
     let mut of_this_size = 1;
@@ -51,7 +52,7 @@ fn cached_changes(columns: usize) -> usize {
     columns
 }
 
-/// Kept under its text: which columns it sets is known at run time only.
+/// Cached under its text, because the columns are known only at run time.
 impl<M: Persisted<DB>, DB: Backend> QueryId for SaveChanges<'_, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

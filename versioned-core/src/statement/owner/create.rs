@@ -10,7 +10,8 @@ use crate::model::{KeyColumns, Versioned};
 use crate::statement::owner::assigned::Assigned;
 use crate::statement::owner::with_version::WithVersion;
 
-/// A row that [`create`](crate::prelude::OwnerDsl::create) can insert for `M`: any Diesel `Insertable` for its table that leaves the version out.
+/// A row that [`create`](crate::prelude::OwnerDsl::create) can insert for `M`: any Diesel
+/// `Insertable` for its table that omits the version.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be inserted as a row of `{M}`, derive Diesel's `Insertable` for its table",
     label = "not a new row of `{M}` on `{DB}`",
@@ -18,7 +19,7 @@ use crate::statement::owner::with_version::WithVersion;
     note = "leave the version column out of it: `create` adds it"
 )]
 pub trait NewRow<M: Versioned, DB: Backend> {
-    /// What Diesel makes of the values and the version.
+    /// The values and the version, as Diesel builds them.
     type Values: QueryFragment<DB> + QueryId + Send;
 
     /// The values, with the version `first`.
@@ -51,7 +52,7 @@ impl<V: QueryId, M: Loadable<DB>, DB: Backend> Create<V, M, DB> {
         Self {
             source: M::source(),
             values,
-            // Which columns are left to their defaults is known at run time only (`Option` fields).
+            // The columns that get their defaults are known only at run time (`Option` fields).
             cached: V::HAS_STATIC_QUERY_ID || assigned.is_kept::<(CreateId, M::Static)>(),
         }
     }
@@ -81,8 +82,9 @@ where
     }
 }
 
-/// `DO LAST_INSERT_ID(0)`: forgets the key that an earlier INSERT of this session generated, which would otherwise
-/// be taken for the key of one that generates none. MySQL and MariaDB.
+/// `DO LAST_INSERT_ID(0)`, on MySQL and MariaDB. It resets the key that an earlier INSERT of this
+/// session generated. An INSERT that generates no key would otherwise appear to have generated that
+/// one.
 pub(crate) struct ForgetKey;
 
 impl QueryId for ForgetKey {
@@ -96,8 +98,8 @@ impl<DB: Backend> QueryFragment<DB> for ForgetKey {
     }
 }
 
-/// `INSERT .. RETURNING quote("id")`: answers with the key of the new row, as literals of `SQLite`.
-/// There RETURNING takes no column behind the name of a schema.
+/// `INSERT .. RETURNING quote("id")`, which returns the key of the new row as `SQLite` literals.
+/// `SQLite`'s RETURNING does not accept a column behind the name of a schema.
 pub(crate) struct CreateKey<V, M: Loadable<DB>, DB: Backend>(pub(crate) Create<V, M, DB>);
 
 pub(crate) enum CreateKeyId {}
@@ -128,16 +130,16 @@ where
     }
 }
 
-/// How the row that an INSERT made is found.
+/// How the inserted row is found.
 pub(crate) enum Generated {
-    /// By `LAST_INSERT_ID()`: MySQL and MariaDB.
+    /// By `LAST_INSERT_ID()`, on MySQL and MariaDB.
     LastId,
-    /// By its key, as literals of `SQLite`.
+    /// By its key, as `SQLite` literals.
     Key(String),
 }
 
-/// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row that the INSERT before made, where that cannot
-/// say so itself.
+/// `SELECT .. FROM "tickets" WHERE "id" = LAST_INSERT_ID()`: the row that the INSERT before it
+/// wrote, if the INSERT cannot return it.
 pub(crate) struct Created<M: Loadable<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
@@ -174,7 +176,7 @@ impl<M: Loadable<DB>, DB: Backend> QueryFragment<DB> for Created<M, DB> {
                 out.push_sql(" = LAST_INSERT_ID() AND LAST_INSERT_ID() <> 0");
             }
             Generated::Key(literals) => {
-                // The text has the key.
+                // The text contains the key.
                 out.unsafe_to_cache_prepared();
                 out.push_sql(" WHERE (");
                 M::KeyColumns::write_names(&mut out)?;

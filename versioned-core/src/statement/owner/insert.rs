@@ -28,7 +28,7 @@ impl<'a, M: Persisted<DB>, DB: Backend> Insert<'a, M, DB> {
 }
 
 impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
-    /// `"tickets"`; with a name where an upsert must speak of the row that is there.
+    /// `"tickets"`, with an alias if an upsert has to refer to the existing row.
     pub(crate) fn target<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.source.walk_ast(out.reborrow())?;
         if M::has_coarse_key() {
@@ -37,7 +37,8 @@ impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
         Ok(())
     }
 
-    /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`; onto no row whose key is only taken for this one.
+    /// ` ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`. It does not write to a
+    /// row with another key that the database treats as equal.
     pub(crate) fn on_conflict<'b>(
         &'b self,
         older: Option<&'static str>,
@@ -64,13 +65,13 @@ impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
         self.clause(Clause::SameBytes(older.is_some()), out)
     }
 
-    /// Whether a row has the model's key, for RETURNING.
+    /// The condition that a row has the model's key, for RETURNING.
     pub(crate) fn is_kept<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut walk = Walk::new(out, &self.conversions, Clause::Condition);
         self.model.keys(&mut walk)
     }
 
-    /// All columns of the model, the version last.
+    /// Pushes a clause over all columns of the model, with the version last.
     pub(crate) fn clause<'b>(
         &'b self,
         clause: Clause,

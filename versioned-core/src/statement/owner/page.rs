@@ -10,7 +10,7 @@ use crate::loadable::Persisted;
 use crate::model::{Clause, KeyColumns, Walk};
 use crate::statement::Record;
 
-/// The rows after one, in the order of their keys.
+/// Selects the rows after a record, in the order of their keys.
 pub(crate) struct Page<'a, M: Persisted<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
@@ -31,7 +31,7 @@ impl<'a, M: Persisted<DB>, DB: Backend> Page<'a, M, DB> {
     }
 }
 
-/// Two texts, with and without a row to start after: cached under the text.
+/// Cached under its text, because there are two: with and without a record to start after.
 impl<M: Persisted<DB>, DB: Backend> QueryId for Page<'_, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -19,7 +19,7 @@ pub(crate) struct Save<'a, M: Persisted<DB>, DB: Backend> {
 }
 
 impl<'a, M: Persisted<DB>, DB: Backend> Save<'a, M, DB> {
-    /// Onto the version that the model was loaded at.
+    /// Replaces the version at which the model was loaded.
     pub(crate) fn new(model: &'a M, next: &'a M::Version) -> Self {
         Self {
             clause: Clause::Assignments,
@@ -27,7 +27,7 @@ impl<'a, M: Persisted<DB>, DB: Backend> Save<'a, M, DB> {
         }
     }
 
-    /// A replica's row, onto the version `before`.
+    /// Replaces a replica's row at the version `before`.
     pub(crate) fn onto(model: &'a M, next: &'a M::Version, before: &'a M::Version) -> Self {
         Self {
             source: M::source(),

@@ -1,4 +1,5 @@
-//! `SELECT "tickets"."id", .. FROM "tickets" WHERE "id" = $1`, and the same for the version alone.
+//! `SELECT "tickets"."id", .. FROM "tickets" WHERE "id" = $1`, and the same query for the version
+//! alone.
 
 use std::marker::PhantomData;
 
@@ -13,16 +14,16 @@ use crate::loadable::{Loadable, Persisted};
 use crate::model::{Clause, Walk};
 use crate::statement::{Record, VersionGuard};
 
-/// Which state of the row a SELECT sees, and whether it keeps others from changing it.
+/// The state of the row that a SELECT sees, and whether it locks the row.
 pub(crate) trait Reading: 'static {
-    /// Which keys are the record's.
+    /// The condition on the key.
     const KEY: Clause = Clause::Condition;
 
-    /// What stands at the end of the statement.
+    /// The end of the statement.
     fn suffix(dialect: Option<Dialect>) -> &'static str;
 }
 
-/// The row as an ordinary SELECT of this transaction sees it.
+/// The row as an ordinary SELECT in this transaction sees it.
 pub(crate) enum AsSnapshot {}
 
 impl Reading for AsSnapshot {
@@ -31,8 +32,8 @@ impl Reading for AsSnapshot {
     }
 }
 
-/// The row as it is now. InnoDB reads from the transaction's snapshot, which may still show the version that a guard
-/// has just failed to find; only a locking read sees the row that the guard saw.
+/// The current row. InnoDB reads from the transaction's snapshot, which may still show the version
+/// that a guard has just failed to find. Only a locking read sees the row that the guard saw.
 pub(crate) enum Current {}
 
 impl Reading for Current {
@@ -44,7 +45,7 @@ impl Reading for Current {
     }
 }
 
-/// As `Current`, if the row is at the version that was loaded: `.. AND "version" = $2`
+/// Like `Current`, if the row is at the loaded version: `.. AND "version" = $2`
 pub(crate) enum Unmoved {}
 
 impl Reading for Unmoved {
@@ -53,7 +54,7 @@ impl Reading for Unmoved {
     }
 }
 
-/// As `Current`, the row of any key that the database takes for the record's.
+/// Like `Current`, for the row of any key that the database treats as equal to the record's.
 pub(crate) enum AnySpelling {}
 
 impl Reading for AnySpelling {
@@ -64,16 +65,16 @@ impl Reading for AnySpelling {
     }
 }
 
-/// The row as it is now, held as it is until the transaction ends; others may hold it too.
+/// The current row, with a shared lock until the transaction ends.
 ///
-/// `SQLite` locks the whole database, not rows.
+/// `SQLite` locks the whole database instead of rows.
 pub(crate) enum Held {}
 
 impl Reading for Held {
     fn suffix(dialect: Option<Dialect>) -> &'static str {
         match dialect {
             Some(Dialect::Postgres) => " FOR SHARE",
-            // What both MySQL and MariaDB understand.
+            // Both MySQL and MariaDB accept this form.
             Some(Dialect::Mysql) => " LOCK IN SHARE MODE",
             Some(Dialect::Sqlite) | None => "",
         }
@@ -177,7 +178,7 @@ impl<'a, M: Loadable<DB>, DB: Backend> FindAll<'a, M, DB> {
     }
 }
 
-/// Its text depends on how many there are: prepared for one use.
+/// Prepared for one use, because the text depends on the number of models.
 impl<M: Loadable<DB>, DB: Backend> QueryId for FindAll<'_, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
@@ -200,11 +201,11 @@ impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for FindAll<'_, M, DB> {
     }
 }
 
-/// What both have in common: all that follows the selection.
+/// The part after the selection, which both queries share.
 struct Select<'a, R, M: Loadable<DB>, DB: Backend> {
     source: M::Source,
     record: Record<'a, M>,
-    /// The version that the row must be at; only with [`Unmoved`].
+    /// The version that the row must be at, only for [`Unmoved`].
     loaded: Option<&'a M::Version>,
     conversions: Conversions,
     reading: PhantomData<fn() -> R>,

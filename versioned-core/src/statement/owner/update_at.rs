@@ -11,19 +11,20 @@ use crate::statement::VersionGuard;
 use crate::statement::owner::assigned::Assigned;
 use crate::statement::owner::with_version::WithVersion;
 
-/// Changes that [`at(..).update`](crate::At) can make to a row of `M`: any Diesel `AsChangeset` of its table.
+/// Changes that [`at(..).update`](crate::At) can make to a row of `M`: any Diesel `AsChangeset` of
+/// its table.
 ///
-/// An empty one (all fields `None`) is fine: the version moves all the same.
+/// An empty changeset (all fields `None`) moves the version only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't change a row of `{M}`, derive Diesel's `AsChangeset` for its table",
     label = "not changes of `{M}` on `{DB}`",
     note = "give what Diesel's `.set(..)` takes: `tickets::price.eq(3)`, a tuple of such, or a struct that derives `AsChangeset`"
 )]
 pub trait Changes<M: Versioned, DB: Backend> {
-    /// What Diesel makes of the changes and the version's assignment.
+    /// The changes and the assignment of the version, as Diesel builds them.
     type Assignments: QueryFragment<DB> + Send;
 
-    /// The changes, with the version set to `next` after them.
+    /// The changes, followed by the assignment of `next` to the version.
     fn assignments(self, next: M::Version) -> Self::Assignments;
 }
 
@@ -64,7 +65,7 @@ impl<'a, A, M: Persisted<DB>, DB: Backend> UpdateAt<'a, A, M, DB> {
 
 enum UpdateAtId {}
 
-/// Cached under its text: which columns it sets is known at run time only (`Option` fields).
+/// Cached under its text, because the columns are known only at run time (`Option` fields).
 impl<A, M: Persisted<DB>, DB: Backend> QueryId for UpdateAt<'_, A, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,4 +1,4 @@
-//! Something of the caller's, and the version.
+//! Pairs of a caller's values or changes and the version.
 
 use diesel::ExpressionMethods;
 use diesel::dsl::Eq;
@@ -7,10 +7,11 @@ use diesel::sql_types::SqlType;
 
 use crate::model::Versioned;
 
-/// Pairs a caller's `Insertable` or `AsChangeset` with the version, so that Diesel makes one of both.
+/// Pairs a caller's `Insertable` or `AsChangeset` with the version, so that Diesel builds one from
+/// both.
 ///
-/// A trait of its own, because rustc looks into a tuple that a where clause names, and asks for the bounds of its
-/// parts in generic code.
+/// This is a separate trait because rustc inspects a tuple in a where clause, and in generic code
+/// requires the bounds of its parts.
 pub trait WithVersion<M: Versioned>: Sized {
     /// `(Self, Eq<M::VersionColumn, M::Version>)`
     type Pair;
@@ -18,10 +19,10 @@ pub trait WithVersion<M: Versioned>: Sized {
     /// `(Eq<M::VersionColumn, M::Version>, Self)`
     type Behind;
 
-    /// For an UPDATE: of two assignments to a column the last one counts, where both are taken.
+    /// For an UPDATE. Databases that accept two assignments to a column use the last one.
     fn with_version(self, version: M::Version) -> Self::Pair;
 
-    /// For an INSERT: of two values for a column the first one counts, where both are taken.
+    /// For an INSERT. Databases that accept two values for a column use the first one.
     fn behind_version(self, version: M::Version) -> Self::Behind;
 }
 

@@ -1,4 +1,5 @@
-//! The position of a record and the replica's row, in one statement, where the row is written and not taken away.
+//! The position of a record and the replica's row in one statement, for an event that writes the
+//! row.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -11,7 +12,7 @@ use crate::model::{Clause, Walk};
 use crate::statement::replica::position::{OnPosition, Position, SqlTemplate};
 use crate::statement::{Insert, Record, Unwritten};
 
-/// PostgreSQL: it counts one row exactly if the position moved.
+/// On PostgreSQL. Its row count is 1 exactly if the position moved.
 ///
 /// ```sql
 /// WITH moved AS (UPDATE versioned_positions SET .. WHERE .. RETURNING 1),
@@ -19,11 +20,12 @@ use crate::statement::{Insert, Record, Unwritten};
 /// SELECT 1 FROM moved
 /// ```
 ///
-/// What writes the row is an upsert, which finds the row as it is. An UPDATE or a DELETE in its place would look for the row
-/// as it was when the statement began, before it waited for the position, and miss what it waited for.
+/// An upsert writes the row, because it finds the current row. An UPDATE or a DELETE instead would
+/// search for the row as of the beginning of the statement, before the statement waited for the
+/// position, and would miss the row that was written meanwhile.
 ///
-/// Where the database may take another record's key for this one, or keep another one, the statement fails if the row is not
-/// written under the key.
+/// If the database may treat another record's key as equal to this one, or may store another key,
+/// the statement fails unless the row is written under this key.
 pub(crate) struct AdvanceAndUpsert<'a, G, M: Persisted<DB>, DB: Backend> {
     position: OnPosition<'a, G, M::Sql>,
     row: Insert<'a, M, DB>,
@@ -75,15 +77,16 @@ impl<G: SqlTemplate, M: Persisted<DB>, DB: Backend> QueryFragment<DB>
     }
 }
 
-/// MySQL, MariaDB: both are there, and are written, or nothing is.
+/// On MySQL and MariaDB. It writes the position and the row if both exist, and nothing otherwise.
 ///
 /// ```sql
 /// UPDATE versioned_positions AS held STRAIGHT_JOIN tickets AS target
 ///     SET held.version = ?, held.deleted_at = NULL, target.title = ?, target.version = ?
-///     WHERE held.replica = ? AND held.entity = ? AND held.`key` = ? AND held.version BETWEEN ? AND ? AND target.id = ?
+///     WHERE held.replica = ? AND held.entity = ? AND held.`key` = ?
+///         AND held.version BETWEEN ? AND ? AND target.id = ?
 /// ```
 ///
-/// `STRAIGHT_JOIN`, because the position is locked first, everywhere.
+/// `STRAIGHT_JOIN`, because every statement locks the position first.
 pub(crate) struct AdvanceAndUpdate<'a, M: Persisted<DB>, DB: Backend> {
     position: Position<'a>,
     source: M::Source,

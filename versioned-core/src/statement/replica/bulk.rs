@@ -1,4 +1,5 @@
-//! The replica's rows of many events, for PostgreSQL: each column is an array, as in `arrays.rs`.
+//! The replica's rows of many events, on PostgreSQL. Each column is an array, as in
+//! `statement/batch/arrays.rs`.
 
 use std::marker::PhantomData;
 
@@ -13,7 +14,10 @@ use crate::model::{Clause, KeyColumns, Value, Versioned, Walk, WriteKind};
 use crate::statement::BatchRows;
 use crate::statement::batch::arrays::{Arrays, InsertAll};
 
-/// `WITH given AS (..) INSERT INTO "tickets" (..) SELECT .. FROM given ON CONFLICT ("id") DO UPDATE SET ..`
+/// ```sql
+/// WITH given AS (..)
+/// INSERT INTO tickets (..) SELECT .. FROM given ON CONFLICT (id) DO UPDATE SET ..
+/// ```
 pub(crate) struct MergeAll<'a, M: Persisted<DB>, DB: Backend> {
     given: &'a BatchRows<'a, M>,
     insert: InsertAll<'a, M, DB>,
@@ -49,7 +53,7 @@ impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for MergeAll<'_, M, DB> {
     }
 }
 
-/// The keys of the rows that go.
+/// The keys of the rows to delete or count.
 pub(crate) struct Keys<'a, M: Versioned>(pub(crate) Vec<&'a M::Id>);
 
 impl<'a, M: Versioned> Keys<'a, M> {
@@ -92,20 +96,20 @@ impl<M: Persisted<DB>, DB: Backend> Rows<DB> for Keys<'_, M> {
     }
 }
 
-/// What is done with the rows of many keys.
+/// The operation on the rows of many keys.
 pub(crate) trait WithRows: 'static {
-    /// What stands before the table, and behind it.
+    /// The text before the table, and the text after it.
     const TEXT: (&'static str, &'static str);
 }
 
-/// They are removed.
+/// The rows are deleted.
 pub(crate) enum Removed {}
 
 impl WithRows for Removed {
     const TEXT: (&'static str, &'static str) = (") DELETE FROM ", " AS target USING given WHERE ");
 }
 
-/// They are counted.
+/// The rows are counted.
 pub(crate) enum Counted {}
 
 impl WithRows for Counted {
@@ -113,8 +117,12 @@ impl WithRows for Counted {
         (") SELECT count(*) FROM ", " AS target, given WHERE ");
 }
 
-/// `WITH given AS (SELECT unnest($1) AS c0) DELETE FROM "tickets" AS target USING given WHERE target."id" = ANY(ARRAY[given.c0])`,
-/// or `SELECT count(*) FROM` in its place.
+/// Deletes the rows, or counts them with `SELECT count(*) FROM` instead:
+///
+/// ```sql
+/// WITH given AS (SELECT unnest($1) AS c0)
+/// DELETE FROM tickets AS target USING given WHERE target.id = ANY(ARRAY[given.c0])
+/// ```
 pub(crate) struct RowsOf<'a, W, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     keys: &'a Keys<'a, M>,

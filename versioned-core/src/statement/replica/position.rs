@@ -1,9 +1,11 @@
-//! The position of a record at a dependent, and the events that wait for it.
+//! The position of a record at a replica, and the parked events that wait for it.
 //!
-//! `versioned_positions (replica, entity, key, version, deleted_at)` is the one row that every operation of a record locks. It
-//! remembers the version that was applied last, also when the replica's row is gone: a position without a row is a
-//! tombstone. `versioned_parked (replica, entity, key, version, event, at, error)` keeps events that came too
-//! early.
+//! `versioned_positions (replica, entity, key, version, deleted_at)` has the one row that every
+//! operation on a record locks. It remembers the last applied version, even after the replica's row
+//! was deleted. A position without a row is a tombstone.
+//!
+//! `versioned_parked (replica, entity, key, version, event, at, error)` stores events that arrived
+//! too early.
 
 use std::marker::PhantomData;
 
@@ -15,26 +17,27 @@ use crate::dialect::{Dialect, SqlFor};
 use crate::loadable::Loadable;
 use crate::statement::safe_updates::push_verb;
 
-/// What a statement about a position can bind.
+/// The values that a statement about a position can bind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position<'a> {
-    /// The replica's name; none of an owner's tombstone.
+    /// The replica's name. It is empty for an owner's tombstone.
     pub(crate) replica: &'static str,
     pub(crate) entity: &'static str,
     pub(crate) key: &'a str,
-    /// The version that the position moves to.
+    /// The version to which the position moves.
     pub(crate) version: i64,
-    /// The versions that it may move from.
+    /// The range of versions from which it may move.
     pub(crate) oldest: i64,
     pub(crate) newest: i64,
-    /// Microseconds since 1970: when the record was deleted, if it is, or its event was parked; else 0.
+    /// The time at which the record was deleted or its event was parked, in microseconds since
+    /// 1970. It is 0 otherwise.
     pub(crate) at: i64,
-    /// The event that is parked, or why it cannot be applied.
+    /// The parked event, or the reason why it cannot be applied.
     pub(crate) body: &'a str,
 }
 
 impl Position<'_> {
-    /// No record in particular, of a replica or of an owner.
+    /// A position for statements about all records of a replica or an owner.
     pub(crate) fn of<M: Loadable<DB>, DB: Backend>() -> Self {
         Self {
             replica: M::replica(),
@@ -49,11 +52,11 @@ impl Position<'_> {
     }
 }
 
-/// A piece of a statement about a position.
+/// A token of a statement about a position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Token {
     Sql(&'static str),
-    /// The column `key`, which is a reserved word to some.
+    /// The column `key`, which is a reserved word on some backends.
     KeyColumn,
     Replica,
     Entity,
@@ -63,9 +66,9 @@ pub(crate) enum Token {
     Newest,
     At,
     Body,
-    /// The verb of a statement that uses no whole key.
+    /// The verb DELETE of a statement that does not use a whole key.
     Delete,
-    /// `InnoDB` sees the row as it is only if it locks it.
+    /// A lock, without which `InnoDB` does not see the current row.
     ShareLock,
 }
 
@@ -73,7 +76,7 @@ use Token::{
     At, Body, Delete, Entity, Key, KeyColumn, Newest, Oldest, Replica, ShareLock, Sql, Version,
 };
 
-/// A statement about a position.
+/// The text of a statement about a position.
 pub(crate) trait SqlTemplate: 'static {
     const TOKENS: &'static [Token];
 }
@@ -90,7 +93,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// Moves a position that is there.
+    /// Moves an existing position.
     Advance = [
         Sql("UPDATE versioned_positions SET version = "), Version,
         Sql(", deleted_at = NULLIF("), At,
@@ -98,7 +101,8 @@ texts! {
         Sql(" AND version BETWEEN "), Oldest, Sql(" AND "), Newest,
     ];
 
-    /// Moves a position, or makes it. Locks it either way, also where it may not move. PostgreSQL and `SQLite`.
+    /// Moves a position or creates it. Locks it in either case, even if it may not move. PostgreSQL
+    /// and `SQLite`.
     Upsert = [
         Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
         Sql(", version, deleted_at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
@@ -108,43 +112,44 @@ texts! {
             WHERE versioned_positions.version BETWEEN "), Oldest, Sql(" AND "), Newest,
     ];
 
-    /// Makes a position; a unique violation if it is there.
+    /// Creates a position. Fails with a unique violation if it exists.
     Enter = [
         Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
         Sql(", version, deleted_at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
         Sql(", NULLIF("), At, Sql(", 0))"),
     ];
 
-    /// Makes a position, or locks it. MySQL: where a refused INSERT would take a shared lock, this one takes the whole.
+    /// Creates a position or locks it. On MySQL, a rejected INSERT takes a shared lock, but this
+    /// statement takes an exclusive one.
     EnterOrLock = [
         Sql("INSERT INTO versioned_positions (replica, entity, "), KeyColumn,
         Sql(", version) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
         Sql(") ON DUPLICATE KEY UPDATE version = versioned_positions.version"),
     ];
 
-    /// Locks a position. A SELECT FOR UPDATE would not be enough at REPEATABLE READ on PostgreSQL.
+    /// Locks a position. On PostgreSQL at REPEATABLE READ, a SELECT FOR UPDATE would not be enough.
     Lock = [
         Sql("UPDATE versioned_positions SET version = version WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key,
     ];
 
-    /// Forgets the deletions before a time. PostgreSQL and `SQLite`.
+    /// Forgets the deletions before a given time. PostgreSQL and `SQLite`.
     Purge = [
         Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at < "), At,
     ];
-    /// The first deletions before a time, as many as `newest` says: locks none. MySQL.
+    /// Selects the first deletions before a given time, at most `newest`, without locks. MySQL.
     Expired = [
         Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at < "), At, Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
-    /// Forgets one deletion, if it is still one.
+    /// Forgets one deletion, if the record is still deleted.
     PurgeOne = [
         Sql("DELETE FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND deleted_at < "), At,
     ];
 
-    /// Keeps out all others that move a position. PostgreSQL.
+    /// Blocks every other transaction that moves a position. PostgreSQL.
     LockAll = [Sql("LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE")];
     /// Forgets all positions of an entity.
     Forget = [Delete, Sql(" FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
@@ -152,63 +157,64 @@ texts! {
     /// Drops all parked events of an entity.
     DropAll = [Delete, Sql(" FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity];
 
-    /// The first deleted records, as many as `newest` says.
+    /// Selects the first deleted records, at most `newest`.
     FirstTombstones = [
         Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at IS NOT NULL ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
-    /// The deleted records after a key, as many as `newest` says.
+    /// Selects the deleted records after a key, at most `newest`.
     Tombstones = [
         Sql("SELECT "), KeyColumn, Sql(", version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND deleted_at IS NOT NULL AND "), KeyColumn, Sql(" > "), Key,
         Sql(" ORDER BY "), KeyColumn, Sql(" LIMIT "), Newest,
     ];
 
-    /// The version of a position.
+    /// Selects the current version of a position.
     Look = [
         Sql("SELECT version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, ShareLock,
     ];
 
-    /// The version of a position as the transaction sees it: locks neither the row nor, on MySQL, the gap where it would be.
+    /// Selects the version of a position from the transaction's snapshot. Locks neither the row
+    /// nor, on MySQL, the gap where it would be.
     Peek = [
         Sql("SELECT version FROM versioned_positions WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key,
     ];
 
-    /// Keeps an event; a unique violation if it is kept already.
+    /// Parks an event. Fails with a unique violation if it is parked already.
     Park = [
         Sql("INSERT INTO versioned_parked (replica, entity, "), KeyColumn,
         Sql(", version, event, at) VALUES ("), Replica, Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version,
         Sql(", "), Body, Sql(", "), At, Sql(")"),
     ];
 
-    /// Notes why an event that is kept could not be applied.
+    /// Stores the reason why a parked event could not be applied.
     Refuse = [
         Sql("UPDATE versioned_parked SET error = "), Body, Sql(" WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version,
     ];
 
-    /// Whether an event of this version is kept.
+    /// Selects whether an event of this version is parked.
     IsParked = [
         Sql("SELECT version FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version, ShareLock,
     ];
 
-    /// The event of this version that is kept.
+    /// Selects the parked event of this version.
     Unpark = [
         Sql("SELECT event FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version = "), Version, ShareLock,
     ];
 
-    /// Drops the events up to this version.
+    /// Drops the parked events up to this version.
     Drop = [
         Sql("DELETE FROM versioned_parked WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
         Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version <= "), Version,
     ];
 }
 
-/// The statement `T` about a position; `F` knows the backend.
+/// The statement `T` about a position. `F` determines the backend.
 pub(crate) struct OnPosition<'a, T, F: ?Sized> {
     position: Position<'a>,
     text: PhantomData<fn() -> T>,

@@ -1,4 +1,5 @@
-//! Many positions at once, for PostgreSQL: keys and versions are arrays, so that the text does not depend on their number.
+//! Statements about many positions, on PostgreSQL. Keys and versions are arrays, so that the text
+//! does not depend on their number.
 
 use std::marker::PhantomData;
 
@@ -9,16 +10,16 @@ use diesel::result::QueryResult;
 use crate::dialect::SqlFor;
 use crate::statement::replica::position::Position;
 
-/// Where the positions of an entity move to.
+/// The versions to which the positions of an entity move.
 #[derive(Debug)]
 pub(crate) struct Positions {
     replica: &'static str,
     entity: &'static str,
-    /// Whether they may stay where they are.
+    /// Whether a position may repeat its version.
     again: bool,
     keys: Vec<String>,
     versions: Vec<i64>,
-    /// Microseconds since 1970 if the record is deleted, else 0.
+    /// The time of the deletion in microseconds since 1970 if the record is deleted, otherwise 0.
     deleted_at: Vec<i64>,
 }
 
@@ -50,13 +51,14 @@ impl Positions {
     }
 }
 
-/// Moves the positions that are older, makes those that are missing, and answers with those that moved. They must be
-/// ordered by key, so that two that do this never wait for each other in a circle.
+/// Moves older positions, creates missing ones, and returns those that moved. The positions must be
+/// ordered by key, so that concurrent statements never deadlock.
 ///
 /// ```sql
 /// INSERT INTO versioned_positions (replica, entity, key, version, deleted_at)
 ///     SELECT $1, $2, unnest($3), unnest($4), NULLIF(unnest($5), 0)
-///     ON CONFLICT (replica, entity, key) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at
+///     ON CONFLICT (replica, entity, key) DO UPDATE
+///     SET version = excluded.version, deleted_at = excluded.deleted_at
 ///     WHERE versioned_positions.version < excluded.version RETURNING key, version
 /// ```
 pub(crate) struct UpsertAll<'a, F: ?Sized> {
@@ -73,7 +75,7 @@ impl<'a, F: ?Sized> UpsertAll<'a, F> {
     }
 }
 
-/// Two texts: cached under the text.
+/// Cached under its text, because there are two.
 impl<F: ?Sized> QueryId for UpsertAll<'_, F> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
@@ -116,7 +118,12 @@ where
     }
 }
 
-/// The versions of positions: `SELECT key, version FROM versioned_positions WHERE replica = $1 AND entity = $2 AND key = ANY($3)`
+/// Selects the versions of positions:
+///
+/// ```sql
+/// SELECT key, version FROM versioned_positions
+/// WHERE replica = $1 AND entity = $2 AND key = ANY($3)
+/// ```
 pub(crate) struct LookAll<'a, F: ?Sized> {
     replica: &'static str,
     entity: &'static str,

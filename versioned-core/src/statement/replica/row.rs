@@ -1,4 +1,4 @@
-//! The replica's row: written whole from an event, or taken away.
+//! The replica's row: it is replaced by an event's data, or deleted.
 
 use std::marker::PhantomData;
 
@@ -13,17 +13,17 @@ use crate::model::{Clause, Walk};
 use crate::statement::safe_updates::push_verb;
 use crate::statement::{Insert, Record};
 
-/// What an event's row may replace.
+/// The rows that an event's row may replace.
 pub(crate) trait Replacing: 'static {
-    /// How the version of the row that is there compares with the event's, if it must.
+    /// The comparison of the existing row's version with the event's, if there is one.
     const OLDER: Option<&'static str>;
-    /// The same, for an UPDATE.
+    /// The same comparison, for an UPDATE.
     const CLAUSE: Clause = Clause::Older;
-    /// Whether it replaces a row at the same version.
+    /// Whether a row at the same version is replaced.
     const REPEATS: bool = false;
 }
 
-/// An older row, or one at the same version: a snapshot may come again.
+/// An older row or one at the same version, because a snapshot may be repeated.
 pub(crate) enum NoNewer {}
 
 impl Replacing for NoNewer {
@@ -32,7 +32,7 @@ impl Replacing for NoNewer {
     const REPEATS: bool = true;
 }
 
-/// Whatever row is there: something else is the guard.
+/// Any row, because the position is the guard.
 pub(crate) enum Anything {}
 
 impl Replacing for Anything {
@@ -40,16 +40,20 @@ impl Replacing for Anything {
     const REPEATS: bool = true;
 }
 
-/// An older row: the row is the guard.
+/// An older row, because the row is the guard.
 pub(crate) enum Older {}
 
 impl Replacing for Older {
     const OLDER: Option<&'static str> = Some(" < ");
 }
 
-/// `INSERT INTO "tickets" (..) VALUES (..) ON CONFLICT ("id") DO UPDATE SET "title" = excluded."title", ..`
+/// Upserts the row, on PostgreSQL and `SQLite`:
 ///
-/// Columns that the replica has for itself are not among the model's, and stay. PostgreSQL and `SQLite`.
+/// ```sql
+/// INSERT INTO tickets (..) VALUES (..) ON CONFLICT (id) DO UPDATE SET title = excluded.title, ..
+/// ```
+///
+/// Columns of the table that the model does not have keep their values.
 pub(crate) struct Merge<'a, R, M: Persisted<DB>, DB: Backend> {
     insert: Insert<'a, M, DB>,
     replacing: PhantomData<fn() -> R>,
@@ -79,8 +83,9 @@ impl<R: Replacing, M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Merge<'_
     }
 }
 
-/// `UPDATE "tickets" SET "title" = ?, "version" = ? WHERE "id" = ?`, for MySQL and MariaDB: their upsert looks at every
-/// unique key of the table, and would write the event of one record into the row of another.
+/// `UPDATE "tickets" SET "title" = ?, "version" = ? WHERE "id" = ?`, on MySQL and MariaDB. Their
+/// upsert considers every unique key of the table, and would write the event of one record into the
+/// row of another.
 pub(crate) struct Overwrite<'a, R, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
