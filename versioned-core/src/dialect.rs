@@ -1,4 +1,4 @@
-//! Which SQL a backend wants, in generic code and under `#[derive(MultiConnection)]`.
+//! The SQL of each backend, also in generic code and under `#[derive(MultiConnection)]`.
 
 mod binds;
 mod conversions;
@@ -29,7 +29,7 @@ pub use self::json_table::JsonTable;
 pub(crate) use self::kind::Kind;
 use crate::runner::Runner;
 
-/// A family of SQL.
+/// A dialect of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// PostgreSQL.
@@ -40,10 +40,11 @@ pub enum Dialect {
     Mysql,
 }
 
-/// How to tell the dialect of `DB`: implemented for the `MetadataLookup` of each backend.
+/// The dialect of the backend `DB`, and the SQL that depends on it. It is implemented for the
+/// `MetadataLookup` of each backend.
 ///
-/// That type is another one for PostgreSQL (`dyn PgMetadataLookup`), for SQLite and MySQL (`()`) and for the backend
-/// of every `#[derive(MultiConnection)]` (`dyn Any`), which is what keeps the implementations apart.
+/// That type is `dyn PgMetadataLookup` for PostgreSQL, `()` for SQLite and MySQL, and `dyn Any` for
+/// every `#[derive(MultiConnection)]`, so that the implementations do not overlap.
 #[diagnostic::on_unimplemented(
     message = "`versioned-core` does not know the backend `{DB}`, turn on its feature: `sqlite`, `postgres` or `mysql`",
     label = "this connection's backend is not known",
@@ -51,13 +52,13 @@ pub enum Dialect {
     note = "an enum with `#[derive(MultiConnection)]` needs the feature of each of its connections"
 )]
 pub trait SqlFor<DB: Backend> {
-    /// The dialect, where the type alone tells it; `None` for a `MultiConnection`.
+    /// The dialect, if the type determines it. It is `None` for a `MultiConnection`.
     const KNOWN: Option<Dialect>;
 
     /// The dialect of this backend value.
     fn dialect(backend: &DB) -> Option<Dialect>;
 
-    /// What the database may make of values of this type.
+    /// How the database may alter or compare values of this type.
     #[doc(hidden)]
     fn kind<ST: 'static>() -> Kind
     where
@@ -78,7 +79,7 @@ pub trait SqlFor<DB: Backend> {
     )]
     fn push_number<'b>(out: &mut AstPass<'_, 'b, DB>, number: &'b i64) -> QueryResult<()>;
 
-    /// Binds the column's values of many models as an array; there are none but on PostgreSQL.
+    /// Binds the column's values of many models as an array, which only PostgreSQL has.
     #[doc(hidden)]
     fn push_array<'b, ST: 'static>(
         _out: &mut AstPass<'_, 'b, DB>,
@@ -90,38 +91,40 @@ pub trait SqlFor<DB: Backend> {
         Err(no_arrays())
     }
 
-    /// Binds many texts as an array; there are none but on PostgreSQL.
+    /// Binds many texts as an array, which only PostgreSQL has.
     #[doc(hidden)]
     fn push_texts<'b>(_out: &mut AstPass<'_, 'b, DB>, _texts: &'b [String]) -> QueryResult<()> {
         Err(no_arrays())
     }
 
-    /// Binds many numbers as an array; there are none but on PostgreSQL.
+    /// Binds many numbers as an array, which only PostgreSQL has.
     #[doc(hidden)]
     fn push_numbers<'b>(_out: &mut AstPass<'_, 'b, DB>, _numbers: &'b [i64]) -> QueryResult<()> {
         Err(no_arrays())
     }
 
-    /// Adds the binds of a row to a table in JSON; `false` if they have no such form, as everywhere but on MySQL and MariaDB.
+    /// Adds the binds of a row to a JSON table. Returns `false` if a value has no JSON form, and on
+    /// every database except MySQL and MariaDB.
     #[doc(hidden)]
     fn push_row(_row: &dyn QueryFragment<DB>, _table: &mut JsonTable) -> QueryResult<bool> {
         Ok(false)
     }
 
-    /// The SQL of a fragment, where the type alone tells how its identifiers are quoted; `None` for a `MultiConnection`.
+    /// The SQL of a fragment, if the type determines how identifiers are quoted. It is `None` for a
+    /// `MultiConnection`.
     #[doc(hidden)]
     fn sql(_fragment: &dyn QueryFragment<DB>) -> QueryResult<Option<String>> {
         Ok(None)
     }
 
-    /// Writes ` = ANY($1)`, or ` IN (1, 2)` where there are no arrays to bind.
+    /// Pushes ` = ANY($1)`, or ` IN (1, 2)` if there are no arrays.
     #[doc(hidden)]
     fn push_any<'b>(out: &mut AstPass<'_, 'b, DB>, numbers: &'b [i64]) -> QueryResult<()> {
         push_list(out, numbers);
         Ok(())
     }
 
-    /// Runs a statement that returns one number, of at most one row.
+    /// Runs a statement that returns at most one row with one number.
     #[doc(hidden)]
     fn number<C, S>(
         conn: &mut C,
@@ -131,7 +134,7 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns a number of each row.
+    /// Runs a statement that returns rows with one number.
     #[doc(hidden)]
     fn numbers<C, S>(
         conn: &mut C,
@@ -141,7 +144,7 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns three numbers, of at most one row.
+    /// Runs a statement that returns at most one row with three numbers.
     #[doc(hidden)]
     fn figures<C, S>(
         conn: &mut C,
@@ -161,7 +164,7 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns one text, of at most one row.
+    /// Runs a statement that returns at most one row with one text.
     #[doc(hidden)]
     fn text<C, S>(
         conn: &mut C,
@@ -171,7 +174,7 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns texts with a number each.
+    /// Runs a statement that returns rows with a text and a number.
     #[doc(hidden)]
     fn pairs<C, S>(
         conn: &mut C,
@@ -192,7 +195,8 @@ pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
 type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
 
 fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
-    // They are no binds, of which there may be only so many, and the text is not worth keeping.
+    // The numbers are not binds, because the number of binds is limited. The text is not worth
+    // caching.
     out.unsafe_to_cache_prepared();
     for (place, number) in numbers.iter().enumerate() {
         out.push_sql(if place == 0 { " IN (" } else { ", " });
@@ -305,8 +309,8 @@ backends! {
     };
 }
 
-/// `MultiConnection` dispatches every fragment that it knows, `Exists` among them, to the live variant's backend:
-/// wrapped so, a probe learns which one that is.
+/// `MultiConnection` dispatches every fragment that it knows to the backend of the live variant.
+/// `Exists` is such a fragment, so a probe inside it learns which backend that is.
 impl<DB> SqlFor<DB> for dyn Any
 where
     DB: Backend<MetadataLookup = dyn Any>
@@ -329,7 +333,7 @@ where
     fn dialect(backend: &DB) -> Option<Dialect> {
         let seen = Cell::new(None);
         let probe = diesel::dsl::exists(Probe(&seen));
-        // The pass itself is of no interest: it is one that needs nothing but the backend.
+        // The result of the pass is not used. This pass needs only the backend.
         probe.is_safe_to_cache_prepared(backend).ok()?;
         seen.get()
     }
@@ -337,7 +341,7 @@ where
     binds_and_rows!(DB);
 }
 
-/// A fragment without SQL that notes the dialect which it is walked for.
+/// A fragment without SQL that records the dialect for which it is walked.
 #[derive(Debug)]
 #[cfg_attr(
     not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
@@ -349,7 +353,8 @@ impl diesel::Expression for Probe<'_> {
     type SqlType = diesel::sql_types::Bool;
 }
 
-/// The dialect of the connection's live variant: a statement that refuses to be built, so that nothing is sent.
+/// Asks for the dialect of the connection's live variant, by a statement that fails while it is
+/// built, so that nothing is sent.
 pub(crate) fn ask<C, F>(conn: &mut C) -> QueryResult<Dialect>
 where
     C: Connection,

@@ -20,9 +20,12 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// `MultiConnection`.
 ///
 /// ```sql
-/// versioned_positions (replica, entity, key, version, deleted_at)    -- the version of each record that was applied last
-/// versioned_parked (replica, entity, key, version, event, at, error) -- early events, with `gap = "park"`
-/// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)    -- events to publish
+/// -- The last applied version of each record:
+/// versioned_positions (replica, entity, key, version, deleted_at)
+/// -- Early events, with `gap = "park"`:
+/// versioned_parked (replica, entity, key, version, event, at, error)
+/// -- Events to publish:
+/// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)
 /// ```
 ///
 /// ```
@@ -187,7 +190,8 @@ impl Types {
             },
             Dialect::Mysql => Self {
                 text: "VARBINARY(255)",
-                // What an index of InnoDB has room for, beside the replica, the entity and the version.
+                // The room in an index entry of InnoDB beside the replica, the entity and the
+                // version.
                 key_text: "VARBINARY(2500)",
                 key: "`key`",
                 long_text: "LONGTEXT CHARACTER SET utf8mb4",

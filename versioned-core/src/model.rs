@@ -1,5 +1,5 @@
-//! What the derive writes about a model, and all it writes: metadata, and walks over the columns,
-//! the key and, for an owner, the fields.
+//! The interface of the derive: the metadata of a model, and walks over its columns, its key and,
+//! for an owner, its fields. The derive generates nothing else.
 
 mod columns;
 mod fields;
@@ -51,7 +51,8 @@ use crate::version::{SequentialVersion, Version};
 
 /// A model whose record has a version. `#[derive(Versioned)]` implements it.
 ///
-/// It stays out of the prelude, because its [`id`](Versioned::id) would clash with Diesel's `Identifiable::id`.
+/// It is not in the prelude, because its [`id`](Versioned::id) would be ambiguous with Diesel's
+/// `Identifiable::id`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not versioned, add `#[derive(Versioned)]` with `#[versioned(owner)]` or `#[versioned(dependent)]`",
     label = "not a versioned model"
@@ -60,36 +61,38 @@ pub trait Versioned: Sized + Send + Sync {
     /// The table, as Diesel's `table!` declares it.
     type Table: Table + Default + StaticQueryFragment<Component: fmt::Debug>;
 
-    /// The primary key's columns, always as a tuple.
+    /// The columns of the primary key, always as a tuple.
     type KeyColumns: KeyColumns;
 
     /// The column of the version.
     type VersionColumn: Column<Table = Self::Table> + NeverNull + Default;
 
-    /// The primary key, owned; a tuple where it has several columns.
+    /// The primary key, owned. A key of several columns is a tuple.
     type Id: Clone + fmt::Debug + Send + Sync;
 
     /// The type of the version field.
     type Version: Version;
 
-    /// This model with every lifetime `'static`: what its statements are cached under.
+    /// This model with every lifetime `'static`. Its statements are cached under this type.
     type Static: 'static;
 
     /// The name of the table's module, as Diesel's `table!` declares it.
     const TABLE: &'static str;
 
-    /// The name that the positions of a replica are kept under, empty for its table's; none of an owner.
+    /// The name under which the positions of a replica are stored. It is empty for the name of the
+    /// replica's table, and `None` for an owner.
     #[doc(hidden)]
     const REPLICA: Option<&'static str> = None;
 
-    /// Whether the key is the table's primary key, so that no two rows have it.
+    /// Whether the key is the table's primary key, so that at most one row has it.
     #[doc(hidden)]
     const WHOLE_KEY: bool = true;
 
-    /// The record's name in events: the table's name unless `#[versioned(entity = "..")]` says otherwise.
+    /// The record's name in events. The default is the name of the table;
+    /// `#[versioned(entity = "..")]` sets another one.
     const ENTITY: &'static str;
 
-    /// The table's name in the database, behind its schema's if it has one.
+    /// The table's name in the database, qualified by its schema if it has one.
     fn table_name() -> &'static str {
         name_of_table::<Self>().full
     }
@@ -97,7 +100,7 @@ pub trait Versioned: Sized + Send + Sync {
     /// The primary key.
     fn id(&self) -> Self::Id;
 
-    /// The version that was loaded, or that the last successful write gave.
+    /// The version that was loaded or set by the last successful write.
     fn version(&self) -> Self::Version {
         self.loaded().clone()
     }
@@ -106,7 +109,7 @@ pub trait Versioned: Sized + Send + Sync {
     #[doc(hidden)]
     fn loaded(&self) -> &Self::Version;
 
-    /// Moves the version in memory; called after a write that happened, and never before.
+    /// Moves the version in memory. It is called only after a successful write.
     #[doc(hidden)]
     fn set_version(&mut self, version: Self::Version);
 
@@ -122,20 +125,20 @@ pub trait Versioned: Sized + Send + Sync {
         text.finish()
     }
 
-    /// The version of a record that was just created.
+    /// The version of a new record.
     #[doc(hidden)]
     fn initial_version() -> Self::Version {
         Version::initial()
     }
 
-    /// The version after `current`; `None` at the type's maximum.
+    /// The version after `current`, or `None` at the maximum of the type.
     #[doc(hidden)]
     fn next_version(current: &Self::Version) -> Option<Self::Version> {
         current.next()
     }
 }
 
-/// The name of the table of `M` in the database.
+/// Returns the name of the table of `M` in the database.
 pub(crate) fn name_of_table<M: Versioned>() -> TableName {
     let component = &<M::Table as StaticQueryFragment>::STATIC_COMPONENT;
     table_name::of(TypeId::of::<M::Static>(), component, M::TABLE)
@@ -148,36 +151,36 @@ pub(crate) fn name_of_table<M: Versioned>() -> TableName {
     note = "a `#[versioned(dependent)]` model changes only through `apply`"
 )]
 pub trait OwnerModel: Versioned {
-    /// Whether deletions are remembered in `versioned_positions`: `#[versioned(tombstones)]`.
+    /// Whether deletions are stored in `versioned_positions`: `#[versioned(tombstones)]`.
     const TOMBSTONES: bool = false;
 
-    /// Whether each write writes its event to `versioned_outbox`: `#[versioned(outbox)]`.
+    /// Whether each write inserts its event into `versioned_outbox`: `#[versioned(outbox)]`.
     const OUTBOX: bool = false;
 
     /// The columns with `#[versioned(excluded)]`.
     #[doc(hidden)]
     const EXCLUDED: &'static [&'static str] = &[];
 
-    /// An event as it is sent; written by the derive with `outbox`.
+    /// The JSON of an event. The derive generates it with `outbox`.
     #[doc(hidden)]
     fn event_json(_event: &Event<&Self>) -> EventJson {
         Err(serde::ser::Error::custom("this model has no outbox"))
     }
 
-    /// The number of a version; written by the derive with `tombstones` and `outbox`.
+    /// The number of a version. The derive generates it with `tombstones` and `outbox`.
     #[doc(hidden)]
     fn number(_version: &Self::Version) -> i64 {
         0
     }
 
-    /// The version with this number; written by the derive with `tombstones` and `outbox`.
+    /// The version with this number. The derive generates it with `tombstones` and `outbox`.
     #[doc(hidden)]
     fn numbered(_number: i64) -> Option<Self::Version> {
         None
     }
 }
 
-/// An owner whose writes need not become events: one without `outbox`.
+/// An owner whose writes do not require events, because it has no `outbox`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has an outbox, where each write must emit an event: load the rows and `save` them",
     label = "this would change rows without an event"
@@ -191,60 +194,61 @@ pub trait PlainOwner: OwnerModel {}
     note = "a `#[versioned(owner)]` model is changed by `save`, never by events"
 )]
 pub trait DependentModel: Versioned<Version: SequentialVersion> {
-    /// Which event may follow which.
+    /// The rule for the order of events.
     const POLICY: Policy;
 
-    /// Where the position of a record is kept.
+    /// The location of a record's position.
     const GUARD: Guard;
 
-    /// What becomes of an event that came too early.
+    /// The handling of an event that arrives too early.
     const GAP: Gap;
 
-    /// The key with this text.
+    /// Parses a key.
     #[doc(hidden)]
     fn parse_key(text: &str) -> Option<Self::Id>;
 
-    /// An event as it is parked; written by the derive with `gap = "park"`.
+    /// The JSON of a parked event. The derive generates it with `gap = "park"`.
     #[doc(hidden)]
     fn park(_event: &Event<Self>) -> JsonResult<String> {
         Err(serde::ser::Error::custom("this model parks no events"))
     }
 
-    /// An event that was parked; written by the derive with `gap = "park"`.
+    /// Parses a parked event. The derive generates it with `gap = "park"`.
     #[doc(hidden)]
     fn unpark(_text: &str) -> JsonResult<Event<Self>> {
         Err(serde::de::Error::custom("this model parks no events"))
     }
 }
 
-/// Which event may follow which: `#[versioned(policy = "..")]`.
+/// The rule for the order of events: `#[versioned(policy = "..")]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Event N goes only onto row N−1.
+    /// Event N is applied only to a replica at version N−1.
     Sequential,
     /// Any newer event replaces the row.
     Latest,
 }
 
-/// Where the position of a record is kept: `#[versioned(guard = "..")]`.
+/// The location of a record's position: `#[versioned(guard = "..")]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// A row of `versioned_positions`, which outlives a deletion.
+    /// A row of `versioned_positions`, which remains after a deletion.
     Position,
-    /// The replica's row itself; for records that are never deleted.
+    /// The replica's row itself, for records that are never deleted.
     Row,
 }
 
-/// What becomes of an event that came too early: `#[versioned(gap = "..")]`.
+/// The handling of an event that arrives too early: `#[versioned(gap = "..")]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
-    /// It is reported, so that the broker delivers it again.
+    /// The caller gets an `Outcome::Gap`, so that the broker can redeliver the event.
     Nack,
-    /// It is kept in `versioned_parked` until its predecessor came.
+    /// The event is stored in `versioned_parked` until the event before it arrives.
     Park,
 }
 
-/// What the derive points a model at that it could not make sense of, so that its errors stay the only ones.
+/// A table for a model that the derive could not parse, so that the derive's errors are the only
+/// ones.
 #[doc(hidden)]
 pub mod fallback {
     diesel::table! {

@@ -1,6 +1,6 @@
-//! What is the same for each backend, but cannot be written in generic code.
+//! Methods that are the same for each backend, but cannot be written in generic code.
 
-/// Binds, and rows of numbers and texts.
+/// Generates the binds, and the queries for rows of numbers and texts.
 macro_rules! binds_and_rows {
     ($backend:ty) => {
         fn push_text<'b>(out: &mut AstPass<'_, 'b, $backend>, text: &'b str) -> QueryResult<()> {

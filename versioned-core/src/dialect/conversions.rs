@@ -1,13 +1,15 @@
-//! Values that a walk makes.
+//! Values that are created during a walk.
 
 use std::any::Any;
 use std::cell::OnceCell;
 
 use diesel::result::QueryResult;
 
-/// Values made during a walk (`serialize_as`) that must live as long as the statement that binds them.
+/// Values created during a walk (`serialize_as`) that must live as long as the statement that binds
+/// them.
 ///
-/// A list that only grows, so that a shared reference to it can hand out references. Empty, it allocates nothing.
+/// The list only grows, so that a shared reference to it can return references. An empty list
+/// allocates nothing.
 #[derive(Default)]
 pub(crate) struct Conversions(OnceCell<Box<Conversion>>);
 

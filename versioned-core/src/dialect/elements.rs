@@ -1,7 +1,8 @@
-//! One column of many models, as an array: for PostgreSQL, where a batch is one statement.
+//! One column of many models as an array, for PostgreSQL, where a batch is one statement.
 //!
-//! The walk over a model's columns finds the field; what Diesel knows about it makes the element. So every column that can
-//! be written can be written as an element, and a model needs no more than it needs for a save.
+//! The walk over a model's columns finds the field, and Diesel serializes it as an element. Every
+//! column that can be written can therefore be an element, and a batch requires no more of a model
+//! than a save does.
 
 use std::fmt;
 
@@ -11,16 +12,16 @@ use diesel::serialize::{self, Output};
 
 use super::Conversions;
 
-/// Many models, whose columns are asked for one by one.
+/// Many models, whose columns are read one by one.
 #[cfg_attr(
     not(feature = "postgres"),
     allow(dead_code, reason = "only PostgreSQL has arrays")
 )]
 pub(crate) trait Rows<DB: Backend>: Send + Sync {
-    /// How many there are.
+    /// The number of models.
     fn len(&self) -> usize;
 
-    /// Writes the value of a column of a row.
+    /// Serializes the value of a column of a row.
     fn write<'o>(
         &'o self,
         row: usize,
@@ -48,12 +49,13 @@ impl<DB: Backend> fmt::Debug for Elements<'_, DB> {
     }
 }
 
-/// A column whose type has no array form: an array itself, whose elements PostgreSQL's `unnest` would spill.
+/// The error for a column whose type has no array form. Such a type is itself an array, and
+/// PostgreSQL's `unnest` would unnest its elements too.
 #[derive(Debug)]
 pub(crate) struct NoArray;
 
 impl NoArray {
-    /// Whether this is why a statement could not be made. Nothing was sent then.
+    /// Returns whether this is why a statement could not be built. Nothing was sent in this case.
     pub(crate) fn is_why(error: &Error) -> bool {
         matches!(error, Error::SerializationError(error) if error.is::<Self>())
     }
@@ -82,7 +84,8 @@ mod postgres {
         fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
             let array = <Pg as HasSqlType<Array<ST>>>::metadata(out.metadata_lookup());
             let element = <Pg as HasSqlType<ST>>::metadata(out.metadata_lookup());
-            // diesel-async goes over the binds before it has asked for the types of extensions: then neither is known.
+            // diesel-async walks the binds before it has queried the types of extensions. Neither
+            // OID is known then.
             if array.oid()? == 0 && element.oid()? != 0 {
                 return Err(Box::new(NoArray));
             }

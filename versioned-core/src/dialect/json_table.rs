@@ -1,20 +1,20 @@
-//! Many rows as one JSON text: for MySQL and MariaDB, which have no arrays but `JSON_TABLE`.
+//! Many rows as one JSON text, for MySQL and MariaDB, which have `JSON_TABLE` but no arrays.
 
 use std::fmt;
 
-/// Rows on their way into a `JSON_TABLE`: `[[1, "concert"], [2, "opera"]]`
+/// The rows for a `JSON_TABLE`: `[[1, "concert"], [2, "opera"]]`
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "mysql"),
     allow(dead_code, reason = "only MySQL and MariaDB need it")
 )]
 pub struct JsonTable {
-    /// What its columns are; known from the first row on.
+    /// The columns, which are known after the first row.
     pub(crate) columns: Vec<JsonColumn>,
     text: Vec<u8>,
 }
 
-/// As what a `JSON_TABLE` reads a column.
+/// The type with which a `JSON_TABLE` reads a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(feature = "mysql"),
@@ -24,13 +24,13 @@ pub(crate) enum JsonColumn {
     Signed,
     Unsigned,
     Double,
-    /// What the database reads as text into a column of any other type: text, decimals, dates and times.
+    /// Text that the database converts to the type of the column: text, decimals, dates and times.
     Text,
 }
 
 impl JsonColumn {
-    /// Whether a key or version of this type is compared as what it is. Text has a collation, and a decimal or a time that
-    /// stands there as text is compared as something else than its column.
+    /// Returns whether keys and versions of this type compare exactly. Text has a collation. A
+    /// decimal or a time that is text here is not compared as its column would be.
     pub(crate) fn is_exact(self) -> bool {
         matches!(self, Self::Signed | Self::Unsigned)
     }
@@ -61,17 +61,17 @@ impl Default for JsonTable {
     allow(dead_code, reason = "only MySQL and MariaDB need it")
 )]
 impl JsonTable {
-    /// How many bytes there are so far.
+    /// The number of bytes so far.
     pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// Takes back what was added after so many bytes.
+    /// Removes everything after this number of bytes.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.text.truncate(len);
     }
 
-    /// Where the value of a row's column at this place is written to.
+    /// Returns the buffer to which the value of a row's column at this place is written.
     pub(crate) fn value(&mut self, place: usize) -> &mut Vec<u8> {
         let between: &[u8] = match place {
             0 if self.text.len() > 1 => b",[",
@@ -86,7 +86,7 @@ impl JsonTable {
         self.text.push(b']');
     }
 
-    /// All rows; none if they are no text.
+    /// Returns the columns and the text of all rows, or `None` if the text is not UTF-8.
     pub(crate) fn finish(mut self) -> Option<(Vec<JsonColumn>, String)> {
         self.text.push(b']');
         Some((self.columns, String::from_utf8(self.text).ok()?))

@@ -1,4 +1,4 @@
-//! What a database may make of the values of a type.
+//! How a database may alter or compare the values of a type.
 
 use std::any::TypeId;
 
@@ -7,33 +7,36 @@ use diesel::sql_types::{
     SmallInt, SqlType, Text, Time, Timestamp, is_nullable,
 };
 
-/// What a database may make of the values of a column.
+/// How a database may alter or compare the values of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// It keeps them as they are.
+    /// The database stores the values exactly.
     Exact,
-    /// The same; and it can make them itself (`AUTO_INCREMENT`).
+    /// The database stores the values exactly, and can generate them (`AUTO_INCREMENT`).
     Integer,
-    /// The column's precision may round them. Values that are equal are the same value.
+    /// The column's precision may round the values. Values that compare as equal are the same
+    /// value.
     Rounded,
-    /// It keeps them, and may take two of them for the same one: text has a collation.
+    /// The database stores the values exactly, but may treat two of them as equal, because text has
+    /// a collation.
     Text,
-    /// It may round them, and may take two of them for the same one: a type that is not known here.
+    /// The type is not known here. The database may round the values, and may treat two of them as
+    /// equal.
     Unknown,
 }
 
 impl Kind {
-    /// Whether the database may take two values for the same one.
+    /// Returns whether the database may treat two different values as equal.
     pub(crate) fn is_coarse(self) -> bool {
         matches!(self, Self::Text | Self::Unknown)
     }
 
-    /// Whether a row may hold another value than it was given.
+    /// Returns whether a row may store another value than the one that was written.
     pub(crate) fn may_be_rounded(self) -> bool {
         matches!(self, Self::Rounded | Self::Unknown)
     }
 
-    /// The kind of the SQL type `ST`, with or without NULLs.
+    /// Returns the kind of the SQL type `ST`, nullable or not.
     pub(super) fn of<ST: 'static>() -> Self {
         let of = TypeId::of::<ST>();
         if same::<SmallInt>(of)
@@ -66,7 +69,8 @@ impl Kind {
         }
     }
 
-    /// The kind of the SQL type `ST` on a `MultiConnection`, which may be one to MySQL.
+    /// Returns the kind of the SQL type `ST` on a `MultiConnection`, whose connection may be one to
+    /// MySQL.
     pub(super) fn on_any<ST: 'static>() -> Self {
         let of = TypeId::of::<ST>();
         let rounds = same::<Float>(of) || same::<Double>(of) || same::<Binary>(of);
@@ -77,7 +81,7 @@ impl Kind {
         }
     }
 
-    /// The kind of the SQL type `ST`, which SQLite stores as it is told.
+    /// Returns the kind of the SQL type `ST`, whose values SQLite stores as they are sent.
     #[cfg(feature = "sqlite")]
     pub(super) fn on_sqlite<ST: 'static>(stored: diesel::sqlite::SqliteType) -> Self {
         match (Self::of::<ST>(), stored) {
@@ -87,14 +91,14 @@ impl Kind {
         }
     }
 
-    /// The kind of the SQL type `ST`, which is sent to MySQL as `sent`. `BINARY(n)` pads, and `FLOAT(m, d)` and
-    /// `DOUBLE(m, d)` round.
+    /// Returns the kind of the SQL type `ST`, which is sent to MySQL as `sent`. `BINARY(n)` pads,
+    /// and `FLOAT(m, d)` and `DOUBLE(m, d)` round.
     #[cfg(feature = "mysql")]
     pub(super) fn on_mysql<ST: 'static>(sent: diesel::mysql::MysqlType) -> Self {
         use diesel::mysql::MysqlType as Sent;
         match (Self::of::<ST>(), sent) {
             (Self::Exact, Sent::Blob | Sent::Float | Sent::Double) => Self::Rounded,
-            // JSON has its own order of keys.
+            // MySQL orders the keys of JSON objects itself.
             (Self::Exact, Sent::String) => Self::Unknown,
             (
                 Self::Unknown,
@@ -114,7 +118,7 @@ impl Kind {
     }
 }
 
-/// Whether it is this type, or the same with NULLs.
+/// Returns whether the type is `ST` or `Nullable<ST>`.
 fn same<ST>(of: TypeId) -> bool
 where
     ST: SqlType<IsNull = is_nullable::NotNull> + SingleValue + 'static,

@@ -1,9 +1,10 @@
-//! A row's binds as JSON.
+//! The binds of a row as JSON.
 //!
-//! What Diesel would send of each value is read by the type that it names, so that every field that can be written can be
-//! written so, whatever its Rust type. The way through JSON keeps each of these types exactly: integers are JSON numbers of all
-//! their digits, a double is the shortest number that reads as it, and everything else is the text that the database reads
-//! into its column. Binary has no text.
+//! Each value is decoded from the bytes that Diesel would send, by the type that Diesel names.
+//! Every field that can be written can therefore be written as JSON, whatever its Rust type. JSON
+//! preserves each of these types exactly. Integers are JSON numbers with all their digits, a double
+//! is the shortest number that parses back to it, and every other value is the text that the
+//! database parses into its column. Binary values have no text form.
 
 use std::ffi::c_ulong;
 use std::io::Write as _;
@@ -17,7 +18,7 @@ use diesel::result::QueryResult;
 
 use super::{JsonColumn, JsonTable};
 
-/// Adds a row; `false` if a value has no such form.
+/// Adds a row. Returns `false` if a value has no JSON form.
 pub(super) fn push_row(row: &dyn QueryFragment<Mysql>, table: &mut JsonTable) -> QueryResult<bool> {
     let mut values = RawBytesBindCollector::<Mysql>::new();
     row.collect_binds(&mut values, &mut (), &Mysql)?;
@@ -60,8 +61,8 @@ fn column(sql_type: MysqlType) -> Option<JsonColumn> {
     }
 }
 
-/// Writes a value in JSON. As the client library does, a number is read from the first of its bytes: Diesel sends four for
-/// a `bool`.
+/// Writes a value as JSON. Like the client library, reads a number from the first bytes only,
+/// because Diesel sends four bytes for a `bool`.
 fn json(bytes: &[u8], sql_type: MysqlType, text: &mut Vec<u8>) -> Option<()> {
     use MysqlType as Type;
     macro_rules! number {
@@ -116,7 +117,7 @@ impl Time<'_> {
         Some(format!("{year:04}-{month:02}-{day:02}"))
     }
 
-    /// The hours of a time may be more than a day's.
+    /// The hours of a time may exceed a day.
     fn time(&self) -> Option<String> {
         let days = self.number(offset_of!(MysqlTime, day))?;
         self.clock(days.checked_mul(24)?)

@@ -1,4 +1,4 @@
-//! The columns of a model, and the values that fit them.
+//! The columns of a model, and the bounds on their values.
 
 use std::marker::PhantomData;
 
@@ -13,46 +13,46 @@ use super::Walk;
 use crate::dialect::Elements;
 use crate::dialect::{Dialect, Kind, SqlFor};
 
-/// The walks over the columns and over the key of a model, or of a struct that is embedded in one.
+/// The walks over the columns and the key of a model or of an embedded struct.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be embedded in a versioned model, add `#[derive(Versioned)]` with `#[versioned(embedded)]` to it",
     label = "its columns are not known"
 )]
 pub trait Columns<DB: Backend> {
-    /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the
-    /// row.
+    /// Whether INSERT and UPDATE write every field except the version, so that a written model
+    /// equals its row.
     #[doc(hidden)]
     const COMPLETE: bool = true;
 
-    /// Takes the values that the database made of the fields that no UPDATE writes.
+    /// Copies the values that the database generated for fields that no UPDATE writes.
     #[doc(hidden)]
     fn take_made(&mut self, _row: &Self) {}
 
-    /// Shows each column but the version to `walk`, in the order of the fields.
+    /// Shows each column except the version to `walk`, in the order of the fields.
     ///
     /// # Errors
     ///
-    /// When a value cannot be written as its column's type.
+    /// Returns an error if a value cannot be serialized as its column's type.
     fn columns<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Shows those of the key to `walk`, which leaves out the others if it is shown them.
+    /// Shows the key columns to `walk`. The other columns may be shown too; the walk skips them.
     ///
     /// # Errors
     ///
-    /// When a value cannot be written as its column's type.
+    /// Returns an error if a value cannot be serialized as its column's type.
     #[doc(hidden)]
     fn keys<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()> {
         self.columns(walk)
     }
 }
 
-/// A field whose value the database makes. rustc prefers the function here to that of [`MadeAny`], where there is one: a field
-/// that cannot be copied stays as it is.
+/// A field whose value the database generates. rustc prefers the function here to that of
+/// [`MadeAny`] if it exists, so that a field that cannot be copied stays unchanged.
 #[derive(Debug)]
 pub struct Made<T>(PhantomData<fn() -> T>);
 
 impl<T: Clone> Made<T> {
-    /// The field takes the row's value.
+    /// Copies the row's value.
     pub fn take(field: &mut T, row: &T) {
         field.clone_from(row);
     }
@@ -60,7 +60,7 @@ impl<T: Clone> Made<T> {
 
 /// A field whose value cannot be copied.
 pub trait MadeAny<T> {
-    /// The field stays as it is.
+    /// Leaves the field unchanged.
     fn take(_field: &mut T, _row: &T) {}
 }
 
@@ -77,10 +77,10 @@ pub trait Field<C, DB: Backend> {
     ///
     /// # Errors
     ///
-    /// When it cannot be written as the column's type.
+    /// Returns an error if the value cannot be serialized as the column's type.
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Writes the value.
+    /// Serializes the value.
     #[doc(hidden)]
     fn write<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result;
 
@@ -89,7 +89,7 @@ pub trait Field<C, DB: Backend> {
     fn bind_all<'b>(out: &mut AstPass<'_, 'b, DB>, values: &'b Elements<'b, DB>)
     -> QueryResult<()>;
 
-    /// What the database may make of the values.
+    /// How the database may alter or compare the values.
     #[doc(hidden)]
     fn kind() -> Kind;
 
@@ -129,8 +129,9 @@ where
     }
 }
 
-/// `T: ToSql<ST, Self>`, asked of the backend. Asked of the type, rustc answers before it knows the connection's backend: where
-/// only one is switched on, generic code would be about that one.
+/// `T: ToSql<ST, Self>`, as a bound on the backend. With a bound on the type, rustc would select an
+/// impl before it knows the connection's backend. If only one backend is enabled, generic code
+/// would then be compiled for that one.
 #[doc(hidden)]
 pub trait Binds<T, ST>: Backend {
     fn bind<'b>(value: &'b T, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;

@@ -1,9 +1,10 @@
-//! The fields of a model compared with those of another one: what changed, and what both sides changed.
+//! Comparison of a model's fields with those of another one: the changes of one side, and those of
+//! both sides.
 
 use diesel::query_source::Column;
 
-/// A model whose fields can be compared and taken over: each is `PartialEq` and `Clone`. `#[derive(Versioned)]` implements
-/// it.
+/// A model whose fields can be compared and copied, because each is `PartialEq` and `Clone`.
+/// `#[derive(Versioned)]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be tracked, only an owner and what it embeds can",
     label = "its fields can't be compared",
@@ -14,18 +15,18 @@ pub trait Fields: Sized {
     fn fields(row: &mut Self, base: &Self, mine: &Self, walk: &mut FieldWalk);
 }
 
-/// A value of which can be said whether it changed, and that can be taken over. `C` is its column: it keeps the bounds of two
-/// fields apart, whose types differ in a lifetime.
+/// A value that can be compared and copied. `C` is its column, which keeps the bounds of two fields
+/// apart if their types differ only in a lifetime.
 #[diagnostic::on_unimplemented(
     message = "a field of type `{Self}` can't be tracked, implement `PartialEq` and `Clone` for it",
     label = "this model has a field that can't be compared",
     note = "a model that is not `Tracked` needs neither"
 )]
 pub trait Comparable<C> {
-    /// Whether it is the same value.
+    /// Returns whether both values are the same.
     fn is(&self, other: &Self) -> bool;
 
-    /// Takes another value over.
+    /// Copies another value.
     fn take(&mut self, other: &Self);
 }
 
@@ -40,9 +41,9 @@ impl<T: PartialEq + Clone, C> Comparable<C> for T {
     }
 }
 
-/// Floats, which are the same if their bits are.
+/// Floats, which are compared by their bits.
 pub trait Floats {
-    /// Whether the bits are the same.
+    /// Returns whether both values have the same bits.
     fn same_bits(&self, other: &Self) -> bool;
 }
 
@@ -77,7 +78,8 @@ impl<F: Floats> Floats for Vec<F> {
     }
 }
 
-/// Some columns of a model, by their place. More than Diesel's largest table has are all in it.
+/// A set of a model's columns, by their index. An index beyond Diesel's largest table counts as
+/// contained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ColumnSet([u64; 2]);
 
@@ -113,11 +115,11 @@ impl ColumnSet {
 #[derive(Debug)]
 pub struct FieldWalk {
     task: Task,
-    /// How many columns were shown.
+    /// The number of columns shown so far.
     shown: usize,
-    /// The columns that were found, or that are to be taken.
+    /// The columns that the task finds, or those to copy.
     found: ColumnSet,
-    /// Those of them that are no part of the record's state.
+    /// The columns that are excluded from the record's state.
     excluded: ColumnSet,
     /// The columns that both sides changed.
     both: Vec<(usize, &'static str)>,
@@ -126,11 +128,12 @@ pub struct FieldWalk {
 
 #[derive(Debug, Clone, Copy)]
 enum Task {
-    /// What of the row is not as the base.
+    /// Finds the columns in which the row differs from the base.
     Diff,
-    /// What I changed of the base and the row did not; and what both changed, to different values.
+    /// Finds the columns that only the model changed, and those that the model and the row changed
+    /// to different values.
     Compare,
-    /// The row takes these columns of mine.
+    /// Copies these columns of the model into the row.
     Claim,
 }
 
@@ -152,7 +155,7 @@ impl FieldWalk {
         self.key_changed |= !row.is(base);
     }
 
-    /// An ordinary column.
+    /// A column that is not part of the key.
     pub fn column<C: Column, F: Comparable<C>>(
         &mut self,
         column: C,
@@ -174,7 +177,7 @@ impl FieldWalk {
         self.compare(column, row, base, mine, F::same_bits);
     }
 
-    /// The next column is one with `#[versioned(excluded)]`.
+    /// Marks the next column as `#[versioned(excluded)]`.
     pub fn excluded(&mut self) -> &mut Self {
         self.excluded.insert(self.shown);
         self
@@ -202,14 +205,14 @@ impl FieldWalk {
     }
 }
 
-/// What changed in a model since it was loaded.
+/// The changes of a model since it was loaded.
 #[derive(Debug)]
 pub(crate) struct Diff {
-    /// What is part of the record's state.
+    /// The changed columns that are part of the record's state.
     pub(crate) changed: ColumnSet,
     pub(crate) excluded: ColumnSet,
     pub(crate) key_changed: bool,
-    /// How many columns there are.
+    /// The number of columns.
     pub(crate) columns: usize,
 }
 
@@ -234,12 +237,12 @@ impl Diff {
     }
 }
 
-/// What each side changed of a base.
+/// The changes of the model and of the row since their common base.
 #[derive(Debug)]
 pub(crate) struct Compared {
-    /// What only I changed.
+    /// The columns that only the model changed.
     pub(crate) mine: ColumnSet,
-    /// What both changed, to different values.
+    /// The columns that both changed, to different values.
     pub(crate) both: Vec<(usize, &'static str)>,
 }
 
@@ -254,7 +257,7 @@ impl Compared {
     }
 }
 
-/// The row takes these columns of mine.
+/// Copies these columns of the model into the row.
 pub(crate) fn take<M: Fields>(places: ColumnSet, row: &mut M, mine: &M) {
     let mut walk = FieldWalk::new(Task::Claim, places);
     M::fields(row, mine, mine, &mut walk);

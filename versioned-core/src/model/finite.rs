@@ -1,4 +1,4 @@
-//! The first number of a value that JSON cannot carry, by its path.
+//! A serializer that finds the first number that JSON cannot represent, with its path.
 
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -7,12 +7,12 @@ use serde::ser::{
 
 use super::NotSent;
 
-/// An error if a number of `value` is NaN or infinite.
+/// Returns `NotSent::NotFinite` if a number in `value` is NaN or infinite.
 pub(super) fn check<T: Serialize>(value: &T) -> Result<(), NotSent> {
     value.serialize(&mut Finite { path: Vec::new() })
 }
 
-/// Looks at each number, and writes nothing.
+/// Checks each number and writes nothing.
 struct Finite {
     path: Vec<String>,
 }
@@ -158,7 +158,7 @@ impl<'a> Serializer for &'a mut Finite {
     }
 }
 
-/// The elements of a list, or the values of a map or struct.
+/// The elements of a list, or the values of a map or a struct.
 struct Elements<'a> {
     finite: &'a mut Finite,
     place: usize,

@@ -1,4 +1,5 @@
-//! Events as JSON, with bounds of our own: what is missing then says so itself.
+//! Events as JSON. The bounds are traits of this crate, so that their diagnostics name the missing
+//! derive.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,12 +27,12 @@ pub trait FromJson: DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> FromJson for T {}
 
-/// Why an event cannot be sent.
+/// Why the JSON of an event could not be built.
 #[derive(Debug)]
 pub enum NotSent {
     /// This field is NaN or infinite.
     NotFinite(String),
-    /// What serde says.
+    /// Returns the error of `serde_json`.
     Json(serde_json::Error),
 }
 
@@ -59,8 +60,8 @@ pub type EventJson = Result<String, NotSent>;
 ///
 /// # Errors
 ///
-/// Returns `NotSent::NotFinite` for a field that is NaN or infinite, which `serde_json` would write as `null`, and
-/// `NotSent::Json` if the model cannot be serialized.
+/// Returns `NotSent::NotFinite` for a field that is NaN or infinite, which `serde_json` would write
+/// as `null`, and `NotSent::Json` if the model cannot be serialized.
 pub fn event_to_json<T: ToJson>(event: &Event<&T>) -> EventJson {
     let text = serde_json::to_string(event).map_err(NotSent::Json)?;
     if text.contains("null") {
@@ -73,16 +74,16 @@ pub fn event_to_json<T: ToJson>(event: &Event<&T>) -> EventJson {
 ///
 /// # Errors
 ///
-/// What serde says.
+/// Returns the error of `serde_json`.
 pub fn parked_to_json<T: ToJson>(event: &Event<T>) -> JsonResult<String> {
     serde_json::to_string(event)
 }
 
-/// The event with this JSON.
+/// Parses the JSON of a parked event.
 ///
 /// # Errors
 ///
-/// What serde says.
+/// Returns the error of `serde_json`.
 pub fn parked_from_json<T: FromJson>(text: &str) -> JsonResult<Event<T>> {
     serde_json::from_str(text)
 }

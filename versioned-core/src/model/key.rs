@@ -1,4 +1,4 @@
-//! Primary keys: their columns, their parts, their text.
+//! Primary keys: their columns, their parts and their text.
 
 mod text;
 #[cfg(feature = "time")]
@@ -18,7 +18,7 @@ use crate::dialect::Kind;
 pub(crate) use self::text::canonical;
 pub use self::text::{KeyPart, KeyPartText, KeyText, key_parts};
 
-/// A column without NULLs, which a version's must be: its row would be found at no version.
+/// A column without NULLs. A version needs one, because no guard finds a row whose version is NULL.
 #[diagnostic::on_unimplemented(
     message = "the version can't be NULL, make the column NOT NULL",
     label = "this column is `Nullable` in the `table!` declaration"
@@ -33,7 +33,7 @@ pub trait KeyColumns {
     /// The names of the columns.
     const NAMES: &'static [&'static str];
 
-    /// What gives the text of each part its canonical form.
+    /// The functions that convert the text of each part to its canonical form.
     #[doc(hidden)]
     const FORMS: &'static [fn(String) -> String];
 
@@ -55,8 +55,8 @@ impl<C: Column + Expression<SqlType: 'static>> KeyColumns for (C,) {
     const FORMS: &'static [fn(String) -> String] = &[canonical::<C::SqlType>];
 }
 
-/// The names of the columns of a table's primary key: of `Table::PrimaryKey`, which is a column or a tuple of columns. `Shape`
-/// keeps the two apart.
+/// The column names of a table's primary key. `Table::PrimaryKey` is a column or a tuple of
+/// columns, and `Shape` keeps the two impls apart.
 pub trait KeyNames<Shape> {
     /// The names of the columns.
     const NAMES: &'static [&'static str];
@@ -87,10 +87,11 @@ macro_rules! key_names {
     (@ $($rest:ident)+) => { key_names!($($rest)+); };
 }
 
-// As many as a model's key has at most, and as many again.
+// Twice the maximum number of columns of a model's key.
 key_names!(A B C D E F G H I J K L);
 
-/// Whether a model's key is the table's. A part of it is an error: several rows would be one record.
+/// Returns whether a model's key is the table's. A key of only some of the table's key columns is
+/// an error, because several rows would be one record.
 #[doc(hidden)]
 pub const fn whole_key<T, K, Shape>(table: T, key: K) -> bool
 where
@@ -98,7 +99,7 @@ where
     T::PrimaryKey: KeyNames<Shape>,
     K: KeyColumns,
 {
-    // They are without size, and a constant function drops nothing.
+    // The values have no size, and a const function cannot drop them.
     std::mem::forget((table, key));
     let (model, table) = (K::NAMES, <T::PrimaryKey as KeyNames<Shape>>::NAMES);
     let within = all_among(model, table);
@@ -109,7 +110,7 @@ where
     within
 }
 
-/// Whether each name is one of `all`.
+/// Returns whether `all` contains each name.
 const fn all_among(names: &[&str], all: &[&str]) -> bool {
     let mut rest = names;
     while let [name, others @ ..] = rest {
@@ -151,10 +152,10 @@ pub trait Key<C, DB: Backend> {
     ///
     /// # Errors
     ///
-    /// When a part cannot be written as its column's type.
+    /// Returns an error if a part cannot be serialized as its column's type.
     fn parts<'b>(&'b self, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// What the database may make of the keys: the most that it may make of a part.
+    /// How the database may alter or compare the keys: the maximum over the parts.
     #[doc(hidden)]
     fn kind() -> Kind;
 }

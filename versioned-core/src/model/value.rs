@@ -1,4 +1,4 @@
-//! Where a walk writes the value of one column.
+//! The output of a walk that serializes the value of one column.
 
 use diesel::backend::Backend;
 use diesel::query_source::Column;
@@ -8,7 +8,7 @@ use diesel::serialize::{self, IsNull, Output};
 use super::{Field, Walk, WriteKind};
 use crate::dialect::Conversions;
 
-/// Where a walk writes the value of one column.
+/// The output of a walk that serializes the value of one column.
 pub(crate) struct Value<'w, DB: Backend> {
     pub(crate) column: usize,
     pub(crate) out: &'w mut Output<'w, 'w, DB>,
@@ -16,7 +16,7 @@ pub(crate) struct Value<'w, DB: Backend> {
 }
 
 impl<'w, DB: Backend> Value<'w, DB> {
-    /// Writes the value of a column of what is shown to the walk.
+    /// Serializes the value of one of the columns that `show` shows to the walk.
     pub(crate) fn of(
         column: usize,
         conversions: &'w Conversions,

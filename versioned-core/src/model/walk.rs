@@ -1,4 +1,4 @@
-//! One pass over the columns of a model: writes one clause of a statement.
+//! A pass over the columns of a model, which writes one clause of a statement.
 
 use std::fmt;
 
@@ -14,53 +14,57 @@ use crate::dialect::Conversions;
 use crate::dialect::Dialect;
 use crate::dialect::Elements;
 
-/// What a walk writes of each column.
+/// The clause that a walk writes for each column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clause {
     /// `"id", "title"`: the column list of an INSERT.
     Names,
     /// `$1, $2`: its values.
     Values,
-    /// `"title" = $1`: what an UPDATE sets; no key, and nothing that is not updated.
+    /// `"title" = $1`: the assignments of an UPDATE, without the key and without columns that an
+    /// UPDATE does not write.
     Assignments,
-    /// `"title" = $1`: as `Assignments`, these columns alone.
+    /// `"title" = $1`: like `Assignments`, for these columns only.
     Changes(ColumnSet),
-    /// As `Assignments`, of a replica's row: what its INSERT leaves to the database stays.
+    /// Like `Assignments`, for a replica's row. Columns that its INSERT leaves to the database stay
+    /// unchanged.
     Replacements,
     /// `"id" = $1 AND ..`: the key.
     Condition,
-    /// As `Condition`, for whatever key the database takes for this one.
+    /// Like `Condition`, for every key that the database treats as equal to this one.
     AnySpelling,
-    /// ` WHERE CAST(target."id" AS text) COLLATE "C" = CAST(excluded."id" AS text)`: what an upsert may write onto, where the
-    /// database may take another key for this one. `true` behind another condition.
+    /// ` WHERE CAST(target."id" AS text) COLLATE "C" = CAST(excluded."id" AS text)`: the rows that
+    /// an upsert may write, if the database may treat another key as equal to this one. `true` if
+    /// another condition precedes it.
     SameBytes(bool),
     /// `$1`: the key's values.
     KeyValues,
-    /// `"title" = excluded."title"`: what an upsert sets; as `Assignments`.
+    /// `"title" = excluded."title"`: the assignments of an upsert, like `Assignments`.
     Excluded,
-    /// `"version" < $1`: the version alone.
+    /// `"version" < $1`: the version only.
     Older,
-    /// `"version" <= $1`: the version alone.
+    /// `"version" <= $1`: the version only.
     NoNewer,
     /// `unnest($1) AS c0, unnest($2) AS c1`: the columns of many models, as arrays.
     Arrays(WriteKind),
-    /// `"title" = given.c1`: what an UPDATE sets from those arrays; as `Assignments`.
+    /// `"title" = given.c1`: the assignments of an UPDATE from those arrays, like `Assignments`.
     FromArrays,
     /// `target."id" = ANY(ARRAY[given.c0])`: the key.
     OnArrays,
-    /// `target."title" = $1`: what an UPDATE of several tables sets; as `Assignments`.
+    /// `target."title" = $1`: the assignments of an UPDATE of several tables, like `Assignments`.
     OfTarget,
-    /// `target."id" = $1`: the key, where there are several tables.
+    /// `target."id" = $1`: the key, in a statement with several tables.
     AtTarget,
-    /// `target."title" = given.c1`: what an UPDATE sets from a table in JSON; as `Assignments`.
+    /// `target."title" = given.c1`: the assignments of an UPDATE from a JSON table, like
+    /// `Assignments`.
     FromTable,
     /// `target."id" = given.c0`: the key.
     OnTable,
-    /// The values alone.
+    /// The values only.
     Value(WriteKind),
 }
 
-/// Which statement a list of columns is for: some columns are not inserted, some not updated.
+/// The kind of a statement. Some columns are not inserted, and some not updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WriteKind {
     Insert,
@@ -68,21 +72,21 @@ pub(crate) enum WriteKind {
     Delete,
 }
 
-/// Passes over the columns of a model and writes one clause of a statement.
+/// A pass over the columns of a model, which writes one clause of a statement.
 ///
-/// One type for all clauses, so that a model's walk is compiled once for each backend.
+/// All clauses share one type, so that a model's walk is compiled once for each backend.
 pub struct Walk<'w, 'b, DB: Backend> {
     out: Out<'w, 'b, DB>,
     conversions: &'b Conversions,
     clause: Clause,
     first: bool,
-    /// How many columns were shown.
+    /// The number of columns shown so far.
     shown: usize,
-    /// Whether one of them may be rounded by the database.
+    /// Whether the database may round the value of one of them.
     rounded: bool,
 }
 
-/// Where a walk writes to.
+/// The output of a walk.
 enum Out<'w, 'b, DB: Backend> {
     Sql(AstPass<'w, 'b, DB>),
     Arrays(AstPass<'w, 'b, DB>, &'b [Elements<'b, DB>]),
@@ -109,7 +113,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         Self::onto(Out::Arrays(out, arrays), conversions, Clause::Arrays(by))
     }
 
-    /// Writes the value of one column.
+    /// A walk that serializes the value of one column.
     #[cfg_attr(
         not(feature = "postgres"),
         allow(dead_code, reason = "only PostgreSQL has arrays")
@@ -118,7 +122,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         Self::onto(Out::Value(value), conversions, Clause::Value(by))
     }
 
-    /// Counts the columns.
+    /// A walk that counts the columns.
     pub(crate) fn count(conversions: &'b Conversions, by: WriteKind) -> Self {
         Self::onto(Out::Nowhere, conversions, Clause::Value(by))
     }
@@ -134,17 +138,17 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         }
     }
 
-    /// Whether the database may round the value of a column that was shown.
+    /// Returns whether the database may round the value of a column that was shown.
     pub(crate) fn may_be_rounded(&self) -> bool {
         self.rounded
     }
 
-    /// How many columns were shown.
+    /// The number of columns shown so far.
     pub(crate) fn shown(&self) -> usize {
         self.shown
     }
 
-    /// Whether the value that was written is NULL; none if there is no such column.
+    /// Returns whether the serialized value is NULL, or `None` if there is no such column.
     #[cfg_attr(
         not(feature = "postgres"),
         allow(dead_code, reason = "only PostgreSQL has arrays")
@@ -156,16 +160,16 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         }
     }
 
-    /// Counts a column that is not shown.
+    /// Counts a column without writing it.
     pub(crate) fn skip(&mut self) {
         self.shown += 1;
     }
 
-    /// A column of the primary key.
+    /// Writes a column of the primary key.
     ///
     /// # Errors
     ///
-    /// When the value cannot be written as the column's type.
+    /// Returns an error if the value cannot be serialized as the column's type.
     pub fn key<C: Column, F: Field<C, DB>>(&mut self, column: C, field: &'b F) -> QueryResult<()> {
         match self.clause {
             Clause::Assignments
@@ -201,8 +205,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         }
     }
 
-    /// ` AND CAST("id" AS text) COLLATE "C" = CAST($1 AS text)`: the database found the row by a comparison that may take
-    /// another key for this one.
+    /// ` AND CAST("id" AS text) COLLATE "C" = CAST($1 AS text)`. The database's own comparison may
+    /// treat another key as equal to this one.
     fn compare_bytes<C: Column, F: Field<C, DB>>(
         &mut self,
         place: usize,
@@ -252,11 +256,11 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         Ok(())
     }
 
-    /// An ordinary column.
+    /// Writes a column that is not part of the key.
     ///
     /// # Errors
     ///
-    /// When the value cannot be written as the column's type.
+    /// Returns an error if the value cannot be serialized as the column's type.
     pub fn column<C: Column, F: Field<C, DB>>(
         &mut self,
         column: C,
@@ -295,8 +299,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         }
     }
 
-    /// Whether this is a clause of an INSERT, or of a write that may be one: a column with `#[diesel(skip_insertion)]` stays
-    /// out of it.
+    /// Returns whether this is a clause of an INSERT, or of a write that may be one. A column with
+    /// `#[diesel(skip_insertion)]` is then left out.
     pub fn inserts(&self) -> bool {
         matches!(
             self.clause,
@@ -310,22 +314,23 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         )
     }
 
-    /// The value of a field with `#[diesel(serialize_as = ..)]`, kept for as long as the statement lives.
+    /// Converts a field with `#[diesel(serialize_as = ..)]`. The value is kept as long as the
+    /// statement lives.
     ///
     /// # Errors
     ///
-    /// None; it can stand before a `?` as the other methods do.
+    /// Returns no error. The `Result` allows a `?`, as in the other methods.
     pub fn convert<T, F>(&mut self, field: &F) -> QueryResult<&'b T>
     where
         T: Send + 'static,
         F: Clone + Into<T>,
     {
-        // The row has what the conversion makes of the field.
+        // The row stores the converted value.
         self.rounded = true;
         self.conversions.keep(|| field.clone().into())
     }
 
-    /// The version's column: the version that the row gets, or the one that it must have.
+    /// Writes the version's column: the next version of the row, or the version that it must have.
     pub(crate) fn version<C: Column, F: Field<C, DB>>(
         &mut self,
         column: C,

@@ -1,4 +1,5 @@
-//! The text of a key, in events, errors and positions: one for each key, which reads back.
+//! The text of a key in events, errors and positions. Each key has exactly one text, which can be
+//! parsed back.
 
 use std::any::TypeId;
 use std::fmt;
@@ -9,7 +10,7 @@ use diesel::sql_types::{Double, Float, Numeric, Timestamp};
 
 use super::KeyColumns;
 
-/// A type with a text form, for a key: each type that implements `Display`.
+/// A type with a text form, for a key. Every type that implements `Display` has it.
 #[diagnostic::on_unimplemented(
     message = "a key of type `{Self}` has no text form, implement `Display` for it",
     label = "events and errors name a record by the text of its key",
@@ -21,7 +22,8 @@ pub trait ToKeyText: fmt::Display {}
 #[diagnostic::do_not_recommend]
 impl<T: fmt::Display> ToKeyText for T {}
 
-/// A type that is read from the text of a key, at a replica: each type that implements `FromStr`.
+/// A type that a replica parses from the text of a key. Every type that implements `FromStr` has
+/// it.
 #[diagnostic::on_unimplemented(
     message = "a key of type `{Self}` can't be read from its text, implement `FromStr` for it",
     label = "a replica reads the key of a deletion from the event's text",
@@ -33,12 +35,12 @@ pub trait FromKeyText: FromStr {}
 #[diagnostic::do_not_recommend]
 impl<T: FromStr> FromKeyText for T {}
 
-/// A part of a key. The types whose own text does not do have functions of their own here, which rustc prefers to those
-/// of [`KeyPartText`].
+/// A part of a key. Types whose `Display` is not suitable have their own functions here, which
+/// rustc prefers to those of [`KeyPartText`].
 #[derive(Debug)]
 pub struct KeyPart<T>(PhantomData<fn() -> T>);
 
-/// The text of a part, and the part with a text, for all other types.
+/// The text of a part, and its parser, for all other types.
 pub trait KeyPartText<T> {
     /// The text of a part.
     fn text(part: &T) -> String
@@ -48,7 +50,7 @@ pub trait KeyPartText<T> {
         part.to_string()
     }
 
-    /// The part with this text.
+    /// Parses a part.
     fn parse(text: &str) -> Option<T>
     where
         T: FromKeyText,
@@ -59,7 +61,7 @@ pub trait KeyPartText<T> {
 
 impl<T> KeyPartText<T> for KeyPart<T> {}
 
-/// A moment prints in the time zone of the machine.
+/// Its `Display` depends on the time zone of the machine, so the text is in UTC.
 #[cfg(feature = "chrono")]
 impl KeyPart<chrono::DateTime<chrono::Local>> {
     /// The text of a part.
@@ -67,18 +69,18 @@ impl KeyPart<chrono::DateTime<chrono::Local>> {
         part.to_utc().to_string()
     }
 
-    /// The part with this text.
+    /// Parses a part.
     pub fn parse(text: &str) -> Option<chrono::DateTime<chrono::Local>> {
         let moment: chrono::DateTime<chrono::Utc> = text.parse().ok()?;
         Some(moment.with_timezone(&chrono::Local))
     }
 }
 
-/// The text of a key: its parts, separated by commas; a comma or a backslash inside of a part stands behind a
-/// backslash.
+/// Builds the text of a key: its parts, separated by commas. A backslash escapes a comma or a
+/// backslash inside a part.
 #[derive(Debug)]
 pub struct KeyText {
-    /// What gives each part its canonical form.
+    /// The functions that convert each part to its canonical form.
     forms: &'static [fn(String) -> String],
     parts: usize,
     text: String,
@@ -116,7 +118,7 @@ impl KeyText {
     }
 }
 
-/// The parts that [`KeyText`] made `text` of, if there are `N`.
+/// Splits a text of [`KeyText`] into its parts. Returns `None` if there are not exactly `N`.
 #[doc(hidden)]
 pub fn key_parts<const N: usize>(text: &str) -> Option<[String; N]> {
     if N == 1 {
@@ -134,8 +136,9 @@ pub fn key_parts<const N: usize>(text: &str) -> Option<[String; N]> {
     parts.try_into().ok()
 }
 
-/// The one text of all that are the same value of the SQL type `ST`: `7` of `7.00`, `0` of `-0`. Of a timestamp the one that
-/// `FromStr` reads, with a `T`: chrono prints a space there.
+/// Returns the one text for all texts of the same value of the SQL type `ST`: `7` for `7.00`, `0`
+/// for `-0`. The text of a timestamp has a `T`, which `FromStr` requires; chrono's `Display` prints
+/// a space there.
 pub(crate) fn canonical<ST: 'static>(text: String) -> String {
     let of = TypeId::of::<ST>();
     if of == TypeId::of::<Numeric>() {
@@ -144,14 +147,14 @@ pub(crate) fn canonical<ST: 'static>(text: String) -> String {
     if (of == TypeId::of::<Float>() || of == TypeId::of::<Double>()) && text == "-0" {
         return "0".to_owned();
     }
-    // With a zone there is another space, and chrono reads it.
+    // With a time zone, the text has a second space, and chrono parses it.
     if is_timestamp(of) || (is_moment(of) && text.matches(' ').count() == 1) {
         return text.replacen(' ', "T", 1);
     }
     text
 }
 
-/// A date and time without a zone.
+/// Returns whether the type is a date and time without a time zone.
 fn is_timestamp(of: TypeId) -> bool {
     #[cfg(feature = "mysql")]
     if of == TypeId::of::<diesel::sql_types::Datetime>() {
@@ -160,7 +163,8 @@ fn is_timestamp(of: TypeId) -> bool {
     of == TypeId::of::<Timestamp>()
 }
 
-/// A date and time of a zone, which chrono also has without one.
+/// Returns whether the type is a date and time with a time zone, for which chrono also has a type
+/// without one.
 fn is_moment(of: TypeId) -> bool {
     #[cfg(feature = "sqlite")]
     if of == TypeId::of::<diesel::sql_types::TimestamptzSqlite>() {
@@ -174,7 +178,8 @@ fn is_moment(of: TypeId) -> bool {
     false
 }
 
-/// The decimal without an exponent, and without zeros that say nothing: `1200` of `1.20E+3`. None of what is no decimal.
+/// Returns the decimal without an exponent and without redundant zeros: `1200` for `1.20E+3`.
+/// Returns `None` for a text that is not a decimal.
 fn plain_decimal(text: &str) -> Option<String> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -189,9 +194,9 @@ fn plain_decimal(text: &str) -> Option<String> {
     if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // Where the point is among all digits.
+    // The index of the decimal point among all digits.
     let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
-    // PostgreSQL has numbers of 131,072 digits before the point, and 16,383 behind it.
+    // PostgreSQL's numbers have at most 131,072 digits before the point and 16,383 after it.
     if point.unsigned_abs() > 200_000 {
         return None;
     }

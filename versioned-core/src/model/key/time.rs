@@ -1,4 +1,5 @@
-//! The `time` crate's types, which print differently than they are written elsewhere, and are not read from text.
+//! The types of the `time` crate. Their `Display` differs from the text of other crates and
+//! databases, and they do not implement `FromStr`.
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
@@ -15,7 +16,7 @@ impl KeyPart<Date> {
         }
     }
 
-    /// The part with this text.
+    /// Parses a part.
     pub fn parse(text: &str) -> Option<Date> {
         let (sign, digits) = match text.strip_prefix('-') {
             Some(digits) => (-1, digits),
@@ -28,7 +29,7 @@ impl KeyPart<Date> {
     }
 }
 
-/// `03:04:05`, `03:04:05.600`: as many threes of digits behind the point as there must be.
+/// `03:04:05`, `03:04:05.600`. The fraction has 0, 3, 6 or 9 digits, as few as possible.
 impl KeyPart<Time> {
     /// The text of a part.
     pub fn text(part: &Time) -> String {
@@ -45,7 +46,7 @@ impl KeyPart<Time> {
         }
     }
 
-    /// The part with this text.
+    /// Parses a part.
     pub fn parse(text: &str) -> Option<Time> {
         let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
         let mut numbers = seconds
@@ -65,7 +66,7 @@ impl KeyPart<PrimitiveDateTime> {
         format!("{date}T{}", KeyPart::<Time>::text(&part.time()))
     }
 
-    /// The part with this text.
+    /// Parses a part.
     pub fn parse(text: &str) -> Option<PrimitiveDateTime> {
         let (date, time) = text.split_once('T')?;
         let date = KeyPart::<Date>::parse(date)?;
@@ -73,7 +74,7 @@ impl KeyPart<PrimitiveDateTime> {
     }
 }
 
-/// `2026-01-02 03:04:05 UTC`, as chrono prints it.
+/// `2026-01-02 03:04:05 UTC`, like chrono's `Display`.
 impl KeyPart<OffsetDateTime> {
     /// The text of a part.
     pub fn text(part: &OffsetDateTime) -> String {
@@ -82,7 +83,7 @@ impl KeyPart<OffsetDateTime> {
         format!("{date} {} UTC", KeyPart::<Time>::text(&moment.time()))
     }
 
-    /// The part with this text.
+    /// Parses a part.
     pub fn parse(text: &str) -> Option<OffsetDateTime> {
         let (date, time) = text.strip_suffix(" UTC")?.split_once(' ')?;
         let date = KeyPart::<Date>::parse(date)?;
@@ -135,7 +136,7 @@ mod tests {
         }
     }
 
-    /// An owner with one of the crates, a replica with the other.
+    /// An owner may use one crate and a replica the other.
     #[cfg(feature = "chrono")]
     #[test]
     fn both_crates_write_the_same() {
