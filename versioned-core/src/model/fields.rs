@@ -134,7 +134,7 @@ enum Task {
     /// to different values.
     Compare,
     /// Copies these columns of the model into the row.
-    Claim,
+    Take,
 }
 
 impl FieldWalk {
@@ -199,8 +199,8 @@ impl FieldWalk {
             Task::Compare if !same(mine, base) && !same(row, mine) => {
                 self.both.push((place, C::NAME));
             }
-            Task::Claim if self.found.contains(place) => row.take(mine),
-            Task::Diff | Task::Compare | Task::Claim => {}
+            Task::Take if self.found.contains(place) => row.take(mine),
+            Task::Diff | Task::Compare | Task::Take => {}
         }
     }
 }
@@ -259,7 +259,7 @@ impl Compared {
 
 /// Copies these columns of the model into the row.
 pub(crate) fn take<M: Fields>(places: ColumnSet, row: &mut M, mine: &M) {
-    let mut walk = FieldWalk::new(Task::Claim, places);
+    let mut walk = FieldWalk::new(Task::Take, places);
     M::fields(row, mine, mine, &mut walk);
 }
 

@@ -114,8 +114,8 @@ where
         };
         let taken_back = conn.rollback().await;
         let refused = match error {
-            Stopped::Reschedule(error) if !ends_the_transaction(&error) => error,
-            Stopped::Reschedule(error) | Stopped::Failed(error) => return Err(error),
+            Stopped::Refused(error) if !ends_the_transaction(&error) => error,
+            Stopped::Refused(error) | Stopped::Failed(error) => return Err(error),
         };
         // Without its savepoint the transaction is over, whatever error the closure returned for a
         // deadlock.
@@ -136,7 +136,7 @@ where
 enum Stopped {
     /// The event was rejected. It is not an event of this replica, the database rejects its row, or
     /// the caller's closure does.
-    Reschedule(Error),
+    Refused(Error),
     /// The guard failed, so it is unknown whether the event can be applied.
     Failed(Error),
 }
@@ -154,8 +154,8 @@ where
     M: Dependent<C::Backend>,
     F: AfterApply<M, C>,
 {
-    let event = M::unpark(text).map_err(|error| Stopped::Reschedule(Error::other(error)))?;
-    let next = Incoming::check::<C::Backend>(&event).map_err(Stopped::Reschedule)?;
+    let event = M::unpark(text).map_err(|error| Stopped::Refused(Error::other(error)))?;
+    let next = Incoming::check::<C::Backend>(&event).map_err(Stopped::Refused)?;
     let advanced = advance(&next, dialect, conn)
         .await
         .map_err(Stopped::Failed)?;
@@ -163,7 +163,7 @@ where
         return Ok(false);
     }
     let written = write(&next, advanced, dialect, conn).await;
-    written.map_err(Stopped::Reschedule)?;
-    then.then(conn, &event).await.map_err(Stopped::Reschedule)?;
+    written.map_err(Stopped::Refused)?;
+    then.then(conn, &event).await.map_err(Stopped::Refused)?;
     Ok(true)
 }

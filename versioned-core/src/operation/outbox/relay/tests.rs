@@ -34,7 +34,7 @@ struct Script<'a> {
     pauses: &'a Mutex<Vec<u128>>,
 }
 
-impl Line for Script<'_> {
+impl Reconnecting for Script<'_> {
     async fn pass(&mut self) -> Option<Pass> {
         let pause = std::mem::take(&mut *self.notes.pause.lock().unwrap());
         self.pauses.lock().unwrap().push(pause.as_millis());
@@ -64,7 +64,7 @@ fn play(relay: &Relay<Nobody>, passes: Vec<Option<Pass>>) -> (Vec<u128>, Totals)
     (waited.into_inner().unwrap(), totals)
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "what a `Line` answers")]
+#[allow(clippy::unnecessary_wraps, reason = "what a `Reconnecting` answers")]
 fn pass(published: usize, rejected: usize, unavailable: usize) -> Option<Pass> {
     Some(Pass {
         published,
