@@ -1,5 +1,28 @@
-//! Versions for the records of Diesel models: two writers never overwrite each other without noticing, and the replicas
-//! that other services keep are never wrong.
+//! Optimistic locking for Diesel models, and ordered replication between services.
+//!
+//! The crate adds one version column and one derive to a model. The derive has two modes:
+//!
+//! - An **owner** is a record of the service itself. A write checks the version that was loaded and
+//!   increments it. A write against an older version returns [`Error::Conflict`].
+//! - A **dependent** is a replica of another service's record. An event carries the version that
+//!   the owner gave the change, and event N is applied only onto version N−1.
+//!
+//! ```text
+//!         owner                                        dependent
+//! +--------------------+          +--------+    +-----------------------+
+//! | tickets            |  relay   |        |    | ticket_copies         |
+//! | versioned_outbox   | -------> | broker | -> | versioned_positions   |
+//! +--------------------+          +--------+    +-----------------------+
+//!     one transaction                               one transaction
+//! ```
+//!
+//! | to | read |
+//! | --- | --- |
+//! | guard the writes of a model | [`guide::first_steps::owner`] |
+//! | keep a replica of another service's records | [`guide::first_steps::dependent`] |
+//! | publish events that survive a crash | [`guide::how_to::outbox`] |
+//! | understand an error of the compiler | [`guide::reference::mistakes`] |
+//! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
 //! # Owner
 //!
@@ -9,7 +32,12 @@
 //! use versioned_core::prelude::*;
 //!
 //! diesel::table! {
-//!     tickets { id -> BigInt, title -> Text, price -> BigInt, version -> BigInt, }
+//!     tickets {
+//!         id -> BigInt,
+//!         title -> Text,
+//!         price -> BigInt,
+//!         version -> BigInt,
+//!     }
 //! }
 //!
 //! #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
@@ -19,18 +47,27 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let conn = &mut SqliteConnection::establish(":memory:")?;
-//! # conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT, price BIGINT, version BIGINT NOT NULL)")?;
-//! let mut ticket = Ticket { id: 7, title: "concert".into(), price: 20, version: 0 };
-//! ticket.insert(conn)?; // row and model are at version 1
+//! # conn.batch_execute(
+//! #     "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL,
+//! #      price BIGINT NOT NULL, version BIGINT NOT NULL)",
+//! # )?;
+//! let title = "concert".to_owned();
+//! let mut mine = Ticket { id: 7, title, price: 20, version: 0 };
+//! mine.insert(conn)?; // the row and the model are at version 1
 //!
-//! let mut theirs = Ticket::find(&7, conn)?; // somebody else loads it, too
+//! let mut theirs = Ticket::find(&7, conn)?; // another writer loads the row
 //! theirs.price = 30;
-//! theirs.save(conn)?; // UPDATE .. SET .., version = 2 WHERE id = 7 AND version = 1
+//! // UPDATE tickets SET .., version = 2 WHERE id = 7 AND version = 1
+//! theirs.save(conn)?;
 //!
-//! ticket.price = 25;
-//! let error = ticket.save(conn).unwrap_err();
-//! assert_eq!(error.to_string(), "tickets 7 is stale: expected version 1, found 2");
+//! mine.price = 25;
+//! let error = mine.save(conn).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "tickets 7 is stale: expected version 1, found 2",
+//! );
 //!
+//! // Loads, changes and saves the row, and repeats that after a conflict.
 //! let saved = Ticket::update_with(&7, conn, |ticket| {
 //!     ticket.price += 5;
 //!     Ok(())
@@ -40,13 +77,8 @@
 //! # }
 //! ```
 //!
-//! The [guide] has a chapter for each task, and one that [compares](guide::related::comparison).
-//!
-//! The methods are those of [`prelude::OwnerDsl`]; what can go wrong is [`Error`]. The
-//! [derive](derive@Versioned) writes metadata and walks over the columns. Every statement is built
-//! in this crate, from these walks. That of a single write depends on the model's type alone, so
-//! that Diesel prepares it once per connection; that of a [`Tracked`] save also depends on the set
-//! of changed columns.
+//! [`prelude::OwnerDsl`] has the methods and shows the SQL of each. [`Error`] lists what can fail,
+//! with what to do next.
 //!
 //! # Dependent
 //!
@@ -54,13 +86,14 @@
 //! # use diesel::connection::SimpleConnection;
 //! use diesel::prelude::*;
 //! use versioned_core::prelude::*;
-//! use versioned_core::{Event, Outcome};
+//! use versioned_core::{Event, MIGRATIONS, Outcome};
 //!
 //! diesel::table! {
 //!     ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, }
 //! }
 //!
-//! #[derive(Debug, Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+//! #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
+//! #[derive(serde::Deserialize)]
 //! #[diesel(table_name = ticket_copies)]
 //! #[versioned(dependent, entity = "tickets")]
 //! struct TicketCopy { id: i64, price: i64, version: i64 }
@@ -68,39 +101,68 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! # use diesel_migrations::MigrationHarness;
 //! # let conn = &mut SqliteConnection::establish(":memory:")?;
-//! # conn.batch_execute("CREATE TABLE ticket_copies (id BIGINT PRIMARY KEY, price BIGINT, version BIGINT NOT NULL)")?;
-//! conn.run_pending_migrations(versioned_core::MIGRATIONS)?;
+//! # conn.batch_execute(
+//! #     "CREATE TABLE ticket_copies (id BIGINT PRIMARY KEY,
+//! #      price BIGINT NOT NULL, version BIGINT NOT NULL)",
+//! # )?;
+//! conn.run_pending_migrations(MIGRATIONS)?; // creates versioned_positions
 //!
-//! let created: Event<TicketCopy> = serde_json::from_str(r#"{ "entity": "tickets", "key": "7", "version": 1,
-//!     "op": "created", "data": { "id": 7, "title": "concert", "price": 20, "version": 1 } }"#)?;
-//! let updated: Event<TicketCopy> = serde_json::from_str(r#"{ "entity": "tickets", "key": "7", "version": 2,
-//!     "op": "updated", "data": { "id": 7, "title": "concert", "price": 25, "version": 2 } }"#)?;
+//! let created: Event<TicketCopy> = serde_json::from_str(
+//!     r#"{ "entity": "tickets", "key": "7", "version": 1, "op": "created",
+//!          "data": { "id": 7, "price": 20, "version": 1 } }"#,
+//! )?;
+//! let updated: Event<TicketCopy> = serde_json::from_str(
+//!     r#"{ "entity": "tickets", "key": "7", "version": 2, "op": "updated",
+//!          "data": { "id": 7, "price": 25, "version": 2 } }"#,
+//! )?;
 //!
-//! assert_eq!(TicketCopy::apply(&updated, conn)?, Outcome::Gap { current: 0, received: 2 }); // do not acknowledge
+//! // Version 1 is missing: do not acknowledge the event.
+//! let gap = Outcome::Gap { current: 0, received: 2 };
+//! assert_eq!(TicketCopy::apply(&updated, conn)?, gap);
+//!
 //! assert_eq!(TicketCopy::apply(&created, conn)?, Outcome::Applied);
-//! assert_eq!(TicketCopy::apply(&updated, conn)?, Outcome::Applied); // it was delivered again
-//! assert_eq!(TicketCopy::apply(&created, conn)?, Outcome::Duplicate { current: 2 });
+//! // The broker redelivers the other event.
+//! assert_eq!(TicketCopy::apply(&updated, conn)?, Outcome::Applied);
+//!
+//! let duplicate = Outcome::Duplicate { current: 2 };
+//! assert_eq!(TicketCopy::apply(&created, conn)?, duplicate);
 //! assert_eq!(TicketCopy::find(&7, conn)?.price, 25);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The methods are those of [`prelude::DependentDsl`]. The guard of a replica is one row that every operation of a record
-//! locks, its position; it outlives the record. It holds at READ COMMITTED and above.
+//! [`prelude::DependentDsl`] has the methods. The guard of a replica is the record's row in
+//! `versioned_positions`. Every event of the record locks it, and it outlives a deletion of the
+//! record. It holds at READ COMMITTED and above.
 //!
 //! # Isolation levels
 //!
-//! The owner's guard is in the `UPDATE` or `DELETE` itself, and that is enough at each level: PostgreSQL at READ COMMITTED looks
-//! at the row again after waiting for its lock, InnoDB writes to the row as it is and not as the snapshot shows it,
-//! `SQLite` has one writer at a time. At REPEATABLE READ and SERIALIZABLE PostgreSQL refuses what comes too late by a
-//! serialization failure instead; that is a [`Conflict`] of kind [`Serialization`](ConflictKind::Serialization), after
-//! which the transaction must be run again.
+//! The guard of an owner is part of the `UPDATE` or `DELETE` statement itself. Of several writers
+//! that loaded the same version, exactly one succeeds at every isolation level. The level
+//! determines only the [kind](ConflictKind) of the conflict that the others get. At REPEATABLE READ
+//! and SERIALIZABLE, PostgreSQL rejects their writes with a serialization failure. The library
+//! returns it as a [`Conflict`] of kind [`Serialization`](ConflictKind::Serialization), and the
+//! caller must retry the transaction. The guide has a [table](guide::reference::isolation) of all
+//! cases.
+//!
+//! # Statements
+//!
+//! The [derive](derive@Versioned) generates metadata and walks over the columns. This crate builds
+//! every statement from these walks. The statement of a single write depends only on the type of
+//! the model, so Diesel prepares it once per connection. The statement of a [`Tracked`] save also
+//! depends on the set of changed columns.
 //!
 //! # Features
 //!
-//! `derive` (default); the backends `postgres`, `sqlite` and `mysql`; `async` for [`async_prelude`]; `http` for [`etag`];
-//! `nats` for `nats::JetStreamPublisher` and `nats::JetStreamConsumer`; `tracing` for spans and events; `chrono`, `time` and
-//! `uuid` for versions that are timestamps or UUIDs.
+//! | feature | contents |
+//! | --- | --- |
+//! | `derive` (default) | [`Versioned`](derive@Versioned), [`SequentialVersion`], [`version_field`] |
+//! | `sqlite`, `postgres`, `mysql` | the backends; `mysql` includes MariaDB. The application chooses Diesel's driver |
+//! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
+//! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
+//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker |
+//! | `tracing` | spans and events |
+//! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
 mod change;
 mod clock;
@@ -150,7 +212,7 @@ pub use self::retry::Retry;
 pub use self::statement::{Bump, Changes, NewRow};
 pub use self::tracked::{Keep, Tracked};
 pub use self::transaction::{Models, Shape};
-/// A newtype as a version that counts:
+/// Implements the traits of a counter for a newtype of a counter.
 ///
 /// ```
 /// #[derive(Debug, Clone, Copy, PartialEq, versioned_core::SequentialVersion)]
@@ -159,7 +221,7 @@ pub use self::transaction::{Models, Shape};
 ///
 #[cfg(feature = "derive")]
 pub use versioned_derive::SequentialVersion;
-/// A Diesel model as the owner of its record:
+/// Makes a Diesel model an owner or a replica. This model is an owner:
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -173,7 +235,7 @@ pub use versioned_derive::SequentialVersion;
 ///
 #[cfg(feature = "derive")]
 pub use versioned_derive::Versioned;
-/// A struct with a version field:
+/// Adds a version field to a struct.
 ///
 /// ```
 /// #[versioned_core::version_field]
@@ -185,14 +247,19 @@ pub use versioned_derive::Versioned;
 #[cfg(feature = "derive")]
 pub use versioned_derive::version_field;
 
-/// The methods for Diesel's own, blocking connections.
+/// The derive and the methods for Diesel's own, blocking connections.
 ///
 /// ```
 /// use versioned_core::prelude::*;
 /// ```
 ///
-/// The derive, the methods of [owners](prelude::OwnerDsl), of [dependents](prelude::DependentDsl) and of [`Tracked`] models, [`transaction`], and
-/// the bounds of generic code: [`Owner`], [`Dependent`], Diesel's `LoadConnection`.
+/// | item | purpose |
+/// | --- | --- |
+/// | [`Versioned`](derive@crate::Versioned), [`version_field`](crate::version_field) | declare a model |
+/// | [`OwnerDsl`](prelude::OwnerDsl), [`TrackedDsl`](prelude::TrackedDsl) | write an owner |
+/// | [`DependentDsl`](prelude::DependentDsl) | apply events to a replica |
+/// | [`transaction()`] | restore the versions in memory after a rollback |
+/// | [`Owner`], [`Dependent`], Diesel's `LoadConnection` | bounds of generic code |
 pub mod prelude {
     pub use crate::dependent::Dependent;
     pub use crate::error::OptionalExt as _;
@@ -204,11 +271,13 @@ pub mod prelude {
     pub use versioned_derive::{Versioned, version_field};
 }
 
-/// The same methods for the connections of `diesel-async`.
+/// The derive and the methods for the connections of `diesel-async`.
 ///
 /// ```
 /// use versioned_core::async_prelude::*;
 /// ```
+///
+/// It has the same items as the [`prelude`]; the methods return futures.
 #[cfg(feature = "async")]
 pub mod async_prelude {
     pub use crate::dependent::Dependent;
@@ -220,7 +289,7 @@ pub mod async_prelude {
     pub use versioned_derive::{Versioned, version_field};
 }
 
-/// The code of the README compiles and runs.
+/// Compiles and runs the code of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
