@@ -24,6 +24,9 @@
 //! | understand an error of the compiler | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
+//! The [guide] has a chapter for each task, and one that [compares](guide::related::comparison) the
+//! crate with other libraries.
+//!
 //! # Owner
 //!
 //! ```

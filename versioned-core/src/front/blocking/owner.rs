@@ -12,7 +12,7 @@ use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
 use crate::version::SequentialVersion;
 
-/// The methods of an owner on a Diesel connection: guarded writes, and the reads that they start from.
+/// The methods of an owner on a Diesel connection: guarded writes, and the reads that precede them.
 ///
 /// | purpose | methods |
 /// | --- | --- |
@@ -31,24 +31,46 @@ use crate::version::SequentialVersion;
 /// code needs one bound, [`Owner<C::Backend>`](crate::Owner). The
 /// [guide](crate::guide::reference::backends) lists how many statements each method takes on each
 /// database. The SQL below is that of a table `tickets (id, title, version)`.
+///
+/// # Errors
+///
+/// If a method returns an error, its model is unchanged. These errors are possible for every method
+/// that runs a statement, and are not repeated below:
+///
+/// - [`Error::Conflict`](crate::Error::Conflict) of kind
+///   [`Serialization`](crate::ConflictKind::Serialization), if the database rejects the statement
+///   because of another transaction: a serialization failure, a deadlock or `SQLITE_BUSY`.
+/// - [`Error::Database`](crate::Error::Database), if a query fails for another reason.
+///
+/// On a model with `#[versioned(outbox)]`, every write also returns
+/// [`Error::NotFinite`](crate::Error::NotFinite) if a field is NaN or infinite. With `outbox` or
+/// `tombstones` it returns [`Error::KeyTooLong`](crate::Error::KeyTooLong) if the text of the key
+/// has more than 2,400 bytes.
 pub trait OwnerDsl: OwnerModel {
-    /// Inserts the record with the key that it carries, at the initial version; the version in memory follows.
+    /// Inserts the record with the key that it carries, at the initial version, and sets the
+    /// version in memory.
     ///
-    /// Every field is written, a `None` as NULL, so that row and model agree; for a key or defaults that the database
-    /// makes, see [`create`](OwnerDsl::create).
+    /// The statement writes every field, and a `None` as NULL, so that the row equals the model.
+    /// For a key or defaults from the database, use [`create`](OwnerDsl::create).
     ///
     /// ```sql
     /// INSERT INTO tickets (id, title, version) VALUES ($1, $2, 1)
     /// ```
     ///
-    /// With `#[versioned(tombstones)]` a record that was deleted goes on from the version of its deletion, in a
-    /// transaction that holds its position.
+    /// With `#[versioned(tombstones)]`, a record that was deleted continues after the version of
+    /// its deletion. The insertion then runs in a transaction that locks the position of the
+    /// record.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken;
-    /// [`Error::Conflict`](crate::Error::Conflict) of the kind [`Suppressed`](crate::ConflictKind::Suppressed) if the database
-    /// wrote no row; [`Error::KeyGenerated`](crate::Error::KeyGenerated) if MySQL made another key of 0.
+    /// - [`Error::Database`](crate::Error::Database) with a UNIQUE violation, if the key is taken.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Suppressed`](crate::ConflictKind::Suppressed), if the database reports success and wrote
+    ///   no row.
+    /// - [`Error::KeyGenerated`](crate::Error::KeyGenerated), if the database did not keep the key,
+    ///   for example if MySQL replaced 0 in an `AUTO_INCREMENT` column.
+    /// - [`Error::VersionExhausted`](crate::Error::VersionExhausted), if `tombstones` is set and
+    ///   the deletion is at the maximum of the version's type.
     fn insert<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
         C: BlockingConnection,
@@ -57,24 +79,32 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::insert(self, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Inserts a row that is not a model yet, where the database makes the key or other columns; answers with the
-    /// row. `new` is any Diesel `Insertable` for the table that leaves the version out.
+    /// Inserts a row for which the database generates the key or other columns, and returns the
+    /// row.
+    ///
+    /// `new` is any Diesel `Insertable` for the table that leaves the version out. The row gets the
+    /// initial version.
     ///
     /// ```sql
     /// INSERT INTO tickets (version, title) VALUES (1, $1) RETURNING id, title, version
     /// ```
     ///
-    /// SQLite: the same in a transaction, so that nothing is left of a row that cannot be read; in
-    /// an attached database `INSERT .. RETURNING quote(id)` and a SELECT by that key. MySQL and
-    /// MariaDB: `DO LAST_INSERT_ID(0)`, INSERT and `SELECT .. WHERE id = LAST_INSERT_ID()` in a
-    /// transaction.
+    /// - **SQLite** runs the same statement in a transaction, and rolls it back if the row cannot
+    ///   be read. In an attached database it runs `INSERT .. RETURNING quote(id)` and a SELECT by
+    ///   that key.
+    /// - **MySQL and MariaDB** run `DO LAST_INSERT_ID(0)`, the INSERT and
+    ///   `SELECT .. WHERE id = LAST_INSERT_ID()` in a transaction.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyNotGenerated`](crate::Error::KeyNotGenerated) on MySQL and MariaDB, if the key
-    /// is not an `AUTO_INCREMENT` that was left out of `new`.
-    /// [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any SQL, if `new` has the
-    /// version.
+    /// - [`Error::VersionAssigned`](crate::Error::VersionAssigned), before any SQL, if `new`
+    ///   assigns to the version.
+    /// - [`Error::KeyNotGenerated`](crate::Error::KeyNotGenerated) on MySQL and MariaDB, unless the
+    ///   key is one `AUTO_INCREMENT` column that `new` leaves out. In an attached database of
+    ///   SQLite, if the key of the new row is NULL or a trigger changed it.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Suppressed`](crate::ConflictKind::Suppressed), if the database reports success and wrote
+    ///   no row.
     fn create<N, C>(new: N, conn: &mut C) -> Result<Self>
     where
         C: BlockingConnection,
@@ -84,7 +114,7 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::create(new, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Inserts the record at the version that it carries: for records that come from somewhere else.
+    /// Inserts the record at the version that it carries, for records from another system.
     ///
     /// ```sql
     /// INSERT INTO tickets (id, title, version) VALUES ($1, $2, $3)
@@ -92,7 +122,10 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// [`Error::Database`](crate::Error::Database) with a UNIQUE violation if the key is taken.
+    /// - [`Error::Database`](crate::Error::Database) with a UNIQUE violation, if the key is taken.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Suppressed`](crate::ConflictKind::Suppressed), and
+    ///   [`Error::KeyGenerated`](crate::Error::KeyGenerated), as for [`insert`](OwnerDsl::insert).
     fn import<C>(&self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
@@ -109,7 +142,7 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) if there is none;
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key.
     /// [`optional`](crate::OptionalExt::optional) turns that into `None`.
     fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
     where
@@ -119,24 +152,35 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::find(id, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Writes all fields, if the row is still at the version that was loaded; the version moves by one, also when no
-    /// field changed.
+    /// Writes all fields to the row if the row is still at the version that was loaded, and
+    /// increments the version.
     ///
-    /// The record is the one that the key names: a model whose key field was changed by hand is another record. A
-    /// column with `#[diesel(skip_update)]` is not written. A model with such fields, or with `skip_insertion`, is replaced by
-    /// its row: by RETURNING on PostgreSQL, by a SELECT in a transaction elsewhere.
+    /// The version is incremented even if no field changed. To write only changed columns, use
+    /// [`Tracked`](crate::Tracked).
     ///
     /// ```sql
     /// UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4
     /// ```
     ///
-    /// A key of text is also compared by its bytes, whatever its collation is.
+    /// The key field selects the row. If the caller changes the key of a model, `save` addresses
+    /// another record. A key of text is also compared by its bytes, whatever the collation of its
+    /// column is.
+    ///
+    /// The statement does not write a field with `#[diesel(skip_update)]`. A model with such
+    /// fields, or with `skip_insertion`, is replaced by its row: by RETURNING on PostgreSQL, and
+    /// elsewhere by a SELECT in a transaction.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone, or if the database suppressed
-    /// the write; [`Error::VersionExhausted`](crate::Error::VersionExhausted) before any SQL at the type's maximum. The model
-    /// is as it was, and saving it again fails again.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind [`Stale`](crate::ConflictKind::Stale)
+    ///   if the row is at another version, [`Deleted`](crate::ConflictKind::Deleted) if no row has
+    ///   the key, and [`Suppressed`](crate::ConflictKind::Suppressed) if a trigger, a rule or a
+    ///   policy suppressed the write.
+    /// - [`Error::VersionExhausted`](crate::Error::VersionExhausted), before any SQL, if the
+    ///   version is at the maximum of its type.
+    ///
+    /// The model is unchanged, so the same save fails again. [`reload`](OwnerDsl::reload) the
+    /// model, or use [`update_with`](OwnerDsl::update_with).
     fn save<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
         C: BlockingConnection,
@@ -145,18 +189,21 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::save(self, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Moves the version and writes nothing else: for a record whose children changed. The change shows the row, not what
-    /// was changed in memory and not saved.
+    /// Increments the version of the row if the row is still at the version that was loaded, and
+    /// writes nothing else.
+    ///
+    /// Use this for a record whose children changed. The [`Change`] shows the row. It does not show
+    /// fields that were changed in memory and not saved.
     ///
     /// ```sql
     /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3 RETURNING id, title, version
     /// ```
     ///
-    /// MySQL and MariaDB: UPDATE and SELECT in a transaction.
+    /// MySQL and MariaDB run the UPDATE and a SELECT in a transaction.
     ///
     /// # Errors
     ///
-    /// As [`save`](OwnerDsl::save).
+    /// Returns the errors of [`save`](OwnerDsl::save).
     fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
         C: BlockingConnection,
@@ -165,8 +212,10 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::touch(self, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Deletes the row, if it is still at the version that was loaded. The deletion has a version of its own, one
-    /// after the deleted one, and the model in memory carries it.
+    /// Deletes the row if the row is still at the version that was loaded.
+    ///
+    /// The deletion has its own version, which is the deleted version plus one. The model in memory
+    /// gets that version.
     ///
     /// ```sql
     /// DELETE FROM tickets WHERE id = $1 AND version = $2
@@ -174,7 +223,7 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// As [`save`](OwnerDsl::save).
+    /// Returns the errors of [`save`](OwnerDsl::save).
     fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
     where
         C: BlockingConnection,
@@ -185,18 +234,26 @@ pub trait OwnerDsl: OwnerModel {
 
     /// Inserts all of these records at the initial version, or none.
     ///
-    /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; a transaction around several of them.
-    /// MySQL and MariaDB: the same with `JSON_TABLE`; SQLite: with `VALUES`, 50 rows at a time; as
-    /// [`save_all`](OwnerDsl::save_all). Models with `tombstones`: a loop of [`insert`](OwnerDsl::insert) in a transaction.
-    ///
     /// ```sql
-    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) INSERT INTO tickets (id, ..) SELECT c0, .. FROM given
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..)
+    ///     INSERT INTO tickets (id, ..) SELECT c0, .. FROM given
     /// ```
+    ///
+    /// - **PostgreSQL** takes one statement for each 2,000 rows, with each column as an array.
+    ///   Several statements share a transaction.
+    /// - **MySQL and MariaDB** do the same with `JSON_TABLE`, and **SQLite** with `VALUES` for 50
+    ///   rows at a time. The conditions are those of [`save_all`](OwnerDsl::save_all).
+    /// - Models with `tombstones` are inserted one by one with [`insert`](OwnerDsl::insert), in a
+    ///   transaction.
     ///
     /// # Errors
     ///
-    /// [`Error::TwiceInBatch`](crate::Error::TwiceInBatch) before any SQL; [`Error::Database`](crate::Error::Database) with a UNIQUE
-    /// violation if a key is taken. Nothing was inserted then, and the models are as they were.
+    /// - [`Error::TwiceInBatch`](crate::Error::TwiceInBatch), before any SQL, if two models have
+    ///   the same key.
+    /// - [`Error::Database`](crate::Error::Database) with a UNIQUE violation, if a key is taken.
+    /// - The other errors of [`insert`](OwnerDsl::insert).
+    ///
+    /// No row was inserted then, and the models are unchanged.
     fn insert_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
     where
         C: BlockingConnection,
@@ -208,43 +265,59 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// Saves all of these records, or none: each row must be at the version that its model was loaded at.
+    /// Saves all of these records, or none. Each row must be at the version that its model was
+    /// loaded at.
     ///
-    /// The rows are written in the order of their keys, so that batches which meet wait for each other but do not deadlock.
+    /// The rows are written in the order of their keys. Batches that overlap therefore wait for
+    /// each other and do not deadlock.
     ///
-    /// PostgreSQL: one statement for each 2,000 rows, with each column as an array; in a transaction if they are more than
-    /// 100. Fewer are locked before the first of them is written (`WITH held AS (SELECT .. FOR NO KEY UPDATE)`), by the same
-    /// statement, and need no transaction.
+    /// **PostgreSQL** takes one statement for each 2,000 rows, with each column as an array. More
+    /// than 100 rows are written in a transaction. Up to 100 rows need none: the statement locks
+    /// all of them before it writes the first (`WITH held AS (SELECT .. FOR NO KEY UPDATE)`).
     ///
     /// ```sql
-    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..) UPDATE tickets AS target SET title = c2, version = c3
-    ///     FROM given WHERE target.version = ANY(ARRAY[c0]) AND target.id = ANY(ARRAY[c1])
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..)
+    ///     UPDATE tickets AS target SET title = c2, version = c3 FROM given
+    ///     WHERE target.version = ANY(ARRAY[c0]) AND target.id = ANY(ARRAY[c1])
     /// ```
     ///
-    /// MySQL and MariaDB, from 4 rows on, in a transaction: the rows as JSON, up to 2,000 of them or 1 MiB at a time, if each
-    /// column's type keeps its values on this way (not bytes), and keys and version are integers.
+    /// **MySQL and MariaDB** take the rows as JSON in a transaction, up to 2,000 rows or 1 MiB at a
+    /// time. This applies from 4 rows on, if keys and version are integers and the type of each
+    /// column keeps its values in JSON (bytes do not).
     ///
     /// ```sql
     /// UPDATE JSON_TABLE(?, '$[*]' COLUMNS (c0 BIGINT PATH '$[0]' ERROR ON ERROR, ..)) AS given
-    ///     STRAIGHT_JOIN tickets AS target ON target.version = c0 AND target.id = c1 SET target.title = c2, target.version = c3
+    ///     STRAIGHT_JOIN tickets AS target ON target.version = c0 AND target.id = c1
+    ///     SET target.title = c2, target.version = c3
     /// ```
     ///
-    /// SQLite, in a transaction: 50 rows at a time.
+    /// **SQLite** takes 50 rows at a time, in a transaction.
     ///
     /// ```sql
-    /// WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), ..) UPDATE tickets AS target SET title = c2, version = c3
+    /// WITH given (c0, c1, ..) AS (VALUES (?, ?, ..), ..)
+    ///     UPDATE tickets AS target SET title = c2, version = c3
     ///     FROM given WHERE target.version = c0 AND target.id = c1
     /// ```
     ///
-    /// Whatever cannot be written so goes row by row, by [`save`](OwnerDsl::save) in a transaction: what is left over, columns
-    /// without an array form on PostgreSQL (arrays), a database that does not know the statement, a `MultiConnection`. On
-    /// SQLite, MySQL and MariaDB so does a batch with a row that is refused, to say which, and with an outbox.
+    /// In these cases the rows are written one by one with [`save`](OwnerDsl::save), in a
+    /// transaction:
+    ///
+    /// - rows that are left over from the batches above;
+    /// - on PostgreSQL, a column without an array form, such as an array;
+    /// - a database that does not know the statement, and a `MultiConnection`;
+    /// - on SQLite, MySQL and MariaDB, a model with an outbox, and a batch with a rejected row, to
+    ///   find out which row that is.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflicts`](crate::Error::Conflicts) names each row that is at another version, or gone;
-    /// [`Error::TwiceInBatch`](crate::Error::TwiceInBatch) and [`Error::VersionExhausted`](crate::Error::VersionExhausted) come before
-    /// any SQL. Nothing was written then, and the models are as they were.
+    /// - [`Error::Conflicts`](crate::Error::Conflicts) with each row that is at another version or
+    ///   gone.
+    /// - [`Error::TwiceInBatch`](crate::Error::TwiceInBatch), before any SQL, if two models have
+    ///   the same key.
+    /// - [`Error::VersionExhausted`](crate::Error::VersionExhausted), before any SQL, if a version
+    ///   is at the maximum of its type.
+    ///
+    /// No row was written then, and the models are unchanged.
     fn save_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
     where
         C: BlockingConnection,
@@ -256,12 +329,15 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// Deletes all of these records, or none, as [`save_all`](OwnerDsl::save_all) saves them; on SQLite, and with `tombstones`,
-    /// row by row.
+    /// Deletes all of these records, or none. Each row must be at the version that its model was
+    /// loaded at.
+    ///
+    /// The statements are those of [`save_all`](OwnerDsl::save_all) with DELETE. On SQLite, and
+    /// with `tombstones`, the rows are deleted one by one in a transaction.
     ///
     /// # Errors
     ///
-    /// As [`save_all`](OwnerDsl::save_all).
+    /// Returns the errors of [`save_all`](OwnerDsl::save_all).
     fn delete_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
     where
         C: BlockingConnection,
@@ -273,17 +349,26 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// Saves those of these records that can be saved, with an outcome for each. A row that is stale, gone, or refused by a
-    /// constraint stays as it is, and so does its model.
+    /// Saves those of these records that can be saved, and returns a result for each.
     ///
-    /// PostgreSQL: one statement for each 2,000 rows, as [`save_all`](OwnerDsl::save_all). When a constraint refuses a row,
-    /// and elsewhere: a loop of [`save`](OwnerDsl::save) in a transaction.
+    /// A row that is at another version, gone, or rejected by a constraint is unchanged, and so is
+    /// its model.
+    ///
+    /// **PostgreSQL** takes one statement for each 2,000 rows, as [`save_all`](OwnerDsl::save_all)
+    /// does. If a constraint rejects a row, and on the other databases, the rows are saved one by
+    /// one with [`save`](OwnerDsl::save) in a transaction.
     ///
     /// # Errors
     ///
-    /// What concerns no row alone: [`Error::TwiceInBatch`](crate::Error::TwiceInBatch) and
-    /// [`Error::VersionExhausted`](crate::Error::VersionExhausted) before any SQL, a deadlock, a lost connection. Nothing was
-    /// written then.
+    /// The outer result is an error if the cause is not a single row. No row was written then.
+    ///
+    /// - [`Error::TwiceInBatch`](crate::Error::TwiceInBatch), before any SQL, if two models have
+    ///   the same key.
+    /// - [`Error::VersionExhausted`](crate::Error::VersionExhausted), before any SQL, if a version
+    ///   is at the maximum of its type.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Serialization`](crate::ConflictKind::Serialization), for example after a deadlock.
+    /// - [`Error::Database`](crate::Error::Database), for example if the connection is lost.
     fn save_each<'m, C>(
         models: &'m mut [Self],
         conn: &mut C,
@@ -298,8 +383,10 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// Replaces the model by its row as it is now. On MySQL and MariaDB the row is locked for it until the
-    /// transaction ends, as an unlocked read would show the transaction's snapshot.
+    /// Replaces the model with its current row.
+    ///
+    /// On MySQL and MariaDB the statement locks the row until the transaction ends, because an
+    /// unlocked read would show the snapshot of the transaction.
     ///
     /// ```sql
     /// SELECT id, title, version FROM tickets WHERE id = $1            -- MySQL, MariaDB: FOR UPDATE
@@ -307,7 +394,7 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the model is as it was.
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key.
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
@@ -316,19 +403,23 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::reload(self, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Checks that the row is still at the version that was loaded; writes nothing. Inside of a transaction the row
-    /// is held at this version until the transaction ends: for a decision that rests on a record which it does not
-    /// change.
+    /// Checks that the row is still at the version that was loaded, and writes nothing.
+    ///
+    /// Inside a transaction, the row is locked at this version until the transaction ends. Use this
+    /// for a decision that depends on a record which the transaction does not change.
     ///
     /// ```sql
     /// SELECT version FROM tickets WHERE id = $1 FOR SHARE             -- MySQL, MariaDB: LOCK IN SHARE MODE
     /// ```
     ///
-    /// `SQLite` has no row locks: there the row is held only in a transaction that already writes (`BEGIN IMMEDIATE`).
+    /// `SQLite` has no row locks. There the row is held only in a transaction that already writes
+    /// (`BEGIN IMMEDIATE`).
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind
+    /// [`Stale`](crate::ConflictKind::Stale) if the row is at another version, and of kind
+    /// [`Deleted`](crate::ConflictKind::Deleted) if no row has the key.
     fn verify<C>(&self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
@@ -337,13 +428,16 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::verify(self, &mut BlockingExecutor::new(conn)))
     }
 
-    /// The record with this key at this version, not loaded: for the version that a client sent (`If-Match`).
+    /// Names a record and a version without loading it, for the version that a client sent
+    /// (`If-Match`). Runs no SQL.
     fn at(id: impl Into<Self::Id>, version: impl Into<Self::Version>) -> At<Self> {
         At::new(id.into(), version.into())
     }
 
-    /// Loads the record, changes it and saves it; after a conflict it is loaded again and `change` runs again, as
-    /// [`Retry::default`] says. Answers with the record as it was saved.
+    /// Loads the record, runs `change` on it and saves it; returns the saved record.
+    ///
+    /// After a conflict, the method loads the record again and runs `change` again, up to 200
+    /// times, as [`Retry::default`] defines.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -361,15 +455,23 @@ pub trait OwnerDsl: OwnerModel {
     /// # }
     /// ```
     ///
-    /// Inside of a transaction a serialization failure is not retried: the transaction must be run again, by whoever
-    /// opened it.
+    /// Inside a transaction of the caller, a serialization failure is not retried. The caller must
+    /// retry the whole transaction.
     ///
     /// # Errors
     ///
-    /// What `change` returns ([`Error::other`](crate::Error::other) for errors of your own),
-    /// without a retry; [`Error::NotFound`](crate::Error::NotFound) if the row is gone; the last
-    /// conflict, when the retries are used up; [`Error::KeyChanged`](crate::Error::KeyChanged) or
-    /// [`Error::VersionAssigned`](crate::Error::VersionAssigned) if `change` assigns to these.
+    /// - [`Error::NotFound`](crate::Error::NotFound), if no row has the key when the record is
+    ///   loaded, for the first time or again.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Deleted`](crate::ConflictKind::Deleted), if the row disappears between a load and the
+    ///   save.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of another kind, if the retries are used up or
+    ///   the conflict is one that a retry cannot resolve.
+    /// - [`Error::KeyChanged`](crate::Error::KeyChanged) or
+    ///   [`Error::VersionAssigned`](crate::Error::VersionAssigned), if `change` assigns to the key
+    ///   or to the version.
+    /// - The error that `change` returns, without a retry. [`Error::other`](crate::Error::other)
+    ///   wraps an error of the caller.
     fn update_with<C, F>(id: &Self::Id, conn: &mut C, change: F) -> Result<Self>
     where
         C: BlockingConnection,
@@ -379,11 +481,12 @@ pub trait OwnerDsl: OwnerModel {
         Self::update_with_retry(id, Retry::default(), conn, change)
     }
 
-    /// As [`update_with`](OwnerDsl::update_with), with a policy of your own.
+    /// Loads, changes and saves the record as [`update_with`](OwnerDsl::update_with) does, with
+    /// another retry policy.
     ///
     /// # Errors
     ///
-    /// As [`update_with`](OwnerDsl::update_with).
+    /// Returns the errors of [`update_with`](OwnerDsl::update_with).
     fn update_with_retry<C, F>(id: &Self::Id, retry: Retry, conn: &mut C, change: F) -> Result<Self>
     where
         C: BlockingConnection,
@@ -399,12 +502,16 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// A page of the records as they stand, as events of `op` [`Snapshot`](crate::Op::Snapshot), for replicas that join
-    /// late: at most `limit` after the event `after`, the last one of the page before. An empty page is the end.
+    /// Returns a page of the current records, as events of `op` [`Snapshot`](crate::Op::Snapshot),
+    /// for a replica that joins late.
     ///
-    /// A replica applies them in any order, and live events in between: they carry versions. With
-    /// `#[versioned(tombstones)]` the deleted records follow the live ones, as snapshots without data; without them a
-    /// replica that joins late waits for ever for the rest of a record of which it has heard only the deletion.
+    /// The page has at most `limit` events. It starts after the event `after`, the last one of the
+    /// previous page. An empty page is the end.
+    ///
+    /// A replica can apply the events in any order, and live events in between, because they carry
+    /// versions. With `#[versioned(tombstones)]`, the deleted records follow the live ones, as
+    /// snapshots without data. Without `tombstones`, a replica that joins late cannot apply a
+    /// deletion of a record that it never saw, and reports it as a gap each time.
     ///
     /// ```sql
     /// SELECT id, title, version FROM tickets WHERE (id) > ($1) ORDER BY id LIMIT $2
@@ -412,7 +519,10 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// What the database says.
+    /// Returns [`Error::Database`](crate::Error::Database) if a query fails, and
+    /// [`Error::Conflict`](crate::Error::Conflict) of kind
+    /// [`Serialization`](crate::ConflictKind::Serialization) if the database rejects it because of
+    /// another transaction.
     fn snapshot<C>(
         after: Option<&Event<Self>>,
         limit: usize,
@@ -429,12 +539,14 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
-    /// The assignment `version = version + 1`, for an ordinary Diesel update of many rows:
-    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`. Only a version
-    /// that counts has it.
+    /// Returns the assignment `version = version + 1` for an ordinary Diesel update of many rows.
     ///
-    /// It guards nothing; copies that were loaded before are stale after it. Name the version column in the same
-    /// `set` nowhere else. At the type's maximum PostgreSQL and MySQL refuse the update, `SQLite` does not.
+    /// It is available only for a sequential version:
+    /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`.
+    ///
+    /// The assignment guards nothing, and models that were loaded before the update are stale after
+    /// it. Do not assign to the version column elsewhere in the same `set`. At the maximum of the
+    /// type, PostgreSQL and MySQL reject the update, and SQLite does not.
     fn bump() -> Bump<Self>
     where
         Self: PlainOwner + Versioned<Version: SequentialVersion>,
