@@ -1,4 +1,4 @@
-//! The fronts: the methods on connections. They execute; the operations decide.
+//! The fronts: methods on connections. They run statements; the operations contain all decisions.
 
 #[cfg(feature = "async")]
 pub(crate) mod asynchronous;

@@ -1,4 +1,4 @@
-//! The blocking front: the methods on Diesel's own connections. It executes; the operations decide.
+//! The blocking front: methods on Diesel's own connections.
 
 mod at;
 mod closure;
@@ -21,9 +21,9 @@ pub use self::owner::OwnerDsl;
 pub use self::tracked::TrackedDsl;
 pub use self::transaction::transaction;
 
-/// Runs an operation whose every step is ready at once, as they are on a blocking connection.
+/// Runs an operation whose steps are all ready at once, as they are on a blocking connection.
 ///
-/// Inlined, because an operation that is handed over is copied: two kilobytes, to save a row.
+/// It is inlined, because passing an operation by value copies about two kilobytes for each row.
 #[inline]
 pub(crate) fn poll_ready<F: Future>(operation: F) -> F::Output {
     match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {

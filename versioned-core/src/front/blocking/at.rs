@@ -8,7 +8,8 @@ use crate::operation;
 use crate::owner::Owner;
 use crate::statement::{Changes, Record, VersionGuard};
 
-/// A record at a version, not loaded: see [`OwnerDsl::at`](crate::prelude::OwnerDsl::at).
+/// A record at a version, without a loaded model: see
+/// [`OwnerDsl::at`](crate::prelude::OwnerDsl::at).
 #[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<M: OwnerModel> {
@@ -28,14 +29,18 @@ impl<M: OwnerModel> At<M> {
         }
     }
 
-    /// Makes `changes`, any Diesel `AsChangeset` of the table, if the row is at this version; the version moves by
-    /// one, also when the changes are empty. Answers with the row as it is after it.
+    /// Writes `changes` to the row if the row is at this version, increments the version, and
+    /// returns the row after the write.
+    ///
+    /// `changes` is any Diesel `AsChangeset` of the table. The version is incremented even if the
+    /// changes are empty.
     ///
     /// ```sql
-    /// UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4 RETURNING id, title, version
+    /// UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4
+    ///     RETURNING id, title, version
     /// ```
     ///
-    /// MySQL and MariaDB: UPDATE and SELECT in a transaction.
+    /// MySQL and MariaDB run the UPDATE and a SELECT in a transaction.
     ///
     /// # Errors
     ///
@@ -56,15 +61,18 @@ impl<M: OwnerModel> At<M> {
         ))
     }
 
-    /// Moves the version, if the row is at this one. Answers with the row as it is after it.
+    /// Increments the version of the row if the row is at this version, and returns the row after
+    /// the write.
     ///
     /// ```sql
     /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3 RETURNING id, title, version
     /// ```
     ///
+    /// MySQL and MariaDB run the UPDATE and a SELECT in a transaction.
+    ///
     /// # Errors
     ///
-    /// As [`save`](crate::prelude::OwnerDsl::save).
+    /// Returns the errors of [`save`](crate::prelude::OwnerDsl::save).
     pub fn touch<C>(&self, conn: &mut C) -> Result<M>
     where
         C: BlockingConnection,
@@ -76,7 +84,7 @@ impl<M: OwnerModel> At<M> {
         ))
     }
 
-    /// Deletes the row, if it is at this version. Answers with the version of the deletion.
+    /// Deletes the row if the row is at this version, and returns the version of the deletion.
     ///
     /// ```sql
     /// DELETE FROM tickets WHERE id = $1 AND version = $2
@@ -84,7 +92,7 @@ impl<M: OwnerModel> At<M> {
     ///
     /// # Errors
     ///
-    /// As [`save`](crate::prelude::OwnerDsl::save).
+    /// Returns the errors of [`save`](crate::prelude::OwnerDsl::save).
     pub fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
     where
         C: BlockingConnection,

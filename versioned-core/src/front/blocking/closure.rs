@@ -1,4 +1,4 @@
-//! A closure that is done when it returns.
+//! A blocking closure as a step of an operation: it is finished when it returns.
 
 use std::future::{Future, ready};
 

@@ -1,4 +1,4 @@
-//! A Diesel connection runs the statements of an operation.
+//! Runs the statements of an operation on a Diesel connection.
 
 use std::future::ready;
 use std::num::NonZeroU32;
@@ -17,11 +17,12 @@ use crate::statement::Rows;
 
 /// A Diesel connection as an [`Executor`].
 ///
-/// Where a closure of the caller's panics in the middle of a transaction that it began, the connection is left broken: what is
-/// written on it afterwards would never be committed. Pools close such a connection.
+/// If a closure of the caller panics inside a transaction that the operation began, the executor
+/// marks the connection as broken, because later writes on it would never be committed. Pools close
+/// a broken connection.
 pub(crate) struct BlockingExecutor<'c, C: Connection> {
     pub(crate) conn: &'c mut C,
-    /// How many transactions were begun here and have not ended.
+    /// The number of transactions that were begun here and have not ended.
     open: u32,
 }
 
@@ -30,7 +31,7 @@ impl<'c, C: Connection> BlockingExecutor<'c, C> {
         Self { conn, open: 0 }
     }
 
-    /// An error on a broken connection.
+    /// Returns an error if the connection is broken.
     fn check(&mut self) -> QueryResult<()> {
         let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
         status.transaction_depth().map(drop)
@@ -132,25 +133,27 @@ impl<C: LoadConnection> Executor for BlockingExecutor<'_, C> {
     }
 }
 
-/// Commits, or releases the innermost savepoint; takes back what cannot be.
+/// Commits, or releases the innermost savepoint. Rolls back if that fails.
 fn commit<C: Connection>(conn: &mut C) -> QueryResult<()> {
     let before = depth(conn);
     let done = C::TransactionManager::commit_transaction(conn);
-    // Diesel takes back a COMMIT that fails. A savepoint that cannot be released it leaves open, and what is around it
-    // would commit one level too low: never.
+    // Diesel rolls back a COMMIT that fails. It leaves a savepoint open that cannot be released,
+    // and the surrounding transaction would then release that savepoint instead of committing.
     if done.is_err() && depth(conn) == before {
         drop(C::TransactionManager::rollback_transaction(conn));
     }
     done
 }
 
-/// How many transactions are open, each in the one before; none on a connection that is broken.
+/// Returns the number of nested transactions, or `None` if none is open or the connection is
+/// broken.
 fn depth<C: Connection>(conn: &mut C) -> Option<NonZeroU32> {
     let status = C::TransactionManager::transaction_manager_status_mut(conn);
     status.transaction_depth().ok().flatten()
 }
 
-/// Reads the first row, and runs the statement to its end: an error may come with the last step.
+/// Reads the first row. It runs the statement to its end, because an error may come with the last
+/// step.
 fn first<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Option<T>>
 where
     C: LoadConnection,

@@ -1,4 +1,4 @@
-//! How far the relays are behind, on blocking connections.
+//! The lag of an outbox, on blocking connections.
 
 use diesel::connection::LoadConnection;
 
@@ -8,21 +8,24 @@ use crate::operation::outbox::relay;
 use crate::outbox::{Lag, SupportedBackend};
 
 impl Lag {
-    /// Returns the pending events of the outbox, for a metric or an alarm. It reads the whole table,
-    /// which is short as long as a relay runs.
+    /// Counts the pending events of the outbox, for a metric or an alert.
+    ///
+    /// The query reads the whole table, which is short while a relay runs.
     ///
     /// ```sql
-    /// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox
+    /// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0)
+    ///     FROM versioned_outbox
     /// ```
     ///
     /// To list the rejected events with their reasons, query
-    /// `SELECT entity, key, version, attempts, error FROM versioned_outbox WHERE attempts > 0`. To give
-    /// up an event, delete its row; this leaves a gap at the replicas.
+    /// `SELECT entity, key, version, attempts, error FROM versioned_outbox WHERE attempts > 0`. To
+    /// give up an event, delete its row; this leaves a gap at the replicas.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` if the database is
-    /// locked, and [`Error::Database`](crate::Error::Database) if the query fails for another reason.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` if the database
+    /// is locked, and [`Error::Database`](crate::Error::Database) if the query fails for another
+    /// reason.
     pub fn load<C>(conn: &mut C) -> Result<Self>
     where
         C: LoadConnection,

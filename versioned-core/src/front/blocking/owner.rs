@@ -34,18 +34,21 @@ use crate::version::SequentialVersion;
 ///
 /// # Errors
 ///
-/// If a method returns an error, its model is unchanged. These errors are possible for every method
-/// that runs a statement, and are not repeated below:
+/// If a method returns an error, its model is unchanged. These errors are common to several
+/// methods, and are not repeated below:
 ///
 /// - [`Error::Conflict`](crate::Error::Conflict) of kind
 ///   [`Serialization`](crate::ConflictKind::Serialization), if the database rejects the statement
 ///   because of another transaction: a serialization failure, a deadlock or `SQLITE_BUSY`.
 /// - [`Error::Database`](crate::Error::Database), if a query fails for another reason.
-///
-/// On a model with `#[versioned(outbox)]`, every write also returns
-/// [`Error::NotFinite`](crate::Error::NotFinite) if a field is NaN or infinite. With `outbox` or
-/// `tombstones` it returns [`Error::KeyTooLong`](crate::Error::KeyTooLong) if the text of the key
-/// has more than 2,400 bytes.
+/// - [`Error::NotUnique`](crate::Error::NotUnique), if several rows have the key of the model.
+/// - [`Error::View`](crate::Error::View), if the table is a view of SQLite and the outcome of a write
+///   is therefore unknown.
+/// - [`Error::NotFinite`](crate::Error::NotFinite), if the model has an `outbox` and a field of the
+///   event is NaN or infinite.
+/// - [`Error::KeyTooLong`](crate::Error::KeyTooLong), if the text of the key has more than 2,400
+///   bytes, in a write of a model with an `outbox`, and in an insertion or deletion with
+///   `tombstones`.
 pub trait OwnerDsl: OwnerModel {
     /// Inserts the record with the key that it carries, at the initial version, and sets the
     /// version in memory.
@@ -389,7 +392,7 @@ pub trait OwnerDsl: OwnerModel {
     /// unlocked read would show the snapshot of the transaction.
     ///
     /// ```sql
-    /// SELECT id, title, version FROM tickets WHERE id = $1            -- MySQL, MariaDB: FOR UPDATE
+    /// SELECT id, title, version FROM tickets WHERE id = $1 -- MySQL, MariaDB: FOR UPDATE
     /// ```
     ///
     /// # Errors
@@ -409,7 +412,7 @@ pub trait OwnerDsl: OwnerModel {
     /// for a decision that depends on a record which the transaction does not change.
     ///
     /// ```sql
-    /// SELECT version FROM tickets WHERE id = $1 FOR SHARE             -- MySQL, MariaDB: LOCK IN SHARE MODE
+    /// SELECT version FROM tickets WHERE id = $1 FOR SHARE -- MySQL, MariaDB: LOCK IN SHARE MODE
     /// ```
     ///
     /// `SQLite` has no row locks. There the row is held only in a transaction that already writes

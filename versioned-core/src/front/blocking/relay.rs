@@ -1,4 +1,4 @@
-//! A relay on blocking connections.
+//! The relay of an outbox, on blocking connections.
 
 use std::fmt;
 
@@ -11,14 +11,21 @@ use crate::operation::outbox::relay;
 use crate::outbox::{Pass, Publisher, Relay, RelayProblem, SupportedBackend, Totals};
 
 impl<P: Publisher> Relay<P> {
-    /// Takes one batch, publishes it and deletes what the broker has.
+    /// Claims one batch, publishes it and deletes the events that the broker acknowledged.
     ///
     /// The thread sleeps while the publisher waits.
     ///
     /// # Errors
     ///
-    /// What the database says; what was published is published again then. When a transaction is open on the connection: its
-    /// events are not committed yet, and must not be published.
+    /// - [`Error::Database`](crate::Error::Database) with Diesel's `AlreadyInTransaction`, if a
+    ///   transaction is open on the connection. Its events are not committed yet and must not be
+    ///   published.
+    /// - [`Error::Database`](crate::Error::Database), if a query fails.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Serialization`](crate::ConflictKind::Serialization), if the database rejects a statement
+    ///   because of another transaction.
+    ///
+    /// After an error, events that were already published may be published again.
     pub fn run_once<C>(&self, conn: &mut C) -> Result<Pass, Error>
     where
         C: LoadConnection,
@@ -31,12 +38,12 @@ impl<P: Publisher> Relay<P> {
         ))
     }
 
-    /// Publishes until `shutdown` is ready, and answers with what it did.
+    /// Publishes until `shutdown` is ready, and returns the totals of the run.
     ///
-    /// `connect` makes the connection, and a new one after each error of the database. The batch in
-    /// hand is finished before it ends. Errors of the broker and of the database do not end it:
-    /// they are [reported](Self::on_problem), and tried again. A panic of the publisher, of
-    /// `connect` or of the hook of [`on_problem`](Self::on_problem) does.
+    /// `connect` opens the connection, and a new one after each error of the database. The relay
+    /// finishes the current batch before it ends. Errors of the broker and of the database do not
+    /// end the run: the relay [reports](Self::on_problem) and retries them. A panic of the
+    /// publisher, of `connect` or of the hook of [`on_problem`](Self::on_problem) ends it.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;
@@ -45,7 +52,8 @@ impl<P: Publisher> Relay<P> {
     /// let shutdown = Shutdown::new();
     /// let relay = Relay::new(publisher).on_problem(|problem| eprintln!("{problem}"));
     /// let stop = shutdown.clone();
-    /// let thread = std::thread::spawn(move || relay.run(|| SqliteConnection::establish("tickets.db"), stop));
+    /// let connect = || SqliteConnection::establish("tickets.db"); let thread =
+    /// std::thread::spawn(move || relay.run(connect, stop));
     /// // ..
     /// shutdown.stop();
     /// let totals = thread.join().unwrap();
@@ -71,7 +79,7 @@ impl<P: Publisher> Relay<P> {
     }
 }
 
-/// A connection, made anew where it broke.
+/// A connection that is opened again after a failure.
 struct Reconnecting<'r, P, F, C> {
     relay: &'r Relay<P>,
     connect: F,

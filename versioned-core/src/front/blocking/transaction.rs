@@ -1,13 +1,15 @@
-//! Transactions after whose rollback the versions in memory are what they were before.
+//! Transactions that restore the versions in memory after a rollback.
 
 use diesel::connection::Connection;
 
 use super::BlockingExecutor;
 use crate::transaction::{Models, Restore as _, Shape};
 
-/// Runs `body` in a transaction. If the transaction does not commit (an error, a panic, a failed
-/// COMMIT), the function restores the versions of `models` in memory, so that the next `save` finds
-/// the row.
+/// Runs `body` in a transaction, and restores the versions of `models` in memory if the transaction
+/// does not commit.
+///
+/// The versions are restored after an error, a panic or a failed COMMIT, so that the next `save`
+/// finds the row.
 ///
 /// `models` is a `&mut` model, a slice of models, or a tuple of such. `body` receives them as its
 /// second argument. Only versions are restored. Other fields keep the values that `body` wrote to
@@ -25,14 +27,10 @@ use crate::transaction::{Models, Restore as _, Shape};
 /// # #[versioned(owner)]
 /// # struct Ticket { id: i64, price: i64, version: i64 }
 ///
-/// fn swap(a: &mut Ticket, b: &mut Ticket, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
-///     transaction(conn, (a, b), |conn, (a, b)| {
-///         std::mem::swap(&mut a.price, &mut b.price);
-///         a.save(conn)?;
-///         b.save(conn)?; // if this one is stale, the row of `a` and its version in memory are rolled back
-///         Ok(())
-///     })
-/// }
+/// fn swap( a: &mut Ticket, b: &mut Ticket, conn: &mut SqliteConnection, ) ->
+/// versioned_core::Result<()> { transaction(conn, (a, b), |conn, (a, b)| { std::mem::swap(&mut
+/// a.price, &mut b.price); a.save(conn)?; // If this save fails, the row of `a` and its version in
+/// memory are rolled back. b.save(conn)?; Ok(()) }) }
 /// ```
 ///
 /// # Errors
@@ -58,8 +56,8 @@ where
             Ok(value)
         }
         Err(error) => {
-            // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
-            // so at its next use.
+            // The first error is the result. If the rollback fails too, the connection is broken,
+            // and its next use returns an error.
             drop(executor.rollback_here());
             Err(error)
         }
