@@ -9,7 +9,7 @@ use crate::model::{DependentModel, FromJson};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
-/// The methods of a replica on a Diesel connection: applying events, and reads.
+/// The methods of a replica on a Diesel connection: they apply events and read replicas.
 ///
 /// | purpose | functions |
 /// | --- | --- |
@@ -24,37 +24,52 @@ use crate::outcome::Outcome;
 /// [`MIGRATIONS`](crate::MIGRATIONS). A replica that joins late starts from pages of
 /// [`snapshot`](crate::prelude::OwnerDsl::snapshot).
 pub trait DependentDsl: DependentModel {
-    /// Applies an event, if it is the one that the replica waits for: event N goes only onto version N−1
-    /// (`policy = "latest"`: onto any older version). Acknowledge it to the broker after this has returned, and only if
-    /// [`should_ack`](Outcome::should_ack).
+    /// Applies an event if it is the next one of its record, and returns what happened.
+    ///
+    /// Event N is applied only onto version N−1, or with `policy = "latest"` onto any older version.
+    /// A snapshot is applied onto any version that is not newer. Acknowledge the event to the broker
+    /// after the method has returned, and only if [`should_ack`](Outcome::should_ack) is true.
     ///
     /// ```sql
-    /// UPDATE versioned_positions SET version = 2 WHERE replica = 'ticket_copies' AND entity = 'tickets' AND key = '7' AND version = 1
+    /// UPDATE versioned_positions SET version = 2
+    ///     WHERE replica = 'ticket_copies' AND entity = 'tickets' AND key = '7' AND version = 1
     /// INSERT INTO ticket_copies (id, price, version) VALUES (7, 25, 2)
     ///     ON CONFLICT (id) DO UPDATE SET price = excluded.price, version = excluded.version
     /// ```
     ///
-    /// On PostgreSQL these are one statement, and on MySQL and MariaDB those of an update are. Otherwise they share a
-    /// transaction: deletions, `gap = "park"`, SQLite, and inside a transaction of the caller's, where it is a savepoint.
+    /// On PostgreSQL these two are one statement. On MySQL and MariaDB they are one statement for
+    /// an update. They share a transaction for a deletion, with `gap = "park"` and on SQLite.
+    /// Inside a transaction of the caller they share a savepoint.
     ///
-    /// A deletion takes the row away and leaves its position, so that a late event does not bring the row back. With
-    /// `guard = "row"` the second statement alone is run, with the version in its WHERE.
+    /// A deletion removes the row and keeps the position, so that a late event does not bring the
+    /// row back. With `guard = "row"`, only the second statement runs, with the version in its
+    /// WHERE.
     ///
-    /// With `gap = "park"`, a parked event that cannot be applied when it has its turn (the database
-    /// refuses its row) blocks no other event: it stays in `versioned_parked` with the reason in `error`,
-    /// which `tracing` hears too, and is tried again when the record's next event comes.
+    /// With `gap = "park"`, a parked event whose turn has come can fail, for example if the
+    /// database rejects its row. It does not block the events of other records. It stays in
+    /// `versioned_parked` with the reason in `error`, `tracing` reports it, and the next event of
+    /// the record retries it.
     ///
-    /// Deadlocks and serialization failures are retried up to 120 times, after pauses that grow to
-    /// half a second, unless a transaction of the caller's is open. A retry is at READ COMMITTED,
-    /// whatever the session's default is; with `guard = "row"`, which opens no transaction, it is
-    /// at the session's level.
+    /// A deadlock or a serialization failure is retried up to 120 times, with pauses of up to 500 ms,
+    /// unless the caller has opened a transaction. A retry runs at READ COMMITTED, whatever the
+    /// default of the session is. With `guard = "row"` it runs at the level of the session.
     ///
     /// # Errors
     ///
-    /// [`Error::Event`](crate::Error::Event), if it is not an event that this replica can apply;
-    /// [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization`, if the retries did not
-    /// help, or of kind `Suppressed`, if the database wrote no row and said nothing. Nothing was
-    /// written then.
+    /// - [`Error::Event`](crate::Error::Event), if the replica cannot apply this event at any
+    ///   version. [`EventError`](crate::EventError) lists the causes.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Serialization`](crate::ConflictKind::Serialization), if the retries are used up, or at
+    ///   once inside a transaction of the caller.
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind
+    ///   [`Suppressed`](crate::ConflictKind::Suppressed), if the database reports success and wrote
+    ///   no row.
+    /// - [`Error::Database`](crate::Error::Database), if a query fails for another reason, for
+    ///   example because a constraint rejects the row.
+    /// - [`Error::Other`](crate::Error::Other), if the event must be parked and cannot be written
+    ///   as JSON that reads back.
+    ///
+    /// Nothing was written then.
     fn apply<C>(event: &Event<Self>, conn: &mut C) -> Result<Outcome>
     where
         C: BlockingConnection,
@@ -69,14 +84,17 @@ pub trait DependentDsl: DependentModel {
         ))
     }
 
-    /// As [`apply`](DependentDsl::apply), from the event's JSON. With `gap = "park"` an event that comes too early is kept as it
-    /// came: a replica that has got another field meanwhile reads it from there, where an [`Event`] has forgotten what it did not
-    /// read.
+    /// Applies the event with this JSON, as [`apply`](DependentDsl::apply) does.
+    ///
+    /// With `gap = "park"`, an event that comes too early is stored as this JSON. It therefore
+    /// keeps fields that the replica does not read yet, and a later version of the replica can read
+    /// them. An [`Event`] has already dropped them.
     ///
     /// # Errors
     ///
-    /// As [`apply`](DependentDsl::apply); [`EventError::Unreadable`](crate::EventError::Unreadable) if it is no event, or lacks
-    /// what the replica needs.
+    /// Returns [`EventError::Unreadable`](crate::EventError::Unreadable) if the JSON is not an
+    /// event or lacks a field that the replica needs, and the errors of
+    /// [`apply`](DependentDsl::apply).
     fn apply_json<C>(json: &str, conn: &mut C) -> Result<Outcome>
     where
         C: BlockingConnection,
@@ -88,13 +106,24 @@ pub trait DependentDsl: DependentModel {
         ))
     }
 
-    /// As [`apply`](DependentDsl::apply), with writes of the caller's own in the same transaction: they happen once for
-    /// each event, however often it is delivered. With `gap = "park"`, `then` runs also for the parked events that have
-    /// their turn now; an error of it for one of these leaves that one parked. After a deadlock everything is run again, `then` too.
+    /// Applies an event, as [`apply`](DependentDsl::apply) does, and runs `then` in the same
+    /// transaction.
+    ///
+    /// The writes of `then` happen once for each applied event, however often the event is
+    /// delivered. `then` does not run for a duplicate or a gap. With `policy = "latest"`, it
+    /// therefore does not run for an event that a newer one overtook.
+    ///
+    /// With `gap = "park"`, `then` also runs for the parked events whose turn comes with this one.
+    /// If it returns an error for one of these, that event stays parked.
+    ///
+    /// A deadlock or a serialization failure is retried as in [`apply`](DependentDsl::apply), at
+    /// the isolation level of the session. The retry runs `then` again. Effects outside the
+    /// database can therefore happen more than once.
     ///
     /// # Errors
     ///
-    /// As [`apply`](DependentDsl::apply), and what `then` returns; the event is not applied then.
+    /// Returns the errors of [`apply`](DependentDsl::apply) and those of `then`. The event is not
+    /// applied then.
     fn apply_with<C, F>(event: &Event<Self>, conn: &mut C, then: F) -> Result<Outcome>
     where
         C: BlockingConnection,
@@ -111,17 +140,17 @@ pub trait DependentDsl: DependentModel {
         ))
     }
 
-    /// Applies events in one transaction, by key and version, whatever their order; answers with an outcome for each,
-    /// in their order.
+    /// Applies events in one transaction, ordered by key and version, and returns an outcome for
+    /// each in the order of `events`.
     ///
-    /// With `policy = "latest"` only the newest event of each record is applied, and the others are
-    /// duplicates then. On PostgreSQL, with `guard = "position"`, that takes two statements for
-    /// 2,000 records, and one more each if some are deleted, if some are late, and if some are
-    /// snapshots and others are not.
+    /// With `policy = "latest"`, only the newest event of each record is applied, and the others
+    /// are duplicates. On PostgreSQL, with `guard = "position"`, this takes two statements for each
+    /// 2,000 records. It takes one more statement each if some events are deletions, if some are
+    /// late, and if some are snapshots and others are not.
     ///
     /// # Errors
     ///
-    /// As [`apply`](DependentDsl::apply); none of them is applied then.
+    /// Returns the errors of [`apply`](DependentDsl::apply). No event is applied then.
     fn apply_all<C>(events: &[Event<Self>], conn: &mut C) -> Result<Vec<Outcome>>
     where
         C: BlockingConnection,
@@ -141,7 +170,7 @@ pub trait DependentDsl: DependentModel {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) if there is none;
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key.
     /// [`optional`](crate::OptionalExt::optional) turns that into `None`.
     fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
     where
@@ -151,11 +180,14 @@ pub trait DependentDsl: DependentModel {
         poll_ready(operation::find(id, &mut BlockingExecutor::new(conn)))
     }
 
-    /// Loads the replica that this event goes onto: the one with its key, at the version before it.
+    /// Loads the replica onto which this event can be applied: the row with its key, at the version
+    /// before it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) if there is none at that version.
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key at that version,
+    /// and [`EventError::Key`](crate::EventError::Key) if the key of the event is not a key of the
+    /// replica.
     fn find_by_event<C>(event: &Event<Self>, conn: &mut C) -> Result<Self>
     where
         C: BlockingConnection,

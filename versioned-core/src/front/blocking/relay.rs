@@ -52,8 +52,8 @@ impl<P: Publisher> Relay<P> {
     /// let shutdown = Shutdown::new();
     /// let relay = Relay::new(publisher).on_problem(|problem| eprintln!("{problem}"));
     /// let stop = shutdown.clone();
-    /// let connect = || SqliteConnection::establish("tickets.db"); let thread =
-    /// std::thread::spawn(move || relay.run(connect, stop));
+    /// let connect = || SqliteConnection::establish("tickets.db");
+    /// let thread = std::thread::spawn(move || relay.run(connect, stop));
     /// // ..
     /// shutdown.stop();
     /// let totals = thread.join().unwrap();

@@ -9,84 +9,133 @@ use crate::operation;
 use crate::owner::Owner;
 use crate::tracked::{Keep, Tracked};
 
-/// What a [`Tracked`] model can do on a Diesel connection, besides what the model can do.
+/// The methods of a [`Tracked`] model on a Diesel connection: writes of changed columns, and merges
+/// after a conflict.
+///
+/// | purpose | methods |
+/// | --- | --- |
+/// | write the changed columns | [`save`](TrackedDsl::save) |
+/// | merge the changes with a newer row | [`rebase`](TrackedDsl::rebase), [`rebase_with`](TrackedDsl::rebase_with) |
+/// | discard the changes | [`reload`](TrackedDsl::reload) |
+/// | increment the version, or delete the row | [`touch`](TrackedDsl::touch), [`delete`](TrackedDsl::delete) |
+/// | check and hold the version | [`verify`](TrackedDsl::verify) |
+///
+/// The trait is implemented for `Tracked<T>` of every model `T` with `#[versioned(owner)]` whose
+/// fields are `PartialEq` and `Clone`. The [guide](crate::guide::how_to::tracked) has a chapter.
+///
+/// # Errors
+///
+/// If a method returns an error, the tracked model and its original are unchanged. Each method
+/// returns [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is
+/// not the one that was loaded. A failed query is an [`Error::Conflict`](crate::Error::Conflict) of
+/// kind [`Serialization`](crate::ConflictKind::Serialization) or an
+/// [`Error::Database`](crate::Error::Database), as in
+/// [`OwnerDsl`](crate::prelude::OwnerDsl#errors).
 pub trait TrackedDsl<T> {
-    /// Writes the columns that changed, if the row is still at the version that was loaded; the version moves by one. When
-    /// nothing changed, nothing is written: the answer is `None`, and the row was at that version.
+    /// Writes the changed columns if the row is still at the version that was loaded, and
+    /// increments the version.
+    ///
+    /// Returns `None` if nothing changed. The method then writes nothing, and checks that the row
+    /// is still at that version.
     ///
     /// ```sql
     /// UPDATE tickets SET price = $1, version = $2 WHERE id = $3 AND version = $4
-    /// SELECT version FROM tickets WHERE id = $1 FOR SHARE             -- nothing changed; MySQL, MariaDB: LOCK IN SHARE MODE
+    /// -- if nothing changed; MySQL, MariaDB: LOCK IN SHARE MODE
+    /// SELECT version FROM tickets WHERE id = $1 FOR SHARE
     /// ```
     ///
-    /// A change of columns with `#[versioned(excluded)]` alone is written without guard or version, emits no event, and the
-    /// answer is `None`: the last writer wins there, and neither readers nor replicas hear of it.
+    /// If only columns with `#[versioned(excluded)]` changed, they are written without a guard, the
+    /// version stays, no event is emitted, and the method returns `None`. The last writer wins on
+    /// these columns, and neither readers nor replicas learn of the change.
     ///
-    /// Diesel keeps the statements prepared, one for each set of changed columns, up to 256 for a model; larger sets are
-    /// prepared each time. A field that does not equal itself (a NaN) counts as changed.
+    /// If the model was written through itself, as in `(*ticket).save(conn)`, the next save writes
+    /// all columns.
+    ///
+    /// Fields are compared with `PartialEq`. `f32`, `f64` and their `Option` and `Vec` are compared
+    /// by their bits, so an unchanged NaN does not count as changed. A value of another type that
+    /// does not equal itself counts as changed.
+    ///
+    /// The SQL depends on the set of changed columns. Diesel keeps the statements of small sets
+    /// prepared, up to the size at which there are at most 256 sets in total. That is every set of
+    /// a model with up to 8 columns, sets of up to 2 columns of a model with 20, and single columns
+    /// of a model with 64. The statement of a larger set is prepared each time.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`](crate::Error::Conflict) if the row is at another version, or gone, also when nothing changed;
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged) if the key in memory is another one than the one that was loaded.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind
+    /// [`Stale`](crate::ConflictKind::Stale) if the row is at another version, and of kind
+    /// [`Deleted`](crate::ConflictKind::Deleted) if no row has the key, also if nothing changed.
+    /// The other errors are those of [`OwnerDsl::save`](crate::prelude::OwnerDsl::save).
     fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone;
 
-    /// Loads the row as it is now, and puts the changes onto it that were made here: what only one side changed is kept, and
-    /// what both changed to the same value. Nothing is written; [`save`](TrackedDsl::save) does that, onto that version.
+    /// Loads the current row and applies the changes in memory to it.
+    ///
+    /// A column that only one side changed keeps that change, and so does a column that both sides
+    /// changed to the same value. The method writes nothing. The next [`save`](TrackedDsl::save)
+    /// writes the merged model onto the version of the row.
+    ///
+    /// ```sql
+    /// SELECT id, title, version FROM tickets WHERE id = $1 -- MySQL, MariaDB: FOR UPDATE
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::BothChanged`](crate::Error::BothChanged) names the columns that both changed to different values, and
-    /// [`Error::Conflict`](crate::Error::Conflict) of kind `Deleted` says that the row is gone. The model is as it was then.
+    /// Returns [`Error::BothChanged`](crate::Error::BothChanged) with the columns that both sides
+    /// changed to different values, and [`Error::Conflict`](crate::Error::Conflict) of kind
+    /// [`Deleted`](crate::ConflictKind::Deleted) if no row has the key.
     fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone;
 
-    /// As [`rebase`](TrackedDsl::rebase); `choose` is asked for each column that both changed, by its name, with the model
-    /// in memory and the row.
+    /// Merges as [`rebase`](TrackedDsl::rebase) does, and calls `choose` for each column that both
+    /// sides changed to different values.
+    ///
+    /// `choose` receives the name of the column, the model in memory and the row.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`](crate::Error::Conflict) of kind `Deleted` if the row is gone; the model is as it was.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind
+    /// [`Deleted`](crate::ConflictKind::Deleted) if no row has the key.
     fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send;
 
-    /// Replaces the model by its row as it is now; what was changed here is gone.
+    /// Replaces the model and its original with the current row. Changes in memory are lost.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::NotFound`](crate::Error::NotFound) if the row is gone, and
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged) if the key in memory is not the one that was loaded. The model is as
-    /// it was.
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key.
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone;
 
-    /// Moves the version and writes nothing else, as [`OwnerDsl::touch`](crate::prelude::OwnerDsl::touch) does. What was
-    /// changed here stays a change, which the next [`save`](TrackedDsl::save) writes.
+    /// Increments the version of the row and writes nothing else, as
+    /// [`OwnerDsl::touch`](crate::prelude::OwnerDsl::touch) does.
+    ///
+    /// Changes in memory remain unsaved. The next [`save`](TrackedDsl::save) writes them.
     ///
     /// ```sql
-    /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3
+    /// UPDATE tickets SET version = $1 WHERE id = $2 AND version = $3 RETURNING id, title, version
     /// ```
+    ///
+    /// MySQL and MariaDB run the UPDATE and a SELECT in a transaction.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`OwnerDsl::touch`](crate::prelude::OwnerDsl::touch), and
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is not the one that was loaded.
+    /// Returns the errors of [`OwnerDsl::touch`](crate::prelude::OwnerDsl::touch).
     fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields;
 
-    /// Deletes the row, if it is still at the version that was loaded, as
+    /// Deletes the row if the row is still at the version that was loaded, as
     /// [`OwnerDsl::delete`](crate::prelude::OwnerDsl::delete) does.
     ///
     /// ```sql
@@ -95,20 +144,22 @@ pub trait TrackedDsl<T> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`OwnerDsl::delete`](crate::prelude::OwnerDsl::delete), and
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is not the one that was loaded.
+    /// Returns the errors of [`OwnerDsl::delete`](crate::prelude::OwnerDsl::delete).
     fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields;
 
-    /// Checks that the row is still at the version that was loaded, and holds it there, as
-    /// [`OwnerDsl::verify`](crate::prelude::OwnerDsl::verify) does.
+    /// Checks that the row is still at the version that was loaded, and locks it at that version,
+    /// as [`OwnerDsl::verify`](crate::prelude::OwnerDsl::verify) does.
+    ///
+    /// ```sql
+    /// SELECT version FROM tickets WHERE id = $1 FOR SHARE -- MySQL, MariaDB: LOCK IN SHARE MODE
+    /// ```
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`OwnerDsl::verify`](crate::prelude::OwnerDsl::verify), and
-    /// [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key in memory is not the one that was loaded.
+    /// Returns the errors of [`OwnerDsl::verify`](crate::prelude::OwnerDsl::verify).
     fn verify<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,

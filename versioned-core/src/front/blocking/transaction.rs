@@ -11,9 +11,9 @@ use crate::transaction::{Models, Restore as _, Shape};
 /// The versions are restored after an error, a panic or a failed COMMIT, so that the next `save`
 /// finds the row.
 ///
-/// `models` is a `&mut` model, a slice of models, or a tuple of such. `body` receives them as its
-/// second argument. Only versions are restored. Other fields keep the values that `body` wrote to
-/// them.
+/// `models` is a `&mut` model or [`Tracked`](crate::Tracked) model, a slice of models, or a tuple of
+/// these. `body` receives them as its second argument. Only versions are restored. Other fields keep
+/// the values that `body` wrote to them.
 ///
 /// The function runs the same statements as Diesel's `transaction`: BEGIN, then COMMIT or ROLLBACK.
 /// Inside a transaction it uses a savepoint, and also rolls back to it if it cannot be released.
@@ -27,10 +27,19 @@ use crate::transaction::{Models, Restore as _, Shape};
 /// # #[versioned(owner)]
 /// # struct Ticket { id: i64, price: i64, version: i64 }
 ///
-/// fn swap( a: &mut Ticket, b: &mut Ticket, conn: &mut SqliteConnection, ) ->
-/// versioned_core::Result<()> { transaction(conn, (a, b), |conn, (a, b)| { std::mem::swap(&mut
-/// a.price, &mut b.price); a.save(conn)?; // If this save fails, the row of `a` and its version in
-/// memory are rolled back. b.save(conn)?; Ok(()) }) }
+/// fn swap(
+///     a: &mut Ticket,
+///     b: &mut Ticket,
+///     conn: &mut SqliteConnection,
+/// ) -> versioned_core::Result<()> {
+///     transaction(conn, (a, b), |conn, (a, b)| {
+///         std::mem::swap(&mut a.price, &mut b.price);
+///         a.save(conn)?;
+///         // If this save fails, the row of `a` and its version in memory are rolled back.
+///         b.save(conn)?;
+///         Ok(())
+///     })
+/// }
 /// ```
 ///
 /// # Errors
