@@ -1,4 +1,5 @@
-//! The front for `diesel-async`: the same methods on its connections. It executes; the operations decide.
+//! The async front: the same methods on connections of `diesel-async`. They run statements; the
+//! operations contain all decisions.
 
 mod at;
 mod closure;

@@ -8,8 +8,8 @@ use crate::operation;
 use crate::owner::Owner;
 use crate::statement::{Changes, Record, VersionGuard};
 
-/// A record at a version, not loaded: see [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at). Its methods are those of
-/// [`At`](crate::At).
+/// A record at a version, without a loaded model: see
+/// [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at).
 #[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<M: OwnerModel> {
@@ -29,7 +29,10 @@ impl<M: OwnerModel> At<M> {
         }
     }
 
-    /// As [`At::update`](crate::At::update).
+    /// Writes `changes` to the row if the row is at this version, increments the version, and
+    /// returns the row after the write.
+    ///
+    /// See [`At::update`](crate::At::update) for the SQL and the errors.
     pub async fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
     where
         C: AsyncConnection,
@@ -39,7 +42,10 @@ impl<M: OwnerModel> At<M> {
         operation::update_at(self.guard(), changes, &mut AsyncExecutor::new(conn)).await
     }
 
-    /// As [`At::touch`](crate::At::touch).
+    /// Increments the version of the row if the row is at this version, and returns the row after
+    /// the write.
+    ///
+    /// See [`At::touch`](crate::At::touch) for the SQL and the errors.
     pub async fn touch<C>(&self, conn: &mut C) -> Result<M>
     where
         C: AsyncConnection,
@@ -48,7 +54,9 @@ impl<M: OwnerModel> At<M> {
         operation::touch_at(self.guard(), &mut AsyncExecutor::new(conn)).await
     }
 
-    /// As [`At::delete`](crate::At::delete).
+    /// Deletes the row if the row is at this version, and returns the version of the deletion.
+    ///
+    /// See [`At::delete`](crate::At::delete) for the SQL and the errors.
     pub async fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
     where
         C: AsyncConnection,

@@ -1,7 +1,7 @@
-//! Closures that return futures, which must be `Send`.
+//! Closures that return `Send` futures.
 //!
-//! An `AsyncFnMut` does not tell whether its future is `Send`; these traits do. Every `async` closure that does not lend
-//! what it captured implements them.
+//! The bound `AsyncFnMut` cannot require a `Send` future. These traits can. Every `async` closure
+//! that does not lend its captures implements them.
 
 use std::future::Future;
 
@@ -12,7 +12,7 @@ use crate::operation::{AfterApply, Modify};
 
 /// `async |ticket: &mut Ticket| -> Result<()>`
 pub trait ModifyFn<A>: FnMut(A) -> <Self as ModifyFn<A>>::Fut {
-    /// What the closure returns.
+    /// The future that the closure returns.
     type Fut: Future<Output = Result<()>>;
 }
 
@@ -26,7 +26,7 @@ where
 
 /// `async |conn: &mut C, event: &Event<T>| -> Result<()>`
 pub trait AfterApplyFn<A, B>: FnMut(A, B) -> <Self as AfterApplyFn<A, B>>::Fut {
-    /// What the closure returns.
+    /// The future that the closure returns.
     type Fut: Future<Output = Result<()>>;
 }
 
@@ -40,7 +40,7 @@ where
 
 /// `async |conn: &mut C, models| -> Result<R, E>`
 pub trait TransactionFn<A, B, R>: FnOnce(A, B) -> <Self as TransactionFn<A, B, R>>::Fut {
-    /// What the closure returns.
+    /// The future that the closure returns.
     type Fut: Future<Output = R>;
 }
 

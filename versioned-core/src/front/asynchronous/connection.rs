@@ -1,4 +1,4 @@
-//! A `diesel-async` connection runs the statements of an operation.
+//! Runs the statements of an operation on a `diesel-async` connection.
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;
@@ -20,16 +20,17 @@ use crate::statement::Rows;
 
 /// A `diesel-async` connection as an [`Executor`].
 ///
-/// Where its future is dropped in the middle of a transaction that it began, the connection is left broken: what is written
-/// on it afterwards would never be committed. Pools close such a connection.
+/// If the future of an operation is dropped inside a transaction that the operation began, the
+/// executor marks the connection as broken, because later writes on it would never be committed.
+/// Pools close a broken connection.
 pub(crate) struct AsyncExecutor<'c, C> {
     pub(crate) conn: &'c mut C,
-    /// How many transactions were begun here and have not ended.
+    /// The number of transactions that were begun here and have not ended.
     open: u32,
     status: Option<Status<C>>,
 }
 
-/// The transaction manager's status of a connection that has transactions.
+/// Reads the transaction manager's status of a connection that supports transactions.
 type Status<C> = fn(&mut C) -> &mut TransactionManagerStatus;
 
 impl<'c, C> AsyncExecutor<'c, C> {
@@ -44,7 +45,7 @@ impl<'c, C> AsyncExecutor<'c, C> {
         }
     }
 
-    /// For what needs no transaction, on a connection that may have none.
+    /// An executor for statements outside transactions, on a connection that may not support them.
     pub(crate) fn pipelined(conn: &'c mut C) -> Self {
         Self {
             conn,
@@ -53,7 +54,7 @@ impl<'c, C> AsyncExecutor<'c, C> {
         }
     }
 
-    /// An error on a broken connection.
+    /// Returns an error if the connection is broken.
     fn check(&mut self) -> QueryResult<()> {
         match self.status {
             Some(status) => status(self.conn).transaction_depth().map(drop),
@@ -118,7 +119,7 @@ impl<C: AsyncConnection> Executor for AsyncExecutor<'_, C> {
     where
         F: SqlFor<Self::Backend> + ?Sized,
     {
-        // There is no `MultiConnection` among the connections of diesel-async.
+        // diesel-async has no `MultiConnection`.
         F::KNOWN.ok_or(Error::NotFound)
     }
 
@@ -160,28 +161,30 @@ impl<C: AsyncConnection> Executor for AsyncExecutor<'_, C> {
 }
 
 impl<C: AsyncConnection> AsyncExecutor<'_, C> {
-    /// Takes a savepoint back that could not be released: what it wrote would be committed with what is around it, and
-    /// on PostgreSQL nothing would be.
+    /// Rolls back to a savepoint that could not be released. Otherwise its writes would be
+    /// committed with the surrounding transaction, or PostgreSQL could not commit that transaction
+    /// at all.
     async fn take_back(&mut self, before: Option<NonZeroU32>) {
         let now = self.depth();
         if now == before {
-            // On a blocking connection inside it is still counted.
+            // The blocking connection inside a `SyncConnectionWrapper` still counts the savepoint.
             drop(C::TransactionManager::rollback_transaction(self.conn).await);
         } else if let Some(around) = now {
-            // diesel-async has ceased to count it, and left it open.
+            // diesel-async no longer counts the savepoint, and left it open.
             let savepoint = format!("ROLLBACK TO SAVEPOINT diesel_savepoint_{around}");
             drop(self.conn.batch_execute(&savepoint).await);
         }
     }
 
-    /// How many transactions are open, each in the one before; none on a connection that is broken.
+    /// Returns the number of nested transactions, or `None` if none is open or the connection is
+    /// broken.
     fn depth(&mut self) -> Option<NonZeroU32> {
         let status = C::TransactionManager::transaction_manager_status_mut(self.conn);
         status.transaction_depth().ok().flatten()
     }
 }
 
-/// A connection that others use meanwhile: it runs statements, and has no transactions.
+/// A connection that is shared with other futures. It runs statements and has no transactions.
 pub(crate) struct Shared<'c, C>(pub(crate) &'c mut C);
 
 impl<C: AsyncConnectionCore> Runner for Shared<'_, C> {
@@ -249,7 +252,8 @@ impl<C: AsyncConnectionCore> Executor for Shared<'_, C> {
     }
 }
 
-/// The next row, read where it is: a row of the driver is not to be held across an await.
+/// Reads the next row while it is polled, because a row of the driver must not be held across an
+/// await.
 async fn next<'r, T, ST, DB, R, Rs>(mut rows: Pin<&mut Rs>) -> Option<QueryResult<T>>
 where
     DB: diesel::backend::Backend,

@@ -1,4 +1,4 @@
-//! How far the relays are behind, on connections of `diesel-async`.
+//! The lag of an outbox, on connections of `diesel-async`.
 
 use diesel_async::AsyncConnection;
 
@@ -8,11 +8,15 @@ use crate::operation::outbox::relay;
 use crate::outbox::{Lag, SupportedBackend};
 
 impl Lag {
-    /// Counts the events that wait in the outbox, as [`load`](Self::load) does, on a connection of `diesel-async`.
+    /// Counts the pending events of the outbox, on a connection of `diesel-async`.
+    ///
+    /// See [`load`](Self::load) for the SQL.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Database`](crate::Error::Database) if the query fails.
+    /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` if the database
+    /// is locked, and [`Error::Database`](crate::Error::Database) if the query fails for another
+    /// reason.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"

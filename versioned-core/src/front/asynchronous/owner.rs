@@ -14,17 +14,29 @@ use crate::retry::Retry;
 use crate::statement::{Bump, NewRow};
 use crate::version::SequentialVersion;
 
-/// The methods of an owner on a `diesel-async` connection: those of
-/// [`prelude::OwnerDsl`](crate::prelude::OwnerDsl), with the same statements, outcomes and errors.
+/// The methods of an owner on a `diesel-async` connection. They run the same statements and return
+/// the same errors as those of [`prelude::OwnerDsl`](crate::prelude::OwnerDsl).
 ///
-/// The futures are `Send`. One that is dropped in the middle leaves the model as it was; whether
-/// the write happened is then not known here. Load the record again; the next `save` also finds
-/// out. If it was in the middle of a transaction, the connection is broken: its next write is an
-/// error, and pools close it. See the [guide](crate::guide::first_steps::owner).
+/// | purpose | methods |
+/// | --- | --- |
+/// | insert a record | [`insert`](OwnerDsl::insert), [`create`](OwnerDsl::create), [`import`](OwnerDsl::import) |
+/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
+/// | write a loaded record | [`save`](OwnerDsl::save), [`save_pipelined`](OwnerDsl::save_pipelined), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
+/// | write without a loaded record | [`at`](OwnerDsl::at), [`update_with`](OwnerDsl::update_with), [`update_with_retry`](OwnerDsl::update_with_retry), [`bump`](OwnerDsl::bump) |
+/// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
 ///
-/// `find`, `reload`, `verify` and `save_pipelined` also take a PostgreSQL connection that is shared, as `&mut &conn`. Futures
-/// that are polled together then go over it in a pipeline: each statement is sent without waiting for the answers to
-/// those before.
+/// # Dropped futures
+///
+/// The futures are `Send`. If a future is dropped before it completes, the model is unchanged, and
+/// whether the write happened is unknown. Load the record again to find out; the next `save` also
+/// detects it. If the future was inside a transaction, the connection is broken: its next write
+/// returns an error, and pools close it. See the [guide](crate::guide::first_steps::owner).
+///
+/// # Pipelines
+///
+/// `find`, `reload`, `verify` and `save_pipelined` also take a shared PostgreSQL connection, as
+/// `&mut &conn`. Futures that are polled together then form a pipeline: each statement is sent
+/// without waiting for the results of the earlier ones.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -36,19 +48,30 @@ use crate::version::SequentialVersion;
 /// # #[versioned(owner)]
 /// # struct Ticket { id: i64, price: i64, version: i64 }
 ///
-/// # async fn save_both<C>(a: &mut Ticket, b: &mut Ticket, conn: &C) -> versioned_core::Result<()>
+/// # async fn save_both<C>(
+/// #     a: &mut Ticket,
+/// #     b: &mut Ticket,
+/// #     conn: &C,
+/// # ) -> versioned_core::Result<()>
 /// # where
 /// #     for<'c> &'c C: AsyncConnectionCore<Backend = diesel::sqlite::Sqlite>,
 /// # {
 /// let (mut first, mut second) = (conn, conn); // both are `&AsyncPgConnection`
-/// let (a, b) = tokio::join!(a.save_pipelined(&mut first), b.save_pipelined(&mut second));
-/// a?; // one that is stale does no harm to the other
+/// let (a, b) = tokio::join!(
+///     a.save_pipelined(&mut first),
+///     b.save_pipelined(&mut second),
+/// );
+/// a?; // a conflict of one save does not affect the other
 /// b?;
 /// # Ok(())
 /// # }
 /// ```
 pub trait OwnerDsl: OwnerModel {
-    /// As [`prelude::OwnerDsl::insert`](crate::prelude::OwnerDsl::insert).
+    /// Inserts the record with the key that it carries, at the initial version, and sets the
+    /// version in memory.
+    ///
+    /// See [`prelude::OwnerDsl::insert`](crate::prelude::OwnerDsl::insert) for the SQL and the
+    /// errors.
     fn insert<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -60,7 +83,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::insert(self, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::save`](crate::prelude::OwnerDsl::save).
+    /// Writes all fields to the row if the row is still at the version that was loaded, and
+    /// increments the version.
+    ///
+    /// See [`prelude::OwnerDsl::save`](crate::prelude::OwnerDsl::save) for the SQL and the errors.
     fn save<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -72,13 +98,20 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::save(self, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`save`](OwnerDsl::save), also on a PostgreSQL connection that is shared, as `&mut &conn`: futures that are polled
-    /// together go over it in a pipeline, each sent without waiting for the answers to those before.
+    /// Writes all fields as [`save`](OwnerDsl::save) does, also on a shared PostgreSQL connection
+    /// (`&mut &conn`).
+    ///
+    /// Futures that are polled together form a pipeline: each statement is sent without waiting for
+    /// the results of the earlier ones.
     ///
     /// # Errors
     ///
-    /// As [`save`](OwnerDsl::save). A save that takes a transaction (one with an outbox, elsewhere than on PostgreSQL or of a
-    /// model with fields that are not written) is refused before any SQL: a shared connection has none.
+    /// Returns the errors of [`save`](OwnerDsl::save). Returns
+    /// [`Error::Database`](crate::Error::Database), before any SQL, if the save needs a transaction,
+    /// which a shared connection does not have. On PostgreSQL, a save needs one in two cases:
+    ///
+    /// - The model has an outbox, and fields that are not written or that the database may round.
+    /// - The key of the model is not the primary key of its `table!` declaration.
     fn save_pipelined<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -90,7 +123,11 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::save(self, &mut Shared(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::touch`](crate::prelude::OwnerDsl::touch).
+    /// Increments the version of the row if the row is still at the version that was loaded, and
+    /// writes nothing else.
+    ///
+    /// See [`prelude::OwnerDsl::touch`](crate::prelude::OwnerDsl::touch) for the SQL and the
+    /// errors.
     fn touch<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -102,7 +139,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::touch(self, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::delete`](crate::prelude::OwnerDsl::delete).
+    /// Deletes the row if the row is still at the version that was loaded.
+    ///
+    /// See [`prelude::OwnerDsl::delete`](crate::prelude::OwnerDsl::delete) for the SQL and the
+    /// errors.
     fn delete<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -114,7 +154,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::delete(self, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::insert_all`](crate::prelude::OwnerDsl::insert_all).
+    /// Inserts all of these records at the initial version, or none.
+    ///
+    /// See [`prelude::OwnerDsl::insert_all`](crate::prelude::OwnerDsl::insert_all) for the SQL and
+    /// the errors.
     fn insert_all<'m, C>(
         models: &'m mut [Self],
         conn: &mut C,
@@ -126,7 +169,11 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::insert_all(models, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::save_all`](crate::prelude::OwnerDsl::save_all).
+    /// Saves all of these records, or none. Each row must be at the version that its model was
+    /// loaded at.
+    ///
+    /// See [`prelude::OwnerDsl::save_all`](crate::prelude::OwnerDsl::save_all) for the SQL and the
+    /// errors.
     fn save_all<'m, C>(
         models: &'m mut [Self],
         conn: &mut C,
@@ -138,7 +185,11 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::write_all::<Saving, _, _>(models, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::delete_all`](crate::prelude::OwnerDsl::delete_all).
+    /// Deletes all of these records, or none. Each row must be at the version that its model was
+    /// loaded at.
+    ///
+    /// See [`prelude::OwnerDsl::delete_all`](crate::prelude::OwnerDsl::delete_all) for the SQL and
+    /// the errors.
     fn delete_all<'m, C>(
         models: &'m mut [Self],
         conn: &mut C,
@@ -152,7 +203,10 @@ pub trait OwnerDsl: OwnerModel {
         }
     }
 
-    /// As [`prelude::OwnerDsl::save_each`](crate::prelude::OwnerDsl::save_each).
+    /// Saves those of these records that can be saved, and returns a result for each.
+    ///
+    /// See [`prelude::OwnerDsl::save_each`](crate::prelude::OwnerDsl::save_each) for the SQL and
+    /// the errors.
     fn save_each<'m, C>(
         models: &'m mut [Self],
         conn: &mut C,
@@ -164,7 +218,11 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::save_each(models, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::create`](crate::prelude::OwnerDsl::create).
+    /// Inserts a row for which the database generates the key or other columns, and returns the
+    /// row.
+    ///
+    /// See [`prelude::OwnerDsl::create`](crate::prelude::OwnerDsl::create) for the SQL and the
+    /// errors.
     fn create<N, C>(new: N, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
         C: AsyncConnection,
@@ -174,7 +232,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::create(new, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::import`](crate::prelude::OwnerDsl::import).
+    /// Inserts the record at the version that it carries, for records from another system.
+    ///
+    /// See [`prelude::OwnerDsl::import`](crate::prelude::OwnerDsl::import) for the SQL and the
+    /// errors.
     fn import<C>(&self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: AsyncConnection,
@@ -183,7 +244,9 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::import(self, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::find`](crate::prelude::OwnerDsl::find).
+    /// Loads the record with this key.
+    ///
+    /// See [`prelude::OwnerDsl::find`](crate::prelude::OwnerDsl::find) for the SQL and the errors.
     fn find<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<Self>> + Send
     where
         C: PipelinedConnection,
@@ -192,7 +255,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::find(id, &mut AsyncExecutor::pipelined(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::reload`](crate::prelude::OwnerDsl::reload).
+    /// Replaces the model with its current row.
+    ///
+    /// See [`prelude::OwnerDsl::reload`](crate::prelude::OwnerDsl::reload) for the SQL and the
+    /// errors.
     fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: PipelinedConnection,
@@ -201,7 +267,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::reload(self, &mut AsyncExecutor::pipelined(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::verify`](crate::prelude::OwnerDsl::verify).
+    /// Checks that the row is still at the version that was loaded, and writes nothing.
+    ///
+    /// See [`prelude::OwnerDsl::verify`](crate::prelude::OwnerDsl::verify) for the SQL and the
+    /// errors.
     fn verify<C>(&self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: PipelinedConnection,
@@ -210,13 +279,23 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::verify(self, &mut AsyncExecutor::pipelined(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::at`](crate::prelude::OwnerDsl::at).
+    /// Names a record and a version without loading it, for the version that a client sent
+    /// (`If-Match`). Runs no SQL.
+    ///
+    /// See [`At`](crate::At) for the methods.
     fn at(id: impl Into<Self::Id>, version: impl Into<Self::Version>) -> At<Self> {
         At::new(id.into(), version.into())
     }
 
-    /// As [`prelude::OwnerDsl::update_with`](crate::prelude::OwnerDsl::update_with), with an `async` closure; waits without
-    /// blocking, on tokio's clock.
+    /// Loads the record, runs the `async` closure `change` on it and saves it; returns the saved
+    /// record.
+    ///
+    /// After a conflict, the method loads the record again and runs `change` again, up to 200
+    /// times, as [`Retry::default`] defines. It waits with tokio's timer and does not block the
+    /// thread.
+    ///
+    /// See [`prelude::OwnerDsl::update_with`](crate::prelude::OwnerDsl::update_with) for the
+    /// errors.
     fn update_with<C, F>(
         id: &Self::Id,
         conn: &mut C,
@@ -231,7 +310,8 @@ pub trait OwnerDsl: OwnerModel {
         async move { Self::update_with_retry(id, Retry::default(), conn, change).await }
     }
 
-    /// As [`prelude::OwnerDsl::update_with_retry`](crate::prelude::OwnerDsl::update_with_retry).
+    /// Loads, changes and saves the record as [`update_with`](OwnerDsl::update_with) does, with
+    /// another retry policy.
     fn update_with_retry<C, F>(
         id: &Self::Id,
         retry: Retry,
@@ -249,7 +329,10 @@ pub trait OwnerDsl: OwnerModel {
         }
     }
 
-    /// As [`prelude::OwnerDsl::snapshot`](crate::prelude::OwnerDsl::snapshot).
+    /// Returns a page of the current records, as events, for a replica that joins late.
+    ///
+    /// See [`prelude::OwnerDsl::snapshot`](crate::prelude::OwnerDsl::snapshot) for the SQL and the
+    /// errors.
     fn snapshot<C>(
         after: Option<&Event<Self>>,
         limit: usize,
@@ -262,7 +345,10 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::snapshot(after, limit, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`prelude::OwnerDsl::bump`](crate::prelude::OwnerDsl::bump).
+    /// Returns the assignment `version = version + 1` for an ordinary Diesel update of many rows.
+    ///
+    /// See [`prelude::OwnerDsl::bump`](crate::prelude::OwnerDsl::bump) for an example and its
+    /// limits.
     fn bump() -> Bump<Self>
     where
         Self: PlainOwner + Versioned<Version: SequentialVersion>,

@@ -1,4 +1,4 @@
-//! A relay on the connections of `diesel-async`.
+//! The relay of an outbox, on connections of `diesel-async`.
 
 use std::fmt;
 use std::future::Future;
@@ -12,15 +12,16 @@ use crate::operation::outbox::relay;
 use crate::outbox::{Pass, Publisher, Relay, RelayProblem, SupportedBackend, Totals};
 
 impl<P: Publisher> Relay<P> {
-    /// As [`run_once`](Self::run_once), on a connection of `diesel-async` and tokio's clock.
+    /// Claims one batch, publishes it and deletes the events that the broker acknowledged, on a
+    /// connection of `diesel-async` and with tokio's timer.
     ///
-    /// A future that is dropped while the batch is published leaves the events to the next pass,
-    /// which may publish them again. If it was in the middle of its transaction, the connection is
-    /// broken: its next use is an error, and pools close it.
+    /// If the future is dropped while the batch is published, the events stay in the outbox, and
+    /// the next pass may publish them again. If the future was inside its transaction, the
+    /// connection is broken: its next use returns an error, and pools close it.
     ///
     /// # Errors
     ///
-    /// As [`run_once`](Self::run_once).
+    /// Returns the errors of [`run_once`](Self::run_once).
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
@@ -36,8 +37,11 @@ impl<P: Publisher> Relay<P> {
         async move { relay::pass(self, &Tokio, &mut AsyncExecutor::new(conn)).await }
     }
 
-    /// As [`run`](Self::run), on connections of `diesel-async` and tokio's clock. Dropping the
-    /// future ends it, too, without finishing the batch in hand.
+    /// Publishes until `shutdown` is ready, and returns the totals of the run, on connections of
+    /// `diesel-async` and with tokio's timer.
+    ///
+    /// It connects, reports and retries as [`run`](Self::run) does. Dropping the future also ends
+    /// the run, without finishing the current batch.
     ///
     /// ```no_run
     /// # use versioned_core::async_prelude::*;
@@ -45,7 +49,8 @@ impl<P: Publisher> Relay<P> {
     /// # use diesel_async::AsyncPgConnection;
     /// # async fn f(publisher: impl Publisher + 'static) -> Totals {
     /// let relay = Relay::new(publisher).batch(1_000);
-    /// relay.run_async(|| AsyncPgConnection::establish("postgres:///tickets"), tokio::signal::ctrl_c()).await
+    /// let connect = || AsyncPgConnection::establish("postgres:///tickets");
+    /// relay.run_async(connect, tokio::signal::ctrl_c()).await
     /// # }
     /// ```
     pub fn run_async<C, E, F>(
@@ -68,7 +73,7 @@ impl<P: Publisher> Relay<P> {
     }
 }
 
-/// A connection, made anew where it broke.
+/// A connection that is opened again after a failure.
 struct Reconnecting<'r, P, F, C> {
     relay: &'r Relay<P>,
     connect: F,

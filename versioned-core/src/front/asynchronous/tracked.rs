@@ -11,10 +11,22 @@ use crate::operation;
 use crate::owner::Owner;
 use crate::tracked::{Keep, Tracked};
 
-/// What a [`Tracked`] model can do on a `diesel-async` connection: the methods of
-/// [`prelude::TrackedDsl`](crate::prelude::TrackedDsl).
+/// The methods of a [`Tracked`] model on a `diesel-async` connection. They run the same statements
+/// and return the same errors as those of [`prelude::TrackedDsl`](crate::prelude::TrackedDsl).
+///
+/// | purpose | methods |
+/// | --- | --- |
+/// | write the changed columns | [`save`](TrackedDsl::save) |
+/// | merge the changes with a newer row | [`rebase`](TrackedDsl::rebase), [`rebase_with`](TrackedDsl::rebase_with) |
+/// | discard the changes | [`reload`](TrackedDsl::reload) |
+/// | increment the version, or delete the row | [`touch`](TrackedDsl::touch), [`delete`](TrackedDsl::delete) |
+/// | check and hold the version | [`verify`](TrackedDsl::verify) |
 pub trait TrackedDsl<T> {
-    /// As [`prelude::TrackedDsl::save`](crate::prelude::TrackedDsl::save).
+    /// Writes the changed columns if the row is still at the version that was loaded, and
+    /// increments the version. Returns `None` if nothing changed.
+    ///
+    /// See [`prelude::TrackedDsl::save`](crate::prelude::TrackedDsl::save) for the SQL and the
+    /// errors.
     fn save<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -23,13 +35,20 @@ pub trait TrackedDsl<T> {
         C: AsyncConnection,
         T: Owner<C::Db> + Fields + Clone + 'm;
 
-    /// As [`prelude::TrackedDsl::rebase`](crate::prelude::TrackedDsl::rebase).
+    /// Loads the current row and applies the changes in memory to it. Writes nothing.
+    ///
+    /// See [`prelude::TrackedDsl::rebase`](crate::prelude::TrackedDsl::rebase) for the SQL and the
+    /// errors.
     fn rebase<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: AsyncConnection,
         T: Owner<C::Db> + Fields + Clone;
 
-    /// As [`prelude::TrackedDsl::rebase_with`](crate::prelude::TrackedDsl::rebase_with).
+    /// Merges as [`rebase`](TrackedDsl::rebase) does, and calls `choose` for each column that both
+    /// sides changed to different values.
+    ///
+    /// See [`prelude::TrackedDsl::rebase_with`](crate::prelude::TrackedDsl::rebase_with) for the
+    /// SQL and the errors.
     fn rebase_with<C, F>(
         &mut self,
         conn: &mut C,
@@ -40,13 +59,19 @@ pub trait TrackedDsl<T> {
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send;
 
-    /// As [`prelude::TrackedDsl::reload`](crate::prelude::TrackedDsl::reload).
+    /// Replaces the model and its original with the current row. Changes in memory are lost.
+    ///
+    /// See [`prelude::TrackedDsl::reload`](crate::prelude::TrackedDsl::reload) for the SQL and the
+    /// errors.
     fn reload<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: AsyncConnection,
         T: Owner<C::Db> + Fields + Clone;
 
-    /// As [`prelude::TrackedDsl::touch`](crate::prelude::TrackedDsl::touch).
+    /// Increments the version of the row and writes nothing else.
+    ///
+    /// See [`prelude::TrackedDsl::touch`](crate::prelude::TrackedDsl::touch) for the SQL and the
+    /// errors.
     fn touch<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -55,7 +80,10 @@ pub trait TrackedDsl<T> {
         C: AsyncConnection,
         T: Owner<C::Db> + Fields + 'm;
 
-    /// As [`prelude::TrackedDsl::delete`](crate::prelude::TrackedDsl::delete).
+    /// Deletes the row if the row is still at the version that was loaded.
+    ///
+    /// See [`prelude::TrackedDsl::delete`](crate::prelude::TrackedDsl::delete) for the SQL and the
+    /// errors.
     fn delete<'m, C>(
         &'m mut self,
         conn: &mut C,
@@ -64,7 +92,10 @@ pub trait TrackedDsl<T> {
         C: AsyncConnection,
         T: Owner<C::Db> + Fields + 'm;
 
-    /// As [`prelude::TrackedDsl::verify`](crate::prelude::TrackedDsl::verify).
+    /// Checks that the row is still at the version that was loaded, and locks it at that version.
+    ///
+    /// See [`prelude::TrackedDsl::verify`](crate::prelude::TrackedDsl::verify) for the SQL and the
+    /// errors.
     fn verify<C>(&mut self, conn: &mut C) -> impl Future<Output = Result<()>> + Send
     where
         C: AsyncConnection,

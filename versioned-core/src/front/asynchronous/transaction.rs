@@ -1,4 +1,4 @@
-//! Transactions on `diesel-async`, after whose rollback the versions in memory are what they were before.
+//! Transactions on `diesel-async` that restore the versions in memory after a rollback.
 
 use std::future::Future;
 
@@ -8,12 +8,16 @@ use super::{AsyncExecutor, TransactionFn};
 use crate::executor::Executor as _;
 use crate::transaction::{Models, Restore, Shape};
 
-/// As [`transaction`](crate::transaction) with an `async` closure. The versions are put back also when the future is dropped
-/// in the middle. The connection is broken then, and says so at its next use; pools close it.
+/// Runs the `async` closure `body` in a transaction, and restores the versions of `models` in
+/// memory if the transaction does not commit.
+///
+/// The versions are also restored if the future is dropped before it completes. The connection is
+/// then broken: its next use returns an error, and pools close it. See
+/// [`transaction`](fn@crate::transaction) for the statements and an example.
 ///
 /// # Errors
 ///
-/// What `body` returns, and what BEGIN and COMMIT return.
+/// Returns the error of `body`, or the error of BEGIN or COMMIT.
 #[allow(
     clippy::manual_async_fn,
     reason = "the future must be known to be `Send`"
@@ -44,8 +48,8 @@ where
                 Ok(value)
             }
             Err(error) => {
-                // What went wrong first is the answer; a connection on which the rollback fails too is broken, and says
-                // so at its next use.
+                // The first error is the result. If the rollback fails too, the connection is
+                // broken, and its next use returns an error.
                 drop(executor.rollback().await);
                 Err(error)
             }
