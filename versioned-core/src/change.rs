@@ -1,4 +1,4 @@
-//! A write that happened.
+//! A successful write.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,20 +10,21 @@ use crate::event::{self, Event, Op};
 use crate::model::Versioned;
 use crate::version::SequentialVersion;
 
-/// A write that happened, with the record as the row has it.
+/// A successful write, with the record as it is in the row.
 ///
-/// There is no other way to get one than a successful write, so that nothing else can be announced as a change.
-/// It derefs to the record: the model that was written, or after a `touch` the row, as the model may have changes that were
-/// not written.
+/// Only a successful write returns a `Change`, so nothing else can be published as one. It derefs
+/// to the record. That is the model that was written; after a `touch` it is the row, because the
+/// model may have changes that are not saved.
 ///
-/// Inside of a transaction "happened" means: happened if the transaction commits.
+/// A change serializes as its [`Event`]. Inside a transaction, it is provisional until the
+/// transaction commits.
 pub struct Change<'a, T> {
     record: Record<'a, T>,
     op: Op,
 }
 
 enum Record<'a, T> {
-    /// The model in memory, which is as the row.
+    /// The model in memory, which equals the row.
     Model(&'a T),
     Row(Box<T>),
 }
@@ -36,7 +37,7 @@ impl<'a, T> Change<'a, T> {
         }
     }
 
-    /// With the row, where the model in memory may be another.
+    /// A change with the row, for a model in memory that may differ from it.
     pub(crate) fn of_row(op: Op, row: T) -> Self {
         Self {
             record: Record::Row(Box::new(row)),
@@ -44,14 +45,15 @@ impl<'a, T> Change<'a, T> {
         }
     }
 
-    /// What the write did.
+    /// Returns the kind of the write.
     pub fn op(&self) -> Op {
         self.op
     }
 }
 
 impl<T: Versioned> Change<'_, T> {
-    /// The version that the write gave the record. A deletion has one too: the deleted version plus one.
+    /// Returns the version that the write gave the record. The version of a deletion is the deleted
+    /// version plus one.
     pub fn version(&self) -> T::Version {
         T::version(self)
     }
@@ -78,7 +80,8 @@ impl<T: fmt::Debug> fmt::Debug for Change<'_, T> {
 }
 
 impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
-    /// The change as an event of its own, which may leave the transaction and outlive the model.
+    /// Returns an owned event for this change, which can leave the transaction and outlive the
+    /// model.
     pub fn to_event(&self) -> Event<T>
     where
         T: Clone,
@@ -86,7 +89,7 @@ impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
         self.envelope(self.data().cloned())
     }
 
-    /// The event with this data.
+    /// Returns the event of this change with `data`.
     fn envelope<D>(&self, data: Option<D>) -> Event<D> {
         Event {
             entity: Cow::Borrowed(T::ENTITY),
@@ -100,13 +103,13 @@ impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
         }
     }
 
-    /// The model, unless it was deleted.
+    /// Returns the model, or `None` after a deletion.
     fn data(&self) -> Option<&T> {
         (self.op() != Op::Deleted).then_some(&**self)
     }
 }
 
-/// A change is written as its event.
+/// Serializes the change as its [`Event`].
 impl<T> Serialize for Change<'_, T>
 where
     T: Versioned<Version: SequentialVersion> + Serialize,

@@ -1,4 +1,4 @@
-//! Waiting, on each front.
+//! Timers for each front.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -8,13 +8,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How an operation waits besides what its connection does.
+/// A timer for the pauses of an operation.
 pub(crate) trait Clock: Sync {
-    /// Waits.
+    /// Waits for `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The end of `future`, unless the time is up before.
+/// Returns the output of `future`, or `None` if `time` is up first.
 pub(crate) async fn within<K: Clock, F: Future>(
     clock: &K,
     time: Duration,
@@ -29,7 +29,8 @@ pub(crate) async fn within<K: Clock, F: Future>(
     .await
 }
 
-/// Waits for `pause`; true if `stop` came first. One that has come is not to be asked again.
+/// Waits for `pause`, and returns `true` if `stop` is ready first. The caller must not poll `stop`
+/// again after that.
 pub(crate) async fn stopped<K: Clock, F: Future>(
     clock: &K,
     pause: Duration,
@@ -48,11 +49,11 @@ pub(crate) async fn stopped<K: Clock, F: Future>(
     .await
 }
 
-/// The clock of [`block_on`].
+/// The timer of [`block_on`].
 pub(crate) struct Parking;
 
 thread_local! {
-    /// When the future that this thread polls wants to be polled again.
+    /// The time at which the future of this thread must be polled again.
     static ALARM: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
@@ -70,7 +71,7 @@ impl Clock for Parking {
     }
 }
 
-/// Runs a future on this thread, which sleeps whenever the future waits.
+/// Runs a future on this thread. The thread sleeps while the future waits.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
 
@@ -84,7 +85,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut task = Context::from_waker(&waker);
     loop {
-        // It may be that a future which is polled by another `block_on` came here.
+        // A `block_on` inside the future must not lose the alarm of the outer one.
         let outer = ALARM.take();
         let polled = future.as_mut().poll(&mut task);
         let alarm = ALARM.replace(outer);
@@ -98,7 +99,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The clock of tokio.
+/// The timer of tokio.
 #[cfg(feature = "async")]
 pub(crate) struct Tokio;
 

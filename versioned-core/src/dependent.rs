@@ -1,11 +1,12 @@
-//! The one bound for everything that a dependent can do.
+//! The bound for a dependent in generic code.
 
 use diesel::backend::Backend;
 
 use crate::loadable::Persisted;
 use crate::model::DependentModel;
 
-/// A model in dependent mode whose columns and rows fit the backend `DB`: the one bound that generic code needs.
+/// A model in dependent mode whose columns and rows fit the backend `DB`. Generic code needs only
+/// this bound.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a replica that can be stored on `{DB}`",
     note = "a replica is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`, `Queryable` and `Selectable`",

@@ -15,7 +15,7 @@ use crate::version::Token;
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The reason why an operation failed. In each case the model in memory is unchanged.
+/// The reason why an operation failed. The model in memory is unchanged.
 ///
 /// | variant | meaning | what to do next |
 /// | --- | --- | --- |
@@ -70,8 +70,8 @@ pub enum Error {
     /// database suppressed the write. Nothing was written.
     Conflict(Conflict),
 
-    /// Rows of a batch are in conflict: all of them, in the order of the slice. Nothing was
-    /// written.
+    /// Rows of a batch are in conflict. The list has all of them, in the order of the slice.
+    /// Nothing was written.
     Conflicts(Vec<RowConflict>),
 
     /// Two models of a batch have the same key. Nothing was sent to the database.
@@ -93,10 +93,12 @@ pub enum Error {
         columns: Vec<&'static str>,
     },
 
-    /// The key was changed: of a [`Tracked`](crate::Tracked) model in memory, in the closure of
+    /// The key was changed. Nothing was written, because the write would reach another record or
+    /// create one.
+    ///
+    /// The change was made to a [`Tracked`](crate::Tracked) model in memory, in the closure of
     /// [`update_with`](crate::prelude::OwnerDsl::update_with), or by the changes of
-    /// [`At::update`](crate::At::update). The write would reach another record, or make one.
-    /// Nothing was written.
+    /// [`At::update`](crate::At::update).
     KeyChanged {
         /// The table.
         table: &'static str,
@@ -121,9 +123,10 @@ pub enum Error {
         id: String,
     },
 
-    /// The record is at the maximum of its version's type. Nothing was written, and nothing was
-    /// sent to the database, except by an insert with `tombstones`, which first reads the version
-    /// of a deletion.
+    /// The version of the record is at the maximum of its type. Nothing was written.
+    ///
+    /// The error is found before any SQL, except in an insertion with `tombstones`, which first
+    /// reads the version of a deletion.
     VersionExhausted {
         /// The table.
         table: &'static str,
@@ -133,9 +136,11 @@ pub enum Error {
         version: Token,
     },
 
-    /// `create` cannot read the new row back. On MySQL and MariaDB it needs a key of one column
-    /// that the database generates (`AUTO_INCREMENT`). In an attached database of `SQLite` the key
-    /// of the new row is NULL, or a trigger changed it. The insertion was rolled back.
+    /// `create` cannot read the new row. The insertion was rolled back or did not run.
+    ///
+    /// On MySQL and MariaDB, `create` needs a key of one column that the database generates
+    /// (`AUTO_INCREMENT`). In an attached database of SQLite, the key of the new row is NULL, or a
+    /// trigger changed it.
     KeyNotGenerated {
         /// The table.
         table: &'static str,
@@ -148,26 +153,28 @@ pub enum Error {
         table: &'static str,
         /// The key, as text.
         id: String,
-        /// The field; the parts of its path are separated by points.
+        /// The path of the field, with its parts separated by points.
         field: String,
     },
-    /// The text of a key has more than 2,400 bytes, and the model has an outbox or tombstones.
-    /// Their indexes hold no more on some databases. Nothing was written.
+    /// The text of a key has more than 2,400 bytes, and the model has an outbox or tombstones. Some
+    /// databases cannot index a longer key. Nothing was written.
     KeyTooLong {
         /// The table.
         table: &'static str,
-        /// How many bytes it has.
+        /// The length of the key, in bytes.
         bytes: usize,
     },
-    /// The key of the model is only a part of the table's key: a statement for one record found
-    /// `rows` of them. Nothing was written if the `table!` declaration has another primary key than
-    /// the model. If both are wrong, the rows were written.
+    /// Several rows have the key of the model, because it is only a part of the table's key. A
+    /// statement for one record found `rows` of them.
+    ///
+    /// Nothing was written if the `table!` declaration has another primary key than the model. If
+    /// both are wrong, the rows were written.
     NotUnique {
         /// The table.
         table: &'static str,
         /// The key, as text.
         id: String,
-        /// How many rows have it.
+        /// The number of rows that have the key.
         rows: usize,
     },
     /// The new row has another key than the model. MySQL and MariaDB replace 0 in an
@@ -176,19 +183,20 @@ pub enum Error {
     KeyGenerated {
         /// The table.
         table: &'static str,
-        /// The model's key, as text.
+        /// The key of the model, as text.
         id: String,
     },
-    /// The table is a view of `SQLite`, which does not count the rows that INSTEAD OF triggers
-    /// write. Whether the row was written is unknown.
+    /// The table is a view of SQLite, which does not count the rows that INSTEAD OF triggers write.
+    /// Whether the row was written is unknown.
     View {
         /// The view.
         table: &'static str,
         /// The key, as text.
         id: String,
     },
-    /// The replica cannot apply this event at any version: it is of another entity, its version is
-    /// out of range, or its key is not that of its data, among others. Nothing was written.
+    /// The replica cannot apply this event at any version. For example, the event is of another
+    /// entity, its version is out of range, or its key is not that of its data. Nothing was
+    /// written.
     Event(EventError),
 
     /// Any other error of Diesel or the database, unchanged, such as a violated CHECK, UNIQUE or
@@ -211,7 +219,7 @@ impl Error {
         Self::Other(error.into())
     }
 
-    /// Of a batch.
+    /// Makes the error of a batch, with the conflicts sorted by row.
     pub(crate) fn conflicts(mut conflicts: Vec<RowConflict>) -> Self {
         conflicts.sort_unstable_by_key(|conflict| conflict.row);
         Self::Conflicts(conflicts)
@@ -326,9 +334,11 @@ impl StdError for Error {
     }
 }
 
-/// For `?` inside a transaction. A serialization failure, which may also come from a statement of
-/// the caller or from the `COMMIT`, becomes a conflict of kind
-/// [`Serialization`](ConflictKind::Serialization) without a record.
+/// Converts an error of Diesel, for `?` inside a transaction.
+///
+/// A serialization failure becomes a conflict of kind
+/// [`Serialization`](ConflictKind::Serialization) without a record. It may also come from a
+/// statement of the caller or from the COMMIT.
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         if is_serialization_failure(&error) {

@@ -1,4 +1,4 @@
-//! The envelope in which a change travels to the services that keep copies.
+//! The event that carries a change to the services that keep replicas.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-/// A change of a record: what happened, at which version, and the record as it is after it.
+/// A change of a record: the operation, the version, and the record after the change.
 ///
 /// ```
 /// # use versioned_core::Event;
@@ -21,35 +21,38 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// Fields that this type does not have are ignored, in the envelope and in the data, so that an owner may add some; a
-/// missing one that the replica needs is an error of serde that names it.
+/// Unknown fields are ignored, in the event and in the data, so an owner may add fields. If a field
+/// that the replica needs is missing, deserialization fails with an error that names the field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event<T> {
-    /// The record's kind: the owner's table, or what `#[versioned(entity = "..")]` says.
+    /// The kind of the record: the name of the owner's table, or the value of
+    /// `#[versioned(entity = "..")]`.
     pub entity: Cow<'static, str>,
-    /// The record's primary key as text; the parts of a composite key are separated by commas, and a comma or a
-    /// backslash inside of a part stands behind a backslash.
+    /// The primary key of the record as text. The parts of a composite key are separated by commas.
+    /// A comma or a backslash inside a part is escaped with a backslash.
     pub key: String,
     /// The version that the change gave the record.
     pub version: i64,
-    /// What happened.
+    /// The operation.
     pub op: Op,
-    /// The owner's clock when the event was made, in RFC 3339; for people and figures, never compared.
+    /// The time at which the event was made, by the owner's clock, in RFC 3339 with milliseconds.
+    /// It is for people and metrics, and is never compared.
     #[serde(default)]
     pub at: String,
-    /// The record after the change; none after a deletion.
+    /// The record after the change, or `None` after a deletion.
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
     pub data: Option<T>,
-    /// The W3C `traceparent` of what caused the change.
+    /// The W3C `traceparent` of the operation that caused the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// What else the owner says about the change: see [`outbox::Context`](crate::outbox::Context).
+    /// Further data of the owner about the change: see [`outbox::Context`](crate::outbox::Context).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Value>,
 }
 
 impl<T> Event<T> {
-    /// `entity/key/version`: the same however often the event is sent, for a broker that drops duplicates.
+    /// Returns `entity/key/version`. The id is the same for each delivery of the event, so a broker
+    /// can drop duplicates.
     ///
     /// ```
     /// # use versioned_core::{Event, Op};
@@ -69,24 +72,29 @@ impl<T> Event<T> {
         format!("{}/{}/{}", self.entity, self.key, self.version)
     }
 
-    /// This event as a CloudEvents 1.0 structure from `source` (a URI, such as `/tickets-service`).
+    /// Returns this event as a CloudEvents 1.0 structure from `source`, a URI such as
+    /// `/tickets-service`.
     ///
-    /// The version is text, as integers of CloudEvents have 32 bits; `sequence` is the same with leading zeros.
+    /// The version is text, because integers of CloudEvents have 32 bits. `sequence` is the version
+    /// with leading zeros, which sorts as text.
     ///
     /// ```
     /// # use versioned_core::Event;
     /// let event: Event<serde_json::Value> = serde_json::from_str(
-    ///     r#"{ "entity": "tickets", "key": "7", "version": 2, "op": "updated", "data": { "price": 25 } }"#,
+    ///     r#"{ "entity": "tickets", "key": "7", "version": 2, "op": "updated",
+    ///          "data": { "price": 25 } }"#,
     /// )?;
     /// let cloud = event.cloudevent("/tickets-service")?;
-    /// assert_eq!((&cloud["id"], &cloud["type"]), (&"tickets/7/2".into(), &"tickets.updated".into()));
-    /// assert_eq!((&cloud["subject"], &cloud["version"]), (&"7".into(), &"2".into()));
+    /// assert_eq!(cloud["id"], "tickets/7/2");
+    /// assert_eq!(cloud["type"], "tickets.updated");
+    /// assert_eq!(cloud["subject"], "7");
+    /// assert_eq!(cloud["version"], "2");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// When the data cannot be written as JSON.
+    /// Returns the error of serde if the data cannot be serialized as JSON.
     pub fn cloudevent(&self, source: &str) -> serde_json::Result<serde_json::Value>
     where
         T: Serialize,
@@ -118,18 +126,19 @@ impl<T> Event<T> {
     }
 }
 
-/// What a write did to a record.
+/// The operation of a write on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Op {
     /// The record was inserted.
     Created,
-    /// The record was saved or touched.
+    /// The record was saved, updated or touched.
     Updated,
     /// The record was deleted.
     Deleted,
-    /// Nothing: this is how the record stands, for a replica that joins late.
+    /// The record did not change. The event carries its current state, for a replica that joins
+    /// late.
     Snapshot,
 }
 
@@ -150,12 +159,12 @@ impl fmt::Display for Op {
     }
 }
 
-/// The clock's time, as an envelope carries it.
+/// Returns the current time in the format of [`Event::at`].
 pub(crate) fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
-/// The clock's time, in microseconds since 1970-01-01 00:00 UTC.
+/// Returns the current time in microseconds since 1970-01-01 00:00 UTC.
 pub(crate) fn micros_now() -> i64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -164,8 +173,9 @@ pub(crate) fn micros_now() -> i64 {
         .unwrap_or(1)
 }
 
-/// Why an event is not one that this replica can apply. Nothing was written, and it will be the same the next time: set the
-/// event aside.
+/// The reason why a replica cannot apply an event at any version.
+///
+/// Nothing was written, and a retry has the same result. Set the event aside.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -180,60 +190,68 @@ pub(crate) fn micros_now() -> i64 {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let conn = &mut SqliteConnection::establish(":memory:")?;
 /// let of_orders: Event<TicketCopy> = serde_json::from_str(
-///     r#"{ "entity": "orders", "key": "7", "version": 1, "op": "created", "data": { "id": 7, "price": 20, "version": 1 } }"#,
+///     r#"{ "entity": "orders", "key": "7", "version": 1, "op": "created",
+///          "data": { "id": 7, "price": 20, "version": 1 } }"#,
 /// )?;
-/// let refused = TicketCopy::apply(&of_orders, conn); // before any SQL
-/// assert!(matches!(refused, Err(Error::Event(EventError::Entity { expected: "tickets", .. }))));
+/// let error = TicketCopy::apply(&of_orders, conn).unwrap_err(); // before any SQL
+/// assert!(matches!(
+///     error,
+///     Error::Event(EventError::Entity { expected: "tickets", .. })
+/// ));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventError {
-    /// The JSON is not that of an event with what the replica needs.
+    /// The JSON is not an event, or lacks a field that the replica needs.
     Unreadable {
-        /// What is wrong with it.
+        /// The error of the JSON parser.
         reason: String,
     },
-    /// The event is about records of another kind.
+    /// The event is about a record of another entity.
     Entity {
-        /// What the replica is a copy of.
+        /// The entity of the replica.
         expected: &'static str,
-        /// What the event says.
+        /// The entity of the event.
         received: String,
     },
-    /// The version is below the first one that the owner gives (`initial`), or does not fit the version field.
+    /// The version is below the first version of a record (`initial`), or does not fit the type of
+    /// the version field.
     Version {
-        /// The event's version.
+        /// The version of the event.
         received: i64,
     },
-    /// The key cannot be read as the replica's primary key, or it is not that of the event's data.
+    /// The key cannot be parsed as the primary key of the replica, or is not the key of the event's
+    /// data.
     Key {
-        /// The event's key.
+        /// The key of the event.
         received: String,
     },
-    /// The text of the key has more than 2,400 bytes, which not every database can have in an index.
+    /// The text of the key has more than 2,400 bytes, which some databases cannot index.
     KeyTooLong {
-        /// How many bytes it has.
+        /// The length of the key, in bytes.
         bytes: usize,
     },
-    /// The replica's column takes the key for another one, whose row it has: the collation ignores case, accents or trailing
-    /// spaces. A binary collation lets it hold both.
+    /// The database treats the key as equal to another key whose row exists, because the collation
+    /// of the column ignores case, accents or trailing spaces. With a binary collation the replica
+    /// can hold both.
     KeyClash {
-        /// The event's key.
+        /// The key of the event.
         received: String,
-        /// The key of the row that is there.
+        /// The key of the existing row.
         found: String,
     },
-    /// The replica's column does not keep the key as it is: it rounds, cuts, pads or generates it, or a trigger changes it. Give
-    /// it the type of the owner's.
+    /// The column of the replica did not keep the key: it rounds, cuts, pads or generates it, or a
+    /// trigger changes it. Give the column the type of the owner's.
     KeyNotKept {
-        /// The event's key.
+        /// The key of the event.
         received: String,
     },
-    /// The event carries no data, though the record was not deleted.
+    /// The event has no data and is not a deletion.
     NoData,
-    /// The event is a deletion, and the replica's guard is its own row, which a deletion takes away.
+    /// The event is a deletion, and the guard of the replica is its own row, which a deletion
+    /// removes.
     Deletion,
 }
 

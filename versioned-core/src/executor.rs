@@ -1,4 +1,4 @@
-//! What an operation needs of a connection, blocking or not.
+//! The connection that an operation needs, blocking or async.
 
 use std::time::Duration;
 
@@ -7,25 +7,26 @@ use diesel::result::QueryResult;
 use crate::dialect::{Dialect, SqlFor};
 use crate::runner::Runner;
 
-/// A [`Runner`] that nobody else uses meanwhile, so that it can also have transactions. Operations are written over it once.
+/// A [`Runner`] with exclusive use of its connection, which can therefore have transactions.
+/// Operations are written once, over this trait.
 pub(crate) trait Executor: Runner {
-    /// The dialect; asks the connection under `MultiConnection`, and sends nothing.
+    /// Returns the dialect. It asks the connection of a `MultiConnection`, and runs no SQL.
     fn dialect<F>(&mut self) -> impl Future<Output = QueryResult<Dialect>> + Send
     where
         F: SqlFor<Self::Backend> + ?Sized;
 
-    /// Opens a transaction, a savepoint inside of one.
+    /// Opens a transaction, or a savepoint inside one.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 
-    /// Commits what `begin` opened.
+    /// Commits the innermost transaction or savepoint that `begin` opened.
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 
-    /// Rolls back what `begin` opened.
+    /// Rolls back the innermost transaction or savepoint that `begin` opened.
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 
-    /// Whether a transaction is open.
+    /// Returns whether a transaction is open.
     fn in_transaction(&mut self) -> bool;
 
-    /// Waits.
+    /// Waits for `duration`.
     fn sleep(&mut self, duration: Duration) -> impl Future<Output = ()> + Send;
 }

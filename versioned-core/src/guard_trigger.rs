@@ -1,4 +1,4 @@
-//! The guard in the database itself: for writes that do not come through this crate.
+//! The guard as a trigger in the database, for writes that bypass this crate.
 
 use diesel::backend::Backend;
 use diesel::query_builder::QueryFragment;
@@ -12,18 +12,23 @@ use crate::model::name_of_table;
 use crate::table_name::TableName;
 use crate::version::SequentialVersion;
 
-/// The statements that make a trigger, and those that take it away: see [`guard_trigger`].
+/// The SQL statements that create and drop a trigger: see [`guard_trigger`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuardTrigger {
-    /// For a migration's `up.sql`, in this order.
+    /// The statements of a migration's `up.sql`, in this order.
     pub up: Vec<String>,
-    /// For its `down.sql`, in this order.
+    /// The statements of its `down.sql`, in this order.
     pub down: Vec<String>,
 }
 
-/// A trigger that rejects every UPDATE of the model's table whose version is not the old one plus one, so that SQL written
-/// by hand cannot go round the guard. `DB` is PostgreSQL's, SQLite's or MySQL's backend; the answer is `None` for the backend
+/// Returns the SQL of a trigger that rejects each UPDATE of the model's table unless the new
+/// version is the old one plus one.
+///
+/// Use it when all writers go through this crate, to reject SQL that bypasses the guard. If some
+/// writers know nothing of versions, use [`version_trigger`](crate::version_trigger).
+///
+/// `DB` is the backend of PostgreSQL, SQLite or MySQL. The function returns `None` for the backend
 /// of a `MultiConnection`.
 ///
 /// ```
@@ -39,7 +44,10 @@ pub struct GuardTrigger {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let conn = &mut SqliteConnection::establish(":memory:")?;
-/// # conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)")?;
+/// # conn.batch_execute(
+/// #     "CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL,
+/// #      version BIGINT NOT NULL)",
+/// # )?;
 /// # let mut ticket = Ticket { id: 7, price: 20, version: 0 };
 /// # ticket.insert(conn)?;
 /// let trigger = versioned_core::guard_trigger::<Ticket, Sqlite>().unwrap();
@@ -52,19 +60,35 @@ pub struct GuardTrigger {
 /// for statement in &trigger.up {
 ///     conn.batch_execute(statement)?;
 /// }
-/// assert!(diesel::update(tickets::table).set(tickets::price.eq(0)).execute(conn).is_err());
-/// ticket.save(conn)?; // as before
+/// let unguarded = diesel::update(tickets::table).set(tickets::price.eq(0));
+/// assert!(unguarded.execute(conn).is_err());
+/// ticket.save(conn)?;
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// With columns that are `#[versioned(excluded)]` it looks at updates that change another column, too. (What an embedded struct
-/// excludes is not excluded here.) It stands in the way of a restore that lets the versions jump, and of a version that is
-/// renumbered: take it away for these. The error is a CHECK violation on PostgreSQL, and of no kind that Diesel knows on
-/// SQLite and MySQL.
+/// The error is a CHECK violation on PostgreSQL. On SQLite and MySQL, Diesel has no kind for it.
 ///
-/// The trigger is in the schema of the table, and so is the function of PostgreSQL. Their name is
-/// the table's behind `versioned_guard_`; one that no database could hold is cut and ends in a
+/// # Excluded columns
+///
+/// An UPDATE that writes only columns with `#[versioned(excluded)]` passes without a new version:
+///
+/// - On PostgreSQL and SQLite, the assigned columns decide (`UPDATE OF`). An UPDATE that assigns
+///   another column is checked, even if it assigns the same value.
+/// - On MySQL and MariaDB, the values decide. An UPDATE is checked if it changes the value of
+///   another column.
+///
+/// Columns that an embedded struct excludes are not excluded here.
+///
+/// # Restores
+///
+/// The trigger rejects an UPDATE that moves versions by more than one, such as that of a
+/// [restore](crate::guide::how_to::restore). Drop it before, and create it again afterwards.
+///
+/// # Names
+///
+/// The trigger, and on PostgreSQL its function, are in the schema of the table. Their name is
+/// `versioned_guard_` and the name of the table. A longer name than 63 bytes is cut and ends in a
 /// hash.
 #[must_use]
 pub fn guard_trigger<M, DB>() -> Option<GuardTrigger>
@@ -124,7 +148,8 @@ where
                 ],
             }
         }
-        // The table of a trigger has no schema's name: it is in that of the trigger.
+        // SQLite rejects a schema before the table of a trigger. The table is in the trigger's
+        // schema.
         Dialect::Sqlite => GuardTrigger {
             up: vec![format!(
                 "CREATE TRIGGER {name_in_schema} BEFORE UPDATE{of} ON {} FOR EACH ROW \
@@ -135,7 +160,7 @@ where
             down: vec![format!("DROP TRIGGER {name_in_schema}")],
         },
         Dialect::Mysql => {
-            // There is no `UPDATE OF`: the columns are compared.
+            // MySQL has no `UPDATE OF`, so the trigger compares the columns.
             let same: Vec<String> = guarded
                 .iter()
                 .map(|column| format!("NEW.{column} <=> OLD.{column}"))
@@ -157,8 +182,8 @@ where
     })
 }
 
-/// The trigger's name: the table's, cut where it would be longer than the 63 bytes that each
-/// database holds.
+/// Returns the name of the trigger: `versioned_guard_` and the table, cut to 63 bytes, which each
+/// database accepts.
 fn trigger_name(table: &str) -> String {
     const BYTES: usize = 63;
 
@@ -170,25 +195,26 @@ fn trigger_name(table: &str) -> String {
     format!("{}{hash}", cut(&name, BYTES - hash.len()))
 }
 
-/// A hash that is the same on each machine and in each version of Rust: the name is in a migration.
+/// Returns a hash that is the same on each machine and in each version of Rust, because the name is
+/// in a migration.
 fn fnv_1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// What the trigger says; MySQL takes 128 characters.
+/// Returns the error message of the trigger. MySQL accepts up to 128 characters.
 fn message(table: &str) -> String {
     format!("{}: an update must move the version by one", cut(table, 88))
 }
 
-/// The beginning of a text, of at most so many bytes.
+/// Returns the longest prefix of `text` that has at most `bytes` bytes.
 fn cut(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// How a database quotes.
+/// The quoting rules of a database.
 struct Sql(Dialect);
 
 impl Sql {
@@ -205,7 +231,7 @@ impl Sql {
         format!("{quote}{doubled}{quote}")
     }
 
-    /// A quoted name behind its schema's.
+    /// Returns a quoted name, qualified by its schema.
     fn in_schema(&self, schema: Option<&str>, name: &str) -> String {
         match schema {
             Some(schema) => format!("{}.{name}", self.identifier(schema)),
@@ -221,13 +247,13 @@ impl Sql {
         format!("'{doubled}'")
     }
 
-    /// The quoted columns of a list: `"tickets"."id", "tickets"."price"`
+    /// Returns the quoted columns of a list: `"tickets"."id", "tickets"."price"`
     fn columns<'a>(&self, list: &'a str) -> Vec<&'a str> {
         let mut columns = Vec::new();
         let (mut is_quoted, mut start) = (false, 0);
         for (place, character) in list.char_indices().chain([(list.len(), ',')]) {
             match character {
-                // A doubled one closes and opens.
+                // A doubled quote closes and opens.
                 _ if character == self.quote() => is_quoted = !is_quoted,
                 '.' if !is_quoted => start = place + 1,
                 ',' if !is_quoted => columns.extend(list.get(start..place)),

@@ -1,4 +1,4 @@
-//! What Diesel knows about a model on a backend: its table, its selection, its rows.
+//! Diesel's knowledge of a model on a backend: the table, the selection and the rows.
 
 use std::any::TypeId;
 
@@ -15,15 +15,16 @@ use crate::dialect::{Kind, SqlFor};
 use crate::model::{Columns, Field, Key, Versioned, Walk};
 use crate::runner::Runner;
 
-/// A model that can be read from `DB`: implemented for every versioned model that is `Queryable` and `Selectable`.
+/// A model that can be loaded from `DB`. It is implemented for every versioned model that is
+/// `Queryable` and `Selectable`.
 ///
-/// Diesel's loading bounds live here, so that generic code names none of them.
+/// The trait contains Diesel's bounds for loading, so that generic code names none of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be loaded from `{DB}`",
     note = "a versioned model also derives Diesel's `Queryable` and `Selectable`"
 )]
 pub trait Loadable<DB: Backend>: Versioned {
-    /// How to tell the dialect of `DB`.
+    /// Tells the SQL dialect of `DB`.
     type Sql: SqlFor<DB> + ?Sized;
 
     /// `"tickets"`
@@ -32,30 +33,31 @@ pub trait Loadable<DB: Backend>: Versioned {
     /// `"tickets"."id", "tickets"."title"`
     type Selection: QueryFragment<DB> + QueryId + Send;
 
-    /// The table.
+    /// Returns the table.
     fn source() -> Self::Source;
 
-    /// Whether the table's name stands behind a schema's.
+    /// Returns whether the name of the table is qualified by a schema.
     fn in_schema() -> bool;
 
-    /// The name that the positions of a replica are kept under; none of an owner.
+    /// Returns the name under which the positions of a replica are kept. Empty for an owner.
     fn replica() -> &'static str;
 
-    /// The columns that a row is loaded from.
+    /// Returns the columns of a row.
     fn selection() -> Self::Selection;
 
     /// Shows the key `id` to `walk`.
     fn key<'b>(id: &'b Self::Id, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// What the database may make of a key.
+    /// Returns how the database may alter or compare a key.
     fn key_kind() -> Kind;
 
-    /// Whether the database may take another key for one of this model.
+    /// Returns whether the database may treat two different keys of this model as equal.
     fn has_coarse_key() -> bool {
         Self::key_kind().is_coarse()
     }
 
-    /// Whether the database may keep a key of this model as another one: a column may round or cut it.
+    /// Returns whether the database may store a key of this model as another one, because the
+    /// column rounds or cuts it.
     fn may_change_key() -> bool {
         Self::key_kind() >= Kind::Rounded
     }
@@ -66,7 +68,7 @@ pub trait Loadable<DB: Backend>: Versioned {
         walk: &mut Walk<'_, 'b, DB>,
     ) -> QueryResult<()>;
 
-    /// Runs a statement that returns rows of this model, for at most one of them.
+    /// Runs a statement that returns rows of this model, and reads at most one.
     fn row<C, S>(
         conn: &mut C,
         statement: S,
@@ -84,7 +86,7 @@ pub trait Loadable<DB: Backend>: Versioned {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns the version of at most one row.
+    /// Runs a statement that returns versions, and reads at most one.
     fn row_version<C, S>(
         conn: &mut C,
         statement: S,
@@ -94,8 +96,9 @@ pub trait Loadable<DB: Backend>: Versioned {
         S: QueryFragment<DB> + QueryId + Send;
 }
 
-// rustc shows the message of the bound that failed only if that is about another type than the bound in the caller's code. So
-// what Diesel must know about a model is asked of the backend.
+// rustc shows the message of the failed bound only if that bound is about another type than the
+// bound in the caller's code. The bounds on a model are therefore expressed as bounds on the
+// backend.
 
 /// Diesel's `Selectable` of `M`.
 #[diagnostic::on_unimplemented(
@@ -106,7 +109,7 @@ pub trait Selects<M>: Backend {
     /// `"tickets"."id", "tickets"."title"`
     type Selection: Expression;
 
-    /// The columns that a row is loaded from.
+    /// Returns the columns of a row.
     fn selection() -> Self::Selection;
 }
 
@@ -127,7 +130,7 @@ impl<M: Selectable<DB>, DB: Backend> Selects<M> for DB {
     note = "`#[diesel(check_for_backend(..))]` on `{M}` shows the field that does not fit"
 )]
 pub trait Reads<M: Versioned, ST>: Backend {
-    /// Runs a statement that returns rows of `M`, for at most one of them.
+    /// Runs a statement that returns rows of `M`, and reads at most one.
     fn row<C, S>(conn: &mut C, statement: S) -> impl Future<Output = QueryResult<Option<M>>> + Send
     where
         C: Runner<Backend = Self>,
@@ -139,7 +142,7 @@ pub trait Reads<M: Versioned, ST>: Backend {
         C: Runner<Backend = Self>,
         S: QueryFragment<Self> + QueryId + Send;
 
-    /// Runs a statement that returns the version of at most one row.
+    /// Runs a statement that returns versions, and reads at most one.
     fn row_version<C, S>(
         conn: &mut C,
         statement: S,
@@ -265,7 +268,8 @@ where
     }
 }
 
-/// A model that can be written to `DB` and read from it, whatever its mode: what a statement needs.
+/// A model of either mode that can be written to `DB` and loaded from it. Statements need this
+/// bound.
 pub trait Persisted<DB: Backend>: Columns<DB> + Loadable<DB> {}
 
 impl<M, DB> Persisted<DB> for M

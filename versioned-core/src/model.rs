@@ -1,5 +1,5 @@
-//! The interface of the derive: the metadata of a model, and walks over its columns, its key and,
-//! for an owner, its fields. The derive generates nothing else.
+//! The metadata that the derive generates for a model, and the walks over its columns, its key and,
+//! for an owner, its fields.
 
 mod columns;
 mod fields;
@@ -51,8 +51,8 @@ use crate::version::{SequentialVersion, Version};
 
 /// A model whose record has a version. `#[derive(Versioned)]` implements it.
 ///
-/// It is not in the prelude, because its [`id`](Versioned::id) would be ambiguous with Diesel's
-/// `Identifiable::id`.
+/// The trait is not in the prelude, because its [`id`](Versioned::id) would be ambiguous with
+/// Diesel's `Identifiable::id`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not versioned, add `#[derive(Versioned)]` with `#[versioned(owner)]` or `#[versioned(dependent)]`",
     label = "not a versioned model"
@@ -67,7 +67,7 @@ pub trait Versioned: Sized + Send + Sync {
     /// The column of the version.
     type VersionColumn: Column<Table = Self::Table> + NeverNull + Default;
 
-    /// The primary key, owned. A key of several columns is a tuple.
+    /// The owned primary key. It is a tuple if it has several columns.
     type Id: Clone + fmt::Debug + Send + Sync;
 
     /// The type of the version field.
@@ -79,28 +79,28 @@ pub trait Versioned: Sized + Send + Sync {
     /// The name of the table's module, as Diesel's `table!` declares it.
     const TABLE: &'static str;
 
-    /// The name under which the positions of a replica are stored. It is empty for the name of the
-    /// replica's table, and `None` for an owner.
+    /// The name under which the positions of a replica are kept. Empty for the name of the table,
+    /// `None` for an owner.
     #[doc(hidden)]
     const REPLICA: Option<&'static str> = None;
 
-    /// Whether the key is the table's primary key, so that at most one row has it.
+    /// Whether the key is the primary key of the table, so that at most one row has it.
     #[doc(hidden)]
     const WHOLE_KEY: bool = true;
 
-    /// The record's name in events. The default is the name of the table;
-    /// `#[versioned(entity = "..")]` sets another one.
+    /// The name of the record in events. The default is the name of the table;
+    /// `#[versioned(entity = "..")]` sets another.
     const ENTITY: &'static str;
 
-    /// The table's name in the database, qualified by its schema if it has one.
+    /// Returns the name of the table in the database, with the name of its schema if it has one.
     fn table_name() -> &'static str {
         name_of_table::<Self>().full
     }
 
-    /// The primary key.
+    /// Returns the primary key.
     fn id(&self) -> Self::Id;
 
-    /// The version that was loaded or set by the last successful write.
+    /// Returns the version that was loaded, or that the last successful write gave.
     fn version(&self) -> Self::Version {
         self.loaded().clone()
     }
@@ -109,15 +109,15 @@ pub trait Versioned: Sized + Send + Sync {
     #[doc(hidden)]
     fn loaded(&self) -> &Self::Version;
 
-    /// Moves the version in memory. It is called only after a successful write.
+    /// Sets the version in memory. Called only after a successful write.
     #[doc(hidden)]
     fn set_version(&mut self, version: Self::Version);
 
-    /// Adds the parts of the key to its text.
+    /// Appends the parts of the key to its text.
     #[doc(hidden)]
     fn key_parts(id: &Self::Id, text: &mut KeyText);
 
-    /// The key as text, for errors and events.
+    /// Returns the key as text, for errors and events.
     #[doc(hidden)]
     fn key_text(id: &Self::Id) -> String {
         let mut text = KeyText::of::<Self::KeyColumns>();
@@ -125,13 +125,13 @@ pub trait Versioned: Sized + Send + Sync {
         text.finish()
     }
 
-    /// The version of a new record.
+    /// Returns the version of a new record.
     #[doc(hidden)]
     fn initial_version() -> Self::Version {
         Version::initial()
     }
 
-    /// The version after `current`, or `None` at the maximum of the type.
+    /// Returns the version after `current`, or `None` at the maximum of the type.
     #[doc(hidden)]
     fn next_version(current: &Self::Version) -> Option<Self::Version> {
         current.next()
@@ -151,36 +151,37 @@ pub(crate) fn name_of_table<M: Versioned>() -> TableName {
     note = "a `#[versioned(dependent)]` model changes only through `apply`"
 )]
 pub trait OwnerModel: Versioned {
-    /// Whether deletions are stored in `versioned_positions`: `#[versioned(tombstones)]`.
+    /// Whether deletions are recorded in `versioned_positions`: `#[versioned(tombstones)]`.
     const TOMBSTONES: bool = false;
 
-    /// Whether each write inserts its event into `versioned_outbox`: `#[versioned(outbox)]`.
+    /// Whether each write also writes its event to `versioned_outbox`: `#[versioned(outbox)]`.
     const OUTBOX: bool = false;
 
     /// The columns with `#[versioned(excluded)]`.
     #[doc(hidden)]
     const EXCLUDED: &'static [&'static str] = &[];
 
-    /// The JSON of an event. The derive generates it with `outbox`.
+    /// Serializes an event. The derive generates it with `outbox`.
     #[doc(hidden)]
     fn event_json(_event: &Event<&Self>) -> EventJson {
         Err(serde::ser::Error::custom("this model has no outbox"))
     }
 
-    /// The number of a version. The derive generates it with `tombstones` and `outbox`.
+    /// Returns the number of a version. The derive generates it with `tombstones` and `outbox`.
     #[doc(hidden)]
     fn number(_version: &Self::Version) -> i64 {
         0
     }
 
-    /// The version with this number. The derive generates it with `tombstones` and `outbox`.
+    /// Returns the version with this number. The derive generates it with `tombstones` and
+    /// `outbox`.
     #[doc(hidden)]
     fn numbered(_number: i64) -> Option<Self::Version> {
         None
     }
 }
 
-/// An owner whose writes do not require events, because it has no `outbox`.
+/// An owner without `outbox`, whose writes emit no events.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has an outbox, where each write must emit an event: load the rows and `save` them",
     label = "this would change rows without an event"
@@ -194,36 +195,36 @@ pub trait PlainOwner: OwnerModel {}
     note = "a `#[versioned(owner)]` model is changed by `save`, never by events"
 )]
 pub trait DependentModel: Versioned<Version: SequentialVersion> {
-    /// The rule for the order of events.
+    /// Which event may follow the current version.
     const POLICY: Policy;
 
     /// The location of a record's position.
     const GUARD: Guard;
 
-    /// The handling of an event that arrives too early.
+    /// How the replica treats an event that comes too early.
     const GAP: Gap;
 
-    /// Parses a key.
+    /// Parses the key with this text.
     #[doc(hidden)]
     fn parse_key(text: &str) -> Option<Self::Id>;
 
-    /// The JSON of a parked event. The derive generates it with `gap = "park"`.
+    /// Serializes an event that is parked. The derive generates it with `gap = "park"`.
     #[doc(hidden)]
     fn park(_event: &Event<Self>) -> JsonResult<String> {
         Err(serde::ser::Error::custom("this model parks no events"))
     }
 
-    /// Parses a parked event. The derive generates it with `gap = "park"`.
+    /// Deserializes an event that was parked. The derive generates it with `gap = "park"`.
     #[doc(hidden)]
     fn unpark(_text: &str) -> JsonResult<Event<Self>> {
         Err(serde::de::Error::custom("this model parks no events"))
     }
 }
 
-/// The rule for the order of events: `#[versioned(policy = "..")]`.
+/// Which event may follow the current version: `#[versioned(policy = "..")]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Event N is applied only to a replica at version N−1.
+    /// Event N is applied only onto version N−1.
     Sequential,
     /// Any newer event replaces the row.
     Latest,
@@ -234,21 +235,20 @@ pub enum Policy {
 pub enum Guard {
     /// A row of `versioned_positions`, which remains after a deletion.
     Position,
-    /// The replica's row itself, for records that are never deleted.
+    /// The row of the replica itself, for records that are never deleted.
     Row,
 }
 
-/// The handling of an event that arrives too early: `#[versioned(gap = "..")]`.
+/// How a replica treats an event that comes too early: `#[versioned(gap = "..")]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
-    /// The caller gets an `Outcome::Gap`, so that the broker can redeliver the event.
+    /// The gap is reported, so that the broker redelivers the event.
     Nack,
-    /// The event is stored in `versioned_parked` until the event before it arrives.
+    /// The event is stored in `versioned_parked` until the events before it were applied.
     Park,
 }
 
-/// A table for a model that the derive could not parse, so that the derive's errors are the only
-/// ones.
+/// A table for models that the derive rejected, so that its errors remain the only ones.
 #[doc(hidden)]
 pub mod fallback {
     diesel::table! {

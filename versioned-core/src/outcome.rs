@@ -1,6 +1,6 @@
-//! What became of an event.
+//! The result of applying an event.
 
-/// What [`apply`](crate::prelude::DependentDsl::apply) did with an event.
+/// The result of [`apply`](crate::prelude::DependentDsl::apply).
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -11,11 +11,13 @@
 /// # #[versioned(dependent, entity = "tickets")]
 /// # struct TicketCopy { id: i64, price: i64, version: i64 }
 /// use versioned_core::{Event, Outcome};
-///
-/// fn consume(event: &Event<TicketCopy>, conn: &mut SqliteConnection) -> versioned_core::Result<bool> {
+/// fn consume(
+///     event: &Event<TicketCopy>,
+///     conn: &mut SqliteConnection,
+/// ) -> versioned_core::Result<bool> {
 ///     let outcome = TicketCopy::apply(event, conn)?;
 ///     if let Outcome::Gap { current, received } = outcome {
-///         eprintln!("{}: version {received} came onto {current}", event.id());
+///         eprintln!("{}: version {received} came, and the replica is at {current}", event.id());
 ///     }
 ///     Ok(outcome.should_ack()) // acknowledge after the commit
 /// }
@@ -24,29 +26,32 @@
 #[must_use = "an event whose outcome is a `Gap` must be delivered again: acknowledge only if `should_ack()`"]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The replica is at the event's version now.
+    /// The event was applied. The replica is at its version.
     Applied,
-    /// The replica was there already; nothing was written.
+    /// The replica was already at the event's version or a newer one. Nothing was written.
     Duplicate {
-        /// The replica's version.
+        /// The version of the replica.
         current: i64,
     },
-    /// The events in between are missing; nothing was written. The broker must deliver this one again.
+    /// Events between the replica's version and this one are missing. Nothing was written, and the
+    /// broker must redeliver this event.
     Gap {
-        /// The replica's version; one below the first where there is no record yet.
+        /// The version of the replica, or the first version minus one if it has no record yet.
         current: i64,
-        /// The event's version.
+        /// The version of the event.
         received: i64,
     },
-    /// The event came too early and is kept until those before it came (`gap = "park"`).
+    /// The event came too early, and is stored until its turn (`gap = "park"`).
     Parked,
 }
 
 impl Outcome {
-    /// What an event is that the guard refused, when a look after it finds the replica at `current`.
+    /// Returns the outcome of an event that the guard rejected, if a later query finds the replica
+    /// at `current`.
     ///
-    /// At the version just before the event's it is a gap, too: the one before it was applied after the guard had looked,
-    /// and the broker must deliver this one again. To call that a duplicate would lose it.
+    /// If `current` is the version before the event's, the outcome is a gap: the previous event was
+    /// applied after the guard had run, and the broker must redeliver this one. Reporting a
+    /// duplicate would lose the event.
     pub(crate) fn refused(current: i64, received: i64) -> Self {
         if current >= received {
             Self::Duplicate { current }
@@ -55,7 +60,8 @@ impl Outcome {
         }
     }
 
-    /// Whether the event is done with: true for all but a [`Gap`](Outcome::Gap).
+    /// Returns whether the event can be acknowledged: `true` for all outcomes but
+    /// [`Gap`](Outcome::Gap).
     pub fn should_ack(self) -> bool {
         !matches!(self, Self::Gap { .. })
     }

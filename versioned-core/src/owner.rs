@@ -1,4 +1,4 @@
-//! The one bound for everything that an owner can do.
+//! The bound for an owner in generic code.
 
 use diesel::backend::Backend;
 
@@ -7,7 +7,7 @@ use crate::model::OwnerModel;
 
 /// A model in owner mode whose columns and rows fit the backend `DB`.
 ///
-/// The one bound that generic code needs:
+/// Generic code needs only this bound:
 ///
 /// ```
 /// # use diesel::prelude::*;

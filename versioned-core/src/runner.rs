@@ -6,19 +6,21 @@ use diesel::expression::QueryMetadata;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-/// Runs statements, one at a time. Each front implements it for its connections, also for those that are shared.
+/// Runs statements, one at a time. Each front implements it for its connections, including shared
+/// ones.
 ///
-/// No lifetime stands on the methods' generics: with one, a caller could not prove the futures `Send`.
+/// The generics of the methods have no lifetimes. With one, a caller could not prove that the
+/// futures are `Send`.
 pub trait Runner: Send {
     /// The backend of the connection.
     type Backend: Backend;
 
-    /// Runs a statement and counts the rows that it touched.
+    /// Runs a statement and returns the number of affected rows.
     fn execute<S>(&mut self, statement: S) -> impl Future<Output = QueryResult<usize>> + Send
     where
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
-    /// Runs a statement to its end and reads its first row, of the SQL type `ST`.
+    /// Runs a statement to its end and returns its first row, of the SQL type `ST`.
     fn first<T, ST, S>(
         &mut self,
         statement: S,
@@ -28,7 +30,7 @@ pub trait Runner: Send {
         Self::Backend: QueryMetadata<ST>,
         S: QueryFragment<Self::Backend> + QueryId + Send;
 
-    /// Runs a statement and reads its rows, of the SQL type `ST`.
+    /// Runs a statement and returns its rows, of the SQL type `ST`.
     fn all<T, ST, S>(&mut self, statement: S) -> impl Future<Output = QueryResult<Vec<T>>> + Send
     where
         T: FromSqlRow<ST, Self::Backend> + Send,

@@ -1,4 +1,4 @@
-//! What the database calls a model's table: `tickets`, `sales.tickets`.
+//! The name of a model's table in the database: `tickets`, `sales.tickets`.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -9,16 +9,16 @@ use std::sync::RwLock;
 pub(crate) struct TableName {
     pub(crate) schema: Option<&'static str>,
     pub(crate) table: &'static str,
-    /// The table's name behind its schema's.
+    /// The name of the table, qualified by its schema.
     pub(crate) full: &'static str,
 }
 
-/// Diesel has the name as a constant of a type that shows it only in a statement, or as it is debugged. It is read once for each
-/// model.
+/// The names by model. Diesel exposes the name of a table only in a statement or through `Debug`.
+/// It is therefore parsed, once for each model.
 static NAMES: RwLock<Option<HashMap<TypeId, TableName>>> = RwLock::new(None);
 
-/// The name of a model's table: of its type, of Diesel's type of the name, and of the table's module, for a name that is not
-/// understood.
+/// Returns the name of the table of `model`. `component` is Diesel's constant for the name, and
+/// `module` is the name of the table's module, which is used if the constant cannot be parsed.
 pub(crate) fn of(model: TypeId, component: &dyn fmt::Debug, module: &'static str) -> TableName {
     let known = NAMES.read().ok();
     let known = known.and_then(|names| names.as_ref()?.get(&model).copied());
@@ -39,7 +39,10 @@ pub(crate) fn of(model: TypeId, component: &dyn fmt::Debug, module: &'static str
     }
 }
 
-/// `Identifier("tickets")`, `InfixNode { lhs: Identifier("sales"), rhs: Identifier("tickets"), middle: "." }`
+/// Parses the `Debug` output of Diesel's constant:
+///
+/// - `Identifier("tickets")`
+/// - `InfixNode { lhs: Identifier("sales"), rhs: Identifier("tickets"), middle: "." }`
 fn read(debugged: &str) -> Option<TableName> {
     let mut names = debugged
         .split("Identifier(\"")
@@ -63,7 +66,7 @@ fn read(debugged: &str) -> Option<TableName> {
     })
 }
 
-/// The text whose literal this is the rest of, up to the closing quote.
+/// Unescapes a string literal up to its closing quote. `literal` starts behind the opening quote.
 fn unescape(literal: &str) -> Option<String> {
     let mut text = String::new();
     let mut characters = literal.chars();

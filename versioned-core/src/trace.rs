@@ -1,10 +1,10 @@
-//! What an operator sees: spans and events of `tracing`, with the feature of that name; nothing without.
+//! Spans and events of `tracing`, if that feature is enabled.
 
 /// The target of all spans and events.
 #[cfg(feature = "tracing")]
 pub(crate) const TARGET: &str = "versioned_core";
 
-/// A parked event has its turn, and cannot be applied.
+/// Reports a parked event whose turn has come and that cannot be applied.
 #[cfg_attr(
     not(feature = "tracing"),
     allow(unused_variables, reason = "nobody listens")
@@ -14,7 +14,7 @@ pub(crate) fn parked_event_refused(entity: &str, key: &str, version: i64, reason
     tracing::error!(target: TARGET, entity, key, version, reason, "replica: a parked event cannot be applied");
 }
 
-/// A batch is published: what the publisher says belongs to it.
+/// Runs `future` in the span of a published batch.
 #[cfg_attr(
     not(feature = "tracing"),
     allow(unused_variables, reason = "nobody listens")
@@ -40,7 +40,7 @@ pub(crate) mod tests {
 
     use super::TARGET;
 
-    /// Notes the level of each event, and what it says.
+    /// Records the level and the message of each event.
     #[derive(Clone, Default)]
     struct Ears(Arc<Mutex<Vec<String>>>);
 
@@ -78,7 +78,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What is said while this runs.
+    /// Returns the messages that were logged while `run` ran.
     pub(crate) fn said(run: impl FnOnce()) -> Vec<String> {
         let ears = Ears::default();
         tracing::subscriber::with_default(ears.clone(), run);

@@ -1,4 +1,4 @@
-//! A loaded model with its original.
+//! A loaded model together with its original.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -6,35 +6,45 @@ use std::ops::{Deref, DerefMut};
 use crate::model::Versioned;
 use crate::transaction::{Models, Restore, Shape};
 
-/// A loaded model and what it was when it was loaded: it is saved with the changed columns only, and not at all when nothing
-/// changed.
+/// A loaded model together with its original. A save writes only the changed columns, and nothing
+/// if nothing changed.
 ///
-/// It derefs to the model, and is used as one. [`save`](crate::prelude::TrackedDsl::save) and
-/// [`rebase`](crate::prelude::TrackedDsl::rebase) are in the preludes.
+/// `Tracked` derefs to the model. [`TrackedDsl`](crate::prelude::TrackedDsl) has its methods, such
+/// as [`save`](crate::prelude::TrackedDsl::save) and
+/// [`rebase`](crate::prelude::TrackedDsl::rebase).
 ///
 /// ```
 /// # use diesel::prelude::*;
 /// # use versioned_core::prelude::*;
 /// use versioned_core::Tracked;
-/// # diesel::table! { tickets { id -> BigInt, title -> Text, price -> BigInt, version -> BigInt, } }
+/// # diesel::table! {
+/// #     tickets { id -> BigInt, title -> Text, price -> BigInt, version -> BigInt, }
+/// # }
 /// # #[derive(Clone, Queryable, Selectable, Versioned)]
 /// # #[diesel(table_name = tickets)]
 /// # #[versioned(owner)]
 /// # struct Ticket { id: i64, title: String, price: i64, version: i64 }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let conn = &mut SqliteConnection::establish(":memory:")?;
-/// # diesel::sql_query("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT, price BIGINT, version BIGINT NOT NULL)").execute(conn)?;
+/// # diesel::sql_query(
+/// #     "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL,
+/// #      price BIGINT NOT NULL, version BIGINT NOT NULL)",
+/// # ).execute(conn)?;
 /// # Ticket { id: 7, title: "concert".into(), price: 20, version: 0 }.insert(conn)?;
 ///
 /// let mut ticket = Tracked::new(Ticket::find(&7, conn)?);
 /// assert!(ticket.save(conn)?.is_none()); // nothing to write
 /// ticket.price = 25;
-/// ticket.save(conn)?; // UPDATE tickets SET price = 25, version = 2 WHERE id = 7 AND version = 1
+/// // UPDATE tickets SET price = 25, version = 2 WHERE id = 7 AND version = 1
+/// ticket.save(conn)?;
 ///
-/// Ticket::update_with(&7, conn, |theirs| { theirs.title = "opera".into(); Ok(()) })?;
+/// Ticket::update_with(&7, conn, |theirs| {
+///     theirs.title = "opera".into();
+///     Ok(())
+/// })?;
 /// ticket.price = 30;
 /// if ticket.save(conn).is_err_and(|error| error.is_conflict()) {
-///     ticket.rebase(conn)?; // their title, my price
+///     ticket.rebase(conn)?; // takes their title, keeps the price
 ///     ticket.save(conn)?;
 /// }
 /// assert_eq!((ticket.title.as_str(), ticket.price, ticket.version), ("opera", 30, 4));
@@ -42,7 +52,8 @@ use crate::transaction::{Models, Restore, Shape};
 /// # }
 /// ```
 ///
-/// What is written through the model itself (`(*ticket).save(conn)`) it does not hear of; it then writes all columns once.
+/// `Tracked` does not notice writes through the model itself, as in `(*ticket).save(conn)`. The
+/// next save then writes all columns once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tracked<T> {
     model: T,
@@ -50,7 +61,7 @@ pub struct Tracked<T> {
 }
 
 impl<T: Clone> Tracked<T> {
-    /// Tracks a model that was just loaded, or written.
+    /// Tracks a model that was just loaded or written.
     pub fn new(model: T) -> Self {
         Self {
             base: model.clone(),
@@ -60,12 +71,12 @@ impl<T: Clone> Tracked<T> {
 }
 
 impl<T> Tracked<T> {
-    /// The model as it was loaded, or as it was last written.
+    /// Returns the model as it was loaded or last written.
     pub fn original(&self) -> &T {
         &self.base
     }
 
-    /// The model, no longer tracked.
+    /// Returns the model and ends the tracking.
     pub fn into_inner(self) -> T {
         self.model
     }
@@ -104,12 +115,13 @@ impl<T: fmt::Debug> fmt::Debug for Tracked<T> {
     }
 }
 
-/// A column that both sides changed: whose value [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) keeps.
+/// The side whose value [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) keeps, for a
+/// column that both sides changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keep {
-    /// The one in memory.
+    /// Keeps the value in memory.
     Mine,
-    /// The one in the row.
+    /// Keeps the value in the row.
     Theirs,
 }
 
@@ -121,7 +133,7 @@ impl<T: Versioned + 'static> Shape for OneTracked<T> {
     type Ref<'s> = &'s mut Tracked<T>;
 }
 
-/// A tracked model, its version and its original before the transaction.
+/// A tracked model, with its version and its original before the transaction.
 #[derive(Debug)]
 pub struct TrackedGuard<'a, T: Versioned> {
     tracked: &'a mut Tracked<T>,

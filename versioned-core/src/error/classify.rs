@@ -1,13 +1,15 @@
-//! Which errors mean "another transaction was first".
+//! Tells which errors of a database mean that another transaction was first.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
-/// Whether the database refused the statement because of another transaction: PostgreSQL's 40001 and 40P01, MySQL's
-/// and MariaDB's 1213 and 1205, MariaDB's 1020, SQLite's BUSY and LOCKED.
+/// Returns whether the database rejected the statement because of another transaction: 40001 and
+/// 40P01 of PostgreSQL, 1213 and 1205 of MySQL and MariaDB, 1020 of MariaDB, BUSY and LOCKED of
+/// SQLite.
 ///
-/// Diesel has a kind for 40001 and 1213 only and shows no SQLSTATE, so the others are known by their text.
-/// `SQLite`'s is compiled into it. The servers' follow their `lc_messages`: see [`TEXTS`] for the translations that
-/// are known; with another one the error passes through as `Error::Database`.
+/// Diesel has a kind for 40001 and 1213 only, and exposes no SQLSTATE. The other errors are
+/// recognized by their text. The texts of SQLite are compiled into it. Those of the servers
+/// depend on `lc_messages`: [`TEXTS`] has the known translations. In another language the error is
+/// an `Error::Database`.
 pub(crate) fn is_serialization_failure(error: &Error) -> bool {
     match error {
         Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
@@ -30,11 +32,12 @@ const TEXTS: &[&str] = &[
     "database is locked",
     "database table is locked",
     "database schema is locked",
-    // MySQL and MariaDB, ER_LOCK_DEADLOCK (1213), where the driver does not tell the kind.
+    // MySQL and MariaDB, ER_LOCK_DEADLOCK (1213), if the driver does not report the kind.
     "Deadlock found when trying to get lock",
     // MySQL and MariaDB, ER_LOCK_WAIT_TIMEOUT (1205).
     "Lock wait timeout exceeded",
-    // MySQL and MariaDB, ER_SP_DOES_NOT_EXIST (1305), in any language: a deadlock took the transaction with its savepoints.
+    // MySQL and MariaDB, ER_SP_DOES_NOT_EXIST (1305), in any language: a deadlock rolled back the
+    // transaction together with its savepoints.
     "SAVEPOINT diesel_savepoint_",
     // MariaDB, ER_CHECKREAD (1020): innodb_snapshot_isolation.
     "Record has changed since last read",
