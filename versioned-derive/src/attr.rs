@@ -26,7 +26,7 @@ const ON_STRUCTS: [&str; 12] = [
 const ON_FIELDS: [&str; 3] = ["version", "precision", "excluded"];
 const ON_NEWTYPES: [&str; 1] = ["crate"];
 
-/// A value beside its key, which a later stage may have to blame.
+/// A value with its key, so that a later stage can report an error on the key.
 pub(crate) struct Keyed<T> {
     pub(crate) key: Ident,
     pub(crate) value: T,
@@ -39,7 +39,7 @@ pub(crate) enum Mode {
     Embedded,
 }
 
-/// What `#[versioned(..)]` says on a struct.
+/// The keys of `#[versioned(..)]` on a struct.
 #[derive(Default)]
 pub(crate) struct StructAttrs {
     pub(crate) mode: Option<Keyed<Mode>>,
@@ -52,17 +52,17 @@ pub(crate) struct StructAttrs {
     pub(crate) tombstones: Option<Keyed<()>>,
     pub(crate) outbox: Option<Keyed<()>>,
     pub(crate) root: Option<Keyed<Path>>,
-    /// The mode that was meant by an unknown key.
+    /// The mode that an unknown key was most likely meant to be.
     meant: Option<Mode>,
 }
 
-/// What `#[versioned(..)]` says on a field.
+/// The keys of `#[versioned(..)]` on a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
     pub(crate) version: Option<Keyed<()>>,
     pub(crate) precision: Option<Keyed<Precision>>,
     pub(crate) excluded: Option<Keyed<()>>,
-    /// Whether something was wrong.
+    /// Whether an attribute was invalid.
     pub(crate) broken: bool,
 }
 
@@ -126,7 +126,7 @@ impl StructAttrs {
         }
     }
 
-    /// The mode, or what it most likely would be if the attributes were right.
+    /// Returns the mode, or the most likely one if the attributes are invalid.
     pub(crate) fn likely_mode(&self) -> Mode {
         let dependent = self.policy.is_some()
             || self.guard.is_some()
@@ -163,7 +163,7 @@ impl FieldAttrs {
     }
 }
 
-/// What `#[versioned(crate = ::path)]` says on a newtype that derives `SequentialVersion`.
+/// Reads `#[versioned(crate = ::path)]` on a newtype that derives `SequentialVersion`.
 pub(crate) fn newtype_root(attrs: &[Attribute], errors: &mut Errors) -> Option<Path> {
     let mut read = None;
     each_key(attrs, &ON_NEWTYPES, errors, |key, input| {
@@ -178,8 +178,8 @@ pub(crate) fn newtype_root(attrs: &[Attribute], errors: &mut Errors) -> Option<P
     read.map(|root| root.value)
 }
 
-/// Reads each key of each `#[versioned(..)]`; after one that is wrong it goes on with the next. Says whether all were
-/// right.
+/// Reads each key of each `#[versioned(..)]`, and continues after an invalid one. Returns whether
+/// all were valid.
 fn each_key(
     attrs: &[Attribute],
     valid: &[&str],

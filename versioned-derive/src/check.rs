@@ -1,4 +1,5 @@
-//! The rules that need two things at once. Each is headed by why it exists and what it refuses.
+//! The rules that involve more than one attribute or field. The doc of each rule gives its reason
+//! and an input that it rejects.
 
 use syn::spanned::Spanned as _;
 use syn::{Error, Ident, Type};
@@ -9,7 +10,7 @@ use crate::errors::Errors;
 use crate::fields::{Field, Keys};
 use crate::model::Written;
 
-/// A key that a mode has no use for would be ignored, and its reader misled.
+/// A key without meaning for a mode would be ignored silently.
 ///
 /// ```text
 /// #[versioned(owner, policy = "latest")]
@@ -91,7 +92,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, fields: &[Field<'_>], error
     }
 }
 
-/// An INSERT or UPDATE that names a column twice is refused by the database, at run time.
+/// The database rejects an INSERT or UPDATE that names a column twice, but only at run time.
 ///
 /// ```text
 /// title: String,
@@ -122,7 +123,8 @@ pub(crate) fn columns_are_written_once(fields: &[Field<'_>], errors: &mut Errors
     }
 }
 
-/// Its columns are written each on its own, and a row has all of them.
+/// The columns of an embedded struct are written one by one, and every row has all of them, so the
+/// struct cannot be an `Option`.
 ///
 /// ```text
 /// #[diesel(embed)] address: Option<Address>,
@@ -138,7 +140,7 @@ pub(crate) fn embedded_structs_are_there(fields: &[Field<'_>], errors: &mut Erro
     }
 }
 
-/// Key and version are compared with the row, so they must be its own columns, as they are in memory.
+/// Key and version are compared with the row, so each must be a column with the value in memory.
 pub(crate) fn record(
     mode: Mode,
     attrs: &StructAttrs,
@@ -160,7 +162,8 @@ pub(crate) fn record(
     what_is_excluded_is_state(fields, keys, errors);
 }
 
-/// A value that is converted on its way out, or not written at all, can't be compared with the row.
+/// A value that is converted when it is written, or not written at all, cannot be compared with the
+/// row.
 ///
 /// ```text
 /// #[diesel(serialize_as = String)] id: Url,
@@ -189,7 +192,8 @@ fn is_a_plain_column(what: &str, field: &Field<'_>, errors: &mut Errors) {
     }
 }
 
-/// `version = NULL` is true of no row: a guard with it would refuse every write, or be left out and guard nothing.
+/// `version = NULL` is true for no row. A guard with it would reject every write, or would be left
+/// out and guard nothing.
 ///
 /// ```text
 /// version: Option<i64>,
@@ -216,7 +220,7 @@ fn is_option(ty: &Type) -> bool {
     }
 }
 
-/// The version moves with each save, and a key that moves is another record's.
+/// The version changes with each save, and a changed key is the key of another record.
 ///
 /// ```text
 /// #[diesel(primary_key(id, version))]
@@ -230,11 +234,12 @@ fn is_not_in_the_key(version: &Field<'_>, keys: &Keys<'_, '_>, errors: &mut Erro
     }
 }
 
-/// A version is a number or a time: `initial` says where numbers begin, `precision` what becomes of times. Only
-/// numbers tell a dependent the next event from a gap.
+/// A version is either a number, whose first value `initial` sets, or a timestamp, which
+/// `precision` truncates. Only with numbers can a dependent tell the next event from a gap.
 ///
 /// ```text
-/// #[versioned(version, precision = "seconds")] version: i64,  // under `initial = 0`, or in a dependent
+/// // under `initial = 0`, or in a dependent
+/// #[versioned(version, precision = "seconds")] version: i64,
 /// ```
 fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Field<'_>, errors: &mut Errors) {
     let Some(precision) = &version.versioned.precision else {
@@ -253,7 +258,7 @@ fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Field<'_>, errors: 
     }
 }
 
-/// On any other field it would be ignored.
+/// On a field other than the version, `precision` would be ignored.
 ///
 /// ```text
 /// #[versioned(precision = "seconds")] updated_at: NaiveDateTime,
@@ -271,8 +276,8 @@ fn precision_is_of_the_version(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors
     }
 }
 
-/// Key and version are no state that a write changes, an embedded struct has fields of its own, and what is computed has no
-/// column.
+/// `excluded` needs a column whose value a write changes. Key and version are not part of the
+/// state, an embedded struct has its own fields, and a computed field has no column.
 ///
 /// ```text
 /// #[versioned(excluded)] id: i64,

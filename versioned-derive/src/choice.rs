@@ -1,9 +1,9 @@
-//! Words out of a fixed list, and what to say about one that is not on it.
+//! Words from a fixed list, and the error for a word that is not on it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-/// A value that is one of a few words: an enum of `versioned-core`, named by a string in the attribute.
+/// An enum of `versioned-core` whose values are named by strings in the attribute.
 pub(crate) trait Choice: Copy + 'static {
     const ALL: &'static [(&'static str, Self)];
 
@@ -43,7 +43,7 @@ choices! {
     Precision { "micros" => Micros, "millis" => Millis, "seconds" => Seconds }
 }
 
-/// Says that `found` is not one of `valid`, and which of them may have been meant.
+/// Returns the error message for `found`, with the `valid` words and the nearest of them.
 pub(crate) fn unknown(what: &str, found: &str, valid: &[&str]) -> String {
     let hint = nearest(found, valid).map_or_else(
         || ", ".to_owned(),
@@ -52,7 +52,7 @@ pub(crate) fn unknown(what: &str, found: &str, valid: &[&str]) -> String {
     format!("unknown {what} `{found}`{hint}expected {}", list(valid))
 }
 
-/// The word that differs from `found` by a slip or two.
+/// Returns the nearest word, if it differs from `found` by at most a third of its length.
 pub(crate) fn nearest<'w>(found: &str, words: &[&'w str]) -> Option<&'w str> {
     let distances = words.iter().map(|word| (distance(found, word), *word));
     let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
@@ -68,9 +68,9 @@ pub(crate) fn list(words: &[&str]) -> String {
     }
 }
 
-/// How many characters must be added, removed or replaced to make `b` of `a`.
+/// Returns the number of characters to add, remove or replace to turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
-    // The distances from the part of `a` that was seen to each beginning of `b`.
+    // The distances from the processed part of `a` to each prefix of `b`.
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (seen, from) in a.chars().enumerate() {
         let mut left = seen + 1;

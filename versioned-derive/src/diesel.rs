@@ -1,8 +1,8 @@
-//! The syntax of `#[diesel(..)]`, read the way Diesel reads it.
+//! The syntax of `#[diesel(..)]`, read as Diesel reads it.
 //!
-//! What is not for us is passed over. A key of ours that is malformed is refused in Diesel's own words, so that rustc,
-//! which shows equal errors once, does not show it twice; and so that it is refused at all where no derive of Diesel's
-//! stands beside this one.
+//! Keys that the derive does not need are skipped. A malformed key that it needs is rejected with
+//! Diesel's own message: rustc shows equal errors once, and the error also appears if no derive of
+//! Diesel's is present.
 
 use proc_macro2::{Span, TokenTree};
 use syn::ext::IdentExt as _;
@@ -15,7 +15,7 @@ use syn::{
 
 use crate::errors::Errors;
 
-/// What `#[diesel(..)]` says on a struct.
+/// The keys of `#[diesel(..)]` on a struct.
 #[derive(Default)]
 pub(crate) struct StructAttrs {
     pub(crate) table_name: Option<Path>,
@@ -23,7 +23,7 @@ pub(crate) struct StructAttrs {
     pub(crate) check_for_backend: Vec<TypePath>,
 }
 
-/// What `#[diesel(..)]` says on a field.
+/// The keys of `#[diesel(..)]` on a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
     pub(crate) column_name: Option<ColumnName>,
@@ -46,11 +46,12 @@ impl StructAttrs {
                         let expected = "a table has no parameters, remove them";
                         return Err(Error::new_spanned(&wrong.arguments, expected));
                     }
-                    // Diesel's `Insertable` takes several tables; all the others take the first.
+                    // `Insertable` accepts several tables; all other derives use the first.
                     read.table_name.get_or_insert(table);
                 }
                 "primary_key" => {
-                    // Also when it is wrong: a missing `id` is no second mistake.
+                    // Set even if the key is invalid, because a missing `id` is not a second
+                    // mistake.
                     let columns = read.primary_key.insert(Vec::new());
                     let keys = parens(input, "key1, key2", |input| {
                         input.parse_terminated(Ident::parse, Token![,])
@@ -98,7 +99,8 @@ impl FieldAttrs {
     }
 }
 
-/// Shows each key of each `#[diesel(..)]` to `read`, which takes of its value what it wants.
+/// Passes each key of each `#[diesel(..)]` to `read`, which consumes the part of the value that it
+/// needs.
 fn each_key(
     attrs: &[Attribute],
     errors: &mut Errors,
@@ -122,8 +124,8 @@ fn each_key(
     }
 }
 
-/// Consumes the rest of a key and the comma behind it. A comma between angle brackets does not end a key:
-/// `select_expression_type = dsl::Eq<posts::id, i64>`.
+/// Consumes the rest of a key and the comma after it. A comma between angle brackets does not end
+/// the key: `select_expression_type = dsl::Eq<posts::id, i64>`.
 fn pass_over(input: ParseStream<'_>) -> Result<()> {
     if input.peek(Token![=]) {
         pass_over_value::<Type>(input)
@@ -184,7 +186,7 @@ fn end_of_input(input: ParseStream<'_>, expected: &str, form: &str) -> Error {
     Error::new(input.span(), message)
 }
 
-/// The name of a column as it stands in `column_name = title`, `= r#type` or `= "title"`.
+/// The name of a column as written in `column_name = title`, `= r#type` or `= "title"`.
 pub(crate) struct ColumnName {
     name: String,
     pub(crate) span: Span,
@@ -213,13 +215,14 @@ impl Parse for ColumnName {
 }
 
 impl ColumnName {
-    /// The column's type in the table's module: `title`, `r#type`.
+    /// Returns the type of the column in the table's module: `title`, `r#type`.
     pub(crate) fn ident(&self) -> Result<Ident> {
         let plain = syn::parse_str::<Ident>(&self.name);
         let ident = plain.or_else(|_| syn::parse_str::<Ident>(&format!("r#{}", self.name)));
         match ident {
             Ok(mut ident) => {
-                // Located where the name was written, but not the user's own code to the lints.
+                // Located at the name, but with a hygiene that keeps lints from treating it as user
+                // code.
                 ident.set_span(Span::mixed_site().located_at(self.span));
                 Ok(ident)
             }

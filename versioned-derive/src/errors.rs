@@ -1,4 +1,4 @@
-//! Where errors are collected, so that all that is wrong with an input is said at once.
+//! Collects errors, so that all errors of an input are reported together.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Error, Result};
 
-/// The errors of one input, in the order in which they were found.
+/// The errors of one input, in the order of discovery.
 #[derive(Default)]
 pub(crate) struct Errors(Option<Error>);
 
@@ -18,12 +18,13 @@ impl Errors {
         }
     }
 
-    /// An error on these tokens: lowercase, no final period, saying what to do.
+    /// Adds an error on these tokens. The message is lowercase, has no final period and says what
+    /// to do.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(Error::new_spanned(tokens, message));
     }
 
-    /// The value, if there is one; otherwise its error is collected.
+    /// Returns the value, or adds the error and returns `None`.
     pub(crate) fn ok<T>(&mut self, result: Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -32,7 +33,7 @@ impl Errors {
         self.0.is_none()
     }
 
-    /// What was made of the input, if nothing was wrong with it.
+    /// Returns `made` if there were no errors, and all errors combined otherwise.
     pub(crate) fn finish<T>(self, made: Option<T>) -> Result<T> {
         match (self.0, made) {
             (None, Some(made)) => Ok(made),

@@ -1,4 +1,4 @@
-//! The fields as they were written, each with what its attributes say.
+//! The fields of the input, each with its attributes.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -10,18 +10,19 @@ use crate::diesel;
 use crate::errors::Errors;
 use crate::model::{Column, Written};
 
-/// A field as it was written.
+/// A field of the input.
 pub(crate) struct Field<'a> {
     pub(crate) node: &'a syn::Field,
     pub(crate) member: Member,
     pub(crate) versioned: attr::FieldAttrs,
     pub(crate) diesel: diesel::FieldAttrs,
-    /// None where there is no column of its own, or where that is an error which was reported.
+    /// `None` if the field has no column of its own, or if its column is an error that was
+    /// reported.
     pub(crate) column: Option<Column<'a>>,
 }
 
 impl Field<'_> {
-    /// Where an error about the field as a whole is shown.
+    /// Returns the tokens on which an error about the whole field is shown.
     pub(crate) fn place(&self) -> TokenStream {
         match &self.node.ident {
             Some(name) => name.to_token_stream(),
@@ -29,19 +30,19 @@ impl Field<'_> {
         }
     }
 
-    /// Whether this is the field of this column.
+    /// Returns whether this field belongs to the column.
     pub(crate) fn is_of(&self, column: &str) -> bool {
         self.column
             .as_ref()
             .is_some_and(|own| own.name.unraw() == column)
     }
 
-    /// Whether it must have a column of its own.
+    /// Returns whether the field must have a column of its own.
     pub(crate) fn has_column(&self) -> bool {
         self.diesel.embed.is_none() && self.diesel.select_expression.is_none()
     }
 
-    /// The statements that write it, if it is neither key nor version.
+    /// Returns the statements that write the field, if it is neither key nor version.
     pub(crate) fn written(&self) -> Option<Written> {
         if self.diesel.select_expression.is_some() {
             return None;
@@ -55,14 +56,14 @@ impl Field<'_> {
     }
 }
 
-/// The fields of a record that are more than a column.
+/// The fields of a record with a special meaning.
 #[derive(Default)]
 pub(crate) struct Keys<'s, 'a> {
     pub(crate) key: Vec<&'s Field<'a>>,
     pub(crate) version: Option<&'s Field<'a>>,
 }
 
-/// The fields of a struct; an error for anything else.
+/// Returns the fields of a struct, and adds an error for anything else.
 pub(crate) fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<Field<'a>>> {
     const EXPECTED: &str = "expected a struct with fields: its fields are the columns of a row";
 

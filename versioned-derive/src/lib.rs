@@ -1,4 +1,4 @@
-//! The derive macros of `versioned-core`. Depend on that crate, which has them all.
+//! The derive macros of `versioned-core`. Depend on `versioned-core`, which re-exports them.
 
 mod attr;
 mod check;
@@ -12,9 +12,9 @@ mod read;
 
 use proc_macro::TokenStream;
 
-/// Implements `versioned_core::Versioned`, and the traits of the mode, for a Diesel model.
+/// Implements `versioned_core::Versioned` and the traits of the mode for a Diesel model.
 ///
-/// The struct needs one mode:
+/// The struct needs exactly one mode:
 ///
 /// | mode | meaning |
 /// | --- | --- |
@@ -22,7 +22,7 @@ use proc_macro::TokenStream;
 /// | `#[versioned(dependent)]` | a replica of a record of another service, fed by events; its version is a counter |
 /// | `#[versioned(embedded)]` | a struct that a model holds under `#[diesel(embed)]`; takes only `crate` |
 ///
-/// These keys stand beside the mode, as in `#[versioned(owner, outbox)]`. The first of two values is
+/// More keys can follow the mode, as in `#[versioned(owner, outbox)]`. The first of two values is
 /// the default.
 ///
 /// | key | mode | meaning |
@@ -45,28 +45,30 @@ use proc_macro::TokenStream;
 /// | `#[versioned(excluded)]` | not for a dependent: the field is not part of the record's state. If only such fields of a `Tracked` model changed, they are written unguarded and the version stays |
 /// | `#[versioned(precision = "micros" \| "millis" \| "seconds")]` | owner, on a timestamp version: the precision that the column keeps |
 ///
-/// The derive reads Diesel's own attributes: `table_name`, `primary_key` (up to six columns) and
+/// The derive reads these attributes of Diesel: `table_name`, `primary_key` (up to six columns) and
 /// `check_for_backend` on the struct; `column_name`, `embed`, `skip_insertion`, `skip_update`,
 /// `serialize_as` and `select_expression` on fields.
 ///
-/// It generates metadata, access to the key and the version, and walks over the columns. The SQL is
-/// in `versioned_core`; the chapter `guide::reference::expansion` there shows the generated code.
+/// It generates metadata, access to the key and the version, and walks over the columns. All SQL is
+/// in `versioned_core`. Its chapter `guide::reference::expansion` shows the generated code.
 #[proc_macro_derive(Versioned, attributes(versioned, diesel))]
 pub fn versioned(input: TokenStream) -> TokenStream {
     expand::versioned(input.into()).into()
 }
 
-/// Makes a newtype of a counter a version that counts:
-/// `versioned_core::version::SequentialVersion`.
+/// Implements `versioned_core::version::Version` and `versioned_core::version::SequentialVersion`
+/// for a newtype of a counter.
 ///
-/// `#[versioned(crate = ::path)]` says where `versioned_core` is found.
+/// `#[versioned(crate = ::path)]` sets the path of `versioned_core`.
 #[proc_macro_derive(SequentialVersion, attributes(versioned))]
 pub fn sequential_version(input: TokenStream) -> TokenStream {
     expand::sequential_version(input.into()).into()
 }
 
-/// Adds `pub version: i64` as the last field of a struct; `#[version_field(i32)]` for another type.
-/// Stands above the derives, which must see the field.
+/// Adds `pub version: i64` as the last field of a struct.
+///
+/// `#[version_field(i32)]` sets another type. The attribute must stand above the derives, so that
+/// they see the field.
 #[proc_macro_attribute]
 pub fn version_field(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::version_field(args.into(), item.into()).into()

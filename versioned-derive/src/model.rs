@@ -1,4 +1,4 @@
-//! What the derive knows of a struct once its attributes are read: enough to write the expansion without a question.
+//! The validated model: everything that the expansion needs.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident};
@@ -8,17 +8,18 @@ use syn::{DeriveInput, Ident, LitStr, Member, Path, Type, TypePath};
 use crate::attr::Mode;
 use crate::choice::{Gap, Guard, Policy, Precision};
 
-/// A struct that was found to be right.
+/// A valid struct.
 pub(crate) struct Model<'a> {
     pub(crate) input: &'a DeriveInput,
     pub(crate) root: Root,
     pub(crate) table: Path,
     pub(crate) backends: Vec<TypePath>,
-    /// What the walk shows, in the order of the fields.
+    /// The steps of the walk, in the order of the fields.
     pub(crate) walk: Vec<Step<'a>>,
-    /// Whether every field but the version is written by INSERT and by UPDATE, so that a model that was written is the row.
+    /// Whether INSERT and UPDATE write every field but the version, so that the row equals the
+    /// model after a write.
     pub(crate) complete: bool,
-    /// The fields that no UPDATE writes: the database makes them.
+    /// The fields that no UPDATE writes, because the database sets them.
     pub(crate) made: Vec<(Member, &'a Type)>,
     pub(crate) role: Role<'a>,
 }
@@ -29,7 +30,7 @@ pub(crate) enum Role<'a> {
     Embedded,
 }
 
-/// What owners and dependents have, and embedded structs have not.
+/// The parts of owners and dependents that embedded structs do not have.
 pub(crate) struct Record<'a> {
     pub(crate) entity: LitStr,
     pub(crate) key: Vec<Column<'a>>,
@@ -44,24 +45,24 @@ pub(crate) enum Count {
     Ticks(Precision),
 }
 
-/// What an owner does besides writing the row.
+/// The options of an owner.
 pub(crate) struct OwnerOptions {
-    /// It remembers deletions.
+    /// Whether deletions are recorded.
     pub(crate) tombstones: bool,
-    /// It writes events; where `outbox` was written, because it asks more of the model.
+    /// The span of `outbox`, if set. Errors about the bounds that it adds are shown there.
     pub(crate) outbox: Option<Span>,
-    /// The columns with `#[versioned(excluded)]`, written by the model or not.
+    /// The columns with `#[versioned(excluded)]`, whether the model writes them or not.
     pub(crate) excluded: Vec<Ident>,
 }
 
-/// How a dependent takes events.
+/// The options of a dependent.
 pub(crate) struct ReplicaOptions {
     pub(crate) policy: Policy,
     pub(crate) guard: Guard,
     pub(crate) gap: Gap,
-    /// The name that its positions are kept under, if not the table's.
+    /// The name under which its positions are kept, if it is not the name of the table.
     pub(crate) replica: Option<LitStr>,
-    /// Where `gap` was written: `park` asks more of the model.
+    /// The span of `gap`. Errors about the bounds that `park` adds are shown there.
     pub(crate) gap_span: Span,
 }
 
@@ -91,12 +92,12 @@ pub(crate) enum Written {
     ByUpdate,
 }
 
-/// The path to `versioned-core`.
+/// The path of `versioned-core`.
 #[derive(Clone)]
 pub(crate) struct Root(Path);
 
 impl Root {
-    /// The path that was given, or `::versioned_core`.
+    /// Makes a root from the given path. The default is `::versioned_core`.
     pub(crate) fn new(given: Option<Path>) -> Self {
         Self(given.unwrap_or_else(|| Path {
             leading_colon: Some(syn::token::PathSep::default()),
@@ -104,7 +105,7 @@ impl Root {
         }))
     }
 
-    /// The path at another place: an error about what it leads to is shown there.
+    /// Returns the path with another span, so that errors about its target are shown there.
     pub(crate) fn at(&self, span: Span) -> Self {
         let mut path = self.0.clone();
         if let Some(colons) = &mut path.leading_colon {
@@ -125,7 +126,7 @@ impl ToTokens for Root {
     }
 }
 
-/// What is left of an input with errors: enough for impls that keep these errors the only ones.
+/// The parts of an invalid input that the fallback impls need.
 pub(crate) struct Invalid {
     pub(crate) error: syn::Error,
     pub(crate) root: Root,

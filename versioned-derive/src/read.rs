@@ -1,4 +1,4 @@
-//! From the fields to the model: which of them are key and version, and what the walk shows.
+//! From the fields to the model: finds the key and the version, and the steps of the walk.
 
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
@@ -91,7 +91,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The table that Diesel infers: `struct TicketCopy` is a row of `ticket_copys`.
+/// Returns the table name that Diesel infers: `struct TicketCopy` is a row of `ticket_copys`.
 fn infer_table(ident: &Ident) -> Path {
     let mut name = String::new();
     for character in ident.unraw().to_string().chars() {
@@ -108,7 +108,7 @@ fn infer_table(ident: &Ident) -> Path {
     table.into()
 }
 
-/// The fields of the primary key's columns, in the order of `primary_key(..)`.
+/// Returns the fields of the primary key's columns, in the order of `primary_key(..)`.
 fn find_key<'s, 'a>(
     input: &DeriveInput,
     named: Option<&[Ident]>,
@@ -116,7 +116,7 @@ fn find_key<'s, 'a>(
     errors: &mut Errors,
 ) -> Vec<&'s Field<'a>> {
     let find = |column: &str| fields.iter().find(|field| field.is_of(column));
-    // Otherwise the missing field may be one that was complained about already.
+    // Otherwise the missing field may be one that already has an error.
     let all_known = fields
         .iter()
         .all(|field| field.column.is_some() || !field.has_column());
@@ -162,7 +162,7 @@ fn find_key<'s, 'a>(
     key
 }
 
-/// The field with `#[versioned(version)]`, or else the one named `version`.
+/// Returns the field with `#[versioned(version)]`, or else the field named `version`.
 fn find_version<'s, 'a>(
     input: &DeriveInput,
     fields: &'s [Field<'a>],
@@ -181,7 +181,7 @@ fn find_version<'s, 'a>(
         Member::Named(name) => name == "version",
         Member::Unnamed(_) => field.is_of("version"),
     });
-    // Otherwise the missing field may be one that was complained about already.
+    // Otherwise the missing field may be one that already has an error.
     let all_known = fields
         .iter()
         .all(|field| !field.versioned.broken && (field.column.is_some() || !field.has_column()));
@@ -256,7 +256,7 @@ fn replica_options(attrs: &attr::StructAttrs) -> ReplicaOptions {
     }
 }
 
-/// What the walk shows of a field.
+/// Returns the step of the walk for a field.
 fn step<'a>(field: &Field<'a>, keys: &Keys<'_, 'a>) -> Option<Step<'a>> {
     let is_field = |other: &&Field<'_>| other.member == field.member;
     if keys.version.is_some_and(|version| is_field(&version)) {

@@ -64,12 +64,15 @@ pub(super) fn columns(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The fields that no UPDATE writes, taken from the row; none where there are none.
+/// Copies the fields that no UPDATE writes from the row. Empty if there are none.
 ///
 /// ```text
 /// fn take_made(&mut self, __row: &Self) {
 ///     self.changed_at = ::core::clone::Clone::clone(&__row.changed_at);
-///     <Address as ::versioned_core::model::Columns<__DB>>::take_made(&mut self.address, &__row.address);
+///     <Address as ::versioned_core::model::Columns<__DB>>::take_made(
+///         &mut self.address,
+///         &__row.address,
+///     );
 /// }
 /// ```
 fn take_made(model: &Model<'_>) -> TokenStream {
@@ -96,7 +99,7 @@ fn take_made(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The walk over the key alone; what is embedded has none.
+/// Generates the walk over the key alone. An embedded struct has none.
 fn keys(model: &Model<'_>) -> TokenStream {
     let root = &model.root;
     let is_key = |step: &&Step<'_>| matches!(step, Step::Key(_));
@@ -116,10 +119,12 @@ fn keys(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// Whether a model that was written is the row: said where it is not, or where it depends on what is embedded.
+/// Whether the row equals the model after a write. Generated if it does not, or if it depends on an
+/// embedded struct.
 ///
 /// ```text
-/// const COMPLETE: ::core::primitive::bool = <Address as ::versioned_core::model::Columns<__DB>>::COMPLETE;
+/// const COMPLETE: ::core::primitive::bool =
+///     <Address as ::versioned_core::model::Columns<__DB>>::COMPLETE;
 /// ```
 fn complete(model: &Model<'_>) -> TokenStream {
     let root = &model.root;
@@ -143,7 +148,7 @@ fn complete(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// What the columns need of the fields.
+/// Generates the bounds of the columns on the fields.
 ///
 /// ```text
 /// i64: ::versioned_core::model::Field<tickets::id, __DB>
@@ -152,7 +157,8 @@ fn complete(model: &Model<'_>) -> TokenStream {
 /// Url: ::core::clone::Clone + ::core::convert::Into<Text>
 /// ```
 ///
-/// The walk does not show the version, but whoever reads that it does not fit should see the field.
+/// The walk does not pass the version. Its bound is generated so that an error about it is shown on
+/// the field.
 fn fits(model: &Model<'_>, backend: &TokenStream) -> Vec<TokenStream> {
     let mut bounds: Vec<_> = model
         .walk
@@ -210,7 +216,7 @@ fn fits_column(
     })
 }
 
-/// One step of the walk.
+/// Generates one step of the walk.
 ///
 /// ```text
 /// __walk.key(tickets::id, &self.id)?;
@@ -223,7 +229,7 @@ fn fits_column(
 /// ::versioned_core::model::Columns::columns(&self.address, __walk)?;  // `embed`
 /// ```
 ///
-/// `inserts` takes `&self`: called as a method, it would come after any trait's method of that name for `&mut _`.
+/// `inserts` takes `&self`. A method call would prefer any trait method of that name for `&mut _`.
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let Model { root, table, .. } = model;
     let (shown, written) = match step {
@@ -254,7 +260,8 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     }
 }
 
-/// `#[diesel(check_for_backend(Pg))]`: a function that is never called, for rustc to find the fields that do not fit.
+/// `#[diesel(check_for_backend(Pg))]`: generates a function that is never called, in which rustc
+/// finds the fields that do not fit.
 ///
 /// ```text
 /// fn __check()

@@ -21,7 +21,7 @@ use crate::model::{Column, Model, Record, ReplicaOptions, Root};
 /// }
 /// ```
 ///
-/// The predicate follows from the trait; it stands here to show the version's type when it does not hold.
+/// The trait implies the predicate. Repeating it here shows an error on the type of the version.
 pub(super) fn dependent(
     model: &Model<'_>,
     record: &Record<'_>,
@@ -100,14 +100,19 @@ fn parse_key(root: &Root, key: &[Column<'_>]) -> TokenStream {
     }
 }
 
-/// `gap = "park"`: the events must be written and read. It is shown there if they can't be.
+/// `gap = "park"`: the events must be serializable and deserializable. Errors about that are shown
+/// on the attribute.
 ///
 /// ```text
-/// fn park(__event: &::versioned_core::Event<Self>) -> ::versioned_core::model::JsonResult<::std::string::String> {
+/// fn park(
+///     __event: &::versioned_core::Event<Self>,
+/// ) -> ::versioned_core::model::JsonResult<::std::string::String> {
 ///     ::versioned_core::model::parked_to_json(__event)
 /// }
 ///
-/// fn unpark(__text: &::core::primitive::str) -> ::versioned_core::model::JsonResult<::versioned_core::Event<Self>> {
+/// fn unpark(
+///     __text: &::core::primitive::str,
+/// ) -> ::versioned_core::model::JsonResult<::versioned_core::Event<Self>> {
 ///     ::versioned_core::model::parked_from_json(__text)
 /// }
 /// ```

@@ -1,12 +1,12 @@
-//! Deprecated structs and fields: the expansion names them, and must not warn about it.
+//! Deprecated structs and fields: the expansion names them and must not warn about them.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Meta, Token};
 
-/// `#[allow(deprecated)]` where the struct or a field is deprecated, or may use what is; nothing
-/// otherwise, because it would be an error below a `#![forbid(deprecated)]`.
+/// `#[allow(deprecated)]` if the struct or a field is deprecated or may use deprecated items.
+/// Nothing otherwise, because the attribute is an error below a `#![forbid(deprecated)]`.
 pub(super) fn allow(input: &DeriveInput) -> TokenStream {
     let fields = match &input.data {
         Data::Struct(data) => Some(&data.fields),

@@ -1,4 +1,4 @@
-//! Impls for a struct with errors, so that code which uses it does not add errors of its own.
+//! Impls for an invalid struct, so that code that uses it causes no further errors.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -8,15 +8,23 @@ use super::generics;
 use crate::attr::Mode;
 use crate::model::Invalid;
 
-/// The errors, and impls that point at a table which does not exist.
+/// Generates the errors, and impls that refer to a table that does not exist.
 ///
 /// ```text
 /// ::core::compile_error! { ".." }
-/// impl ::versioned_core::model::Versioned for Ticket { type Table = ::versioned_core::model::fallback::unknown::table; .. }
+/// impl ::versioned_core::model::Versioned for Ticket {
+///     type Table = ::versioned_core::model::fallback::unknown::table;
+///     ..
+/// }
 /// impl ::versioned_core::model::OwnerModel for Ticket {}
 /// impl ::versioned_core::model::PlainOwner for Ticket {}
 /// impl ::versioned_core::model::Fields for Ticket { .. }
-/// impl<__DB: ::versioned_core::model::Backend> ::versioned_core::model::Columns<__DB> for Ticket { .. }
+/// impl<__DB> ::versioned_core::model::Columns<__DB> for Ticket
+/// where
+///     __DB: ::versioned_core::model::Backend,
+/// {
+///     ..
+/// }
 /// ```
 pub(super) fn versioned(input: &DeriveInput, invalid: Invalid) -> TokenStream {
     let errors = invalid.error.into_compile_error();

@@ -22,14 +22,16 @@ use crate::model::{Column, Model, Role, Step, Written};
 ///     ) {
 ///         __walk.key(tickets::id, &__row.id, &__base.id);
 ///         __walk.column(tickets::title, &mut __row.title, &__base.title, &__mine.title);
-///         __walk.floats(tickets::price, &mut __row.price, &__base.price, &__mine.price);             // `f64`
-///         __walk.excluded().column(tickets::hits, &mut __row.hits, &__base.hits, &__mine.hits);      // `excluded`
+///         // `f64`
+///         __walk.floats(tickets::price, &mut __row.price, &__base.price, &__mine.price);
+///         // `excluded`
+///         __walk.excluded().column(tickets::hits, &mut __row.hits, &__base.hits, &__mine.hits);
 ///     }
 /// }
 /// ```
 ///
-/// It shows the columns that an UPDATE shows, in the same order. With `for<'__lazy>` a field that cannot be compared is
-/// an error where the model is tracked, and nowhere else. A dependent has none of it.
+/// The columns are those of an UPDATE, in the same order. Because of `for<'__lazy>`, a field that
+/// cannot be compared is an error only where the model is tracked. A dependent has no such impl.
 pub(super) fn fields(model: &Model<'_>) -> TokenStream {
     let Model { root, input, .. } = model;
     if matches!(model.role, Role::Dependent(..)) {
@@ -56,7 +58,7 @@ pub(super) fn fields(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// Whether an UPDATE shows it.
+/// Returns whether an UPDATE writes the column of this step.
 fn is_updated(step: &Step<'_>) -> bool {
     match step {
         Step::Key(_) => true,
@@ -120,7 +122,7 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     }
 }
 
-/// `f32`, `f64`, and options and vectors of them.
+/// Returns whether the type is `f32`, `f64`, or an `Option` or `Vec` of them.
 fn is_of_floats(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => is_of_floats(&group.elem),

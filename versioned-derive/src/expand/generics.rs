@@ -8,7 +8,8 @@ use syn::{GenericParam, Generics, Ident, Type};
 
 use crate::model::{Count, Model, Record};
 
-/// `where T: Clone, i64: ::versioned_core::model::Field<tickets::id, __DB>`: the struct's own predicates and `more`.
+/// `where T: Clone, i64: ::versioned_core::model::Field<tickets::id, __DB>`: the predicates of the
+/// struct, followed by `more`.
 pub(super) fn clause(generics: &Generics, more: &[TokenStream]) -> TokenStream {
     let own = generics
         .where_clause
@@ -24,7 +25,7 @@ pub(super) fn clause(generics: &Generics, more: &[TokenStream]) -> TokenStream {
     quote!(where #(#all,)*)
 }
 
-/// What `Versioned` asks of the type parameters.
+/// The bounds of `Versioned` on the type parameters.
 ///
 /// ```text
 /// T: ::core::marker::Send + ::core::marker::Sync + 'static
@@ -36,7 +37,7 @@ pub(super) fn of_parameters(generics: &Generics) -> impl Iterator<Item = TokenSt
     })
 }
 
-/// What `Versioned` asks of the type parameters, and of a key or version that is made of them.
+/// The bounds of `Versioned` on the type parameters, and on a key or version that contains them.
 ///
 /// ```text
 /// T: ::core::marker::Send + ::core::marker::Sync + 'static,
@@ -69,7 +70,7 @@ pub(super) fn of_record(model: &Model<'_>, record: &Record<'_>) -> Vec<TokenStre
     bounds
 }
 
-/// Whether a type is made of type parameters.
+/// Returns whether a type contains type parameters.
 pub(super) fn mentions(ty: &Type, generics: &Generics) -> bool {
     struct Search<'g> {
         generics: &'g Generics,
@@ -94,8 +95,8 @@ pub(super) fn mentions(ty: &Type, generics: &Generics) -> bool {
     search.found
 }
 
-/// `i64: ::versioned_core::model::Field<tickets::id, __DB>`, all of it where the type was written, so that rustc shows
-/// the field when the predicate does not hold.
+/// `i64: ::versioned_core::model::Field<tickets::id, __DB>`, with the span of the type, so that
+/// rustc shows the field if the predicate does not hold.
 pub(super) fn at(ty: &impl ToTokens, bound: impl FnOnce(Span) -> TokenStream) -> TokenStream {
     let span = Span::mixed_site().located_at(ty.span());
     let bound = bound(span);

@@ -1,4 +1,4 @@
-//! What owners and dependents have in common: names, key and version.
+//! The common part of owners and dependents: names, key and version.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -8,7 +8,8 @@ use syn::{Index, LitStr};
 use super::generics;
 use crate::model::{Column, Count, Model, Record, ReplicaOptions, Root, table_name};
 
-/// Whatever it binds is named `__..`: after `use tickets::dsl::*` a parameter `id` would be a pattern for the column.
+/// All bindings are named `__..`. After `use tickets::dsl::*`, a parameter `id` would be a pattern
+/// for the column.
 ///
 /// ```text
 /// impl ::versioned_core::model::Versioned for Ticket {
@@ -55,7 +56,7 @@ pub(super) fn metadata(
     let count = count(model, record);
 
     let whole_key = whole_key(model, record);
-    // Of a replica that has no name of its own, the table's.
+    // Empty stands for the name of the table.
     let replica = options.map(|options| {
         let name = options
             .replica
@@ -104,7 +105,7 @@ pub(super) fn metadata(
     }
 }
 
-/// `i64` and `::core::clone::Clone::clone(&self.id)`; for a composite key tuples of these.
+/// `i64` and `::core::clone::Clone::clone(&self.id)`, or tuples of these for a composite key.
 fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
     let types = key.iter().map(|part| part.ty);
     let values = key.iter().map(|part| {
@@ -143,7 +144,7 @@ fn key_parts(root: &Root, key: &[Column<'_>]) -> TokenStream {
     }
 }
 
-/// A constant of its own, which rustc evaluates without a use of it.
+/// Generates a constant, which rustc evaluates even if it is unused.
 ///
 /// ```text
 /// const __WHOLE_KEY: ::core::primitive::bool =
@@ -176,7 +177,9 @@ fn whole_key(model: &Model<'_>, record: &Record<'_>) -> TokenStream {
 ///
 /// ```text
 /// fn initial_version() -> Self::Version {
-///     <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(::versioned_core::version::Precision::Seconds)
+///     <NaiveDateTime as ::versioned_core::version::TimestampVersion>::first(
+///         ::versioned_core::version::Precision::Seconds,
+///     )
 /// }
 ///
 /// fn next_version(__current: &Self::Version) -> ::core::option::Option<Self::Version> { .. }

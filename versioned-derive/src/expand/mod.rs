@@ -1,4 +1,4 @@
-//! The tokens. Nothing can be wrong any more: what could be is found before.
+//! Generates the tokens. The expansion cannot fail: all errors were found before.
 
 mod columns;
 mod dependent;

@@ -70,7 +70,8 @@ fn excluded(model: &Model<'_>, names: &[Ident]) -> TokenStream {
     }
 }
 
-/// `#[versioned(owner, outbox)]`: the model must be written as JSON. It is shown there if it can't be.
+/// `#[versioned(owner, outbox)]`: the model must be serializable as JSON. Errors about that are
+/// shown on the attribute.
 ///
 /// ```text
 /// const OUTBOX: ::core::primitive::bool = true;
@@ -95,7 +96,7 @@ fn outbox(root: &Root, span: Span) -> TokenStream {
     }
 }
 
-/// What remembers deletions or writes events has versions that are numbers.
+/// An owner with `tombstones` or `outbox` has versions that are numbers.
 ///
 /// ```text
 /// fn number(__version: &Self::Version) -> ::core::primitive::i64 {

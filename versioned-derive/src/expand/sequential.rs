@@ -75,15 +75,23 @@ fn newtype(input: &DeriveInput) -> Result<Newtype<'_>> {
 ///     }
 ///
 ///     fn next(&self) -> ::core::option::Option<Self> {
-///         ::core::option::Option::map(<i64 as ::versioned_core::version::Version>::next(&self.0), Self)
+///         ::core::option::Option::map(
+///             <i64 as ::versioned_core::version::Version>::next(&self.0),
+///             Self,
+///         )
 ///     }
 ///
 ///     fn token(&self) -> ::versioned_core::version::Token {
 ///         <i64 as ::versioned_core::version::Version>::token(&self.0)
 ///     }
 ///
-///     fn from_token(__token: ::versioned_core::version::Token) -> ::core::option::Option<Self> {
-///         ::core::option::Option::map(<i64 as ::versioned_core::version::Version>::from_token(__token), Self)
+///     fn from_token(
+///         __token: ::versioned_core::version::Token,
+///     ) -> ::core::option::Option<Self> {
+///         ::core::option::Option::map(
+///             <i64 as ::versioned_core::version::Version>::from_token(__token),
+///             Self,
+///         )
 ///     }
 /// }
 ///
@@ -151,7 +159,7 @@ fn counter(input: &DeriveInput, root: &Root, newtype: &Newtype<'_>) -> TokenStre
     }
 }
 
-/// The errors, and impls that are never called.
+/// Generates the errors, and impls that are never called.
 ///
 /// ```text
 /// impl ::versioned_core::version::Version for Rev
@@ -162,7 +170,7 @@ fn counter(input: &DeriveInput, root: &Root, newtype: &Newtype<'_>) -> TokenStre
 /// }
 /// ```
 ///
-/// The lifetime keeps rustc from looking whether the predicate holds: it would be one error more if not.
+/// Because of the lifetime, rustc does not check the predicate here, which could add an error.
 fn fallback(input: &DeriveInput, root: &Root, error: &Error) -> TokenStream {
     let errors = error.to_compile_error();
     let ident = &input.ident;

@@ -16,7 +16,7 @@ use crate::errors::Errors;
 /// }
 /// ```
 ///
-/// With errors: the struct as it was, behind them.
+/// An invalid struct is returned unchanged, after its errors.
 pub(crate) fn version_field(args: TokenStream, item: TokenStream) -> TokenStream {
     add(args, item.clone()).unwrap_or_else(|error| {
         let mut both = error.into_compile_error();
@@ -70,8 +70,8 @@ fn refused(ident: &Ident) -> Error {
     Error::new(ident.span(), EXPECTED)
 }
 
-/// A derive that reads `#[versioned(..)]` stood above, saw no version, and has said so; the others there would only add
-/// that a field is missing.
+/// Returns whether a derive that reads `#[versioned(..)]` stands above. It has already reported the
+/// missing version. The other derives there would only add errors about a missing field.
 fn is_below_its_derive(input: &DeriveInput) -> bool {
     let is = |names: &[&str]| {
         let mut paths = input.attrs.iter().map(syn::Attribute::path);
@@ -81,7 +81,7 @@ fn is_below_its_derive(input: &DeriveInput) -> bool {
 }
 
 fn is_version(field: &Field) -> bool {
-    // What is wrong with the attributes is the derive's to report.
+    // The derive reports invalid attributes.
     let keys = attr::FieldAttrs::read(&field.attrs, &mut Errors::default())
         .version
         .is_some();
