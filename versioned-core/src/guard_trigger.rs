@@ -25,8 +25,9 @@ pub struct GuardTrigger {
 /// Returns the SQL of a trigger that rejects each UPDATE of the model's table unless the new
 /// version is the old one plus one.
 ///
-/// Use it when all writers go through this crate, to reject SQL that bypasses the guard. If some
-/// writers know nothing of versions, use [`version_trigger`](crate::version_trigger).
+/// Use it when all writers use the guarded methods or [`bump`](crate::prelude::OwnerDsl::bump). It
+/// rejects SQL that bypasses the guard. If some writers know nothing of versions, use
+/// [`version_trigger`](crate::version_trigger).
 ///
 /// `DB` is the backend of PostgreSQL, SQLite or MySQL. The function returns `None` for the backend
 /// of a `MultiConnection`.

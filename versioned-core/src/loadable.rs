@@ -24,7 +24,7 @@ use crate::runner::Runner;
     note = "a versioned model also derives Diesel's `Queryable` and `Selectable`"
 )]
 pub trait Loadable<DB: Backend>: Versioned {
-    /// Tells the SQL dialect of `DB`.
+    /// The source of the SQL dialect of `DB`.
     type Sql: SqlFor<DB> + ?Sized;
 
     /// `"tickets"`
@@ -45,7 +45,7 @@ pub trait Loadable<DB: Backend>: Versioned {
     /// Returns the columns of a row.
     fn selection() -> Self::Selection;
 
-    /// Shows the key `id` to `walk`.
+    /// Passes the columns of the key `id` to `walk`.
     fn key<'b>(id: &'b Self::Id, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>;
 
     /// Returns how the database may alter or compare a key.
@@ -62,7 +62,7 @@ pub trait Loadable<DB: Backend>: Versioned {
         Self::key_kind() >= Kind::Rounded
     }
 
-    /// Shows `version` to `walk`.
+    /// Passes the column of `version` to `walk`.
     fn version_column<'b>(
         version: &'b Self::Version,
         walk: &mut Walk<'_, 'b, DB>,

@@ -46,9 +46,9 @@ pub trait DependentDsl: DependentModel {
     /// WHERE.
     ///
     /// With `gap = "park"`, a parked event whose turn has come can fail, for example if the
-    /// database rejects its row. It does not block the events of other records. It stays in
-    /// `versioned_parked` with the reason in `error`, `tracing` reports it, and the next event of
-    /// the record retries it.
+    /// database rejects its row. The events before it are still applied, and other records are not
+    /// affected. The failed event stays in `versioned_parked` with the reason in `error`, and
+    /// `tracing` reports it. The next event of the record retries it.
     ///
     /// A deadlock or a serialization failure is retried up to 120 times, with pauses of up to 500 ms,
     /// unless the caller has opened a transaction. A retry runs at READ COMMITTED, whatever the
@@ -92,9 +92,9 @@ pub trait DependentDsl: DependentModel {
     ///
     /// # Errors
     ///
-    /// Returns [`EventError::Unreadable`](crate::EventError::Unreadable) if the JSON is not an
-    /// event or lacks a field that the replica needs, and the errors of
-    /// [`apply`](DependentDsl::apply).
+    /// Returns [`Error::Event`](crate::Error::Event) with
+    /// [`EventError::Unreadable`](crate::EventError::Unreadable) if the JSON is not an event or
+    /// lacks a field that the replica needs, and the errors of [`apply`](DependentDsl::apply).
     fn apply_json<C>(json: &str, conn: &mut C) -> Result<Outcome>
     where
         C: BlockingConnection,
@@ -186,8 +186,8 @@ pub trait DependentDsl: DependentModel {
     /// # Errors
     ///
     /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key at that version,
-    /// and [`EventError::Key`](crate::EventError::Key) if the key of the event is not a key of the
-    /// replica.
+    /// and [`Error::Event`](crate::Error::Event) with [`EventError::Key`](crate::EventError::Key)
+    /// if the key of the event cannot be parsed as a key of the replica.
     fn find_by_event<C>(event: &Event<Self>, conn: &mut C) -> Result<Self>
     where
         C: BlockingConnection,

@@ -42,8 +42,8 @@ use crate::version::SequentialVersion;
 ///   because of another transaction: a serialization failure, a deadlock or `SQLITE_BUSY`.
 /// - [`Error::Database`](crate::Error::Database), if a query fails for another reason.
 /// - [`Error::NotUnique`](crate::Error::NotUnique), if several rows have the key of the model.
-/// - [`Error::View`](crate::Error::View), if the table is a view of SQLite and the outcome of a write
-///   is therefore unknown.
+/// - [`Error::View`](crate::Error::View), if the table is a view of SQLite and the outcome of a
+///   write is therefore unknown.
 /// - [`Error::NotFinite`](crate::Error::NotFinite), if the model has an `outbox` and a field of the
 ///   event is NaN or infinite.
 /// - [`Error::KeyTooLong`](crate::Error::KeyTooLong), if the text of the key has more than 2,400

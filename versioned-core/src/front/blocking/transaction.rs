@@ -11,9 +11,9 @@ use crate::transaction::{Models, Restore as _, Shape};
 /// The versions are restored after an error, a panic or a failed COMMIT, so that the next `save`
 /// finds the row.
 ///
-/// `models` is a `&mut` model or [`Tracked`](crate::Tracked) model, a slice of models, or a tuple of
-/// these. `body` receives them as its second argument. Only versions are restored. Other fields keep
-/// the values that `body` wrote to them.
+/// `models` is a `&mut` model or [`Tracked`](crate::Tracked) model, a slice of models, or a tuple
+/// of these. `body` receives them as its second argument. Only versions are restored. Other fields
+/// keep the values that `body` wrote to them.
 ///
 /// The function runs the same statements as Diesel's `transaction`: BEGIN, then COMMIT or ROLLBACK.
 /// Inside a transaction it uses a savepoint, and also rolls back to it if it cannot be released.
