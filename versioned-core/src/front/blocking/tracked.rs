@@ -56,9 +56,10 @@ pub trait TrackedDsl<T> {
     /// does not equal itself counts as changed.
     ///
     /// The SQL depends on the set of changed columns. Diesel keeps the statements of small sets
-    /// prepared, up to the size at which there are at most 256 sets in total. That is every set of
-    /// a model with up to 8 columns, sets of up to 2 columns of a model with 20, and single columns
-    /// of a model with 64. The statement of a larger set is prepared each time.
+    /// prepared, up to the size at which a model has at most 256 sets in total. That is every set
+    /// of a model with up to 8 columns, sets of up to 2 columns of a model with 20, and single
+    /// columns of a model with 64. The key counts as a column here, and the version does not. The
+    /// statement of a larger set is prepared each time.
     ///
     /// # Errors
     ///
