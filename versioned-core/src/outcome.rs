@@ -11,6 +11,7 @@
 /// # #[versioned(dependent, entity = "tickets")]
 /// # struct TicketCopy { id: i64, price: i64, version: i64 }
 /// use versioned_core::{Event, Outcome};
+///
 /// fn consume(
 ///     event: &Event<TicketCopy>,
 ///     conn: &mut SqliteConnection,
