@@ -92,7 +92,7 @@ where
     F: Future<Output = Result<C, E>> + Send,
     E: Display + Send + Into<Box<dyn StdError + Send + Sync>>,
     C: AsyncConnection,
-    C::Backend: outbox::Database,
+    C::Backend: outbox::SupportedBackend,
     Ticket: Owner<C::Backend>,
 {
     let relay = Relay::new(publisher)
@@ -156,7 +156,7 @@ async fn watch<O, R>(
 ) -> Result<()>
 where
     O: AsyncConnection,
-    O::Backend: outbox::Database,
+    O::Backend: outbox::SupportedBackend,
     Ticket: Owner<O::Backend>,
     R: AsyncConnection,
     TicketCopy: Dependent<R::Backend>,

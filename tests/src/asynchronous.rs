@@ -4,9 +4,12 @@
 pub mod prelude;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::LazyLock;
 
 use diesel_async::async_connection_wrapper::BlockOn;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::task::block_in_place;
 
@@ -20,7 +23,35 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             .build()
             .expect("a runtime")
     });
-    block_in_place(|| RUNTIME.block_on(future))
+    // One type for all futures: tokio's part is compiled once, and not for each.
+    let mut output = None;
+    let done: Pin<Box<dyn Future<Output = ()> + '_>> =
+        Box::pin(async { output = Some(future.await) });
+    block_in_place(|| RUNTIME.block_on(done));
+    output.expect("the future has ended")
+}
+
+/// Tokio's threads for SQLite, with one type for all statements.
+#[derive(Debug)]
+pub struct Threads;
+
+impl SpawnBlocking for Threads {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let task: Box<dyn FnOnce() + Send> = Box::new(move || drop(answer.send(task())));
+        let running = tokio::task::spawn_blocking(task);
+        Box::pin(async move {
+            running.await?;
+            Ok(answered.await?)
+        })
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
 }
 
 /// How diesel-async's wrapper, for what scenarios ask of Diesel itself, waits.
@@ -92,7 +123,7 @@ macro_rules! backends {
 }
 
 backends! {
-    sqlite: diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>;
+    sqlite: super::SyncConnectionWrapper<diesel::SqliteConnection, super::Threads>;
     #[cfg(feature = "postgres")]
     postgres: diesel_async::AsyncPgConnection;
     #[cfg(feature = "mysql")]

@@ -12,7 +12,7 @@ pub use versioned_core::async_prelude::{Dependent, Owner, Versioned};
 use versioned_core::model::{DependentModel, Fields, FromJson, OwnerModel, PlainOwner};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{
-    Bump, Change, Changes, Event, Family, Keep, Models, NewRow, Outcome, Result, Retry, Tracked,
+    Bump, Change, Changes, Event, Keep, Models, NewRow, Outcome, Result, Retry, Shape, Tracked,
 };
 
 use super::block_on;
@@ -411,7 +411,7 @@ impl<M: DependentModel> DependentDsl for M {}
 pub fn transaction<C, M, R, E>(
     conn: &mut C,
     models: M,
-    body: impl for<'s> FnOnce(&mut C, <M::Family as Family>::Each<'s>) -> Result<R, E> + Send,
+    body: impl for<'s> FnOnce(&mut C, <M::Shape as Shape>::Ref<'s>) -> Result<R, E> + Send,
 ) -> Result<R, E>
 where
     C: AsyncConnection,
@@ -419,6 +419,6 @@ where
     R: Send,
     E: From<diesel::result::Error> + Send,
 {
-    let body = |conn: &mut C, models: <M::Family as Family>::Each<'_>| ready(body(conn, models));
+    let body = |conn: &mut C, models: <M::Shape as Shape>::Ref<'_>| ready(body(conn, models));
     block_on(front::transaction(conn, models, body))
 }

@@ -23,7 +23,7 @@ use diesel_async::{
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::{Iter, iter};
-use versioned_core::outbox::{Database, Pass, Publisher, Relay};
+use versioned_core::outbox::{Pass, Publisher, Relay, SupportedBackend};
 use versioned_core::prelude::Dependent;
 use versioned_core::{Error, positions};
 use versioned_tests::asynchronous::{Waiting, block_on};
@@ -80,7 +80,7 @@ impl<C: Awaited> Line for Around<C> {
 pub(crate) fn run_once<P, C>(relay: &Relay<P>, conn: &mut C) -> Result<Pass, Error>
 where
     P: Publisher,
-    C: AsyncConnection<Backend: Database>,
+    C: AsyncConnection<Backend: SupportedBackend>,
 {
     block_on(relay.run_once_async(conn))
 }

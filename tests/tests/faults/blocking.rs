@@ -9,7 +9,7 @@ use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::result::{ConnectionResult, QueryResult};
 
 use versioned_core::Error;
-use versioned_core::outbox::{Database, Pass, Publisher, Relay};
+use versioned_core::outbox::{Pass, Publisher, Relay, SupportedBackend};
 
 use super::faulty::{Faulty, Real, Report, text};
 use super::habits::{Driver, Fault};
@@ -68,7 +68,7 @@ pub(crate) use versioned_core::positions::{purge_tombstones, rebuild};
 pub(crate) fn run_once<P, C>(relay: &Relay<P>, conn: &mut C) -> Result<Pass, Error>
 where
     P: Publisher,
-    C: LoadConnection<Backend: Database>,
+    C: LoadConnection<Backend: SupportedBackend>,
 {
     relay.run_once(conn)
 }

@@ -23,12 +23,12 @@ mod diesel;
 mod errors;
 #[path = "../../../versioned-derive/src/expand/mod.rs"]
 mod expand;
+#[path = "../../../versioned-derive/src/fields.rs"]
+mod fields;
 #[path = "../../../versioned-derive/src/model.rs"]
 mod model;
 #[path = "../../../versioned-derive/src/read.rs"]
 mod read;
-#[path = "../../../versioned-derive/src/fields.rs"]
-mod source;
 
 mod input;
 mod sample;

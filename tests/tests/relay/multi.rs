@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_migrations::MigrationHarness;
-use versioned_core::outbox::{self, Database, Relay};
+use versioned_core::outbox::{self, Relay, SupportedBackend};
 use versioned_core::{MIGRATIONS, Result};
 use versioned_tests::{mysql, postgres, sqlite};
 
@@ -21,7 +21,7 @@ enum Any {
 /// Everything that a relay can do, behind the one bound.
 fn life<C: LoadConnection>(conn: &mut C, all: &Broker) -> Result<()>
 where
-    C::Backend: Database,
+    C::Backend: SupportedBackend,
 {
     let relay = Relay::new(all).batch(3);
     assert_eq!(outbox::Lag::load(conn)?.pending, 5);
