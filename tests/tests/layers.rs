@@ -37,6 +37,7 @@ const CORE: &[&[&str]] = &[
     &["operation/owner"],
     &["operation/batch"],
     &["front", "etag"],
+    &["consumer"],
     &["nats", "positions"],
 ];
 

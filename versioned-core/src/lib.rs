@@ -170,6 +170,8 @@
 mod change;
 mod clock;
 pub mod connection;
+#[cfg(feature = "nats")]
+mod consumer;
 mod dependent;
 mod dialect;
 mod error;

@@ -42,9 +42,9 @@ mod consumer;
 mod names;
 mod publisher;
 mod replicate;
-mod trace;
 
-pub use self::consumer::{Consumed, ConsumerProblem, JetStreamConsumer};
+pub use self::consumer::JetStreamConsumer;
 pub use self::names::subject;
 pub use self::publisher::JetStreamPublisher;
 pub use self::replicate::Connect;
+pub use crate::consumer::{Consumed, ConsumerProblem};

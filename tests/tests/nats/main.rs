@@ -12,6 +12,7 @@
 )]
 
 mod consumer;
+mod lanes;
 mod publisher;
 
 use std::time::{Duration, Instant};

@@ -2,20 +2,20 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{ConsumerError, Stream};
 use async_nats::jetstream::{AckKind, Message};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::trace;
-use crate::error::{Error, Result};
+use crate::consumer::{Consumed, Consumer, ConsumerProblem, Delivery, Settings, Settlement, trace};
+use crate::error::Result;
 use crate::event::Event;
 use crate::outcome::Outcome;
 
@@ -30,25 +30,34 @@ const AWAY: Duration = Duration::from_millis(500);
 /// Feeds a replica from a durable pull consumer of JetStream. Any number of processes can share one
 /// consumer.
 ///
+/// The consumer handles the events of one record one at a time, the lowest version first, and those
+/// of different records concurrently.
+///
 /// | result of the event | response to the broker |
 /// | --- | --- |
 /// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledgement |
-/// | [`Gap`](Outcome::Gap) | redelivery with backoff |
-/// | cannot be read, or is not for this replica ([`Error::Event`]) | termination; the problem is [reported](Self::on_problem) |
-/// | any other error: a full disk, a closed connection, a violated constraint | redelivery with backoff; the problem is [reported](Self::on_problem) |
+/// | [`Gap`](Outcome::Gap) | none: the event waits here, and is tried again when its predecessor was applied, or after a pause of 10 ms to a few seconds |
+/// | cannot be read, or is not for this replica ([`Error::Event`](crate::Error::Event)) | termination; the problem is [reported](Self::on_problem) |
+/// | any other error: a full disk, a violated constraint; a panic; a [deadline](Self::deadline) | none: the problem is [reported](Self::on_problem), and the event is tried again [with backoff](Self::redelivery). Later events of its record wait |
+///
+/// The broker is told that events in hand are still being processed, so that it does not redeliver
+/// them. If early and failed events take most of the room [in hand](Self::in_hand), some are
+/// returned to the broker.
+///
+/// While the replica's database is unreachable, the consumer makes one attempt at a time, up to 2 s
+/// apart, and reports [`Paused`](ConsumerProblem::Paused) and [`Resumed`](ConsumerProblem::Resumed)
+/// once each.
 ///
 /// If a process dies before it has acknowledged an event, the broker redelivers the event to
 /// another process after the consumer's `ack_wait`. If the event was committed, it is a duplicate
 /// there.
 pub struct JetStreamConsumer {
     consumer: PullConsumer,
-    concurrency: usize,
-    first_delay: Duration,
-    longest_delay: Duration,
-    on_problem: Option<Hook>,
+    settings: Settings,
+    on_problem: Hook,
 }
 
-type Hook = Box<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
+type Hook = Arc<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
 
 impl JetStreamConsumer {
     /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements,
@@ -56,12 +65,15 @@ impl JetStreamConsumer {
     /// acknowledgements as there may be gaps (`max_ack_pending: -1`). With a lower limit, events
     /// that wait for a predecessor can prevent its delivery.
     pub fn new(consumer: PullConsumer) -> Self {
+        let mut settings = Settings::default();
+        let ack_wait = consumer.cached_info().config.ack_wait;
+        if !ack_wait.is_zero() {
+            settings.keep = (ack_wait / 3).max(Duration::from_millis(100));
+        }
         Self {
             consumer,
-            concurrency: 8,
-            first_delay: Duration::from_millis(100),
-            longest_delay: Duration::from_secs(10),
-            on_problem: None,
+            settings,
+            on_problem: Arc::new(|_| ()),
         }
     }
 
@@ -89,48 +101,81 @@ impl JetStreamConsumer {
             .map(Self::new)
     }
 
-    /// Sets the maximum number of events that are processed concurrently. The consumer requests no
-    /// more messages than that. The default is 8, and the minimum is 1.
+    /// Sets the maximum number of events that are processed concurrently, each of another record.
+    /// The default is 8, and the minimum is 1.
     #[must_use]
-    pub fn concurrency(self, events: usize) -> Self {
-        Self {
-            concurrency: events.max(1),
-            ..self
-        }
+    pub fn concurrency(mut self, events: usize) -> Self {
+        self.settings.concurrency = events.max(1);
+        self.settings.in_hand = self.settings.in_hand.max(events);
+        self
     }
 
-    /// Sets the delay before an early or failed event is redelivered: `first` after the first
-    /// delivery, then twice as long each time, up to `longest`. The defaults are 100 ms and 10 s.
+    /// Sets the maximum number of messages that the consumer holds. Events that wait for their turn
+    /// are among them: those of a record that is being processed, and early ones. The default is
+    /// 256, and the minimum is [`concurrency`](Self::concurrency).
+    ///
+    /// If early events take most of this room, the consumer returns some of them to the broker, for
+    /// redelivery.
     #[must_use]
-    pub fn redelivery(self, first: Duration, longest: Duration) -> Self {
-        Self {
-            first_delay: first,
-            longest_delay: longest,
-            ..self
-        }
+    pub fn in_hand(mut self, messages: usize) -> Self {
+        self.settings.in_hand = messages.max(self.settings.concurrency);
+        self
+    }
+
+    /// Sets the delay before a failed event is tried again: `first` after the first attempt, then
+    /// twice as long each time, up to `longest`. Early events that the consumer returns to the
+    /// broker are redelivered after `first`. The defaults are 100 ms and 10 s.
+    #[must_use]
+    pub fn redelivery(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.first_delay = first;
+        self.settings.longest_delay = longest;
+        self
+    }
+
+    /// Sets the time after which a record that waits for a version is reported, as
+    /// [`ConsumerProblem::Waiting`]. The default is 30 s.
+    #[must_use]
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.settings.patience = time;
+        self
+    }
+
+    /// Sets the time for one event. An event that takes longer has failed, and is tried again. The
+    /// default is 60 s.
+    #[must_use]
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.settings.deadline = time;
+        self
+    }
+
+    /// Sets the time that the events in flight get at the shutdown. The default is 10 s.
+    #[must_use]
+    pub fn shutdown_timeout(mut self, time: Duration) -> Self {
+        self.settings.shutdown = time;
+        self
     }
 
     /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the
     /// consumer also emits an event for each problem.
     #[must_use]
-    pub fn on_problem(self, report: impl Fn(&ConsumerProblem<'_>) + Send + Sync + 'static) -> Self {
-        Self {
-            on_problem: Some(Box::new(report)),
-            ..self
-        }
+    pub fn on_problem(
+        mut self,
+        report: impl Fn(&ConsumerProblem<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_problem = Arc::new(report);
+        self
     }
 
     /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
     /// until `shutdown` is ready.
     ///
     /// `handle` returns after its COMMIT. On shutdown the consumer finishes the events in flight,
-    /// and returns messages that still arrive to the broker. This takes up to a second, or a few
-    /// seconds if the broker does not respond.
+    /// and returns the others to the broker. This takes up to a second, or up to
+    /// [`shutdown_timeout`](Self::shutdown_timeout) if a handler or the broker does not respond.
     ///
-    /// Errors of `handle` and of the broker do not end the consumer. They are
-    /// [reported](Self::on_problem), and an unreachable broker is polled again. A panic in `handle`
-    /// or in the hook ends it, and so does dropping the future. The broker redelivers the events
-    /// that were not acknowledged by then.
+    /// Errors and panics of `handle`, and errors of the broker, do not end the consumer. They are
+    /// [reported](Self::on_problem), and an unreachable broker is polled again. Dropping the future
+    /// ends it. The broker redelivers the events that were not acknowledged by then.
     ///
     /// ```no_run
     /// # use diesel::prelude::*;
@@ -163,47 +208,32 @@ impl JetStreamConsumer {
         F: Fn(Event<T>) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
-        self.run_with(|_| (), move |event, ()| handle(event), shutdown)
+        self.run_with(move |event, _body| handle(event), shutdown)
     }
 
-    /// As [`run`](Self::run), and passes the value that `part` extracts from the message.
+    /// As [`run`](Self::run), and also passes the message's body.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
     )]
-    pub(super) fn run_with<T, P, F, Fut>(
+    pub(super) fn run_with<T, F, Fut>(
         &self,
-        part: impl Fn(&Message) -> P + Send + Sync,
         handle: F,
         shutdown: impl Future + Send,
     ) -> impl Future<Output = Consumed> + Send
     where
         T: DeserializeOwned + Send,
-        P: Send,
-        F: Fn(Event<T>, P) -> Fut + Send + Sync,
+        F: Fn(Event<T>, Body) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
-        let handle = move |event, message: &Message| handle(event, part(message));
         async move {
-            let tally = Tally::default();
-            let room = Arc::new(Semaphore::new(self.concurrency));
+            let room = Arc::new(Semaphore::new(self.settings.in_hand));
             let closing = AtomicBool::new(false);
-            let mut messages = pin!(self.messages(&room, &closing));
-            let over = async move { drop(shutdown.await) };
-            let handled = messages.as_mut().take_until(over).for_each_concurrent(
-                None,
-                async |(message, in_hand)| {
-                    self.one(message, &handle, &tally).await;
-                    drop(in_hand);
-                },
-            );
-            handled.await;
-            closing.store(true, Ordering::Relaxed);
-            while let Some((message, in_hand)) = messages.next().await {
-                self.answer(&message, AckKind::Nak(None)).await;
-                drop(in_hand);
-            }
-            tally.consumed()
+            let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
+            let close = || closing.store(true, Ordering::Relaxed);
+            Consumer::new(&self.settings, report)
+                .run(self.messages(&room, &closing), handle, shutdown, close)
+                .await
         }
     }
 
@@ -213,7 +243,7 @@ impl JetStreamConsumer {
         &self,
         room: &Arc<Semaphore>,
         closing: &AtomicBool,
-    ) -> impl futures_util::Stream<Item = (Message, OwnedSemaphorePermit)> + Send {
+    ) -> impl futures_util::Stream<Item = Held> + Send {
         stream::unfold(None, async move |mut request: Option<Request>| {
             loop {
                 let Some(Request {
@@ -226,8 +256,14 @@ impl JetStreamConsumer {
                 };
                 let problem = match tokio::time::timeout(LOST, batch.next()).await {
                     Ok(Some(Ok(message))) => {
-                        if let Some(in_hand) = reserved.split(1) {
-                            return Some(((message, in_hand), request));
+                        if let Some(room) = reserved.split(1) {
+                            let report = Arc::clone(&self.on_problem);
+                            let held = Held {
+                                message,
+                                report,
+                                room,
+                            };
+                            return Some((held, request));
                         }
                         None
                     }
@@ -254,11 +290,7 @@ impl JetStreamConsumer {
         room: &Arc<Semaphore>,
         closing: &AtomicBool,
     ) -> Option<Option<Request>> {
-        // Not for each single one, which would cost a request for each.
-        let least = u32::try_from(self.concurrency / 4)
-            .unwrap_or(u32::MAX)
-            .max(1);
-        let mut reserved = Arc::clone(room).acquire_many_owned(least).await.ok()?;
+        let mut reserved = Arc::clone(room).acquire_owned().await.ok()?;
         if closing.load(Ordering::Relaxed) {
             return None;
         }
@@ -283,88 +315,79 @@ impl JetStreamConsumer {
     }
 
     async fn away(&self, problem: &str) {
-        self.report(&ConsumerProblem::Broker(problem));
+        report_broker(&self.on_problem, problem);
         tokio::time::sleep(AWAY).await;
     }
+}
 
-    async fn one<T, F, Fut>(&self, message: Message, handle: &F, tally: &Tally)
-    where
-        T: DeserializeOwned + Send,
-        F: Fn(Event<T>, &Message) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<Outcome>> + Send,
-    {
-        let kind = match serde_json::from_slice::<Event<T>>(&message.payload) {
-            Ok(event) => {
-                let id = event.id();
-                let span = trace::Consuming::new(&id, event.trace.as_deref());
-                let outcome = span.applies(handle(event, &message)).await;
-                self.judged(&id, &message, outcome, tally)
-            }
-            Err(error) => {
-                tally.terminated.fetch_add(1, Ordering::Relaxed);
-                self.report(&ConsumerProblem::Unreadable {
-                    subject: &message.subject,
-                    reason: &error.to_string(),
-                });
-                AckKind::Term
-            }
+fn report_broker(report: &Hook, problem: &str) {
+    let problem = ConsumerProblem::Broker(problem);
+    trace::consumer_problem(&problem);
+    report(&problem);
+}
+
+/// A message in hand.
+pub(super) struct Held {
+    message: Message,
+    report: Hook,
+    room: OwnedSemaphorePermit,
+}
+
+/// The payload of a message, which is shared.
+pub(super) struct Body(Message);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.payload
+    }
+}
+
+impl Delivery for Held {
+    type Body = Body;
+
+    fn body(&self) -> Body {
+        Body(self.message.clone())
+    }
+
+    fn place(&self) -> &str {
+        &self.message.subject
+    }
+
+    fn settle(self, settlement: Settlement) -> BoxFuture<'static, ()> {
+        let kind = match settlement {
+            Settlement::Acknowledge => AckKind::Ack,
+            Settlement::Retry(Duration::ZERO) => AckKind::Nak(None),
+            Settlement::Retry(delay) => AckKind::Nak(Some(delay)),
+            Settlement::Reject => AckKind::Term,
         };
-        self.answer(&message, kind).await;
-    }
-
-    /// The response to the broker.
-    fn judged(
-        &self,
-        id: &str,
-        message: &Message,
-        outcome: Result<Outcome>,
-        tally: &Tally,
-    ) -> AckKind {
-        let (count, kind) = match outcome {
-            Ok(Outcome::Applied) => (&tally.applied, AckKind::Ack),
-            Ok(Outcome::Duplicate { .. }) => (&tally.duplicates, AckKind::Ack),
-            Ok(Outcome::Parked) => (&tally.parked, AckKind::Ack),
-            Ok(Outcome::Gap { .. }) => (&tally.gaps, self.again(message)),
-            Err(error @ Error::Event(_)) => {
-                self.report(&ConsumerProblem::Refused { id, error: &error });
-                (&tally.terminated, AckKind::Term)
+        let Self {
+            message,
+            report,
+            room,
+        } = self;
+        Box::pin(async move {
+            // If the answer is lost, the broker redelivers the event.
+            if let Err(error) = message.ack_with(kind).await {
+                report_broker(&report, &error.to_string());
             }
-            Err(error) => {
-                self.report(&ConsumerProblem::Failed { id, error: &error });
-                (&tally.failed, self.again(message))
+            drop(room);
+        })
+    }
+
+    fn keep(&self) -> BoxFuture<'static, ()> {
+        let (message, report) = (self.message.clone(), Arc::clone(&self.report));
+        Box::pin(async move {
+            if let Err(error) = message.ack_with(AckKind::Progress).await {
+                report_broker(&report, &error.to_string());
             }
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        kind
-    }
-
-    fn again(&self, message: &Message) -> AckKind {
-        let delivered = message.info().map_or(1, |info| info.delivered);
-        let doublings = u32::try_from(delivered.saturating_sub(1)).unwrap_or(0);
-        let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        let delay = self.first_delay.saturating_mul(factor);
-        AckKind::Nak(Some(delay.min(self.longest_delay)))
-    }
-
-    /// Sends the response. If it is lost, the broker redelivers the event.
-    async fn answer(&self, message: &Message, kind: AckKind) {
-        if let Err(error) = message.ack_with(kind).await {
-            self.report(&ConsumerProblem::Broker(&error.to_string()));
-        }
-    }
-
-    pub(super) fn report(&self, problem: &ConsumerProblem<'_>) {
-        trace::consumer_problem(problem);
-        if let Some(report) = &self.on_problem {
-            report(problem);
-        }
+        })
     }
 }
 
 impl fmt::Debug for JetStreamConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JetStreamConsumer")
-            .field("concurrency", &self.concurrency)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
@@ -373,87 +396,4 @@ impl fmt::Debug for JetStreamConsumer {
 struct Request {
     batch: pull::Batch,
     room: OwnedSemaphorePermit,
-}
-
-#[derive(Default)]
-struct Tally {
-    applied: AtomicU64,
-    duplicates: AtomicU64,
-    parked: AtomicU64,
-    gaps: AtomicU64,
-    failed: AtomicU64,
-    terminated: AtomicU64,
-}
-
-impl Tally {
-    fn consumed(self) -> Consumed {
-        Consumed {
-            applied: self.applied.into_inner(),
-            duplicates: self.duplicates.into_inner(),
-            parked: self.parked.into_inner(),
-            gaps: self.gaps.into_inner(),
-            failed: self.failed.into_inner(),
-            terminated: self.terminated.into_inner(),
-        }
-    }
-}
-
-/// The totals of a consumer until its shutdown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Consumed {
-    /// Events that were applied.
-    pub applied: u64,
-    /// Deliveries of events that the replica had already applied.
-    pub duplicates: u64,
-    /// Events that were parked.
-    pub parked: u64,
-    /// Deliveries of early events, which are redelivered.
-    pub gaps: u64,
-    /// Deliveries that failed, and are redelivered.
-    pub failed: u64,
-    /// Messages that cannot be read or are not for this replica. They are not redelivered.
-    pub terminated: u64,
-}
-
-/// A problem of a consumer, for logs and counters.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConsumerProblem<'a> {
-    /// A message is not an event of this replica. It is not redelivered.
-    Unreadable {
-        /// The subject of the message.
-        subject: &'a str,
-        /// The reason why it cannot be read.
-        reason: &'a str,
-    },
-    /// This replica can never apply the event. It is not redelivered.
-    Refused {
-        /// The id of the event.
-        id: &'a str,
-        /// The error.
-        error: &'a Error,
-    },
-    /// The event could not be applied now. It is redelivered.
-    Failed {
-        /// The id of the event.
-        id: &'a str,
-        /// The error.
-        error: &'a Error,
-    },
-    /// The broker is unreachable, or its response was invalid. The request is retried.
-    Broker(&'a str),
-}
-
-impl fmt::Display for ConsumerProblem<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable { subject, reason } => {
-                write!(f, "a message on {subject} is no event: {reason}")
-            }
-            Self::Refused { id, error } => write!(f, "{id} is not for this replica: {error}"),
-            Self::Failed { id, error } => write!(f, "{id} could not be applied: {error}"),
-            Self::Broker(reason) => write!(f, "the broker failed: {reason}"),
-        }
-    }
 }

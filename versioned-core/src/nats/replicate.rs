@@ -4,11 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use async_nats::jetstream::Message;
 use diesel_async::{AsyncConnection, AsyncConnectionCore};
 use serde::de::DeserializeOwned;
 
-use super::{Consumed, JetStreamConsumer};
+use super::JetStreamConsumer;
+use crate::consumer::Consumed;
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -74,9 +74,8 @@ impl JetStreamConsumer {
                 connect,
                 conns: Mutex::new(Vec::new()),
             };
-            let payload = |message: &Message| message.payload.clone();
-            let handle = |event: Event<M>, payload| idle.apply(event, payload);
-            self.run_with(payload, handle, shutdown).await
+            let handle = |event: Event<M>, body| idle.apply(event, body);
+            self.run_with(handle, shutdown).await
         }
     }
 }

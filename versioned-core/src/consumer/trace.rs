@@ -58,6 +58,23 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
             ConsumerProblem::Failed { id, error } => {
                 tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
             }
+            ConsumerProblem::Waiting {
+                record,
+                current,
+                received,
+                waited,
+            } => {
+                tracing::warn!(target: TARGET, record, current, received, ?waited, "consumer: a record waits for a version");
+            }
+            ConsumerProblem::WaitOver { record, waited } => {
+                tracing::info!(target: TARGET, record, ?waited, "consumer: a record goes on");
+            }
+            ConsumerProblem::Paused { error } => {
+                tracing::error!(target: TARGET, %error, "consumer: the database is unreachable");
+            }
+            ConsumerProblem::Resumed { after } => {
+                tracing::info!(target: TARGET, ?after, "consumer: the database is reachable again");
+            }
             ConsumerProblem::Broker(reason) => {
                 tracing::warn!(target: TARGET, reason, "consumer: the broker");
             }
@@ -68,6 +85,7 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
 #[cfg(all(test, feature = "tracing"))]
 mod tests {
     use std::fmt;
+    use std::time::Duration;
 
     use super::{ConsumerProblem, consumer_problem};
     use crate::error::Error;
@@ -89,6 +107,20 @@ mod tests {
                 id: "tickets/7/1",
                 error: &error,
             });
+            consumer_problem(&ConsumerProblem::Waiting {
+                record: "tickets/7",
+                current: 1,
+                received: 3,
+                waited: Duration::from_secs(30),
+            });
+            consumer_problem(&ConsumerProblem::WaitOver {
+                record: "tickets/7",
+                waited: Duration::from_secs(31),
+            });
+            consumer_problem(&ConsumerProblem::Paused { error: &error });
+            consumer_problem(&ConsumerProblem::Resumed {
+                after: Duration::from_secs(1),
+            });
             consumer_problem(&ConsumerProblem::Broker("away"));
         });
         assert_eq!(
@@ -97,6 +129,10 @@ mod tests {
                 "ERROR consumer: a message is no event",
                 "ERROR consumer: an event is not for this replica",
                 "WARN consumer: an event could not be applied",
+                "WARN consumer: a record waits for a version",
+                "INFO consumer: a record goes on",
+                "ERROR consumer: the database is unreachable",
+                "INFO consumer: the database is reachable again",
                 "WARN consumer: the broker",
             ]
         );

@@ -1,0 +1,198 @@
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const LONGEST: Duration = Duration::from_secs(1);
+
+fn started(lanes: &mut Lanes, now: Instant) -> Option<(String, i64)> {
+    lanes.start(now).map(|one| (one.record, one.version))
+}
+
+#[test]
+fn the_events_of_a_record_start_one_after_the_other_by_version() {
+    let now = Instant::now();
+    let mut lanes = Lanes::new(LONGEST);
+    for (number, version) in (1..).zip([3, 1, 2]) {
+        lanes.arrive("a", version, number, Kind::Change);
+    }
+    lanes.arrive("b", 1, 9, Kind::Change);
+    assert_eq!(started(&mut lanes, now), Some(("a".into(), 1)));
+    assert_eq!(started(&mut lanes, now), Some(("b".into(), 1)));
+    assert_eq!(started(&mut lanes, now), None);
+    lanes.reached("a", 1, now);
+    assert_eq!(started(&mut lanes, now), Some(("a".into(), 2)));
+    assert_eq!(started(&mut lanes, now), None);
+}
+
+#[test]
+fn an_early_event_starts_again_after_its_predecessor_and_not_before_a_pause() {
+    let now = Instant::now();
+    let mut lanes = Lanes::new(LONGEST);
+    lanes.arrive("a", 2, 1, Kind::Change);
+    let early = lanes.start(now).unwrap();
+    lanes.gap(&early, 0, now);
+    assert_eq!((lanes.start(now), lanes.waiting()), (None, 1));
+    // Another process may have applied the predecessor.
+    let later = lanes.next_look().unwrap();
+    assert!(later > now && later <= now + SHORT_PAUSE);
+    let early = lanes.start(later).unwrap();
+    lanes.gap(&early, 0, later);
+    lanes.arrive("a", 1, 2, Kind::Change);
+    assert_eq!(started(&mut lanes, later), Some(("a".into(), 1)));
+    lanes.reached("a", 1, later);
+    assert_eq!(started(&mut lanes, later), Some(("a".into(), 2)));
+    lanes.reached("a", 2, later);
+    assert!(lanes.records.is_empty());
+}
+
+#[test]
+fn a_snapshot_does_not_wait_behind_a_gap() {
+    let now = Instant::now();
+    let mut lanes = Lanes::new(LONGEST);
+    lanes.arrive("a", 2, 1, Kind::Change);
+    let early = lanes.start(now).unwrap();
+    lanes.gap(&early, 0, now);
+    lanes.arrive("a", 4, 2, Kind::Snapshot);
+    assert_eq!(started(&mut lanes, now), Some(("a".into(), 4)));
+    lanes.reached("a", 4, now);
+    assert_eq!(
+        started(&mut lanes, now),
+        Some(("a".into(), 2)),
+        "a duplicate by now"
+    );
+}
+
+#[test]
+fn a_failed_event_holds_back_its_record_until_its_pause_is_over() {
+    let now = Instant::now();
+    let mut lanes = Lanes::new(LONGEST);
+    lanes.arrive("a", 1, 1, Kind::Change);
+    lanes.arrive("a", 2, 2, Kind::Change);
+    let one = lanes.start(now).unwrap();
+    let again = now + Duration::from_millis(300);
+    lanes.failed(&one, again);
+    assert_eq!(lanes.start(now), None);
+    assert_eq!(lanes.next_look(), Some(again));
+    assert_eq!(lanes.start(again), Some(one));
+}
+
+#[test]
+fn a_wait_is_reported_once_and_so_is_its_end() {
+    let now = Instant::now();
+    let patience = Duration::from_secs(3);
+    let mut lanes = Lanes::new(LONGEST);
+    lanes.arrive("a", 5, 1, Kind::Change);
+    let early = lanes.start(now).unwrap();
+    lanes.gap(&early, 3, now);
+    assert_eq!(lanes.overdue(patience, now), []);
+    let later = now + patience;
+    let overdue = Overdue {
+        record: "a".into(),
+        current: 3,
+        received: 5,
+        waited: patience,
+    };
+    assert_eq!(lanes.overdue(patience, later), [overdue]);
+    assert_eq!(lanes.overdue(patience, later), []);
+    // The wait goes on at the broker.
+    assert_eq!(lanes.give_back(1), [1]);
+    lanes.arrive("a", 4, 2, Kind::Change);
+    assert_eq!(started(&mut lanes, later), Some(("a".into(), 4)));
+    assert_eq!(lanes.reached("a", 4, later), Some(patience));
+}
+
+#[test]
+fn those_that_wait_longest_are_given_back_and_those_that_can_start_are_not() {
+    let now = Instant::now();
+    let mut lanes = Lanes::new(LONGEST);
+    for number in 1..=4 {
+        lanes.arrive(&number.to_string(), 2, number, Kind::Change);
+        let early = lanes.start(now).unwrap();
+        lanes.gap(&early, 0, now + Duration::from_millis(number));
+    }
+    lanes.arrive("5", 1, 5, Kind::Change);
+    assert_eq!(lanes.give_back(2), [1, 2]);
+    assert_eq!(lanes.waiting(), 2);
+    assert_eq!(started(&mut lanes, now), Some(("5".into(), 1)));
+    let mut rest = lanes.drain();
+    rest.sort_unstable();
+    assert_eq!(rest, [3, 4]);
+}
+
+/// Draws numbers.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap() % below
+    }
+}
+
+/// A broker that redelivers, and a replica: whatever happens in between, each event is applied
+/// once and in order, a record has one event in flight, and nothing is forgotten.
+#[test]
+fn whatever_happens_every_event_is_applied_in_order() {
+    const RECORDS: usize = 5;
+    const VERSIONS: i64 = 6;
+    for seed in 0..2_000 {
+        let dice = &mut Dice(seed);
+        let mut now = Instant::now();
+        let mut lanes = Lanes::new(LONGEST);
+        let mut broker: Vec<(String, i64)> = (0..RECORDS)
+            .flat_map(|record| (1..=VERSIONS).map(move |version| (record.to_string(), version)))
+            .collect();
+        let mut held: HashMap<u64, (String, i64)> = HashMap::new();
+        let mut flight: Vec<Started> = Vec::new();
+        let mut replica: HashMap<String, i64> = HashMap::new();
+        let mut number = 0;
+        for step in 0.. {
+            assert!(step < 20_000, "seed {seed}: {replica:?} {lanes:?}");
+            if broker.is_empty() && held.is_empty() {
+                break;
+            }
+            match dice.roll(12) {
+                0..=3 if !broker.is_empty() => {
+                    let (record, version) = broker.swap_remove(dice.roll(broker.len()));
+                    number += 1;
+                    lanes.arrive(&record, version, number, Kind::Change);
+                    held.insert(number, (record, version));
+                }
+                4..=6 if flight.len() < 3 => {
+                    let Some(one) = lanes.start(now) else {
+                        now += Duration::from_millis(50);
+                        continue;
+                    };
+                    let same = |other: &Started| other.record == one.record;
+                    assert!(!flight.iter().any(same), "seed {seed}: two of one record");
+                    flight.push(one);
+                }
+                7..=9 if !flight.is_empty() => {
+                    let one = flight.swap_remove(dice.roll(flight.len()));
+                    let current = replica.entry(one.record.clone()).or_default();
+                    if dice.roll(8) == 0 {
+                        lanes.failed(&one, now + Duration::from_millis(100));
+                    } else if one.version <= *current + 1 {
+                        *current = one.version.max(*current);
+                        lanes.reached(&one.record, *current, now);
+                        held.remove(&one.number).unwrap();
+                    } else {
+                        lanes.gap(&one, *current, now);
+                    }
+                }
+                10 => {
+                    for number in lanes.give_back(dice.roll(3)) {
+                        broker.push(held.remove(&number).unwrap());
+                    }
+                }
+                _ => now += Duration::from_millis(20),
+            }
+        }
+        assert!(replica.values().all(|version| *version == VERSIONS));
+        assert!(lanes.records.is_empty(), "seed {seed}: {lanes:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The problems of a consumer.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// A problem of a consumer, for logs and counters.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConsumerProblem<'a> {
+    /// A message is not an event of this replica. It is not redelivered.
+    Unreadable {
+        /// The subject of the message.
+        subject: &'a str,
+        /// The reason why it cannot be read.
+        reason: &'a str,
+    },
+    /// This replica can never apply the event. It is not redelivered.
+    Refused {
+        /// The id of the event.
+        id: &'a str,
+        /// The error.
+        error: &'a Error,
+    },
+    /// The event could not be applied now. The attempt is repeated.
+    Failed {
+        /// The id of the event.
+        id: &'a str,
+        /// The error.
+        error: &'a Error,
+    },
+    /// A record waits for a version that does not arrive. Reported once for each gap; other records
+    /// are not affected. Find out why the version is missing, or replicate the record again from a
+    /// snapshot.
+    Waiting {
+        /// The record, as `entity/key`.
+        record: &'a str,
+        /// The version of the replica.
+        current: i64,
+        /// The version of the event that waits.
+        received: i64,
+        /// The time since the first attempt.
+        waited: Duration,
+    },
+    /// The version that was reported as missing has arrived.
+    WaitOver {
+        /// The record, as `entity/key`.
+        record: &'a str,
+        /// The time since the first attempt.
+        waited: Duration,
+    },
+    /// The replica's database is unreachable. The consumer makes one attempt at a time, up to 2 s
+    /// apart, until one succeeds.
+    Paused {
+        /// The error of the last attempt.
+        error: &'a Error,
+    },
+    /// The replica's database is reachable again.
+    Resumed {
+        /// The time since the pause began.
+        after: Duration,
+    },
+    /// The broker is unreachable, or its response was invalid. The request is retried.
+    Broker(&'a str),
+}
+
+impl fmt::Display for ConsumerProblem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { subject, reason } => {
+                write!(f, "a message on {subject} is no event: {reason}")
+            }
+            Self::Refused { id, error } => write!(f, "{id} is not for this replica: {error}"),
+            Self::Failed { id, error } => write!(f, "{id} could not be applied: {error}"),
+            Self::Waiting {
+                record,
+                current,
+                received,
+                waited,
+            } => write!(
+                f,
+                "{record} is at version {current}, and version {received} has waited for {waited:?}"
+            ),
+            Self::WaitOver { record, waited } => {
+                write!(f, "{record} goes on, after it had waited for {waited:?}")
+            }
+            Self::Paused { error } => write!(f, "the replica's database is unreachable: {error}"),
+            Self::Resumed { after } => {
+                write!(
+                    f,
+                    "the replica's database is reachable again, after {after:?}"
+                )
+            }
+            Self::Broker(reason) => write!(f, "the broker failed: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The totals of a consumer.
+
+/// The totals of a consumer until its shutdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Consumed {
+    /// Events that were applied.
+    pub applied: u64,
+    /// Deliveries of events that the replica had already applied.
+    pub duplicates: u64,
+    /// Events that were parked.
+    pub parked: u64,
+    /// Attempts to apply an early event, which waits for its predecessor.
+    pub gaps: u64,
+    /// Attempts that failed, and are repeated.
+    pub failed: u64,
+    /// Messages that cannot be read or are not for this replica. They are not redelivered.
+    pub terminated: u64,
+}
