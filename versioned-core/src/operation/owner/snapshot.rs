@@ -48,8 +48,8 @@ where
             ..Position::of::<M, C::Backend>()
         };
         let deleted = match tombstones_after {
-            None => M::Sql::pairs(conn, on::<FirstTombstones, M, C>(position)).await?,
-            Some(_) => M::Sql::pairs(conn, on::<Tombstones, M, C>(position)).await?,
+            None => M::Sql::pairs(conn, on::<FirstTombstones, M::Sql, C>(position)).await?,
+            Some(_) => M::Sql::pairs(conn, on::<Tombstones, M::Sql, C>(position)).await?,
         };
         for (key, version) in deleted {
             page.push(Event {

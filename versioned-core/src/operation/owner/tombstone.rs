@@ -22,7 +22,7 @@ where
     short_enough::<M>(&key)?;
     let position = position::<M, C::Backend>(&key, first);
     let dialect = conn.dialect::<M::Sql>().await?;
-    let locked = positions::lock::<M, C>(position, first - 1, dialect, conn).await;
+    let locked = positions::lock::<M::Sql, C>(position, first - 1, dialect, conn).await;
     locked.map_err(|error| failed(record, None, error))
 }
 
@@ -39,7 +39,9 @@ where
     let key = record.key_text();
     let held = position::<M, C::Backend>(&key, M::number(&first));
     let failed = |error| failed(record, None, error);
-    let last = positions::look::<M, C>(held, conn).await.map_err(failed)?;
+    let last = positions::look::<M::Sql, C>(held, conn)
+        .await
+        .map_err(failed)?;
     let Some(last) = last.filter(|last| *last >= M::number(&first)) else {
         return Ok(first);
     };
@@ -57,7 +59,7 @@ where
         ..held
     };
     let dialect = conn.dialect::<M::Sql>().await?;
-    let revived = positions::advance::<M, C>(live, false, dialect, conn).await;
+    let revived = positions::advance::<M::Sql, C>(live, false, dialect, conn).await;
     revived.map(|_| next).map_err(failed)
 }
 
@@ -78,7 +80,7 @@ where
     };
     let dialect = conn.dialect::<M::Sql>().await?;
     // The position exists, because this transaction holds it.
-    let moved = positions::advance::<M, C>(position, false, dialect, conn).await;
+    let moved = positions::advance::<M::Sql, C>(position, false, dialect, conn).await;
     moved
         .map(drop)
         .map_err(|error| failed(guard.record, Some(guard.loaded), error))

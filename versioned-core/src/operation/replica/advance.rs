@@ -53,7 +53,7 @@ where
         Err(error) if Unwritten::is_why(&error) => return Ok(None),
         Err(error) => return Err(incoming.failed(error)),
     }
-    let current = positions::look::<M, C>(position, conn).await;
+    let current = positions::look::<M::Sql, C>(position, conn).await;
     let current = current.map_err(|error| incoming.failed(error))?;
     Ok((!incoming.follows(current)).then(|| incoming.refused(current)))
 }

@@ -144,7 +144,8 @@ where
         // The position is locked before the event is parked. Otherwise the event that it waits for
         // could commit in between, and nothing would ever apply the parked one.
         let locked =
-            positions::lock::<M, C>(incoming.position(), incoming.nothing, dialect, conn).await;
+            positions::lock::<M::Sql, C>(incoming.position(), incoming.nothing, dialect, conn)
+                .await;
         locked.map_err(|error| incoming.failed(error))?;
         advanced = advance(incoming, dialect, conn).await?;
         if advanced == Advanced::Not {

@@ -35,7 +35,7 @@ where
     F: AfterApply<M, C>,
 {
     let position = incoming.position();
-    let parked = M::Sql::number(conn, on::<IsParked, M, C>(position)).await;
+    let parked = M::Sql::number(conn, on::<IsParked, M::Sql, C>(position)).await;
     if parked.map_err(|error| incoming.failed(error))?.is_none() {
         let event = incoming.to_park()?;
         let position = Position {
@@ -43,7 +43,7 @@ where
             at: micros_now(),
             ..position
         };
-        let kept = run::<Park, M, C>(position, conn).await;
+        let kept = run::<Park, M::Sql, C>(position, conn).await;
         kept.map_err(|error| incoming.failed(error))?;
     }
     let reached = drain(incoming, current, dialect, conn, then).await?;
@@ -66,7 +66,7 @@ where
     M: Dependent<C::Backend>,
     F: AfterApply<M, C>,
 {
-    let dropped = run::<Drop, M, C>(applied.position(), conn).await;
+    let dropped = run::<Drop, M::Sql, C>(applied.position(), conn).await;
     dropped.map_err(|error| applied.failed(error))?;
     drain(applied, applied.event.version, dialect, conn, then)
         .await
@@ -95,7 +95,7 @@ where
     while let Some(next) = position.version.checked_add(1) {
         let before = position.version;
         position.version = next;
-        let found = M::Sql::text(conn, on::<Unpark, M, C>(position)).await;
+        let found = M::Sql::text(conn, on::<Unpark, M::Sql, C>(position)).await;
         let Some(text) = found.map_err(failed)? else {
             return Ok(before);
         };
@@ -107,7 +107,9 @@ where
                 if !applied {
                     return Ok(before);
                 }
-                run::<Drop, M, C>(position, conn).await.map_err(failed)?;
+                run::<Drop, M::Sql, C>(position, conn)
+                    .await
+                    .map_err(failed)?;
                 continue;
             }
             Err(error) => error,
@@ -126,7 +128,9 @@ where
             body: &storable(&reason),
             ..position
         };
-        run::<Refuse, M, C>(refused, conn).await.map_err(failed)?;
+        run::<Refuse, M::Sql, C>(refused, conn)
+            .await
+            .map_err(failed)?;
         return Ok(before);
     }
     Ok(position.version)

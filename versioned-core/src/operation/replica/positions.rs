@@ -6,10 +6,10 @@ use diesel::QueryResult;
 
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
-use crate::dialect::SqlFor as _;
+use crate::dialect::SqlFor;
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::loadable::{Loadable, Persisted};
+use crate::loadable::Persisted;
 use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::statement::{
@@ -30,7 +30,7 @@ pub(crate) enum Advanced {
 
 /// Moves a position if it is at a version that it may move from. With `may_be_first`, creates a
 /// missing position.
-pub(crate) async fn advance<M, C>(
+pub(crate) async fn advance<F, C>(
     position: Position<'_>,
     may_be_first: bool,
     dialect: Dialect,
@@ -38,7 +38,7 @@ pub(crate) async fn advance<M, C>(
 ) -> QueryResult<Advanced>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
     let moved = |rows| {
         if rows > 0 {
@@ -48,20 +48,20 @@ where
         }
     };
     if !may_be_first {
-        return Ok(moved(run::<Advance, M, C>(position, conn).await?));
+        return Ok(moved(run::<Advance, F, C>(position, conn).await?));
     }
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => {
-            Ok(moved(run::<Upsert, M, C>(position, conn).await?))
+            Ok(moved(run::<Upsert, F, C>(position, conn).await?))
         }
         Dialect::Mysql => {
-            if !is_there::<M, C>(position, conn).await? && enter::<M, C>(position, conn).await? {
+            if !is_there::<F, C>(position, conn).await? && enter::<F, C>(position, conn).await? {
                 return Ok(Advanced::Made);
             }
-            if run::<Advance, M, C>(position, conn).await? > 0 {
+            if run::<Advance, F, C>(position, conn).await? > 0 {
                 return Ok(Advanced::Moved);
             }
-            match look::<M, C>(position, conn).await? {
+            match look::<F, C>(position, conn).await? {
                 // A repeated snapshot may leave a position unchanged, which is not counted on a
                 // connection without CLIENT_FOUND_ROWS.
                 Some(version) if version == position.version && position.newest == version => {
@@ -70,8 +70,8 @@ where
                 Some(_) => Ok(Advanced::Not),
                 // Another transaction has purged the position since the query, or emptied the
                 // replica.
-                None if enter::<M, C>(position, conn).await? => Ok(Advanced::Made),
-                None => Ok(moved(run::<Advance, M, C>(position, conn).await?)),
+                None if enter::<F, C>(position, conn).await? => Ok(Advanced::Made),
+                None => Ok(moved(run::<Advance, F, C>(position, conn).await?)),
             }
         }
     }
@@ -81,26 +81,26 @@ where
 /// position locks the gap where it would be, against every insert there, and two such transactions
 /// deadlock. A rejected INSERT takes a shared lock, and two transactions with that lock deadlock
 /// too.
-async fn is_there<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
+async fn is_there<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
-    let version = M::Sql::number(conn, on::<Peek, M, C>(position)).await?;
+    let version = F::number(conn, on::<Peek, F, C>(position)).await?;
     Ok(version.is_some())
 }
 
 /// Returns the version of a position, if it exists.
-pub(crate) async fn look<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<Option<i64>>
+pub(crate) async fn look<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<Option<i64>>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
-    M::Sql::number(conn, on::<Look, M, C>(position)).await
+    F::number(conn, on::<Look, F, C>(position)).await
 }
 
 /// Locks a position. Creates a missing one at the version `nothing`.
-pub(crate) async fn lock<M, C>(
+pub(crate) async fn lock<F, C>(
     position: Position<'_>,
     nothing: i64,
     dialect: Dialect,
@@ -108,7 +108,7 @@ pub(crate) async fn lock<M, C>(
 ) -> QueryResult<()>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
     let nothing = Position {
         version: nothing,
@@ -120,18 +120,18 @@ where
     };
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => {
-            run::<Upsert, M, C>(nothing, conn).await?;
-            run::<Lock, M, C>(nothing, conn).await?;
+            run::<Upsert, F, C>(nothing, conn).await?;
+            run::<Lock, F, C>(nothing, conn).await?;
         }
         Dialect::Mysql => {
-            if is_there::<M, C>(nothing, conn).await? {
-                run::<Lock, M, C>(nothing, conn).await?;
+            if is_there::<F, C>(nothing, conn).await? {
+                run::<Lock, F, C>(nothing, conn).await?;
                 // Another transaction may have purged the position since the query.
-                if look::<M, C>(nothing, conn).await?.is_some() {
+                if look::<F, C>(nothing, conn).await?.is_some() {
                     return Ok(());
                 }
             }
-            run::<EnterOrLock, M, C>(nothing, conn).await?;
+            run::<EnterOrLock, F, C>(nothing, conn).await?;
         }
     }
     Ok(())
@@ -151,10 +151,12 @@ where
         ..of_entity
     };
     if conn.dialect::<M::Sql>().await? != Dialect::Mysql {
-        return Ok(run::<Purge, M, C>(purge, conn).await?);
+        return Ok(run::<Purge, M::Sql, C>(purge, conn).await?);
     }
     conn.begin().await?;
-    let done = purge_each::<M, C>(purge, conn).await.map_err(Into::into);
+    let done = purge_each::<M::Sql, C>(purge, conn)
+        .await
+        .map_err(Into::into);
     finish(done, conn).await
 }
 
@@ -163,10 +165,10 @@ const PAGE: i64 = 1_000;
 
 /// Purges deletions one by one, by their keys. A DELETE that searched for them would lock every row
 /// that it reads, including the positions of live records.
-async fn purge_each<M, C>(purge: Position<'_>, conn: &mut C) -> QueryResult<usize>
+async fn purge_each<F, C>(purge: Position<'_>, conn: &mut C) -> QueryResult<usize>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
     let page = Position {
         newest: PAGE,
@@ -175,9 +177,9 @@ where
     let mut purged = 0;
     loop {
         let before = purged;
-        for (key, _) in M::Sql::pairs(conn, on::<Expired, M, C>(page)).await? {
+        for (key, _) in F::pairs(conn, on::<Expired, F, C>(page)).await? {
             let one = Position { key: &key, ..purge };
-            purged += run::<PurgeOne, M, C>(one, conn).await?;
+            purged += run::<PurgeOne, F, C>(one, conn).await?;
         }
         // The snapshot of this transaction may still show positions that others have moved
         // meanwhile.
@@ -210,13 +212,13 @@ where
     // Otherwise an event that is applied between the two DELETEs could leave a row without its
     // position, or the reverse.
     if conn.dialect::<M::Sql>().await? == Dialect::Postgres {
-        run::<LockAll, M, C>(all, conn).await?;
+        run::<LockAll, M::Sql, C>(all, conn).await?;
     }
     // SQLite has one writer, and InnoDB blocks new positions from the first DELETE on. InnoDB at
     // READ COMMITTED does not, so the next round deletes what arrived meanwhile.
     for _ in 0..ROUNDS {
-        let positions = run::<Forget, M, C>(all, conn).await?;
-        run::<DropAll, M, C>(all, conn).await?;
+        let positions = run::<Forget, M::Sql, C>(all, conn).await?;
+        run::<DropAll, M::Sql, C>(all, conn).await?;
         let rows = conn.execute(Clear::<M, C::Backend>::new()).await?;
         if positions == 0 && rows == 0 {
             break;
@@ -225,34 +227,32 @@ where
     Ok(())
 }
 
-pub(crate) fn on<T, M, C>(
-    position: Position<'_>,
-) -> OnPosition<'_, T, <M as Loadable<C::Backend>>::Sql>
+pub(crate) fn on<T, F, C>(position: Position<'_>) -> OnPosition<'_, T, F>
 where
     T: SqlTemplate,
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
     OnPosition::new(position)
 }
 
-pub(crate) async fn run<T, M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<usize>
+pub(crate) async fn run<T, F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<usize>
 where
     T: SqlTemplate,
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
-    conn.execute(on::<T, M, C>(position)).await
+    conn.execute(on::<T, F, C>(position)).await
 }
 
 /// Creates a position. Returns `false` if it exists already. A rejected INSERT does not end the
 /// transaction on MySQL and MariaDB.
-async fn enter<M, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
+async fn enter<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
-    match run::<Enter, M, C>(position, conn).await {
+    match run::<Enter, F, C>(position, conn).await {
         Ok(_) => Ok(true),
         Err(taken) if is_unique_violation(&taken) => Ok(false),
         Err(error) => Err(error),

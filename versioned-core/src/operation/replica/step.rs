@@ -24,8 +24,12 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let moved =
-        positions::advance::<M, C>(incoming.position(), incoming.may_be_first(), dialect, conn);
+    let moved = positions::advance::<M::Sql, C>(
+        incoming.position(),
+        incoming.may_be_first(),
+        dialect,
+        conn,
+    );
     moved.await.map_err(|error| incoming.failed(error))
 }
 
@@ -36,7 +40,7 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let current = positions::look::<M, C>(incoming.position(), conn).await;
+    let current = positions::look::<M::Sql, C>(incoming.position(), conn).await;
     Ok(incoming.refused(current.map_err(|error| incoming.failed(error))?))
 }
 
