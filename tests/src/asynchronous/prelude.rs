@@ -1,8 +1,9 @@
-//! The methods of [`versioned_core::prelude`], each by way of its namesake in [`versioned_core::async_prelude`].
+//! The methods of [`versioned_core::prelude`], each as a call of the method of the same name in
+//! [`versioned_core::async_prelude`] that waits for its future.
 
 #![allow(
     clippy::missing_errors_doc,
-    reason = "they fail as their namesakes fail"
+    reason = "they fail as the async methods fail"
 )]
 
 use std::future::ready;
@@ -17,130 +18,83 @@ use versioned_core::{
 
 use super::block_on;
 
+/// Methods of a trait that call the async methods of the same names. `C` is an async connection,
+/// and the bound in the first line applies to all of them. After a semicolon follows a closure,
+/// which the async method receives as one that returns a future.
+///
+/// ```ignore
+/// fn insert<C>(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>
+/// where
+///     C: AsyncConnection,
+///     Self: Owner<C::Backend>,
+/// {
+///     block_on(<Self as front::OwnerDsl>::insert(self, conn))
+/// }
+/// ```
+macro_rules! forward {
+    (
+        <$this:ty as $front:path> where $subject:ty: $bound:path;
+        $(
+            fn $name:ident $(<$lifetime:lifetime>)? (
+                $($argument:ident: $type:ty),+
+                $(; $closure:ident: |$($given:ident: $of:ty),+|)?
+            ) -> $output:ty
+            $(where $bounded:ty: $more:path)?;
+        )+
+    ) => {$(
+        #[doc = concat!("Waits for the async `", stringify!($name), "`.")]
+        fn $name<$($lifetime,)? C>(
+            $($argument: $type,)+
+            $(mut $closure: impl FnMut($($of),+) -> Result<()> + Send)?
+        ) -> $output
+        where
+            C: AsyncConnection,
+            $subject: $bound,
+            $($bounded: $more,)?
+        {
+            $(let $closure = |$($given: $of),+| ready($closure($($given),+));)?
+            block_on(<$this as $front>::$name($($argument,)+ $($closure)?))
+        }
+    )+};
+}
+
 /// The methods of an owner.
 pub trait OwnerDsl: OwnerModel {
-    /// As its namesake.
-    fn insert<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::insert(self, conn))
+    forward! {
+        <Self as front::OwnerDsl> where Self: Owner<C::Backend>;
+
+        fn insert(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
+        fn create(new: impl NewRow<Self, C::Backend> + Send, conn: &mut C) -> Result<Self>;
+        fn import(self: &Self, conn: &mut C) -> Result<()>;
+        fn find(id: &Self::Id, conn: &mut C) -> Result<Self>;
+        fn save(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
+        fn touch(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
+        fn delete(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
+        fn insert_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
+        fn save_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
+        fn delete_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
+        fn save_each<'m>(
+            models: &'m mut [Self],
+            conn: &mut C
+        ) -> Result<Vec<Result<Change<'m, Self>>>>;
+        fn reload(self: &mut Self, conn: &mut C) -> Result<()>;
+        fn verify(self: &Self, conn: &mut C) -> Result<()>;
+        fn update_with(id: &Self::Id, conn: &mut C; change: |model: &mut Self|) -> Result<Self>;
+        fn update_with_retry(
+            id: &Self::Id,
+            retry: Retry,
+            conn: &mut C;
+            change: |model: &mut Self|
+        ) -> Result<Self>;
+        fn snapshot(
+            after: Option<&Event<Self>>,
+            limit: usize,
+            conn: &mut C
+        ) -> Result<Vec<Event<Self>>>
+        where Self: versioned_core::Versioned<Version: SequentialVersion>;
     }
 
-    /// As its namesake.
-    fn create<N, C>(new: N, conn: &mut C) -> Result<Self>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-        N: NewRow<Self, C::Backend> + Send,
-    {
-        block_on(<Self as front::OwnerDsl>::create(new, conn))
-    }
-
-    /// As its namesake.
-    fn import<C>(&self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::import(self, conn))
-    }
-
-    /// As its namesake.
-    fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(<Self as front::OwnerDsl>::find(id, conn))
-    }
-
-    /// As its namesake.
-    fn save<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::save(self, conn))
-    }
-
-    /// As its namesake.
-    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::touch(self, conn))
-    }
-
-    /// As its namesake.
-    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::delete(self, conn))
-    }
-
-    /// As its namesake.
-    fn insert_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(<Self as front::OwnerDsl>::insert_all(models, conn))
-    }
-
-    /// As its namesake.
-    fn save_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(<Self as front::OwnerDsl>::save_all(models, conn))
-    }
-
-    /// As its namesake.
-    fn delete_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(<Self as front::OwnerDsl>::delete_all(models, conn))
-    }
-
-    /// As its namesake.
-    fn save_each<'m, C>(
-        models: &'m mut [Self],
-        conn: &mut C,
-    ) -> Result<Vec<Result<Change<'m, Self>>>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(<Self as front::OwnerDsl>::save_each(models, conn))
-    }
-
-    /// As its namesake.
-    fn reload<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::reload(self, conn))
-    }
-
-    /// As its namesake.
-    fn verify<C>(&self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-    {
-        block_on(front::OwnerDsl::verify(self, conn))
-    }
-
-    /// As its namesake.
+    /// A row at a version that was not loaded here.
     fn at(id: impl Into<Self::Id>, version: impl Into<Self::Version>) -> At<Self> {
         At {
             id: id.into(),
@@ -148,49 +102,7 @@ pub trait OwnerDsl: OwnerModel {
         }
     }
 
-    /// As its namesake.
-    fn update_with<C, F>(id: &Self::Id, conn: &mut C, mut change: F) -> Result<Self>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-        F: FnMut(&mut Self) -> Result<()> + Send,
-    {
-        let change = |model: &mut Self| ready(change(model));
-        block_on(<Self as front::OwnerDsl>::update_with(id, conn, change))
-    }
-
-    /// As its namesake.
-    fn update_with_retry<C, F>(
-        id: &Self::Id,
-        retry: Retry,
-        conn: &mut C,
-        mut change: F,
-    ) -> Result<Self>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend>,
-        F: FnMut(&mut Self) -> Result<()> + Send,
-    {
-        let change = |model: &mut Self| ready(change(model));
-        block_on(<Self as front::OwnerDsl>::update_with_retry(
-            id, retry, conn, change,
-        ))
-    }
-
-    /// As its namesake.
-    fn snapshot<C>(
-        after: Option<&Event<Self>>,
-        limit: usize,
-        conn: &mut C,
-    ) -> Result<Vec<Event<Self>>>
-    where
-        C: AsyncConnection,
-        Self: Owner<C::Backend> + versioned_core::Versioned<Version: SequentialVersion>,
-    {
-        block_on(<Self as front::OwnerDsl>::snapshot(after, limit, conn))
-    }
-
-    /// As its namesake.
+    /// The async `bump`, which waits for nothing.
     fn bump() -> Bump<Self>
     where
         Self: PlainOwner + versioned_core::Versioned<Version: SequentialVersion>,
@@ -202,212 +114,78 @@ pub trait OwnerDsl: OwnerModel {
 impl<M: OwnerModel> OwnerDsl for M {}
 
 /// The methods of a tracked model.
-pub trait TrackedDsl<T> {
-    /// As its namesake.
-    fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone;
+pub trait TrackedDsl<T: Fields>: front::TrackedDsl<T> {
+    forward! {
+        <Self as front::TrackedDsl<T>> where T: Owner<C::Backend>;
 
-    /// As its namesake.
-    fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone;
-
-    /// As its namesake.
-    fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
-        F: FnMut(&'static str, &T, &T) -> Keep + Send;
-
-    /// As its namesake.
-    fn reload<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone;
-
-    /// As its namesake.
-    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields;
-
-    /// As its namesake.
-    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields;
-
-    /// As its namesake.
-    fn verify<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields;
-}
-
-impl<T> TrackedDsl<T> for Tracked<T> {
-    fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
-    {
-        block_on(front::TrackedDsl::save(self, conn))
-    }
-
-    fn rebase<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
-    {
-        block_on(front::TrackedDsl::rebase(self, conn))
-    }
-
-    fn rebase_with<C, F>(&mut self, conn: &mut C, choose: F) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
-        F: FnMut(&'static str, &T, &T) -> Keep + Send,
-    {
-        block_on(front::TrackedDsl::rebase_with(self, conn, choose))
-    }
-
-    fn reload<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields + Clone,
-    {
-        block_on(front::TrackedDsl::reload(self, conn))
-    }
-
-    fn touch<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields,
-    {
-        block_on(front::TrackedDsl::touch(self, conn))
-    }
-
-    fn delete<C>(&mut self, conn: &mut C) -> Result<Change<'_, T>>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields,
-    {
-        block_on(front::TrackedDsl::delete(self, conn))
-    }
-
-    fn verify<C>(&mut self, conn: &mut C) -> Result<()>
-    where
-        C: AsyncConnection,
-        T: Owner<C::Backend> + Fields,
-    {
-        block_on(front::TrackedDsl::verify(self, conn))
+        fn save(self: &mut Self, conn: &mut C) -> Result<Option<Change<'_, T>>> where T: Clone;
+        fn rebase(self: &mut Self, conn: &mut C) -> Result<()> where T: Clone;
+        fn rebase_with(
+            self: &mut Self,
+            conn: &mut C,
+            choose: impl FnMut(&'static str, &T, &T) -> Keep + Send
+        ) -> Result<()>
+        where T: Clone;
+        fn reload(self: &mut Self, conn: &mut C) -> Result<()> where T: Clone;
+        fn touch(self: &mut Self, conn: &mut C) -> Result<Change<'_, T>>;
+        fn delete(self: &mut Self, conn: &mut C) -> Result<Change<'_, T>>;
+        fn verify(self: &mut Self, conn: &mut C) -> Result<()>;
     }
 }
 
-/// What [`OwnerDsl::at`] answers with.
+impl<T: Fields> TrackedDsl<T> for Tracked<T> {}
+
+/// Returned by [`OwnerDsl::at`].
 #[derive(Debug)]
 pub struct At<M: OwnerModel> {
     id: M::Id,
     version: M::Version,
 }
 
-impl<M: OwnerModel> At<M> {
-    /// As its namesake.
-    pub fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
-    where
-        C: AsyncConnection,
-        M: Owner<C::Backend>,
-        S: Changes<M, C::Backend> + Send,
-    {
-        let at = <M as front::OwnerDsl>::at(self.id.clone(), self.version.clone());
-        block_on(at.update(changes, conn))
-    }
+/// The async `At` has no public name, so that [`forward!`] cannot call it.
+macro_rules! forward_at {
+    ($(fn $name:ident($($argument:ident: $type:ty),+) -> $output:ty;)+) => {
+        impl<M: OwnerModel> At<M> {$(
+            #[doc = concat!("Waits for the async `", stringify!($name), "`.")]
+            pub fn $name<C>(&self, $($argument: $type),+) -> Result<$output>
+            where
+                C: AsyncConnection,
+                M: Owner<C::Backend>,
+            {
+                let at = <M as front::OwnerDsl>::at(self.id.clone(), self.version.clone());
+                block_on(at.$name($($argument),+))
+            }
+        )+}
+    };
+}
 
-    /// As its namesake.
-    pub fn touch<C>(&self, conn: &mut C) -> Result<M>
-    where
-        C: AsyncConnection,
-        M: Owner<C::Backend>,
-    {
-        let at = <M as front::OwnerDsl>::at(self.id.clone(), self.version.clone());
-        block_on(at.touch(conn))
-    }
-
-    /// As its namesake.
-    pub fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
-    where
-        C: AsyncConnection,
-        M: Owner<C::Backend>,
-    {
-        let at = <M as front::OwnerDsl>::at(self.id.clone(), self.version.clone());
-        block_on(at.delete(conn))
-    }
+forward_at! {
+    fn update(changes: impl Changes<M, C::Backend> + Send, conn: &mut C) -> M;
+    fn touch(conn: &mut C) -> M;
+    fn delete(conn: &mut C) -> M::Version;
 }
 
 /// The methods of a dependent.
 pub trait DependentDsl: DependentModel {
-    /// As its namesake.
-    fn apply<C>(event: &Event<Self>, conn: &mut C) -> Result<Outcome>
-    where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
-    {
-        block_on(<Self as front::DependentDsl>::apply(event, conn))
-    }
+    forward! {
+        <Self as front::DependentDsl> where Self: Dependent<C::Backend>;
 
-    /// As its namesake.
-    fn apply_json<C>(json: &str, conn: &mut C) -> Result<Outcome>
-    where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend> + FromJson,
-    {
-        block_on(<Self as front::DependentDsl>::apply_json(json, conn))
-    }
-
-    /// As its namesake.
-    fn apply_with<C, F>(event: &Event<Self>, conn: &mut C, mut then: F) -> Result<Outcome>
-    where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
-        F: FnMut(&mut C, &Event<Self>) -> Result<()> + Send,
-    {
-        let then = |conn: &mut C, event: &Event<Self>| ready(then(conn, event));
-        block_on(<Self as front::DependentDsl>::apply_with(event, conn, then))
-    }
-
-    /// As its namesake.
-    fn apply_all<C>(events: &[Event<Self>], conn: &mut C) -> Result<Vec<Outcome>>
-    where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
-    {
-        block_on(<Self as front::DependentDsl>::apply_all(events, conn))
-    }
-
-    /// As its namesake.
-    fn find<C>(id: &Self::Id, conn: &mut C) -> Result<Self>
-    where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
-    {
-        block_on(<Self as front::DependentDsl>::find(id, conn))
-    }
-
-    /// As its namesake.
-    fn find_by_event<C>(event: &Event<Self>, conn: &mut C) -> Result<Self>
-    where
-        C: AsyncConnection,
-        Self: Dependent<C::Backend>,
-    {
-        block_on(<Self as front::DependentDsl>::find_by_event(event, conn))
+        fn apply(event: &Event<Self>, conn: &mut C) -> Result<Outcome>;
+        fn apply_json(json: &str, conn: &mut C) -> Result<Outcome> where Self: FromJson;
+        fn apply_with(
+            event: &Event<Self>,
+            conn: &mut C;
+            then: |conn: &mut C, event: &Event<Self>|
+        ) -> Result<Outcome>;
+        fn apply_all(events: &[Event<Self>], conn: &mut C) -> Result<Vec<Outcome>>;
+        fn find(id: &Self::Id, conn: &mut C) -> Result<Self>;
+        fn find_by_event(event: &Event<Self>, conn: &mut C) -> Result<Self>;
     }
 }
 
 impl<M: DependentModel> DependentDsl for M {}
 
-/// As its namesake.
+/// Waits for the async `transaction`.
 pub fn transaction<C, M, R, E>(
     conn: &mut C,
     models: M,
