@@ -26,5 +26,6 @@ pub mod server;
 #[cfg(feature = "nats")]
 pub mod soak;
 pub mod sqlite;
+mod suite;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
 mod supervisor;

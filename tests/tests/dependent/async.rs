@@ -19,8 +19,16 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
-#[cfg(feature = "mysql")]
-mod async_mysql;
-#[cfg(feature = "postgres")]
-mod async_postgres;
-mod async_sqlite;
+versioned_tests::suite! {
+    mod async_sqlite {
+        mod lock_timeouts;
+        mod scenarios;
+    }
+    mod async_postgres {
+        mod arrays;
+        mod scenarios;
+    }
+    mod async_mysql {
+        mod scenarios;
+    }
+}

@@ -14,11 +14,23 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
-#[cfg(feature = "mysql")]
-mod mysql;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod sqlite;
-
 #[cfg(all(feature = "mysql", feature = "postgres"))]
 mod multi;
+
+versioned_tests::suite! {
+    mod sqlite {
+        mod explorer;
+        mod lock_timeouts;
+        mod scenarios;
+    }
+    mod postgres {
+        mod arrays;
+        mod parking;
+        mod scenarios;
+    }
+    mod mysql {
+        mod in_between;
+        mod parking;
+        mod scenarios;
+    }
+}

@@ -56,13 +56,59 @@ mod blocking;
 mod faulty;
 mod habits;
 
-#[cfg(feature = "mysql")]
-mod async_mysql;
-#[cfg(feature = "postgres")]
-mod async_postgres;
-mod async_sqlite;
-#[cfg(feature = "mysql")]
-mod mysql;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod sqlite;
+versioned_tests::suite! {
+    mod sqlite {
+        use super::blocking as front;
+        use super::{take_in as other_copies, take_in as other_owners};
+        type Line = super::faulty::Faulty<backend::Conn>;
+        mod kinds;
+        mod scenarios;
+        mod trial;
+        mod world;
+    }
+    mod postgres {
+        use super::blocking as front;
+        use super::{take_in as other_copies, take_in as other_owners};
+        type Line = super::faulty::Faulty<backend::Conn>;
+        mod kinds;
+        mod scenarios;
+        mod trial;
+        mod world;
+    }
+    mod mysql {
+        use super::blocking as front;
+        use super::{leave_out as other_owners, take_in as other_copies};
+        type Line = super::faulty::Faulty<backend::Conn>;
+        mod kinds;
+        mod scenarios;
+        mod trial;
+        mod world;
+    }
+    mod async_sqlite {
+        use super::asynchronous as front;
+        use super::{leave_out as other_copies, leave_out as other_owners};
+        type Line = front::Within;
+        mod kinds;
+        mod scenarios;
+        mod trial;
+        mod world;
+    }
+    mod async_postgres {
+        use super::asynchronous as front;
+        use super::{leave_out as other_copies, leave_out as other_owners};
+        type Line = front::Around<backend::Conn>;
+        mod kinds;
+        mod scenarios;
+        mod trial;
+        mod world;
+    }
+    mod async_mysql {
+        use super::asynchronous as front;
+        use super::{leave_out as other_copies, leave_out as other_owners};
+        type Line = front::Around<backend::Conn>;
+        mod kinds;
+        mod scenarios;
+        mod trial;
+        mod world;
+    }
+}

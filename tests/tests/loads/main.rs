@@ -16,26 +16,24 @@
     allow(dead_code, unused_imports, reason = "what the other backends need")
 )]
 
-macro_rules! backends {
-    ($($(#[$attribute:meta])* $name:ident = $backend:path, $($module:ident)+;)*) => {$(
-        $(#[$attribute])*
-        #[path = "scenarios"]
-        mod $name {
-            use $backend as backend;
-
-            $(mod $module;)+
-        }
-    )*};
-}
-
-backends! {
-    sqlite = versioned_tests::sqlite, caches;
-    #[cfg(feature = "postgres")]
-    postgres = versioned_tests::postgres, caches locks;
-    #[cfg(feature = "postgres")]
-    async_postgres = versioned_tests::asynchronous::postgres, locks;
-    #[cfg(feature = "mysql")]
-    mysql = versioned_tests::mysql, caches locks safe_updates;
-    #[cfg(feature = "mysql")]
-    async_mysql = versioned_tests::asynchronous::mysql, locks safe_updates;
+versioned_tests::suite! {
+    mod sqlite {
+        mod caches;
+    }
+    mod postgres {
+        mod caches;
+        mod locks;
+    }
+    mod async_postgres {
+        mod locks;
+    }
+    mod mysql {
+        mod caches;
+        mod locks;
+        mod safe_updates;
+    }
+    mod async_mysql {
+        mod locks;
+        mod safe_updates;
+    }
 }

@@ -18,11 +18,25 @@
 mod arrays;
 #[cfg(feature = "mysql")]
 mod json_table;
-#[cfg(feature = "mysql")]
-mod mysql;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod sqlite;
-
 #[cfg(all(feature = "mysql", feature = "postgres"))]
 mod multi;
+
+versioned_tests::suite! {
+    mod sqlite {
+        mod lock_timeouts;
+        mod raised;
+        mod scenarios;
+    }
+    mod postgres {
+        mod row_locks;
+        mod scenarios;
+        mod serialization;
+    }
+    mod mysql {
+        mod lock_timeouts;
+        mod row_locks;
+        mod scenarios;
+        mod snapshots;
+        mod use_database;
+    }
+}

@@ -24,11 +24,21 @@ mod asynchronous;
 mod broker;
 #[cfg(all(feature = "mysql", feature = "postgres"))]
 mod multi;
-#[cfg(feature = "mysql")]
-mod mysql;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod sqlite;
+
+versioned_tests::suite! {
+    mod sqlite {
+        mod one_writer;
+        mod scenarios;
+    }
+    mod postgres {
+        mod scenarios;
+        mod several;
+    }
+    mod mysql {
+        mod scenarios;
+        mod several;
+    }
+}
 
 use diesel::prelude::*;
 use serde::Serialize;

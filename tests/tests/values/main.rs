@@ -16,32 +16,31 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
-macro_rules! backends {
-    ($($(#[$attribute:meta])* $name:ident = $backend:path $(, $types:literal)?;)*) => {$(
-        $(#[$attribute])*
-        #[path = "."]
-        mod $name {
-            use $backend as backend;
-
-            #[path = "scenarios/mod.rs"]
-            mod scenarios;
-            $(
-                #[path = $types]
-                mod types;
-            )?
-        }
-    )*};
-}
-
-backends! {
-    sqlite = versioned_tests::sqlite;
-    async_sqlite = versioned_tests::asynchronous::sqlite;
-    #[cfg(feature = "postgres")]
-    postgres = versioned_tests::postgres, "of_postgres.rs";
-    #[cfg(feature = "postgres")]
-    async_postgres = versioned_tests::asynchronous::postgres, "of_postgres.rs";
-    #[cfg(feature = "mysql")]
-    mysql = versioned_tests::mysql, "of_mysql.rs";
-    #[cfg(feature = "mysql")]
-    async_mysql = versioned_tests::asynchronous::mysql, "of_mysql.rs";
+versioned_tests::suite! {
+    mod sqlite {
+        mod scenarios;
+    }
+    mod async_sqlite {
+        mod scenarios;
+    }
+    mod postgres {
+        mod scenarios;
+        #[path = "of_postgres.rs"]
+        mod types;
+    }
+    mod async_postgres {
+        mod scenarios;
+        #[path = "of_postgres.rs"]
+        mod types;
+    }
+    mod mysql {
+        mod scenarios;
+        #[path = "of_mysql.rs"]
+        mod types;
+    }
+    mod async_mysql {
+        mod scenarios;
+        #[path = "of_mysql.rs"]
+        mod types;
+    }
 }

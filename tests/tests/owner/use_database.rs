@@ -1,24 +1,16 @@
-use versioned_tests::mysql as backend;
+//! `USE`, which changes the database of a connection: MySQL and MariaDB.
 
-#[path = "lock_timeouts.rs"]
-mod lock_timeouts;
-#[path = "row_locks.rs"]
-mod row_locks;
-#[path = "scenarios/mod.rs"]
-mod scenarios;
-#[path = "snapshots.rs"]
-mod snapshots;
+use diesel::connection::SimpleConnection as _;
+
+use super::backend::Db;
+use super::backend::prelude::*;
+use super::scenarios::{TICKETS, Ticket};
 
 /// A limit that the guide names: MySQL and MariaDB bind a statement to the database in which it was
 /// prepared.
 #[test]
 fn a_prepared_statement_stays_in_its_database_after_use() {
-    use diesel::connection::SimpleConnection as _;
-    use versioned_core::prelude::*;
-
-    use scenarios::{TICKETS, Ticket};
-
-    let (one, two) = (backend::Db::fresh(TICKETS), backend::Db::fresh(TICKETS));
+    let (one, two) = (Db::fresh(TICKETS), Db::fresh(TICKETS));
     let mut conn = one.connect();
     let mut ticket = Ticket::inserted(&mut conn);
     ticket.save(&mut conn).unwrap();

@@ -1,4 +1,0 @@
-use versioned_tests::asynchronous::mysql as backend;
-
-#[path = "scenarios/mod.rs"]
-mod scenarios;
