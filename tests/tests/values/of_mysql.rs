@@ -46,8 +46,10 @@ fn span(id: i64, day: u32, hour: u32) -> Span {
 fn a_time_of_more_than_a_day_is_kept() {
     let db = Db::fresh("");
     let mut conn = db.connect();
-    conn.batch_execute("CREATE TABLE spans (id BIGINT PRIMARY KEY, span TIME NOT NULL, version BIGINT NOT NULL)")
-        .unwrap();
+    conn.batch_execute(
+        "CREATE TABLE spans (id BIGINT PRIMARY KEY, span TIME NOT NULL, version BIGINT NOT NULL)",
+    )
+    .unwrap();
     let conn = &mut conn;
     let text = "CAST(span AS CHAR)";
     let times = |conn: &mut _| {

@@ -97,13 +97,18 @@ impl FromStr for Path {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split('/').map(str::parse).collect::<Result<_, _>>().map(Self)
+        text.split('/')
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
 /// A database with these types.
 fn fresh(ddl: &str) -> (Db, Conn) {
-    let db = Db::fresh("CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE EXTENSION IF NOT EXISTS citext;");
+    let db = Db::fresh(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE EXTENSION IF NOT EXISTS citext;",
+    );
     let mut conn = db.connect();
     conn.run_pending_migrations(MIGRATIONS).unwrap();
     conn.batch_execute(ddl).unwrap();
@@ -288,8 +293,9 @@ struct PersonCopy {
 
 #[test]
 fn citext_keeps_records_apart() {
-    let (_db, mut conn) =
-        fresh("CREATE TABLE people (name CITEXT PRIMARY KEY, age BIGINT NOT NULL, version BIGINT NOT NULL)");
+    let (_db, mut conn) = fresh(
+        "CREATE TABLE people (name CITEXT PRIMARY KEY, age BIGINT NOT NULL, version BIGINT NOT NULL)",
+    );
     let conn = &mut conn;
     let created = |name: &str| -> Event<PersonCopy> {
         let event = serde_json::json!({
@@ -298,10 +304,16 @@ fn citext_keeps_records_apart() {
         });
         serde_json::from_value(event).unwrap()
     };
-    assert_eq!(PersonCopy::apply(&created("abc"), conn).unwrap(), Outcome::Applied);
+    assert_eq!(
+        PersonCopy::apply(&created("abc"), conn).unwrap(),
+        Outcome::Applied
+    );
     match PersonCopy::apply(&created("ABC"), conn) {
         Err(Error::Event(error)) => {
-            let clash = EventError::KeyClash { received: "ABC".into(), found: "abc".into() };
+            let clash = EventError::KeyClash {
+                received: "ABC".into(),
+                found: "abc".into(),
+            };
             assert_eq!(error, clash);
         }
         other => panic!("{other:?}"),

@@ -32,18 +32,24 @@ struct Apart {
     #[diesel()]
     #[versioned()]
     nr: i64,
-    #[versioned(version,)]
-    #[diesel(skip_insertion,)]
+    #[versioned(version)]
+    #[diesel(skip_insertion)]
     #[diesel(column_name = version)]
     rev: i64,
 }
 
 fn main() {
     assert_eq!((Together::TABLE, Together::ENTITY), ("copies", "tickets"));
-    assert_eq!((Together::POLICY, Together::GUARD, Together::GAP), (Policy::Latest, Guard::Row, Gap::Nack));
+    assert_eq!(
+        (Together::POLICY, Together::GUARD, Together::GAP),
+        (Policy::Latest, Guard::Row, Gap::Nack)
+    );
     assert_eq!(Together::initial_version(), 0);
     assert_eq!((Apart::TABLE, Apart::ENTITY), ("copies", "tickets"));
-    assert_eq!((Apart::POLICY, Apart::GUARD, Apart::GAP), (Policy::Sequential, Guard::Position, Gap::Park));
+    assert_eq!(
+        (Apart::POLICY, Apart::GUARD, Apart::GAP),
+        (Policy::Sequential, Guard::Position, Gap::Park)
+    );
     assert_eq!(Apart::initial_version(), 32767);
     assert_eq!((Apart { nr: 7, rev: 3 }).version(), 3);
 }

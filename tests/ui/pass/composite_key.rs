@@ -33,7 +33,13 @@ fn main() -> versioned_core::Result<()> {
     )?;
 
     for nr in 1..3 {
-        Ticket { nr, title: "concert".into(), shop: "a,b".into(), version: 0 }.insert(conn)?;
+        Ticket {
+            nr,
+            title: "concert".into(),
+            shop: "a,b".into(),
+            version: 0,
+        }
+        .insert(conn)?;
     }
     let mut ticket = Ticket::find(&("a,b".into(), 2), conn)?;
     ticket.title = "opera".into();

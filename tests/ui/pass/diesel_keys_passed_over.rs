@@ -72,7 +72,12 @@ fn main() {
     assert_eq!(<Archived as versioned_core::Versioned>::TABLE, "tickets");
     let archived = Archived { id: 7, version: 3 };
     assert_eq!((archived.id, archived.version), (7, 3));
-    let ticket = Ticket { id: 7, owner_id: 1, title: None, version: 3 };
+    let ticket = Ticket {
+        id: 7,
+        owner_id: 1,
+        title: None,
+        version: 3,
+    };
     assert_eq!(*Identifiable::id(&ticket), 7);
     assert_eq!(versioned_core::Versioned::version(&ticket), 3);
     let _ = |holder: Holder| {

@@ -50,16 +50,36 @@ fn main() -> versioned_core::Result<()> {
          price BIGINT NOT NULL, version BIGINT NOT NULL)",
     )?;
 
-    let address = Address { street: "Main St".into(), city: None };
-    let origin = Origin { made_by: "ann".into() };
-    let mut ticket = Ticket { id: 7, address, origin, price: 20, version: 0 };
+    let address = Address {
+        street: "Main St".into(),
+        city: None,
+    };
+    let origin = Origin {
+        made_by: "ann".into(),
+    };
+    let mut ticket = Ticket {
+        id: 7,
+        address,
+        origin,
+        price: 20,
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.address.city = Some("Ulm".into());
     ticket.origin.made_by = "bob".into();
     ticket.price = 25;
     ticket.save(conn)?;
     let ticket = Ticket::find(&7, conn)?;
-    assert_eq!((ticket.address.street.as_str(), ticket.address.city.as_deref()), ("Main St", Some("Ulm")));
-    assert_eq!((ticket.origin.made_by.as_str(), ticket.price, ticket.version), ("ann", 25, 2));
+    assert_eq!(
+        (
+            ticket.address.street.as_str(),
+            ticket.address.city.as_deref()
+        ),
+        ("Main St", Some("Ulm"))
+    );
+    assert_eq!(
+        (ticket.origin.made_by.as_str(), ticket.price, ticket.version),
+        ("ann", 25, 2)
+    );
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use versioned_core::model::OwnerModel as _;
 use versioned_core::Tracked;
+use versioned_core::model::OwnerModel as _;
 use versioned_core::prelude::*;
 
 diesel::table! {
@@ -70,10 +70,20 @@ fn main() -> versioned_core::Result<()> {
     )?;
     assert_eq!(Ticket::EXCLUDED, ["hits", "seen_by", "rank"]);
 
-    let address = Address { street: "Main St".into(), visits: 0 };
+    let address = Address {
+        street: "Main St".into(),
+        visits: 0,
+    };
     let seen_by = Name("ann".into());
-    let mut ticket =
-        Ticket { id: 7, title: "concert".into(), hits: 0, seen_by, rank: 0, address, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        title: "concert".into(),
+        hits: 0,
+        seen_by,
+        rank: 0,
+        address,
+        version: 0,
+    };
     ticket.insert(conn)?;
     let mut ticket = Tracked::new(Ticket::find(&7, conn)?);
     ticket.hits += 1;
@@ -81,7 +91,15 @@ fn main() -> versioned_core::Result<()> {
     ticket.address.visits += 1;
     assert!(ticket.save(conn)?.is_none());
     let found = Ticket::find(&7, conn)?;
-    assert_eq!((found.hits, found.seen_by, found.address.visits, found.version), (1, Name("bob".into()), 1, 1));
+    assert_eq!(
+        (
+            found.hits,
+            found.seen_by,
+            found.address.visits,
+            found.version
+        ),
+        (1, Name("bob".into()), 1, 1)
+    );
     ticket.address.street = "High St".into();
     assert_eq!(ticket.save(conn)?.unwrap().version(), 2);
     Ok(())

@@ -28,8 +28,14 @@ model!(Ticket in tickets { id: i64 => BigInt, title: String => Text } version re
 
 fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
-    conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, rev BIGINT NOT NULL)")?;
-    let mut ticket = Ticket { id: 7, title: "concert".into(), rev: 0 };
+    conn.batch_execute(
+        "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, rev BIGINT NOT NULL)",
+    )?;
+    let mut ticket = Ticket {
+        id: 7,
+        title: "concert".into(),
+        rev: 0,
+    };
     ticket.insert(conn)?;
     ticket.title = "opera".into();
     ticket.save(conn)?;

@@ -25,7 +25,11 @@ fn everything<C: LoadConnection>(conn: &mut C) -> versioned_core::Result<i64>
 where
     Ticket: Owner<C::Backend>,
 {
-    let mut ticket = Ticket { id: 7, price: 20, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.price = 25;
     ticket.save(conn)?;
@@ -52,7 +56,11 @@ fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)")?;
     assert_eq!(everything(conn)?, 5);
-    let mut ticket = Ticket { id: 7, price: 20, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        price: 20,
+        version: 0,
+    };
     ticket.insert(conn)?;
     touch(&mut ticket, conn)?;
     assert_eq!(ticket.version, 2);

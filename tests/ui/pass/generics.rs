@@ -30,7 +30,9 @@ impl<const N: i64> ToSql<BigInt, Sqlite> for Modulo<N> {
 }
 
 impl<const N: i64> FromSql<BigInt, Sqlite> for Modulo<N> {
-    fn from_sql(value: diesel::sqlite::SqliteValue<'_, '_, '_>) -> diesel::deserialize::Result<Self> {
+    fn from_sql(
+        value: diesel::sqlite::SqliteValue<'_, '_, '_>,
+    ) -> diesel::deserialize::Result<Self> {
         <i64 as FromSql<BigInt, Sqlite>>::from_sql(value).map(Self)
     }
 }
@@ -65,7 +67,12 @@ fn main() -> versioned_core::Result<()> {
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, color BIGINT NOT NULL, version BIGINT NOT NULL)",
     )?;
 
-    let mut ticket: Ticket<i64, String> = Ticket { id: 7, title: "concert".into(), color: Modulo(5), version: 0 };
+    let mut ticket: Ticket<i64, String> = Ticket {
+        id: 7,
+        title: "concert".into(),
+        color: Modulo(5),
+        version: 0,
+    };
     ticket.insert(conn)?;
     assert_eq!(rename(&mut ticket, "opera".into(), conn)?, 2);
     let ticket = Ticket::<i64, String>::find(&7, conn)?;

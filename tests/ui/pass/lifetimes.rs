@@ -43,6 +43,9 @@ fn main() -> versioned_core::Result<()> {
     ticket.title.to_mut().push('!');
     ticket.save(conn)?;
     let found = Ticket::find(&Cow::Borrowed("a7"), conn)?;
-    assert_eq!((found.title.as_ref(), found.subtitle.as_ref(), found.version), ("concert!", "live", 2));
+    assert_eq!(
+        (found.title.as_ref(), found.subtitle.as_ref(), found.version),
+        ("concert!", "live", 2)
+    );
     Ok(())
 }

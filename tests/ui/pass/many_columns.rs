@@ -81,10 +81,18 @@ struct Wide {
 
 fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
-    let columns: String = (1..=30).map(|number| format!("c{number} INTEGER NOT NULL, ")).collect();
-    conn.batch_execute(&format!("CREATE TABLE wide (id BIGINT PRIMARY KEY, {columns} version BIGINT NOT NULL)"))?;
+    let columns: String = (1..=30)
+        .map(|number| format!("c{number} INTEGER NOT NULL, "))
+        .collect();
+    conn.batch_execute(&format!(
+        "CREATE TABLE wide (id BIGINT PRIMARY KEY, {columns} version BIGINT NOT NULL)"
+    ))?;
 
-    let mut wide = Wide { id: 7, c1: 1, ..Wide::default() };
+    let mut wide = Wide {
+        id: 7,
+        c1: 1,
+        ..Wide::default()
+    };
     wide.insert(conn)?;
     wide.c30 = 40;
     wide.save(conn)?;

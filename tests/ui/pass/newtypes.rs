@@ -77,14 +77,23 @@ fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, revision INTEGER NOT NULL)")?;
 
-    let mut ticket = Ticket { id: TicketId(7), revision: Rev { number: 9 } };
+    let mut ticket = Ticket {
+        id: TicketId(7),
+        revision: Rev { number: 9 },
+    };
     ticket.insert(conn)?;
     assert_eq!(ticket.revision, Rev { number: 0 });
     ticket.save(conn)?;
-    assert_eq!(Ticket::find(&TicketId(7), conn)?.revision, Rev { number: 1 });
+    assert_eq!(
+        Ticket::find(&TicketId(7), conn)?.revision,
+        Rev { number: 1 }
+    );
     ticket.revision = Rev { number: i32::MAX };
     let error = ticket.save(conn).unwrap_err();
-    assert_eq!(error.to_string(), "tickets T-7 is at version 2147483647, the last one that its type can hold");
+    assert_eq!(
+        error.to_string(),
+        "tickets T-7 is at version 2147483647, the last one that its type can hold"
+    );
 
     use versioned_core::version::{SequentialVersion as _, Version as _};
     assert_eq!(Plain::initial(), Plain(1));

@@ -57,12 +57,22 @@ fn main() -> versioned_core::Result<()> {
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, subtitle TEXT NOT NULL, version BIGINT NOT NULL)",
     )?;
-    let second = Second { subtitle: Title("live".into()) };
-    let mut ticket = Ticket { id: 7, title: Title("concert".into()), second, version: 0 };
+    let second = Second {
+        subtitle: Title("live".into()),
+    };
+    let mut ticket = Ticket {
+        id: 7,
+        title: Title("concert".into()),
+        second,
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.title.0.push('!');
     ticket.save(conn)?;
     let ticket = Ticket::find(&7, conn)?;
-    assert_eq!((ticket.title.0.as_str(), ticket.second.subtitle.0.as_str()), ("concert!", "live"));
+    assert_eq!(
+        (ticket.title.0.as_str(), ticket.second.subtitle.0.as_str()),
+        ("concert!", "live")
+    );
     Ok(())
 }

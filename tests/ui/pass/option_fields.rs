@@ -27,12 +27,20 @@ fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT, price BIGINT, version BIGINT NOT NULL)")?;
 
-    let mut ticket = Ticket { id: 7, title: Some("concert".into()), price: None, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        title: Some("concert".into()),
+        price: None,
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.title = None;
     ticket.price = Some(20);
     ticket.save(conn)?;
     let ticket = Ticket::find(&7, conn)?;
-    assert_eq!((ticket.title, ticket.price, ticket.version), (None, Some(20), 2));
+    assert_eq!(
+        (ticket.title, ticket.price, ticket.version),
+        (None, Some(20), 2)
+    );
     Ok(())
 }

@@ -34,7 +34,9 @@ struct Generic<T, V = i64> {
     version: V,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, SequentialVersion, diesel::expression::AsExpression)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Serialize, SequentialVersion, diesel::expression::AsExpression,
+)]
 #[diesel(sql_type = diesel::sql_types::BigInt)]
 struct Rev(i64);
 
@@ -52,17 +54,30 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, version BIGINT NOT NULL)")?;
     conn.run_pending_migrations(versioned_core::MIGRATIONS)?;
 
-    let mut ticket = Ticket { id: 7, title: "concert".into(), version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        title: "concert".into(),
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.title = "opera".into();
     ticket.save(conn)?;
-    let mut generic = Generic { id: 8, title: String::from("ballet"), version: 0_i64 };
+    let mut generic = Generic {
+        id: 8,
+        title: String::from("ballet"),
+        version: 0_i64,
+    };
     generic.insert(conn)?;
     generic.delete(conn)?;
 
-    let ids = diesel::dsl::sql::<Text>("SELECT entity || '/' || key || '/' || version FROM versioned_outbox ORDER BY id");
+    let ids = diesel::dsl::sql::<Text>(
+        "SELECT entity || '/' || key || '/' || version FROM versioned_outbox ORDER BY id",
+    );
     let ids: Vec<String> = ids.load(conn)?;
-    assert_eq!(ids, ["tickets/7/1", "tickets/7/2", "generic/8/1", "generic/8/2"]);
+    assert_eq!(
+        ids,
+        ["tickets/7/1", "tickets/7/2", "generic/8/1", "generic/8/2"]
+    );
     let _: fn(&Borrowed<'static>) -> Rev = |model| versioned_core::Versioned::version(model);
     Ok(())
 }

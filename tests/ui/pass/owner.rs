@@ -25,7 +25,11 @@ fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, version BIGINT NOT NULL)")?;
 
-    let mut ticket = Ticket { id: 7, title: "concert".into(), version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        title: "concert".into(),
+        version: 0,
+    };
     ticket.insert(conn)?;
     assert_eq!(ticket.version, 1);
     let mut stale = Ticket::find(&7, conn)?;

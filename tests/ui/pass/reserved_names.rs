@@ -52,13 +52,23 @@ fn main() -> versioned_core::Result<()> {
            "say ""hi""" BOOLEAN, "_version%id" BIGINT)"#,
     )?;
 
-    let mut order = Order { r#ref: 7, order: 1, r#type: "a".into(), fit: 2, say_hi: false, r#move: 0 };
+    let mut order = Order {
+        r#ref: 7,
+        order: 1,
+        r#type: "a".into(),
+        fit: 2,
+        say_hi: false,
+        r#move: 0,
+    };
     order.insert(conn)?;
     order.r#type = "b".into();
     order.say_hi = true;
     order.save(conn)?;
     let order = Order::find(&7, conn)?;
-    assert_eq!((order.r#type.as_str(), order.say_hi, order.r#move), ("b", true, 2));
+    assert_eq!(
+        (order.r#type.as_str(), order.say_hi, order.r#move),
+        ("b", true, 2)
+    );
 
     let mut order = ByString::find(&1, conn)?;
     order.fit = 3;

@@ -33,7 +33,11 @@ fn main() -> versioned_core::Result<()> {
          CREATE TABLE tickets (id BIGINT PRIMARY KEY)",
     )?;
 
-    let mut ticket = Ticket { id: 7, title: "concert".into(), version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        title: "concert".into(),
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.title = "opera".into();
     ticket.save(conn)?;

@@ -27,7 +27,13 @@ fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)")?;
 
-    Ticket { id: 7, price: 20, double: 0, version: 0 }.insert(conn)?;
+    Ticket {
+        id: 7,
+        price: 20,
+        double: 0,
+        version: 0,
+    }
+    .insert(conn)?;
     let mut ticket = Ticket::find(&7, conn)?;
     assert_eq!(ticket.double, 40);
     ticket.price = 30;

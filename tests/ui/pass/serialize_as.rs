@@ -47,7 +47,12 @@ fn main() -> versioned_core::Result<()> {
     )?;
 
     let both = Tags(vec!["a".into(), "b".into()]);
-    let mut ticket = Ticket { id: 7, tags: both.clone(), made_by: both.clone(), version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        tags: both.clone(),
+        made_by: both.clone(),
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.tags.0.push("c".into());
     ticket.made_by.0.clear();

@@ -32,9 +32,20 @@ struct Ticket {
 fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (a, b, c, d, e, f, version)")?;
-    let mut ticket = Ticket { a: 1, b: 2, c: 3, d: 4, e: 5, f: "six".into(), version: 0 };
+    let mut ticket = Ticket {
+        a: 1,
+        b: 2,
+        c: 3,
+        d: 4,
+        e: 5,
+        f: "six".into(),
+        version: 0,
+    };
     ticket.insert(conn)?;
     ticket.touch(conn)?;
-    assert_eq!(Ticket::find(&(1, 2, 3, 4, 5, "six".into()), conn)?.version, 2);
+    assert_eq!(
+        Ticket::find(&(1, 2, 3, 4, 5, "six".into()), conn)?.version,
+        2
+    );
     Ok(())
 }

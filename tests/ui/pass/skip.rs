@@ -38,15 +38,34 @@ fn main() -> versioned_core::Result<()> {
          size BIGINT AS (length(made_by)) VIRTUAL, version BIGINT NOT NULL)",
     )?;
 
-    let mut ticket =
-        Ticket { id: 7, made_by: "ann".into(), changed_by: "ignored".into(), size: 99, version: 0 };
+    let mut ticket = Ticket {
+        id: 7,
+        made_by: "ann".into(),
+        changed_by: "ignored".into(),
+        size: 99,
+        version: 0,
+    };
     ticket.insert(conn)?;
     let mut ticket = Ticket::find(&7, conn)?;
-    assert_eq!((ticket.made_by.as_str(), ticket.changed_by.as_str(), ticket.size), ("ann", "nobody", 3));
+    assert_eq!(
+        (
+            ticket.made_by.as_str(),
+            ticket.changed_by.as_str(),
+            ticket.size
+        ),
+        ("ann", "nobody", 3)
+    );
     ticket.made_by = "bob".into();
     ticket.changed_by = "bob".into();
     ticket.save(conn)?;
     let ticket = Ticket::find(&7, conn)?;
-    assert_eq!((ticket.made_by.as_str(), ticket.changed_by.as_str(), ticket.version), ("ann", "bob", 2));
+    assert_eq!(
+        (
+            ticket.made_by.as_str(),
+            ticket.changed_by.as_str(),
+            ticket.version
+        ),
+        ("ann", "bob", 2)
+    );
     Ok(())
 }

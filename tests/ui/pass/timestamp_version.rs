@@ -33,9 +33,14 @@ struct Named {
 
 fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
-    conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, updated_at TIMESTAMP NOT NULL)")?;
+    conn.batch_execute(
+        "CREATE TABLE tickets (id BIGINT PRIMARY KEY, updated_at TIMESTAMP NOT NULL)",
+    )?;
 
-    let mut ticket = Ticket { id: 7, updated_at: NaiveDateTime::MIN };
+    let mut ticket = Ticket {
+        id: 7,
+        updated_at: NaiveDateTime::MIN,
+    };
     ticket.insert(conn)?;
     let first = ticket.updated_at;
     assert_eq!(first.nanosecond(), 0);
@@ -44,7 +49,10 @@ fn main() -> versioned_core::Result<()> {
     assert_eq!(ticket.updated_at.nanosecond(), 0);
     assert_eq!(Ticket::find(&7, conn)?.updated_at, ticket.updated_at);
 
-    let named = Named { id: 7, version: <Named as versioned_core::Versioned>::initial_version() };
+    let named = Named {
+        id: 7,
+        version: <Named as versioned_core::Versioned>::initial_version(),
+    };
     assert_eq!((named.id, named.version.nanosecond() % 1_000_000), (7, 0));
     Ok(())
 }

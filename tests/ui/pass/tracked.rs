@@ -83,7 +83,9 @@ fn main() -> versioned_core::Result<()> {
         id: 7,
         title: String::from("concert"),
         tags: Tags(vec!["a".into()]),
-        address: Address { street: "Main St".into() },
+        address: Address {
+            street: "Main St".into(),
+        },
         made_by: "ann".into(),
         version: 0,
     };
@@ -102,7 +104,10 @@ fn main() -> versioned_core::Result<()> {
     ticket.rebase(conn)?;
     assert!(save(&mut ticket, conn)?);
     let found = Ticket::<String>::find(&7, conn)?;
-    assert_eq!((found.title.as_str(), found.address.street.as_str()), ("opera", "Main Street"));
+    assert_eq!(
+        (found.title.as_str(), found.address.street.as_str()),
+        ("opera", "Main Street")
+    );
     assert_eq!((found.tags.0.len(), found.version), (2, 3));
     Ok(())
 }

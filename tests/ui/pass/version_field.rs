@@ -51,6 +51,13 @@ fn main() -> versioned_core::Result<()> {
     ticket.save(conn)?;
     assert_eq!(ticket.version, 2_i32);
     assert_eq!(Empty { version: 1 }.version, 1_i64);
-    assert_eq!(Generic { bytes: b"ab", version: Some(1) }.version, Some(1));
+    assert_eq!(
+        Generic {
+            bytes: b"ab",
+            version: Some(1)
+        }
+        .version,
+        Some(1)
+    );
     Ok(())
 }

@@ -134,13 +134,25 @@ replicas! {
 fn a_deletion_takes_no_other_record() {
     let (_db, mut conn) = people();
     let conn = &mut conn;
-    assert_eq!(Latest::apply(&put("abc", 1, 20), conn).unwrap(), Outcome::Applied);
-    assert_eq!(Latest::apply(&deleted("ABC", 2), conn).unwrap(), Outcome::Applied);
+    assert_eq!(
+        Latest::apply(&put("abc", 1, 20), conn).unwrap(),
+        Outcome::Applied
+    );
+    assert_eq!(
+        Latest::apply(&deleted("ABC", 2), conn).unwrap(),
+        Outcome::Applied
+    );
     assert_eq!(rows(conn), [row("abc", 20, 1)]);
     let all = [deleted("Abc", 2), put("abc", 2, 21), deleted("aBC", 7)];
-    assert_eq!(Latest::apply_all(&all, conn).unwrap(), [Outcome::Applied; 3]);
+    assert_eq!(
+        Latest::apply_all(&all, conn).unwrap(),
+        [Outcome::Applied; 3]
+    );
     assert_eq!(rows(conn), [row("abc", 21, 2)]);
-    assert_eq!(Latest::apply(&deleted("abc", 3), conn).unwrap(), Outcome::Applied);
+    assert_eq!(
+        Latest::apply(&deleted("abc", 3), conn).unwrap(),
+        Outcome::Applied
+    );
     assert_eq!(rows(conn), []);
 }
 
@@ -162,7 +174,10 @@ fn assert_deleted<T: std::fmt::Debug>(refused: Result<T, Error>, id: &str) {
     match refused {
         Err(Error::Conflict(conflict)) => {
             assert_eq!(conflict.kind(), ConflictKind::Deleted);
-            assert_eq!((conflict.table(), conflict.id()), (Some("people"), Some(id)));
+            assert_eq!(
+                (conflict.table(), conflict.id()),
+                (Some("people"), Some(id))
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -263,7 +278,10 @@ fn spaces_and_accents_are_part_of_a_key() {
     let conn = &mut conn;
     Plain::new("jose", 20).insert(conn).unwrap();
     for other in ["jose ", "josé", "jose\u{301}", "JOSE"] {
-        let mut spelled = Plain { version: 1, ..Plain::new(other, 9) };
+        let mut spelled = Plain {
+            version: 1,
+            ..Plain::new(other, 9)
+        };
         assert_deleted(spelled.save(conn).map(drop), other);
         assert_not_found(Plain::find(&other.to_owned(), conn), other);
     }
@@ -280,10 +298,19 @@ fn long_keys_are_records_of_their_own() {
     let long = |end: &str| format!("{}{end}", "ж".repeat(200));
     for end in ["1", "2"] {
         let key = long(end);
-        assert_eq!(Sequential::apply(&put(&key, 1, 1), &mut conn).unwrap(), Outcome::Applied);
-        assert_eq!(Sequential::apply(&put(&key, 2, 2), &mut conn).unwrap(), Outcome::Applied);
+        assert_eq!(
+            Sequential::apply(&put(&key, 1, 1), &mut conn).unwrap(),
+            Outcome::Applied
+        );
+        assert_eq!(
+            Sequential::apply(&put(&key, 2, 2), &mut conn).unwrap(),
+            Outcome::Applied
+        );
     }
-    assert_eq!(rows(&mut conn), [row(&long("1"), 2, 2), row(&long("2"), 2, 2)]);
+    assert_eq!(
+        rows(&mut conn),
+        [row(&long("1"), 2, 2), row(&long("2"), 2, 2)]
+    );
 
     let (_db, mut conn) = people();
     let key = long("3");
@@ -303,7 +330,13 @@ fn a_key_too_long_for_an_index_is_refused_before_any_sql() {
     }
     let refused = Loud::new(&long, 1).insert(&mut conn).map(drop);
     assert!(
-        matches!(refused, Err(Error::KeyTooLong { table: "people", bytes: 2_401 })),
+        matches!(
+            refused,
+            Err(Error::KeyTooLong {
+                table: "people",
+                bytes: 2_401
+            })
+        ),
         "{refused:?}"
     );
     assert_eq!(rows(&mut conn), []);
@@ -326,10 +359,20 @@ fn a_deleted_record_without_a_name_is_in_a_snapshot() {
             let page = Loud::snapshot(after.as_ref(), limit, conn).unwrap();
             let Some(last) = page.last() else { break };
             after = Some(last.clone());
-            seen.extend(page.into_iter().map(|event| (event.key, event.data.is_none(), event.op)));
+            seen.extend(
+                page.into_iter()
+                    .map(|event| (event.key, event.data.is_none(), event.op)),
+            );
             assert!(seen.len() <= 3, "{seen:?}");
         }
         let snapshot = |key: &str, deleted| (key.to_owned(), deleted, Op::Snapshot);
-        assert_eq!(seen, [snapshot("b", false), snapshot("", true), snapshot("a", true)]);
+        assert_eq!(
+            seen,
+            [
+                snapshot("b", false),
+                snapshot("", true),
+                snapshot("a", true)
+            ]
+        );
     }
 }

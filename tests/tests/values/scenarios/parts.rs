@@ -99,7 +99,9 @@ macro_rules! keyed {
 }
 
 fn moment(micros: i64) -> chrono::NaiveDateTime {
-    chrono::DateTime::from_timestamp_micros(micros).unwrap().naive_utc()
+    chrono::DateTime::from_timestamp_micros(micros)
+        .unwrap()
+        .naive_utc()
 }
 
 const MOMENTS: [i64; 4] = [
@@ -127,7 +129,11 @@ fn plain(micros: i64) -> time::PrimitiveDateTime {
 }
 
 fn timestamp() -> &'static str {
-    on("TIMESTAMP NOT NULL", "TIMESTAMP NOT NULL", "DATETIME(6) NOT NULL")
+    on(
+        "TIMESTAMP NOT NULL",
+        "TIMESTAMP NOT NULL",
+        "DATETIME(6) NOT NULL",
+    )
 }
 
 fn time_of_day() -> &'static str {
@@ -135,7 +141,11 @@ fn time_of_day() -> &'static str {
 }
 
 fn float() -> &'static str {
-    on("DOUBLE NOT NULL", "DOUBLE PRECISION NOT NULL", "DOUBLE NOT NULL")
+    on(
+        "DOUBLE NOT NULL",
+        "DOUBLE PRECISION NOT NULL",
+        "DOUBLE NOT NULL",
+    )
 }
 
 keyed! {
@@ -198,7 +208,11 @@ mod decimals {
             "CREATE TABLE amounts (id NUMERIC(12, 3) PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)",
         );
         let conn = &mut conn;
-        let amount = |id: &str, version| Amount { id: decimal(id), price: 1, version };
+        let amount = |id: &str, version| Amount {
+            id: decimal(id),
+            price: 1,
+            version,
+        };
         amount("1.0", 0).insert(conn).unwrap();
         let mut both = [amount("1.0", 1), amount("1.00", 1)];
         for refused in [
@@ -207,7 +221,9 @@ mod decimals {
             Amount::insert_all(&mut both, conn).map(drop),
         ] {
             match refused {
-                Err(Error::TwiceInBatch { table, id }) => assert_eq!((table, id.as_str()), ("amounts", "1")),
+                Err(Error::TwiceInBatch { table, id }) => {
+                    assert_eq!((table, id.as_str()), ("amounts", "1"))
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -243,7 +259,14 @@ fn a_snapshot_has_every_record_whatever_the_order_of_the_fields() {
     );
     let conn = &mut conn;
     for n in 0..12 {
-        Part { id: n % 5, price: n, part: 4 - n / 3, version: 0 }.insert(conn).unwrap();
+        Part {
+            id: n % 5,
+            price: n,
+            part: 4 - n / 3,
+            version: 0,
+        }
+        .insert(conn)
+        .unwrap();
     }
     for limit in 1..=5 {
         let mut keys = Vec::new();
@@ -252,7 +275,10 @@ fn a_snapshot_has_every_record_whatever_the_order_of_the_fields() {
             let page = Part::snapshot(after.as_ref(), limit, conn).unwrap();
             let Some(last) = page.last() else { break };
             after = Some(last.clone());
-            keys.extend(page.into_iter().map(|event| event.data.map(|row| (row.part, row.id)).unwrap()));
+            keys.extend(
+                page.into_iter()
+                    .map(|event| event.data.map(|row| (row.part, row.id)).unwrap()),
+            );
             assert!(keys.len() <= 12, "{keys:?}");
         }
         let mut all = keys.clone();

@@ -101,42 +101,58 @@ fn tables() -> String {
         on("TIME", "TIME(3)", "TIME(3)"),
         on("TIMESTAMP", "TIMESTAMP(3)", "DATETIME(3)"),
     );
-    let narrow = table("samples", time, moment, on("TIMESTAMP", "TIMESTAMP(0)", "DATETIME"));
+    let narrow = table(
+        "samples",
+        time,
+        moment,
+        on("TIMESTAMP", "TIMESTAMP(0)", "DATETIME"),
+    );
     let moment = on("TIMESTAMP", "TIMESTAMP", "DATETIME(6)");
     let wide = table("copies", on("TIME", "TIME", "TIME(6)"), moment, moment);
     format!("{narrow}{wide}")
 }
 
 fn records() -> impl Strategy<Value = Stored> {
-    let numbers = (any::<i16>(), any::<i32>(), any::<Option<i64>>(), any::<bool>(), doubles(), floats());
+    let numbers = (
+        any::<i16>(),
+        any::<i32>(),
+        any::<Option<i64>>(),
+        any::<bool>(),
+        doubles(),
+        floats(),
+    );
     let others = (texts(), proptest::option::of(texts()), blobs());
     let moments = (moments(), times(), recent(), proptest::option::of(recent()));
-    (numbers, others, moments).prop_map(|(numbers, (text, maybe_text, blob), (day, clock, moment, maybe_moment))| {
-        let (small, integer, maybe, boolean, double, float) = numbers;
-        Stored {
-            id: 0,
-            small,
-            integer,
-            maybe,
-            boolean,
-            double,
-            float,
-            text,
-            maybe_text,
-            blob,
-            day: day.date(),
-            clock,
-            moment,
-            maybe_moment,
-            version: 0,
-        }
-    })
+    (numbers, others, moments).prop_map(
+        |(numbers, (text, maybe_text, blob), (day, clock, moment, maybe_moment))| {
+            let (small, integer, maybe, boolean, double, float) = numbers;
+            Stored {
+                id: 0,
+                small,
+                integer,
+                maybe,
+                boolean,
+                double,
+                float,
+                text,
+                maybe_text,
+                blob,
+                day: day.date(),
+                clock,
+                moment,
+                maybe_moment,
+                version: 0,
+            }
+        },
+    )
 }
 
 /// The columns as text: NaN is itself then, and -0 is not 0.
 fn columns<T: std::fmt::Debug>(record: &T) -> String {
     let text = format!("{record:?}");
-    text.split_once(' ').map(|(_, columns)| columns.to_owned()).unwrap()
+    text.split_once(' ')
+        .map(|(_, columns)| columns.to_owned())
+        .unwrap()
 }
 
 #[test]
@@ -160,7 +176,11 @@ fn the_replica_holds_what_the_row_holds() {
             for record in records {
                 let there = Stored::find(&id, conn).ok();
                 let announced = told(conn).len();
-                let mut next = Stored { id, version: model.as_ref().map_or(0, |model| model.version), ..record };
+                let mut next = Stored {
+                    id,
+                    version: model.as_ref().map_or(0, |model| model.version),
+                    ..record
+                };
                 let written = if model.is_some() {
                     next.save(conn).map(drop)
                 } else {
@@ -185,7 +205,9 @@ fn the_replica_holds_what_the_row_holds() {
                     .map_err(|error| TestCaseError::fail(format!("{error}: {event:?}")))?;
                 prop_assert_eq!(applied, Outcome::Applied);
             }
-            diesel::sql_query("DELETE FROM versioned_outbox").execute(conn).unwrap();
+            diesel::sql_query("DELETE FROM versioned_outbox")
+                .execute(conn)
+                .unwrap();
             let Some(model) = model else { return Ok(()) };
             let row = Stored::find(&id, conn).unwrap();
             let copy = Copied::find(&id, conn).unwrap();
@@ -205,14 +227,20 @@ struct Payload {
 
 /// From the year 1 to 9999, to the nanosecond.
 fn moments() -> impl Strategy<Value = chrono::NaiveDateTime> {
-    (-62_000_000_000_i64..253_000_000_000, 0..1_000_000_000_u32)
-        .prop_map(|(seconds, nanos)| chrono::DateTime::from_timestamp(seconds, nanos).unwrap().naive_utc())
+    (-62_000_000_000_i64..253_000_000_000, 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| {
+        chrono::DateTime::from_timestamp(seconds, nanos)
+            .unwrap()
+            .naive_utc()
+    })
 }
 
 /// What a TIMESTAMP of MySQL has as well.
 fn recent() -> impl Strategy<Value = chrono::NaiveDateTime> {
-    (1_000_000_000_i64..1_900_000_000, 0..1_000_000_000_u32)
-        .prop_map(|(seconds, nanos)| chrono::DateTime::from_timestamp(seconds, nanos).unwrap().naive_utc())
+    (1_000_000_000_i64..1_900_000_000, 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| {
+        chrono::DateTime::from_timestamp(seconds, nanos)
+            .unwrap()
+            .naive_utc()
+    })
 }
 
 fn times() -> impl Strategy<Value = chrono::NaiveTime> {
@@ -276,8 +304,16 @@ fn keys_of_any_text_are_records_of_their_own() {
     }
 
     // The owner's column keeps what the replica's takes for the same.
-    let exact = on("TEXT", "VARCHAR(100)", "VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
-    let coarse = on("TEXT COLLATE NOCASE", "VARCHAR(100) COLLATE coarse", "VARCHAR(100) CHARACTER SET utf8mb4");
+    let exact = on(
+        "TEXT",
+        "VARCHAR(100)",
+        "VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    );
+    let coarse = on(
+        "TEXT COLLATE NOCASE",
+        "VARCHAR(100) COLLATE coarse",
+        "VARCHAR(100) CHARACTER SET utf8mb4",
+    );
     let collation = on(
         "",
         "CREATE COLLATION coarse (provider = icu, locale = 'und-u-ks-level1', deterministic = false);",

@@ -94,9 +94,10 @@ fn last_data(conn: &mut Conn) -> serde_json::Value {
         #[diesel(sql_type = diesel::sql_types::Text)]
         payload: String,
     }
-    let last: Payload = diesel::sql_query("SELECT payload FROM versioned_outbox ORDER BY id DESC LIMIT 1")
-        .get_result(conn)
-        .unwrap();
+    let last: Payload =
+        diesel::sql_query("SELECT payload FROM versioned_outbox ORDER BY id DESC LIMIT 1")
+            .get_result(conn)
+            .unwrap();
     let event: serde_json::Value = serde_json::from_str(&last.payload).unwrap();
     event["data"].clone()
 }
@@ -208,7 +209,10 @@ fn a_batch_that_fails_shows_nothing() {
         match Post::save_all(&mut many, conn).map(drop) {
             Err(Error::Conflicts(lost)) => {
                 assert_eq!(lost.len(), 1);
-                assert_eq!((lost[0].row, lost[0].conflict.kind()), (1, ConflictKind::Stale));
+                assert_eq!(
+                    (lost[0].row, lost[0].conflict.kind()),
+                    (1, ConflictKind::Stale)
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -225,7 +229,10 @@ fn a_tracked_model_shows_what_the_database_made() {
     LoudPost::new(7).insert(conn).unwrap();
     let mut post = Tracked::new(LoudPost::find(&7, conn).unwrap());
     // Another session writes what is no part of the record's state.
-    diesel::update(posts::table.find(7)).set(posts::hits.eq(5)).execute(conn).unwrap();
+    diesel::update(posts::table.find(7))
+        .set(posts::hits.eq(5))
+        .execute(conn)
+        .unwrap();
     post.title = "opera".into();
     post.save(conn).unwrap().unwrap();
     let row = LoudPost::row(7, conn);
@@ -239,7 +246,10 @@ fn a_tracked_model_shows_what_the_database_made() {
     assert_eq!((change.title.as_str(), change.version), ("opera", 3));
     drop(change);
     assert_eq!(last_data(conn)["title"], "opera");
-    assert_eq!((post.title.as_str(), post.original().title.as_str()), ("not saved", "opera"));
+    assert_eq!(
+        (post.title.as_str(), post.original().title.as_str()),
+        ("not saved", "opera")
+    );
     post.save(conn).unwrap().unwrap();
     assert_eq!(*post, LoudPost::row(7, conn));
     assert!(post.save(conn).unwrap().is_none());
@@ -265,17 +275,33 @@ struct Plain {
 
 #[test]
 fn a_touch_announces_the_row() {
-    let (_db, mut conn) =
-        fresh("CREATE TABLE plain (id BIGINT PRIMARY KEY, name VARCHAR(100) NOT NULL, version BIGINT NOT NULL)");
+    let (_db, mut conn) = fresh(
+        "CREATE TABLE plain (id BIGINT PRIMARY KEY, name VARCHAR(100) NOT NULL, version BIGINT NOT NULL)",
+    );
     let conn = &mut conn;
-    let mut plain = Plain { id: 7, name: "saved".into(), version: 0 };
+    let mut plain = Plain {
+        id: 7,
+        name: "saved".into(),
+        version: 0,
+    };
     plain.insert(conn).unwrap();
     plain.name = "never saved".into();
     let event = plain.touch(conn).unwrap().to_event();
-    let row = Plain { id: 7, name: "saved".into(), version: 2 };
+    let row = Plain {
+        id: 7,
+        name: "saved".into(),
+        version: 2,
+    };
     assert_eq!((event.op, event.version), (Op::Updated, 2));
     assert_eq!(event.data, Some(row));
-    assert_eq!(plain, Plain { id: 7, name: "never saved".into(), version: 2 });
+    assert_eq!(
+        plain,
+        Plain {
+            id: 7,
+            name: "never saved".into(),
+            version: 2
+        }
+    );
 }
 
 diesel::table! {
@@ -362,7 +388,10 @@ fn a_number_that_json_has_not_is_refused_before_anything_is_written() {
     let conn = &mut conn;
     let refuse = |refused: Result<(), Error>| match refused {
         Err(Error::NotFinite { table, id, field }) => {
-            assert_eq!((table, id.as_str(), field.as_str()), ("readings", "7", "level"));
+            assert_eq!(
+                (table, id.as_str(), field.as_str()),
+                ("readings", "7", "level")
+            );
         }
         other => panic!("{other:?}"),
     };
@@ -379,12 +408,19 @@ fn a_number_that_json_has_not_is_refused_before_anything_is_written() {
     refuse(stored.save(conn).map(drop));
     refuse(Reading::save_all(std::slice::from_mut(&mut stored), conn).map(drop));
     if NAME == "postgres" {
-        refuse(Reading::at(7, 1).update(readings::level.eq(f64::NAN), conn).map(drop));
+        refuse(
+            Reading::at(7, 1)
+                .update(readings::level.eq(f64::NAN), conn)
+                .map(drop),
+        );
     }
-    refuse(Reading::update_with(&7, conn, |reading| {
-        reading.level = f64::INFINITY;
-        Ok(())
-    }).map(drop));
+    refuse(
+        Reading::update_with(&7, conn, |reading| {
+            reading.level = f64::INFINITY;
+            Ok(())
+        })
+        .map(drop),
+    );
     assert_eq!(stored.version, 1);
     assert_eq!(Reading::find(&7, conn).unwrap(), before);
     assert_eq!(told(conn).len(), 1);
@@ -406,12 +442,22 @@ fn a_double_keeps_its_bits() {
     .into_iter()
     .enumerate()
     {
-        let mut stored = Reading { id: i64::try_from(place).unwrap() + 1, ..reading(level, 0) };
+        let mut stored = Reading {
+            id: i64::try_from(place).unwrap() + 1,
+            ..reading(level, 0)
+        };
         let event = stored.insert(&mut owner).unwrap().to_event();
         let sent = serde_json::to_string(&event).unwrap();
         let received: Event<ReadingCopy> = serde_json::from_str(&sent).unwrap();
-        assert_eq!(ReadingCopy::apply(&received, &mut replica).unwrap(), Outcome::Applied);
-        let copy: f64 = readings::table.find(stored.id).select(readings::level).first(&mut replica).unwrap();
+        assert_eq!(
+            ReadingCopy::apply(&received, &mut replica).unwrap(),
+            Outcome::Applied
+        );
+        let copy: f64 = readings::table
+            .find(stored.id)
+            .select(readings::level)
+            .first(&mut replica)
+            .unwrap();
         assert_eq!(copy.to_bits(), level.to_bits(), "{level:e}");
     }
 }
@@ -503,8 +549,14 @@ jobs! {
 /// MySQL makes a key of 0.
 #[test]
 fn a_key_of_zero_is_the_rows_or_an_error() {
-    let id = on("INTEGER PRIMARY KEY AUTOINCREMENT", "BIGSERIAL PRIMARY KEY", "BIGINT PRIMARY KEY AUTO_INCREMENT");
-    let (_db, mut conn) = fresh(&format!("CREATE TABLE jobs (id {id}, version BIGINT NOT NULL)"));
+    let id = on(
+        "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "BIGSERIAL PRIMARY KEY",
+        "BIGINT PRIMARY KEY AUTO_INCREMENT",
+    );
+    let (_db, mut conn) = fresh(&format!(
+        "CREATE TABLE jobs (id {id}, version BIGINT NOT NULL)"
+    ));
     let conn = &mut conn;
     let rows = |conn: &mut Conn| jobs::table.load::<(i64, i64)>(conn).unwrap();
     let refuse = |refused: Result<(), Error>| match refused {
@@ -513,14 +565,19 @@ fn a_key_of_zero_is_the_rows_or_an_error() {
     };
     if NAME == "mysql" {
         let many = || (0..6).map(|id| Job { id, version: 0 }).collect::<Vec<_>>();
-        let loud = || (0..6).map(|id| LoudJob { id, version: 0 }).collect::<Vec<_>>();
+        let loud = || {
+            (0..6)
+                .map(|id| LoudJob { id, version: 0 })
+                .collect::<Vec<_>>()
+        };
         refuse(Job { id: 0, version: 0 }.insert(conn).map(drop));
         refuse(LoudJob { id: 0, version: 0 }.insert(conn).map(drop));
         refuse(LoudJob { id: 0, version: 4 }.import(conn));
         refuse(Job::insert_all(&mut many(), conn).map(drop));
         refuse(LoudJob::insert_all(&mut loud(), conn).map(drop));
         assert_eq!((rows(conn), told(conn)), (vec![], vec![]));
-        conn.batch_execute("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").unwrap();
+        conn.batch_execute("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
+            .unwrap();
     }
     let mut job = LoudJob { id: 0, version: 0 };
     job.insert(conn).unwrap();
@@ -563,11 +620,21 @@ named! {
 fn a_row_that_cannot_be_found_again_is_not_taken_for_another() {
     let (_db, mut conn) = fresh(&format!(
         "CREATE TABLE named (name VARCHAR(100) PRIMARY KEY, number {}, version BIGINT NOT NULL)",
-        on("BIGINT NOT NULL DEFAULT 0", "BIGSERIAL", "BIGINT NOT NULL AUTO_INCREMENT UNIQUE"),
+        on(
+            "BIGINT NOT NULL DEFAULT 0",
+            "BIGSERIAL",
+            "BIGINT NOT NULL AUTO_INCREMENT UNIQUE"
+        ),
     ));
     let conn = &mut conn;
     for (name, number) in [("a", 1), ("2b", 2), ("3", 3)] {
-        Named { name: name.into(), number, version: 0 }.insert(conn).unwrap();
+        Named {
+            name: name.into(),
+            number,
+            version: 0,
+        }
+        .insert(conn)
+        .unwrap();
     }
     let before: i64 = named::table.count().get_result(conn).unwrap();
     for _ in 0..3 {
@@ -576,14 +643,22 @@ fn a_row_that_cannot_be_found_again_is_not_taken_for_another() {
                 Named::create(named::name.eq("new"), conn).map(drop),
                 LoudNamed::create(named::name.eq("new"), conn).map(drop),
             ] {
-                assert!(matches!(refused, Err(Error::KeyNotGenerated { table: "named" })), "{refused:?}");
+                assert!(
+                    matches!(refused, Err(Error::KeyNotGenerated { table: "named" })),
+                    "{refused:?}"
+                );
             }
-            assert_eq!(named::table.count().get_result::<i64>(conn).unwrap(), before);
+            assert_eq!(
+                named::table.count().get_result::<i64>(conn).unwrap(),
+                before
+            );
             assert!(told(conn).is_empty());
         } else {
             let new = Named::create(named::name.eq("new"), conn).unwrap();
             assert_eq!((new.name.as_str(), new.version), ("new", 1));
-            diesel::delete(named::table.find("new")).execute(conn).unwrap();
+            diesel::delete(named::table.find("new"))
+                .execute(conn)
+                .unwrap();
         }
     }
 }
@@ -647,11 +722,19 @@ fn a_statement_for_one_record_writes_no_other_rows() {
     };
     macro_rules! each {
         ($line:ident) => {
-            let mut line = $line { order_id: 1, amount: 99, version: 1 };
+            let mut line = $line {
+                order_id: 1,
+                amount: 99,
+                version: 1,
+            };
             refuse(line.save(conn).map(drop));
             refuse(line.touch(conn).map(drop));
             refuse(line.delete(conn).map(drop));
-            refuse($line::at(1, 1).update(all_lines::amount.eq(99), conn).map(drop));
+            refuse(
+                $line::at(1, 1)
+                    .update(all_lines::amount.eq(99), conn)
+                    .map(drop),
+            );
             refuse($line::at(1, 1).touch(conn).map(drop));
             refuse($line::at(1, 1).delete(conn).map(drop));
             refuse($line::save_all(std::slice::from_mut(&mut line), conn).map(drop));
@@ -666,7 +749,11 @@ fn a_statement_for_one_record_writes_no_other_rows() {
     each!(LoudLine);
     assert_eq!(rows(conn), before);
     assert!(told(conn).is_empty());
-    let mut line = LoudLine { order_id: 2, amount: 41, version: 1 };
+    let mut line = LoudLine {
+        order_id: 2,
+        amount: 41,
+        version: 1,
+    };
     line.save(conn).unwrap();
     assert_eq!(told(conn), [("updated".into(), "2".into(), 2)]);
 }
@@ -719,7 +806,11 @@ fn an_event_has_what_a_conversion_made() {
         "CREATE TABLE labels (id BIGINT PRIMARY KEY, name VARCHAR(100) NOT NULL, version BIGINT NOT NULL)",
     );
     let conn = &mut conn;
-    let label = |id: i64| Label { id, name: format!(" Label {id}"), version: 0 };
+    let label = |id: i64| Label {
+        id,
+        name: format!(" Label {id}"),
+        version: 0,
+    };
     let announced = |label: &Label, name: &str, conn: &mut Conn| {
         let row = Label::find(&label.id, conn).unwrap();
         assert_eq!((row.name.as_str(), label), (name, &row));

@@ -39,8 +39,7 @@ tickets! {
     ByRow(dependent, entity = "tickets", guard = "row");
 }
 
-const TICKETS: &str =
-    "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, version BIGINT NOT NULL);";
+const TICKETS: &str = "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title VARCHAR(100) NOT NULL, version BIGINT NOT NULL);";
 
 /// MySQL has nothing that suppresses a write: its triggers can only fail.
 fn can_suppress() -> bool {
@@ -50,7 +49,11 @@ fn can_suppress() -> bool {
 /// From now on the database suppresses what is done to record 3.
 fn suppress(conn: &mut Conn) {
     let mut all = String::new();
-    for (what, row, result) in [("INSERT", "NEW", "NEW"), ("UPDATE", "NEW", "NEW"), ("DELETE", "OLD", "OLD")] {
+    for (what, row, result) in [
+        ("INSERT", "NEW", "NEW"),
+        ("UPDATE", "NEW", "NEW"),
+        ("DELETE", "OLD", "OLD"),
+    ] {
         let sqlite = format!(
             "CREATE TRIGGER no_{what} BEFORE {what} ON tickets WHEN {row}.id = 3 BEGIN SELECT RAISE(IGNORE); END;"
         );
@@ -74,9 +77,15 @@ fn assert_suppressed<T: std::fmt::Debug>(refused: Result<T, Error>, expected: Op
     match refused {
         Err(Error::Conflict(conflict)) => {
             assert_eq!(conflict.kind(), ConflictKind::Suppressed, "{conflict}");
-            assert_eq!((conflict.table(), conflict.id()), (Some("tickets"), Some("3")));
+            assert_eq!(
+                (conflict.table(), conflict.id()),
+                (Some("tickets"), Some("3"))
+            );
             let expected = expected.map(Into::into);
-            assert_eq!((conflict.expected(), conflict.found()), (expected, expected));
+            assert_eq!(
+                (conflict.expected(), conflict.found()),
+                (expected, expected)
+            );
             let text = conflict.to_string();
             assert!(text.starts_with("tickets 3 was not written"), "{text}");
         }
@@ -261,7 +270,12 @@ fn a_suppressed_deletion_is_not_applied() {
     suppress(conn);
     assert_suppressed(Copied::apply(&deleted, conn), None);
     assert_eq!(rows(conn), [(3, "x".into(), 1)]);
-    conn.batch_execute(on("DROP TRIGGER no_DELETE", "DROP TRIGGER no_DELETE ON tickets", "")).unwrap();
+    conn.batch_execute(on(
+        "DROP TRIGGER no_DELETE",
+        "DROP TRIGGER no_DELETE ON tickets",
+        "",
+    ))
+    .unwrap();
     assert_eq!(Copied::apply(&deleted, conn).unwrap(), Outcome::Applied);
     assert_eq!(rows(conn), []);
 }
@@ -279,7 +293,13 @@ fn a_suppressed_deletion_among_others_is_not_applied() {
         event("tickets", &id.to_string(), 1, "created", data)
     };
     let deleted = |id: i64| -> Event<Newest> {
-        event("tickets", &id.to_string(), 2, "deleted", serde_json::Value::Null)
+        event(
+            "tickets",
+            &id.to_string(),
+            2,
+            "deleted",
+            serde_json::Value::Null,
+        )
     };
     Newest::apply_all(&[created(3), created(4)], conn).unwrap();
     let gone = Newest::apply_all(&[deleted(4), deleted(9)], conn).unwrap();
@@ -287,7 +307,12 @@ fn a_suppressed_deletion_among_others_is_not_applied() {
     suppress(conn);
     assert_suppressed(Newest::apply_all(&[deleted(3), deleted(8)], conn), None);
     assert_eq!(rows(conn), [(3, "x".into(), 1)]);
-    conn.batch_execute(on("DROP TRIGGER no_DELETE", "DROP TRIGGER no_DELETE ON tickets", "")).unwrap();
+    conn.batch_execute(on(
+        "DROP TRIGGER no_DELETE",
+        "DROP TRIGGER no_DELETE ON tickets",
+        "",
+    ))
+    .unwrap();
     let gone = Newest::apply_all(&[deleted(3), deleted(8)], conn).unwrap();
     assert_eq!(gone, [Outcome::Applied; 2]);
     assert_eq!(rows(conn), []);
@@ -316,7 +341,10 @@ fn a_view_of_sqlite_says_that_it_counts_nothing() {
         Err(Error::View { table, .. }) => assert_eq!(table, "tickets"),
         other => panic!("{other:?}"),
     };
-    let mut three = Quiet { version: 1, ..Quiet::new(3) };
+    let mut three = Quiet {
+        version: 1,
+        ..Quiet::new(3)
+    };
     let mut all: Vec<_> = (10..70).map(Quiet::new).collect();
     unknown(Quiet::insert_all(&mut all, conn).map(drop));
     assert_eq!(rows(conn), [(3, "x".into(), 1)], "a batch is taken back");
@@ -346,8 +374,12 @@ fn rules_and_row_level_security_suppress_too() {
     let (db, mut conn) = fresh(TICKETS);
     let conn = &mut conn;
     Quiet::new(3).insert(conn).unwrap();
-    let mut three = Quiet { version: 1, ..Quiet::new(3) };
-    conn.batch_execute("CREATE RULE no_update AS ON UPDATE TO tickets DO INSTEAD NOTHING").unwrap();
+    let mut three = Quiet {
+        version: 1,
+        ..Quiet::new(3)
+    };
+    conn.batch_execute("CREATE RULE no_update AS ON UPDATE TO tickets DO INSTEAD NOTHING")
+        .unwrap();
     assert_suppressed(three.save(conn).map(drop), Some(1));
     conn.batch_execute(
         "DROP RULE no_update ON tickets;
@@ -371,6 +403,9 @@ fn rules_and_row_level_security_suppress_too() {
     .unwrap();
     assert_suppressed(three.save(conn).map(drop), Some(1));
     assert_suppressed(three.touch(conn).map(drop), Some(1));
-    conn.batch_execute(&format!("RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role};")).unwrap();
+    conn.batch_execute(&format!(
+        "RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role};"
+    ))
+    .unwrap();
     three.save(&mut db.connect()).unwrap();
 }

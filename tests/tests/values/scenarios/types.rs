@@ -28,11 +28,22 @@ fn a_tracked_float_changed_if_its_bits_did() {
 
     let (_db, mut conn) = fresh(&format!(
         "CREATE TABLE levels (id BIGINT PRIMARY KEY, level {}, low {}, version BIGINT NOT NULL)",
-        on("DOUBLE NOT NULL", "DOUBLE PRECISION NOT NULL", "DOUBLE NOT NULL"),
+        on(
+            "DOUBLE NOT NULL",
+            "DOUBLE PRECISION NOT NULL",
+            "DOUBLE NOT NULL"
+        ),
         on("FLOAT", "REAL", "FLOAT"),
     ));
     let conn = &mut conn;
-    Level { id: 7, level: 0.0, low: Some(0.0), version: 0 }.insert(conn).unwrap();
+    Level {
+        id: 7,
+        level: 0.0,
+        low: Some(0.0),
+        version: 0,
+    }
+    .insert(conn)
+    .unwrap();
     let mut level = Tracked::new(Level::find(&7, conn).unwrap());
     level.level = -0.0;
     assert!(level.save(conn).unwrap().is_some());
@@ -84,7 +95,11 @@ fn new_models_have_any_version() {
     let conn = &mut conn;
     for count in [1, 3, 4, 60] {
         let mut all: Vec<_> = (0..count)
-            .map(|id| Stamped { id: count * 100 + id, title: "new".into(), version: chrono::NaiveDateTime::MIN })
+            .map(|id| Stamped {
+                id: count * 100 + id,
+                title: "new".into(),
+                version: chrono::NaiveDateTime::MIN,
+            })
             .collect();
         Stamped::insert_all(&mut all, conn).unwrap();
         for model in &all {
@@ -123,7 +138,10 @@ fn rows_of_megabytes_go_with_the_others() {
         return;
     }
     // More than the server takes (16 MB here, 64 MB on MySQL): its own error, not that of a connection that is lost by then.
-    let mut all: Vec<_> = (1..).zip([1, 70_000_000, 1, 1, 1]).map(|(id, size)| stamped((id + 100, size))).collect();
+    let mut all: Vec<_> = (1..)
+        .zip([1, 70_000_000, 1, 1, 1])
+        .map(|(id, size)| stamped((id + 100, size)))
+        .collect();
     match Stamped::insert_all(&mut all, conn).map(drop) {
         Err(Error::Database(error)) => {
             let text = error.to_string();
