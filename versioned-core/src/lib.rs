@@ -167,6 +167,8 @@
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod change;
 mod clock;
 pub mod connection;
