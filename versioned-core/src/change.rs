@@ -1,12 +1,11 @@
 //! A successful write.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{self, Event, Op};
+use crate::event::{Event, Op};
 use crate::model::Versioned;
 use crate::version::SequentialVersion;
 
@@ -91,16 +90,8 @@ impl<T: Versioned<Version: SequentialVersion>> Change<'_, T> {
 
     /// Returns the event of this change with `data`.
     fn envelope<D>(&self, data: Option<D>) -> Event<D> {
-        Event {
-            entity: Cow::Borrowed(T::ENTITY),
-            key: T::key_text(&self.id()),
-            version: self.version().number(),
-            op: self.op(),
-            at: event::now(),
-            data,
-            trace: None,
-            metadata: None,
-        }
+        let (key, version) = (T::key_text(&self.id()), self.version().number());
+        Event::new(self.op(), T::ENTITY, key, version, data)
     }
 
     /// Returns the model, or `None` after a deletion.

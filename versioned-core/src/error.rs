@@ -342,7 +342,7 @@ impl StdError for Error {
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         if is_serialization_failure(&error) {
-            Self::Conflict(Conflict::serialization(None, error))
+            Self::Conflict(Conflict::rejected(None, error))
         } else {
             Self::Database(error)
         }

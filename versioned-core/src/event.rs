@@ -1,5 +1,7 @@
 //! The event that carries a change to the services that keep replicas.
 
+mod constructors;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::SystemTime;
@@ -56,16 +58,7 @@ impl<T> Event<T> {
     ///
     /// ```
     /// # use versioned_core::{Event, Op};
-    /// let event = Event {
-    ///     entity: "tickets".into(),
-    ///     key: "7".into(),
-    ///     version: 3,
-    ///     op: Op::Deleted,
-    ///     at: String::new(),
-    ///     data: None::<()>,
-    ///     trace: None,
-    ///     metadata: None,
-    /// };
+    /// let event = Event::new(Op::Deleted, "tickets", "7", 3, None::<()>);
     /// assert_eq!(event.id(), "tickets/7/3");
     /// ```
     pub fn id(&self) -> String {

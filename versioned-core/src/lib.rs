@@ -202,7 +202,9 @@ mod table_name;
 mod trace;
 mod tracked;
 mod transaction;
+mod trigger;
 pub mod version;
+mod version_trigger;
 
 pub use self::change::Change;
 pub use self::dependent::Dependent;
@@ -210,7 +212,7 @@ pub use self::error::{Conflict, ConflictKind, Error, OptionalExt, Result, RowCon
 pub use self::event::{Event, EventError, Op};
 pub use self::front::blocking::At;
 pub use self::front::blocking::transaction;
-pub use self::guard_trigger::{GuardTrigger, guard_trigger};
+pub use self::guard_trigger::guard_trigger;
 pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;
 pub use self::outcome::Outcome;
@@ -219,6 +221,8 @@ pub use self::retry::Retry;
 pub use self::statement::{Bump, Changes, NewRow};
 pub use self::tracked::{Keep, Tracked};
 pub use self::transaction::{Models, Shape};
+pub use self::trigger::Trigger;
+pub use self::version_trigger::version_trigger;
 /// Implements the traits of a counter for a newtype of a counter.
 ///
 /// ```

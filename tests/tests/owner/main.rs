@@ -25,16 +25,19 @@ versioned_tests::suite! {
     mod sqlite {
         mod lock_timeouts;
         mod raised;
+        mod save_changes;
         mod scenarios;
     }
     mod postgres {
         mod row_locks;
+        mod save_changes;
         mod scenarios;
         mod serialization;
     }
     mod mysql {
         mod lock_timeouts;
         mod row_locks;
+        mod save_changes;
         mod scenarios;
         mod snapshots;
         mod use_database;

@@ -97,7 +97,6 @@ impl Kind {
     pub(super) fn on_mysql<ST: 'static>(sent: diesel::mysql::MysqlType) -> Self {
         use diesel::mysql::MysqlType as Sent;
         match (Self::of::<ST>(), sent) {
-            (Self::Exact, Sent::Blob | Sent::Float | Sent::Double) => Self::Rounded,
             // MySQL orders the keys of JSON objects itself.
             (Self::Exact, Sent::String) => Self::Unknown,
             (
@@ -112,7 +111,9 @@ impl Kind {
                 | Sent::UnsignedLongLong,
             ) => Self::Exact,
             (Self::Unknown, Sent::String | Sent::Enum | Sent::Set) => Self::Unknown,
-            (Self::Unknown, _) => Self::Rounded,
+            (Self::Exact, Sent::Blob | Sent::Float | Sent::Double) | (Self::Unknown, _) => {
+                Self::Rounded
+            }
             (kind, _) => kind,
         }
     }

@@ -1,5 +1,7 @@
 //! Conflicts with another write or transaction.
 
+mod constructors;
+
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -46,6 +48,25 @@ impl fmt::Display for Target {
 /// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`. For kind
 /// [`Serialization`](ConflictKind::Serialization), the sentence begins with the remedy:
 /// `run the transaction again: it conflicted with another one over tickets 7`.
+///
+/// The constructors are for tests of code that handles conflicts, without a database:
+///
+/// ```
+/// use versioned_core::{Conflict, ConflictKind, Error};
+///
+/// fn status(error: &Error) -> u16 {
+///     match error.conflict().map(Conflict::kind) {
+///         Some(ConflictKind::Deleted) => 404,
+///         Some(_) => 409,
+///         None => 500,
+///     }
+/// }
+///
+/// let stale = Error::from(Conflict::stale("tickets", "7", 1, 2));
+/// assert_eq!(stale.to_string(), "tickets 7 is stale: expected version 1, found 2");
+/// assert_eq!(status(&stale), 409);
+/// assert_eq!(status(&Conflict::deleted("tickets", "7", 1).into()), 404);
+/// ```
 #[derive(Debug)]
 pub struct Conflict(Box<Facts>);
 
@@ -59,40 +80,6 @@ struct Facts {
 }
 
 impl Conflict {
-    /// The guard did not find the row. A later query found the version `found`.
-    pub(crate) fn refused(target: Target, found: Option<Token>) -> Self {
-        Self(Box::new(Facts {
-            kind: if found.is_some() {
-                ConflictKind::Stale
-            } else {
-                ConflictKind::Deleted
-            },
-            target: Some(target),
-            found,
-            cause: None,
-        }))
-    }
-
-    /// The database reported success and wrote no row.
-    pub(crate) fn suppressed(target: Target, found: Option<Token>) -> Self {
-        Self(Box::new(Facts {
-            kind: ConflictKind::Suppressed,
-            target: Some(target),
-            found,
-            cause: None,
-        }))
-    }
-
-    /// The database returned `cause`.
-    pub(crate) fn serialization(target: Option<Target>, cause: diesel::result::Error) -> Self {
-        Self(Box::new(Facts {
-            kind: ConflictKind::Serialization,
-            target,
-            found: None,
-            cause: Some(cause),
-        }))
-    }
-
     /// Returns the cause of the conflict.
     pub fn kind(&self) -> ConflictKind {
         self.0.kind
@@ -194,63 +181,91 @@ pub struct RowConflict {
     pub conflict: Conflict,
 }
 
+impl RowConflict {
+    /// Returns the conflict of the row at this place in the slice, for tests: see [`Conflict`].
+    pub fn new(row: usize, conflict: Conflict) -> Self {
+        Self { row, conflict }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use diesel::result::{DatabaseErrorKind, Error};
 
     use super::*;
 
-    fn target(id: &str, expected: Option<i64>) -> Target {
-        Target {
-            table: "tickets",
-            id: id.to_owned(),
-            expected: expected.map(Token::from),
-        }
-    }
-
     fn deadlock() -> Error {
         let message = Box::new("deadlock detected".to_owned());
         Error::DatabaseError(DatabaseErrorKind::SerializationFailure, message)
     }
 
+    fn nowhere(id: &str) -> Target {
+        Target {
+            table: "tickets",
+            id: id.to_owned(),
+            expected: None,
+        }
+    }
+
     #[test]
     fn a_conflict_prints_as_a_sentence() {
-        let one = || target("7", Some(1));
         for (conflict, sentence) in [
             (
-                Conflict::refused(one(), Some(2.into())),
+                Conflict::stale("tickets", "7", 1, 2),
                 "tickets 7 is stale: expected version 1, found 2",
             ),
             (
-                Conflict::refused(one(), None),
+                Conflict::deleted("tickets", "7", 1),
                 "tickets 7 is not there: expected version 1, but it was deleted or never existed",
             ),
             (
-                Conflict::suppressed(one(), Some(1.into())),
+                Conflict::suppressed("tickets", "7", 1),
                 "tickets 7 was not written, as a trigger, a rule or row-level security \
                  suppressed it: expected version 1, found 1",
             ),
             (
-                Conflict::suppressed(target("", None), None),
+                Conflict::unwritten(nowhere(""), None),
                 "a row of tickets was not written, as a trigger, a rule or row-level security \
                  suppressed it",
             ),
             (
-                Conflict::serialization(Some(one()), deadlock()),
+                Conflict::serialization("tickets", "7", 1, deadlock()),
                 "run the transaction again: it conflicted with another one over tickets 7, which \
                  was expected at version 1 (deadlock detected)",
             ),
             (
-                Conflict::serialization(Some(target("7", None)), deadlock()),
+                Conflict::rejected(Some(nowhere("7")), deadlock()),
                 "run the transaction again: it conflicted with another one over tickets 7 \
                  (deadlock detected)",
             ),
             (
-                Conflict::serialization(None, deadlock()),
+                Conflict::rejected(None, deadlock()),
                 "run the transaction again: it conflicted with another one (deadlock detected)",
             ),
         ] {
             assert_eq!(conflict.to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn a_conflict_has_the_facts_that_it_was_made_of() {
+        use ConflictKind::{Deleted, Serialization, Stale, Suppressed};
+        for (conflict, kind, found) in [
+            (Conflict::stale("tickets", "7", 1, 2), Stale, Some(2)),
+            (Conflict::deleted("tickets", "7", 1), Deleted, None),
+            (Conflict::suppressed("tickets", "7", 1), Suppressed, Some(1)),
+            (
+                Conflict::serialization("tickets", "7", 1, deadlock()),
+                Serialization,
+                None,
+            ),
+        ] {
+            assert_eq!(conflict.kind(), kind);
+            assert_eq!(conflict.table(), Some("tickets"));
+            assert_eq!(conflict.id(), Some("7"));
+            assert_eq!(conflict.expected(), Some(1.into()));
+            assert_eq!(conflict.found(), found.map(Token::Number));
+            assert_eq!(conflict.cause().is_some(), kind == Serialization);
         }
     }
 }

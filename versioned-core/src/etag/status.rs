@@ -20,6 +20,8 @@ use crate::error::{Conflict, ConflictKind, Error, is_serialization_failure};
 ///
 /// let error = versioned_core::Error::NotFound { table: "tickets", id: "7".into() };
 /// assert_eq!(etag::status(&error), StatusCode::NOT_FOUND);
+/// let stale = versioned_core::Conflict::stale("tickets", "7", 1, 2);
+/// assert_eq!(etag::status(&stale.into()), StatusCode::CONFLICT);
 /// ```
 pub fn status(error: &Error) -> StatusCode {
     match Failure::of(error) {
@@ -109,9 +111,8 @@ mod tests {
     use http::header::{HeaderValue, IF_MATCH};
 
     use super::*;
-    use crate::error::{RowConflict, Target};
+    use crate::error::RowConflict;
     use crate::etag::IfMatch;
-    use crate::version::Token;
 
     fn if_match(value: &'static str) -> IfMatch {
         let value = HeaderValue::from_static(value);
@@ -119,18 +120,16 @@ mod tests {
     }
 
     fn conflict(found: Option<i64>) -> Conflict {
-        let target = Target {
-            table: "records",
-            id: "7".to_owned(),
-            expected: Some(1.into()),
-        };
-        Conflict::refused(target, found.map(Token::from))
+        match found {
+            Some(found) => Conflict::stale("records", "7", 1, found),
+            None => Conflict::deleted("records", "7", 1),
+        }
     }
 
     fn conflicts(found: [Option<i64>; 2]) -> Error {
         let rows = found.map(conflict).into_iter().enumerate();
-        Error::conflicts(
-            rows.map(|(row, conflict)| RowConflict { row, conflict })
+        Error::Conflicts(
+            rows.map(|(row, conflict)| RowConflict::new(row, conflict))
                 .collect(),
         )
     }
@@ -175,6 +174,14 @@ mod tests {
         for (error, expected) in [
             (conflict(Some(2)).into(), [409, 412, 409]),
             (conflict(None).into(), [404, 404, 404]),
+            (
+                Conflict::suppressed("records", "7", 1).into(),
+                [409, 409, 409],
+            ),
+            (
+                Conflict::serialization("records", "7", 1, database(SerializationFailure)).into(),
+                [409, 409, 409],
+            ),
             (conflicts([Some(2), None]), [409, 412, 409]),
             (conflicts([None, Some(2)]), [409, 412, 409]),
             (conflicts([None, None]), [409, 409, 409]),

@@ -113,7 +113,7 @@ where
 fn suppressed<M: Versioned>(guard: VersionGuard<'_, M>) -> Conflict {
     let target = target(guard.record, Some(guard.loaded));
     let found = target.expected;
-    Conflict::suppressed(target, found)
+    Conflict::unwritten(target, found)
 }
 
 /// Returns the error for an INSERT that wrote no row without a database error.
@@ -124,7 +124,7 @@ where
 {
     match uncounted(record, conn).await {
         Some(view) => view,
-        None => Conflict::suppressed(target(record, None), None).into(),
+        None => Conflict::unwritten(target(record, None), None).into(),
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn failed<M: Versioned>(
     error: diesel::result::Error,
 ) -> Error {
     if is_serialization_failure(&error) {
-        Conflict::serialization(Some(target(record, expected)), error).into()
+        Conflict::rejected(Some(target(record, expected)), error).into()
     } else {
         Error::Database(error)
     }

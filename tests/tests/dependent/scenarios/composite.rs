@@ -164,3 +164,27 @@ fn a_copy_follows_by_pages() {
         14
     );
 }
+
+#[test]
+fn a_made_event_has_the_text_of_the_whole_key() {
+    let (_dbs, _, mut replica) = databases();
+    let seat = Latest {
+        hall: "left, above".into(),
+        number: 3,
+        price: 20,
+        version: 1,
+    };
+    let created = Event::created(seat.clone());
+    assert_eq!(created.key, r"left\, above,3");
+    assert_eq!(
+        Latest::apply(&created, &mut replica).unwrap(),
+        Outcome::Applied
+    );
+    let deleted = Event::deleted(&(seat.hall, seat.number), 2);
+    assert_eq!(
+        Latest::apply(&deleted, &mut replica).unwrap(),
+        Outcome::Applied
+    );
+    let left = seat_copies::table.count().get_result::<i64>(&mut replica);
+    assert_eq!(left, Ok(0));
+}

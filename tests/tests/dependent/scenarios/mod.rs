@@ -6,6 +6,7 @@ mod bootstrap;
 mod composite;
 mod end_to_end;
 mod fuzz;
+mod made_events;
 mod migrations;
 mod parked;
 mod replicas;

@@ -18,21 +18,47 @@ diesel::table! {
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
 #[diesel(table_name = pages)]
 #[versioned(owner)]
-struct Page {
-    id: i64,
-    body: String,
+pub(super) struct Page {
+    pub(super) id: i64,
+    pub(super) body: String,
     #[versioned(excluded)]
-    hits: i64,
-    version: i64,
+    pub(super) hits: i64,
+    pub(super) version: i64,
+}
+
+pub(super) const PAGES: &str = "CREATE TABLE pages (
+    id BIGINT PRIMARY KEY, body VARCHAR(50) NOT NULL, hits BIGINT NOT NULL, version BIGINT NOT NULL
+)";
+
+pub(super) fn run(statements: &[String], conn: &mut Conn) {
+    for statement in statements {
+        conn.batch_execute(statement)
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+}
+
+/// A name as this database quotes it.
+pub(super) fn quoted(name: &str) -> String {
+    let quote = if backend::NAME == "mysql" { "`" } else { "\"" };
+    format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2)))
+}
+
+pub(super) fn make_schema(schema: &str, conn: &mut Conn) {
+    conn.batch_execute(&match backend::NAME {
+        "sqlite" => format!("ATTACH ':memory:' AS {schema}"),
+        "mysql" => {
+            format!("DROP DATABASE IF EXISTS {schema}; CREATE DATABASE {schema}")
+        }
+        _ => format!("CREATE SCHEMA {schema}"),
+    })
+    .unwrap();
 }
 
 #[test]
 fn what_does_not_move_the_version_by_one_is_rejected() {
     let (_db, mut conn, _) = two_sessions();
     let trigger = guard_trigger::<Ticket, Backend>().unwrap();
-    for statement in &trigger.up {
-        conn.batch_execute(statement).unwrap();
-    }
+    run(&trigger.up, &mut conn);
     let mut ticket = Ticket::inserted(&mut conn);
     ticket.price = 25;
     ticket.save(&mut conn).unwrap();
@@ -68,24 +94,16 @@ fn what_does_not_move_the_version_by_one_is_rejected() {
         );
     }
     assert_eq!(Ticket::row(7, &mut conn), Some(before));
-    for statement in &trigger.down {
-        conn.batch_execute(statement).unwrap();
-    }
+    run(&trigger.down, &mut conn);
     conn.batch_execute("UPDATE tickets SET price = 0 WHERE id = 7")
         .unwrap();
 }
 
 #[test]
 fn what_is_excluded_goes_through() {
-    let db = Db::fresh("");
+    let db = Db::fresh(PAGES);
     let mut conn = db.connect();
-    conn.batch_execute(
-        "CREATE TABLE pages (id BIGINT PRIMARY KEY, body VARCHAR(50) NOT NULL, hits BIGINT NOT NULL, version BIGINT NOT NULL)",
-    )
-    .unwrap();
-    for statement in guard_trigger::<Page, Backend>().unwrap().up {
-        conn.batch_execute(&statement).unwrap();
-    }
+    run(&guard_trigger::<Page, Backend>().unwrap().up, &mut conn);
     let mut page = Page {
         id: 1,
         body: "hello".into(),
@@ -162,11 +180,6 @@ mod schemas {
         version: i64,
     }
 
-    fn quoted(name: &str) -> String {
-        let quote = if backend::NAME == "mysql" { "`" } else { "\"" };
-        format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2)))
-    }
-
     fn make(schema: &str, conn: &mut Conn) {
         let [table, body, hits, version] = [
             "it's a \"log\", of `x`.y",
@@ -175,26 +188,12 @@ mod schemas {
             "ver\"si`on",
         ]
         .map(quoted);
-        conn.batch_execute(&match backend::NAME {
-            "sqlite" => format!("ATTACH ':memory:' AS {schema}"),
-            "mysql" => {
-                format!("DROP DATABASE IF EXISTS {schema}; CREATE DATABASE {schema}")
-            }
-            _ => format!("CREATE SCHEMA {schema}"),
-        })
-        .unwrap();
+        make_schema(schema, conn);
         conn.batch_execute(&format!(
             "CREATE TABLE {schema}.{table} (id BIGINT PRIMARY KEY, {body} VARCHAR(50) NOT NULL, \
              {hits} BIGINT NOT NULL, {version} BIGINT NOT NULL)"
         ))
         .unwrap();
-    }
-
-    fn run(statements: &[String], conn: &mut Conn) {
-        for statement in statements {
-            conn.batch_execute(statement)
-                .unwrap_or_else(|error| panic!("{statement}: {error}"));
-        }
     }
 
     #[track_caller]
@@ -315,9 +314,8 @@ mod long_names {
         }
         let one = guard_trigger::<one::Long, Backend>().unwrap();
         let two = guard_trigger::<two::Long, Backend>().unwrap();
-        for statement in one.up.iter().chain(&two.up) {
-            conn.batch_execute(statement).unwrap();
-        }
+        run(&one.up, &mut conn);
+        run(&two.up, &mut conn);
         let mut long = two::Long { id: 1, version: 0 };
         long.insert(&mut conn).unwrap();
         long.save(&mut conn).unwrap();
@@ -328,8 +326,7 @@ mod long_names {
             "{text}"
         );
         assert_eq!(two::Long::find(&1, &mut conn).unwrap(), long);
-        for statement in one.down.iter().chain(&two.down) {
-            conn.batch_execute(statement).unwrap();
-        }
+        run(&one.down, &mut conn);
+        run(&two.down, &mut conn);
     }
 }

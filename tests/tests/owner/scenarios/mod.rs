@@ -16,6 +16,7 @@ mod shapes;
 mod statements;
 mod timestamps;
 mod tracked;
+mod version_trigger;
 
 use diesel::prelude::*;
 use versioned_core::version::Token;

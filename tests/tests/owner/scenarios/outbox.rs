@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use diesel::connection::SimpleConnection as _;
 use diesel_migrations::MigrationHarness as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 use versioned_core::outbox::Context;
-use versioned_core::{Event, MIGRATIONS, Op};
+use versioned_core::{Event, MIGRATIONS, Op, Tracked};
 
 use super::statements::{Log, assert_runs};
 use super::*;
@@ -217,6 +218,44 @@ fn every_write_has_its_event_and_the_event_is_the_row() {
     clear(&mut conn);
     assert_eq!(Announced::at(7, 40).delete(&mut conn).unwrap(), 41);
     assert_eq!(told::<Announced>(&mut conn), [(Op::Deleted, 41, None)]);
+}
+
+/// The trigger is of a model of the same table without an outbox: with one there is none.
+#[test]
+fn a_version_trigger_changes_no_event() {
+    let (_db, mut conn) = database(TICKETS);
+    for statement in versioned_core::version_trigger::<Ticket, backend::Backend>()
+        .unwrap()
+        .up
+    {
+        conn.batch_execute(&statement).unwrap();
+    }
+    let mut ticket = Announced::concert();
+    ticket.insert(&mut conn).unwrap();
+    ticket.price = 25;
+    ticket.save(&mut conn).unwrap();
+    let mut tracked = Tracked::new(ticket);
+    tracked.price = 26;
+    tracked.save(&mut conn).unwrap();
+    tracked.touch(&mut conn).unwrap();
+    let mut ticket = tracked.into_inner();
+    Announced::save_all(std::slice::from_mut(&mut ticket), &mut conn).unwrap();
+    assert_eq!(Announced::row(&mut conn), ticket);
+    ticket.delete(&mut conn).unwrap();
+    let told = told::<Announced>(&mut conn);
+    let facts: Vec<_> = told
+        .iter()
+        .map(|(op, version, _)| (*op, *version))
+        .collect();
+    let updated = (2..=5).map(|version| (Op::Updated, version));
+    let expected = [(Op::Created, 1)].into_iter().chain(updated);
+    assert_eq!(
+        facts,
+        expected.chain([(Op::Deleted, 6)]).collect::<Vec<_>>()
+    );
+    for (_, version, data) in &told {
+        assert!(data.as_ref().is_none_or(|data| data.version == *version));
+    }
 }
 
 #[test]

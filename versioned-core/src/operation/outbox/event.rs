@@ -60,14 +60,9 @@ fn outgoing<M: OwnerModel>(
     short_enough::<M>(&key)?;
     let context = Context::current();
     let event = Event {
-        entity: M::ENTITY.into(),
-        key,
-        version: M::number(version),
-        op,
-        at: event::now(),
-        data,
         trace: context.trace,
         metadata: context.metadata,
+        ..Event::new(op, M::ENTITY, key, M::number(version), data)
     };
     Ok(NewEvent {
         payload: M::event_json(&event).map_err(|error| match error {

@@ -103,7 +103,7 @@ fn suppressed<M: Versioned>() -> Error {
         id: String::new(),
         expected: None,
     };
-    Conflict::suppressed(target, None).into()
+    Conflict::unwritten(target, None).into()
 }
 
 /// Inserts a row on MySQL and MariaDB, and reads it by the last generated key.

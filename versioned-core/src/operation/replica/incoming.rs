@@ -180,7 +180,7 @@ where
     C: Runner,
     M: Dependent<C::Backend>,
 {
-    let suppressed = || Conflict::suppressed(target::<M>(key), None).into();
+    let suppressed = || Conflict::unwritten(target::<M>(key), None).into();
     clash_or(suppressed, key, model, conn).await
 }
 
@@ -270,7 +270,7 @@ pub(crate) fn failed_event<M: DependentModel>(key: &str, error: DieselError) -> 
     if !is_serialization_failure(&error) {
         return Error::Database(error);
     }
-    Conflict::serialization(Some(target::<M>(key)), error).into()
+    Conflict::rejected(Some(target::<M>(key)), error).into()
 }
 
 pub(crate) fn target<M: DependentModel>(key: &str) -> Target {

@@ -108,7 +108,7 @@ where
     let look = FindVersion::<Current, M, C::Backend>::new(Record::At(id));
     match M::row_version(conn, look).await {
         Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(Conflict::suppressed(target::<M>(key), None).into()),
+        Ok(Some(_)) => Err(Conflict::unwritten(target::<M>(key), None).into()),
         Err(error) => Err(failed_event::<M>(key, error)),
     }
 }
