@@ -379,7 +379,7 @@ where
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.set(F::dialect(out.backend()));
         Err(diesel::result::Error::QueryBuilderError(
-            "asked which database this is; nothing was sent".into(),
+            "the dialect was determined, and nothing was sent".into(),
         ))
     }
 }

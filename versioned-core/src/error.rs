@@ -57,7 +57,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///             ConflictKind::Stale => format!("it changed to version {:?}", conflict.found()),
 ///             ConflictKind::Deleted => "it was deleted".to_owned(),
 ///             ConflictKind::Suppressed => "a trigger or a policy suppressed the write".to_owned(),
-///             _ => "run the transaction again".to_owned(),
+///             _ => "retry the transaction".to_owned(),
 ///         }),
 ///         Err(error) => Err(error.to_string()),
 ///     }
@@ -245,7 +245,7 @@ impl fmt::Display for Error {
         match self {
             Self::Conflict(conflict) => conflict.fmt(f),
             Self::Conflicts(conflicts) => {
-                write!(f, "{} of the batch's rows lost", conflicts.len())?;
+                write!(f, "{} of the batch's rows conflicted", conflicts.len())?;
                 for (place, row) in conflicts.iter().take(3).enumerate() {
                     write!(f, "{} {}", if place == 0 { ":" } else { ";" }, row.conflict)?;
                 }
@@ -256,49 +256,52 @@ impl fmt::Display for Error {
             }
             Self::BothChanged { table, id, columns } => {
                 let columns = columns.join(", ");
-                write!(f, "{table} {id} was changed by both sides: {columns}")
+                write!(
+                    f,
+                    "both sides changed the same columns of {table} {id}: {columns}"
+                )
             }
             Self::KeyChanged { table, id } => {
                 write!(
                     f,
-                    "the key of {table} {id} was changed, which would make it another record: insert a new one instead"
+                    "the key of {table} {id} was changed: insert a new record instead"
                 )
             }
             Self::VersionAssigned { table } => write!(
                 f,
-                "leave the version out of what is written to {table}: it moves by itself, and was assigned a value"
+                "a write to {table} assigns to the version: leave the version to the library"
             ),
             Self::NotFound { table, id } => write!(f, "{table} {id} does not exist"),
             Self::VersionExhausted { table, id, version } => write!(
                 f,
-                "{table} {id} is at version {version}, the last one that its type can hold"
+                "{table} {id} is at version {version}, the maximum of its type: widen the column and the field"
             ),
             Self::KeyNotGenerated { table } => write!(
                 f,
-                "use `insert` with a key of your own: the new row in {table} has no key that the database generated, by \
-                 which `create` could read it (on MySQL and MariaDB an AUTO_INCREMENT key)"
+                "`create` cannot find its new row in {table} without a key that the database generated (AUTO_INCREMENT on \
+                 MySQL and MariaDB): use `insert` with a key from the caller"
             ),
             Self::NotFinite { table, id, field } => write!(
                 f,
-                "give `{field}` of {table} {id} a finite value: JSON has no NaN and no infinity"
+                "`{field}` of {table} {id} is NaN or infinite, which JSON cannot represent: write a finite value"
             ),
             Self::KeyTooLong { table, bytes } => write!(
                 f,
-                "use shorter keys in {table}: an outbox and tombstones hold up to 2,400 bytes, and this key has {bytes}"
+                "a key in {table} has {bytes} bytes, and an outbox or tombstones allow at most 2,400: use shorter keys"
             ),
             Self::NotUnique { table, id, rows } => write!(
                 f,
-                "name all columns of the key of {table} in `#[diesel(primary_key(..))]`: {rows} rows have the key {id}"
+                "{rows} rows of {table} have the key {id}: name all key columns in `#[diesel(primary_key(..))]`"
             ),
             Self::KeyGenerated { table, id } => write!(
                 f,
-                "give the new row of {table} a key that the database keeps: it did not keep {id} (use `create` for a \
-                 key that it generates, and no key that the column rounds, cuts or pads, or that a trigger changes)"
+                "the database did not keep the key {id} of the new row in {table}: use `create` for a generated key, or \
+                 a key that the column does not round, cut or pad and that no trigger changes"
             ),
             Self::View { table, id } => write!(
                 f,
-                "use the table behind the view {table}: SQLite does not count the rows that INSTEAD OF triggers write, so \
-                 it is not known whether {id} was written"
+                "it is unknown whether {table} {id} was written, as SQLite does not count the rows that INSTEAD OF \
+                 triggers of a view write: use the table behind the view"
             ),
             Self::Event(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),

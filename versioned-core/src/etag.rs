@@ -135,7 +135,7 @@ impl From<ETag> for HeaderValue {
     fn from(tag: ETag) -> Self {
         match Self::try_from(tag.to_string()) {
             Ok(value) => value,
-            Err(_) => unreachable!("letters, digits, `-`, `.` and two quotes"),
+            Err(_) => unreachable!("a tag has only letters, digits, `-`, `.` and quotes"),
         }
     }
 }
@@ -168,7 +168,7 @@ impl IfMatch {
     /// let mut headers = HeaderMap::new();
     /// headers.insert(header::IF_MATCH, HeaderValue::from_static("7"));
     /// let malformed = IfMatch::from_headers(&headers).unwrap_err();
-    /// assert_eq!(malformed.to_string(), "if-match is malformed at byte 0: expected a tag in quotes or `*`, found `7`");
+    /// assert_eq!(malformed.to_string(), "if-match is malformed at byte 0: expected a quoted tag or `*`, found `7`");
     /// ```
     ///
     /// # Errors

@@ -259,22 +259,22 @@ impl fmt::Display for EventError {
                 write!(f, "version {received} is out of range for this replica")
             }
             Self::Key { received } => {
-                write!(f, "`{received}` is not the key of the event's record")
+                write!(f, "the key `{received}` cannot be parsed, or is not the key of the event's data")
             }
             Self::KeyTooLong { bytes } => {
-                write!(f, "use shorter keys: the event's key has {bytes} bytes, and at most 2,400 fit")
+                write!(f, "the event's key has {bytes} bytes, and at most 2,400 are allowed: use shorter keys")
             }
             Self::KeyClash { received, found } => write!(
                 f,
-                "give the replica's key a binary collation: its column takes `{received}` for `{found}`, whose row is there"
+                "the replica's key column treats `{received}` as equal to `{found}`, which exists: give it a binary collation"
             ),
             Self::KeyNotKept { received } => write!(
                 f,
-                "give the replica's key the type of the owner's: its column does not keep `{received}` as it is"
+                "the replica's key column does not keep `{received}` unchanged: give it the type of the owner's column"
             ),
             Self::NoData => f.write_str("the event has no data, and is not a deletion"),
             Self::Deletion => f.write_str(
-                "the event is a deletion, which a replica with `guard = \"row\"` cannot remember: use `guard = \"position\"`",
+                "the event is a deletion, which a replica with `guard = \"row\"` cannot record: use `guard = \"position\"`",
             ),
         }
     }

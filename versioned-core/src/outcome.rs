@@ -24,7 +24,7 @@
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[must_use = "an event whose outcome is a `Gap` must be delivered again: acknowledge only if `should_ack()`"]
+#[must_use = "an event with the outcome `Gap` must be redelivered: acknowledge it only if `should_ack()` returns `true`"]
 #[non_exhaustive]
 pub enum Outcome {
     /// The event was applied. The replica is at its version.

@@ -252,7 +252,7 @@ async fn what_cannot_be_read_is_terminated_and_reported_and_the_rest_flows() {
     assert_eq!(heard.len(), 8, "{heard:?}");
     let unread = heard
         .iter()
-        .filter(|text| text.starts_with("a message on events.tickets.1 is no event: "));
+        .filter(|text| text.starts_with("a message on events.tickets.1 is not an event: "));
     assert_eq!(unread.count(), 6, "{heard:?}");
     assert!(
         heard

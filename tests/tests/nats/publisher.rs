@@ -147,11 +147,11 @@ async fn an_event_that_is_too_large_is_put_aside_and_the_rest_flows() {
     assert_eq!((lag.pending, lag.rejected), (2, 2));
     let heard = heard.lock().unwrap();
     assert!(
-        heard[0].starts_with("the broker refuses tickets/2/1: "),
+        heard[0].starts_with("the broker rejected tickets/2/1: "),
         "{heard:?}"
     );
     assert!(
-        heard[1].starts_with("the broker refuses tickets/4/1: "),
+        heard[1].starts_with("the broker rejected tickets/4/1: "),
         "{heard:?}"
     );
 }

@@ -92,7 +92,7 @@ fn main() -> versioned_core::Result<()> {
     let error = ticket.save(conn).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "tickets T-7 is at version 2147483647, the last one that its type can hold"
+        "tickets T-7 is at version 2147483647, the maximum of its type: widen the column and the field"
     );
 
     use versioned_core::version::{SequentialVersion as _, Version as _};

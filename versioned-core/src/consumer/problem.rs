@@ -69,9 +69,9 @@ impl fmt::Display for ConsumerProblem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { subject, reason } => {
-                write!(f, "a message on {subject} is no event: {reason}")
+                write!(f, "a message on {subject} is not an event: {reason}")
             }
-            Self::Refused { id, error } => write!(f, "{id} is not for this replica: {error}"),
+            Self::Refused { id, error } => write!(f, "the replica rejected {id}: {error}"),
             Self::Failed { id, error } => write!(f, "{id} could not be applied: {error}"),
             Self::Waiting {
                 record,
@@ -92,7 +92,7 @@ impl fmt::Display for ConsumerProblem<'_> {
                     "the replica's database is reachable again, after {after:?}"
                 )
             }
-            Self::Broker(reason) => write!(f, "the broker failed: {reason}"),
+            Self::Broker(reason) => write!(f, "a request to the broker failed: {reason}"),
         }
     }
 }

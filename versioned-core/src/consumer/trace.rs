@@ -50,10 +50,10 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
     {
         match problem {
             ConsumerProblem::Unreadable { subject, reason } => {
-                tracing::error!(target: TARGET, subject, reason, "consumer: a message is no event");
+                tracing::error!(target: TARGET, subject, reason, "consumer: a message is not an event");
             }
             ConsumerProblem::Refused { id, error } => {
-                tracing::error!(target: TARGET, event = id, %error, "consumer: an event is not for this replica");
+                tracing::error!(target: TARGET, event = id, %error, "consumer: the replica rejected an event");
             }
             ConsumerProblem::Failed { id, error } => {
                 tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
@@ -76,7 +76,7 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
                 tracing::info!(target: TARGET, ?after, "consumer: the database is reachable again");
             }
             ConsumerProblem::Broker(reason) => {
-                tracing::warn!(target: TARGET, reason, "consumer: the broker");
+                tracing::warn!(target: TARGET, reason, "consumer: a request to the broker failed");
             }
         }
     }
@@ -126,14 +126,14 @@ mod tests {
         assert_eq!(
             heard,
             [
-                "ERROR consumer: a message is no event",
-                "ERROR consumer: an event is not for this replica",
+                "ERROR consumer: a message is not an event",
+                "ERROR consumer: the replica rejected an event",
                 "WARN consumer: an event could not be applied",
                 "WARN consumer: a record waits for a version",
                 "INFO consumer: a record goes on",
                 "ERROR consumer: the database is unreachable",
                 "INFO consumer: the database is reachable again",
-                "WARN consumer: the broker",
+                "WARN consumer: a request to the broker failed",
             ]
         );
     }

@@ -63,7 +63,7 @@ impl NoArray {
 
 impl fmt::Display for NoArray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a column has a type of which PostgreSQL has no array")
+        f.write_str("a column has a type that has no array type in PostgreSQL")
     }
 }
 

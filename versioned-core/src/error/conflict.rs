@@ -47,7 +47,7 @@ impl fmt::Display for Target {
 ///
 /// It prints as a sentence for a log: `tickets 7 is stale: expected version 1, found 2`. For kind
 /// [`Serialization`](ConflictKind::Serialization), the sentence begins with the remedy:
-/// `run the transaction again: it conflicted with another one over tickets 7`.
+/// `retry the transaction: it conflicted with another one on tickets 7`.
 ///
 /// The constructors are for tests of code that handles conflicts, without a database:
 ///
@@ -127,29 +127,27 @@ impl fmt::Display for Conflict {
         } = &*self.0;
         match (kind, target) {
             (ConflictKind::Stale, Some(target)) => write!(f, "{target} is stale"),
-            (ConflictKind::Deleted, Some(target)) => write!(f, "{target} is not there"),
+            (ConflictKind::Deleted, Some(target)) => {
+                write!(f, "{target} was deleted or never existed")
+            }
             (ConflictKind::Suppressed, Some(target)) => write!(
                 f,
-                "{target} was not written, as a trigger, a rule or row-level security suppressed it"
+                "the write of {target} was suppressed by a trigger, a rule or row-level security"
             ),
             (ConflictKind::Serialization, Some(target)) => write!(
                 f,
-                "run the transaction again: it conflicted with another one over {target}"
+                "retry the transaction: it conflicted with another one on {target}"
             ),
-            (_, None) => f.write_str("run the transaction again: it conflicted with another one"),
+            (_, None) => f.write_str("retry the transaction: it conflicted with another one"),
         }?;
         match (kind, self.expected(), found) {
             (_, None, _) => Ok(()),
             (ConflictKind::Serialization, Some(expected), _) => {
-                write!(f, ", which was expected at version {expected}")
+                write!(f, ", expected at version {expected}")
             }
             (_, Some(expected), Some(found)) => {
                 write!(f, ": expected version {expected}, found {found}")
             }
-            (ConflictKind::Deleted, Some(expected), None) => write!(
-                f,
-                ": expected version {expected}, but it was deleted or never existed"
-            ),
             (_, Some(expected), None) => write!(f, ": expected version {expected}"),
         }?;
         match cause {
@@ -216,31 +214,31 @@ mod tests {
             ),
             (
                 Conflict::deleted("tickets", "7", 1),
-                "tickets 7 is not there: expected version 1, but it was deleted or never existed",
+                "tickets 7 was deleted or never existed: expected version 1",
             ),
             (
                 Conflict::suppressed("tickets", "7", 1),
-                "tickets 7 was not written, as a trigger, a rule or row-level security \
-                 suppressed it: expected version 1, found 1",
+                "the write of tickets 7 was suppressed by a trigger, a rule or row-level security: \
+                 expected version 1, found 1",
             ),
             (
                 Conflict::unwritten(nowhere(""), None),
-                "a row of tickets was not written, as a trigger, a rule or row-level security \
-                 suppressed it",
+                "the write of a row of tickets was suppressed by a trigger, a rule or row-level \
+                 security",
             ),
             (
                 Conflict::serialization("tickets", "7", 1, deadlock()),
-                "run the transaction again: it conflicted with another one over tickets 7, which \
-                 was expected at version 1 (deadlock detected)",
+                "retry the transaction: it conflicted with another one on tickets 7, expected at \
+                 version 1 (deadlock detected)",
             ),
             (
                 Conflict::rejected(Some(nowhere("7")), deadlock()),
-                "run the transaction again: it conflicted with another one over tickets 7 \
-                 (deadlock detected)",
+                "retry the transaction: it conflicted with another one on tickets 7 (deadlock \
+                 detected)",
             ),
             (
                 Conflict::rejected(None, deadlock()),
-                "run the transaction again: it conflicted with another one (deadlock detected)",
+                "retry the transaction: it conflicted with another one (deadlock detected)",
             ),
         ] {
             assert_eq!(conflict.to_string(), sentence);

@@ -97,11 +97,11 @@ pub(super) enum Expected {
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Tag => "a tag in quotes or `*`",
-            Self::Quote => "a tag in quotes after `W/`",
+            Self::Tag => "a quoted tag or `*`",
+            Self::Quote => "a quoted tag after `W/`",
             Self::ClosingQuote => "the closing quote of the tag",
             Self::Comma => "a comma after the tag",
-            Self::End => "nothing beside `*`",
+            Self::End => "nothing after `*`",
         })
     }
 }

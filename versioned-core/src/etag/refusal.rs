@@ -20,7 +20,7 @@ use super::grammar::Fault;
 /// assert_eq!((malformed.header(), malformed.position()), (&header::IF_MATCH, 7));
 /// assert_eq!(
 ///     malformed.to_string(),
-///     "if-match is malformed at byte 7: expected the closing quote of the tag, found its end",
+///     "if-match is malformed at byte 7: expected the closing quote of the tag, found the end of the value",
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl fmt::Display for Malformed {
             self.header
         )?;
         match found {
-            None => f.write_str("its end"),
+            None => f.write_str("the end of the value"),
             Some(byte @ 0x20..=0x7E) => write!(f, "`{}`", char::from(*byte)),
             Some(byte) => write!(f, "the byte {byte:#04X}"),
         }
@@ -142,14 +142,11 @@ impl fmt::Display for Precondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => {
-                f.write_str("if-match is missing: send the ETag of the version that is to change")
+                f.write_str("if-match is missing: send the ETag of the version to change")
             }
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::Failed(current) => {
-                write!(
-                    f,
-                    "if-match names another version than the present one, {current}"
-                )
+                write!(f, "if-match does not match the current version, {current}")
             }
         }
     }

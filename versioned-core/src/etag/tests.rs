@@ -157,15 +157,15 @@ fn what_the_grammar_allows() {
 #[test]
 fn what_the_grammar_refuses() {
     for (value, message) in [
-        ("7", "0: expected a tag in quotes or `*`, found `7`"),
-        ("'7'", "0: expected a tag in quotes or `*`, found `'`"),
+        ("7", "0: expected a quoted tag or `*`, found `7`"),
+        ("'7'", "0: expected a quoted tag or `*`, found `'`"),
         (
             "\"7",
-            "2: expected the closing quote of the tag, found its end",
+            "2: expected the closing quote of the tag, found the end of the value",
         ),
         (
             "\"",
-            "1: expected the closing quote of the tag, found its end",
+            "1: expected the closing quote of the tag, found the end of the value",
         ),
         (
             "\"a b\"",
@@ -181,21 +181,18 @@ fn what_the_grammar_refuses() {
         ),
         ("\"7\"8", "3: expected a comma after the tag, found `8`"),
         ("\"a\\\"b\"", "4: expected a comma after the tag, found `b`"),
-        ("\"7\", 8", "5: expected a tag in quotes or `*`, found `8`"),
-        ("\"7\", *", "5: expected a tag in quotes or `*`, found `*`"),
-        ("*, \"7\"", "1: expected nothing beside `*`, found `,`"),
-        ("**", "1: expected nothing beside `*`, found `*`"),
-        ("w/\"7\"", "0: expected a tag in quotes or `*`, found `w`"),
-        ("W/7", "2: expected a tag in quotes after `W/`, found `7`"),
+        ("\"7\", 8", "5: expected a quoted tag or `*`, found `8`"),
+        ("\"7\", *", "5: expected a quoted tag or `*`, found `*`"),
+        ("*, \"7\"", "1: expected nothing after `*`, found `,`"),
+        ("**", "1: expected nothing after `*`, found `*`"),
+        ("w/\"7\"", "0: expected a quoted tag or `*`, found `w`"),
+        ("W/7", "2: expected a quoted tag after `W/`, found `7`"),
         (
             "W/",
-            "2: expected a tag in quotes after `W/`, found its end",
+            "2: expected a quoted tag after `W/`, found the end of the value",
         ),
-        ("W /\"7\"", "0: expected a tag in quotes or `*`, found `W`"),
-        (
-            "W/ \"7\"",
-            "2: expected a tag in quotes after `W/`, found ` `",
-        ),
+        ("W /\"7\"", "0: expected a quoted tag or `*`, found `W`"),
+        ("W/ \"7\"", "2: expected a quoted tag after `W/`, found ` `"),
         ("\"7\";", "3: expected a comma after the tag, found `;`"),
     ] {
         let refused = IfMatch::required(&headers(&IF_MATCH, &[value.as_bytes()])).unwrap_err();

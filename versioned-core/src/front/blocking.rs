@@ -28,6 +28,6 @@ pub use self::transaction::transaction;
 pub(crate) fn poll_ready<F: Future>(operation: F) -> F::Output {
     match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("a blocking connection never leaves a step for later"),
+        Poll::Pending => unreachable!("a future of a blocking connection is never pending"),
     }
 }

@@ -31,7 +31,7 @@ impl<'w, DB: Backend> Value<'w, DB> {
         };
         let mut walk = Walk::value(value, conversions, by);
         show(&mut walk)?;
-        Ok(walk.written().ok_or("there is no such column")?)
+        Ok(walk.written().ok_or("no such column")?)
     }
 
     pub(super) fn write<C: Column, F: Field<C, DB>>(

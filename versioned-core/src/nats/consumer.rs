@@ -269,7 +269,7 @@ impl JetStreamConsumer {
                     }
                     Ok(None) => None,
                     Ok(Some(Err(error))) => Some(error.to_string()),
-                    Err(_) => Some("no answer to a request for messages".to_owned()),
+                    Err(_) => Some("no response to a request for messages".to_owned()),
                 };
                 request = None;
                 if let Some(problem) = problem {

@@ -135,8 +135,8 @@ impl PublishError {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected(reason) => write!(f, "the broker refuses the event: {reason}"),
-            Self::Unavailable(reason) => write!(f, "the broker takes no events: {reason}"),
+            Self::Rejected(reason) => write!(f, "the broker rejected the event: {reason}"),
+            Self::Unavailable(reason) => write!(f, "the broker is unavailable: {reason}"),
         }
     }
 }
@@ -151,11 +151,11 @@ mod tests {
     fn a_refusal_reads_otherwise_than_a_broker_that_is_away() {
         assert_eq!(
             PublishError::rejected("too large").to_string(),
-            "the broker refuses the event: too large"
+            "the broker rejected the event: too large"
         );
         assert_eq!(
-            PublishError::unavailable("gone fishing").to_string(),
-            "the broker takes no events: gone fishing"
+            PublishError::unavailable("connection refused").to_string(),
+            "the broker is unavailable: connection refused"
         );
     }
 }

@@ -304,13 +304,15 @@ impl fmt::Display for RelayProblem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected { row, reason } => {
-                write!(f, "the broker refuses {}: {reason}", row.event_id())
+                write!(f, "the broker rejected {}: {reason}", row.event_id())
             }
             Self::Unavailable { events, reason } => {
-                write!(f, "the broker took none of {events} events: {reason}")
+                write!(f, "the broker accepted none of {events} events: {reason}")
             }
-            Self::NotConnected(error) => write!(f, "no connection to the outbox: {error}"),
-            Self::Failed(error) => write!(f, "the outbox failed: {error}"),
+            Self::NotConnected(error) => {
+                write!(f, "cannot connect to the outbox database: {error}")
+            }
+            Self::Failed(error) => write!(f, "the outbox database failed: {error}"),
         }
     }
 }

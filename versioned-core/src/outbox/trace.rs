@@ -36,16 +36,16 @@ pub(crate) fn relay_problem(problem: &RelayProblem<'_>) {
             event = row.event_id(),
             attempts = row.attempts + 1,
             reason,
-            "relay: the broker refuses an event",
+            "relay: the broker rejected an event",
         ),
         RelayProblem::Unavailable { events, reason } => {
-            tracing::warn!(target: TARGET, events, reason, "relay: the broker takes no events");
+            tracing::warn!(target: TARGET, events, reason, "relay: the broker is unavailable");
         }
         RelayProblem::NotConnected(reason) => {
-            tracing::error!(target: TARGET, reason, "relay: no connection to the outbox");
+            tracing::error!(target: TARGET, reason, "relay: cannot connect to the outbox database");
         }
         RelayProblem::Failed(error) => {
-            tracing::error!(target: TARGET, %error, "relay: the outbox failed");
+            tracing::error!(target: TARGET, %error, "relay: the outbox database failed");
         }
     }
 }
@@ -86,10 +86,10 @@ mod tests {
         assert_eq!(
             heard,
             [
-                "WARN relay: the broker refuses an event",
-                "WARN relay: the broker takes no events",
-                "ERROR relay: no connection to the outbox",
-                "ERROR relay: the outbox failed",
+                "WARN relay: the broker rejected an event",
+                "WARN relay: the broker is unavailable",
+                "ERROR relay: cannot connect to the outbox database",
+                "ERROR relay: the outbox database failed",
             ]
         );
     }

@@ -98,8 +98,8 @@ fn t18_a_batch_writes_nothing_and_names_every_row_in_conflict() {
     let text = saved.as_ref().unwrap_err().to_string();
     assert_eq!(
         text,
-        "3 of the batch's rows lost: tickets 5 is stale: expected version 1, found 2; \
-         tickets 4 is not there: expected version 1, but it was deleted or never existed; \
+        "3 of the batch's rows conflicted: tickets 5 is stale: expected version 1, found 2; \
+         tickets 4 was deleted or never existed: expected version 1; \
          tickets 2 is stale: expected version 1, found 3"
     );
     let named: Vec<_> = conflicts(saved)

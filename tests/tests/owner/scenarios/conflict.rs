@@ -164,6 +164,6 @@ fn a_conflict_reads_well() {
     a.delete(&mut one).unwrap();
     assert_eq!(
         b.save(&mut two).unwrap_err().to_string(),
-        "tickets 7 is not there: expected version 1, but it was deleted or never existed"
+        "tickets 7 was deleted or never existed: expected version 1"
     );
 }

@@ -130,7 +130,7 @@ fn events_that_the_broker_refuses_starve_nobody() {
     assert_eq!(rejected, 12);
     assert_eq!(problem.lock().unwrap().len(), 12);
     assert!(
-        problem.lock().unwrap()[0].starts_with("the broker refuses tickets/1/1: too large: é"),
+        problem.lock().unwrap()[0].starts_with("the broker rejected tickets/1/1: too large: é"),
         "{:?}",
         problem.lock().unwrap()[0]
     );

@@ -10,7 +10,7 @@ use crate::statement::{Changes, Record, VersionGuard};
 
 /// A record at a version, without a loaded model: see
 /// [`OwnerDsl::at`](crate::async_prelude::OwnerDsl::at).
-#[must_use = "`at` alone does nothing: go on with `.update(..)`, `.touch(..)` or `.delete(..)`"]
+#[must_use = "`at` alone does nothing: call `.update(..)`, `.touch(..)` or `.delete(..)`"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<M: OwnerModel> {
     id: M::Id,

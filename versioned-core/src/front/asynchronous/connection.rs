@@ -230,7 +230,7 @@ impl<C: AsyncConnectionCore> Executor for Shared<'_, C> {
 
     async fn begin(&mut self) -> QueryResult<()> {
         Err(Error::QueryBuilderError(
-            "this save takes a transaction, which a shared connection does not have: use `save`"
+            "this save needs a transaction, which a shared connection cannot start: use `save`"
                 .into(),
         ))
     }

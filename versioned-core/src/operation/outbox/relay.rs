@@ -184,7 +184,11 @@ where
             rows.len()
         ]
     };
-    let silence = || Err(PublishError::unavailable("the publisher gave no answer"));
+    let silence = || {
+        Err(PublishError::unavailable(
+            "the publisher returned no result",
+        ))
+    };
     let mut verdict = Verdict {
         published: Vec::with_capacity(rows.len()),
         rejected: Vec::new(),

@@ -14,7 +14,7 @@ use crate::model::Versioned;
 ///
 /// It is not a guard. It moves the version of every row that the update finds, so that copies
 /// loaded before become stale.
-#[must_use = "`bump` alone does nothing: give it to `.set(..)` of a Diesel update"]
+#[must_use = "`bump` alone does nothing: pass it to `.set(..)` of a Diesel update"]
 pub struct Bump<M>(PhantomData<fn() -> M>);
 
 impl<M> Bump<M> {

@@ -200,7 +200,7 @@ fn an_operator_hears_of_a_pass_that_found_something() {
     assert_eq!(
         heard(&mut conn),
         [
-            "WARN relay: the broker takes no events",
+            "WARN relay: the broker is unavailable",
             "DEBUG relay: batch"
         ]
     );
