@@ -114,7 +114,7 @@ pub(crate) fn columns_are_written_once(fields: &[Field<'_>], errors: &mut Errors
                 None => field.place().span(),
             };
             let message = format!(
-                "the column `{}` is written by another field too, remove one of them",
+                "the column `{}` is also written by another field, remove one of them",
                 column.name
             );
             errors.push(Error::new(span, message));
@@ -134,7 +134,7 @@ pub(crate) fn embedded_structs_are_there(fields: &[Field<'_>], errors: &mut Erro
         if is_option(&field.node.ty) {
             errors.at(
                 &field.node.ty,
-                "an embedded struct is in every row, remove the `Option` and give it to the struct's fields",
+                "an embedded struct can't be an `Option`, make the struct's fields optional instead",
             );
         }
     }
@@ -248,7 +248,7 @@ fn counts_one_way(mode: Mode, attrs: &StructAttrs, version: &Field<'_>, errors: 
     if mode == Mode::Dependent {
         errors.at(
             &precision.key,
-            "`precision` is for timestamps, and a dependent's version counts: remove it",
+            "`precision` is for timestamps, but a dependent's version is a counter: remove it",
         );
     } else if attrs.initial.is_some() {
         errors.at(
@@ -270,7 +270,7 @@ fn precision_is_of_the_version(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors
         if let Some(precision) = &field.versioned.precision {
             errors.at(
                 &precision.key,
-                "`precision` is for the version field, remove it or mark this one: `#[versioned(version, ..)]`",
+                "`precision` is for the version field, remove it or mark this field: `#[versioned(version, ..)]`",
             );
         }
     }
@@ -293,12 +293,12 @@ fn what_is_excluded_is_state(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors: 
         if keys.key.iter().any(is_field) || keys.version.is_some_and(|version| is_field(&version)) {
             errors.at(
                 &excluded.key,
-                "key and version are no state of the record, remove `excluded`",
+                "the key and the version are not part of the record's state, remove `excluded`",
             );
         } else if field.diesel.embed.is_some() {
             errors.at(
                 &excluded.key,
-                "an embedded struct says itself what is `excluded`, mark its fields",
+                "`excluded` can't be on an embedded struct, put it on the struct's fields",
             );
         } else if field.diesel.select_expression.is_some() {
             errors.at(

@@ -23,7 +23,7 @@ impl<'a> Model<'a> {
             errors.at(
                 &input.ident,
                 "missing mode, add `#[versioned(owner)]` or `#[versioned(dependent)]`\n\
-                 (`#[versioned(embedded)]` to a struct that a model embeds)",
+                 (`#[versioned(embedded)]` for a struct that a model embeds)",
             );
         }
         let root = Root::new(attrs.root.as_ref().map(|root| root.value.clone()));
@@ -173,7 +173,7 @@ fn find_version<'s, 'a>(
         .filter(|field| field.versioned.version.is_some());
     if let Some(version) = keys.next() {
         for other in keys.filter_map(|field| field.versioned.version.as_ref()) {
-            errors.at(&other.key, "a second version field, remove one of them");
+            errors.at(&other.key, "duplicate version field, remove one of them");
         }
         return Some(version);
     }
@@ -189,7 +189,7 @@ fn find_version<'s, 'a>(
         match input.attrs.iter().find(|attr| is_version_field(attr)) {
             Some(attr) => errors.at(
                 attr,
-                "too late here, put `#[version_field]` above the derives",
+                "`#[version_field]` must be above the derives, move it up",
             ),
             None => errors.at(
                 &input.ident,

@@ -53,7 +53,7 @@ fn add(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(version) = fields.named.iter().find(|field| is_version(field)) {
         return Err(Error::new_spanned(
             &version.ident,
-            "the struct has a version field, remove it or `#[version_field]`",
+            "the struct already has a version field, remove it or `#[version_field]`",
         ));
     }
     let version = quote! {
