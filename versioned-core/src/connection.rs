@@ -12,12 +12,12 @@ use diesel_async::AsyncConnectionCore;
 /// A connection of Diesel, for the methods of the [`prelude`](crate::prelude). Every
 /// `LoadConnection` implements it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a blocking connection of the `diesel` that `versioned-core` uses: give one, or import `versioned_core::async_prelude`",
+    message = "`{Self}` is not a blocking connection of the `diesel` that `versioned-core` uses: pass one, or import `versioned_core::async_prelude`",
     label = "not a blocking connection of this `diesel`",
-    note = "`async_prelude` has the same methods, as futures: `.await` them",
-    note = "`cargo tree -d` shows whether there is another version of `diesel`, whose connections are other types",
-    note = "of a pool give a connection: `&mut pool.get()?`",
-    note = "in generic code ask for `C: LoadConnection`"
+    note = "`async_prelude` has the same methods, which return futures: `.await` them",
+    note = "`cargo tree -d` shows whether the build has two versions of `diesel`, whose connections are different types",
+    note = "pass a connection from the pool: `&mut pool.get()?`",
+    note = "in generic code, add the bound `C: LoadConnection`"
 )]
 pub trait BlockingConnection: LoadConnection<Backend = <Self as BlockingConnection>::Db> {
     /// The backend of the connection. (With `C::Backend`, rustc would report Diesel's trait first.)
@@ -33,12 +33,12 @@ impl<C: LoadConnection<Backend = DB>, DB: Backend> BlockingConnection for C {
 /// Every `AsyncConnection` implements it.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",
+    message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: pass one, or import `versioned_core::prelude`",
     label = "not a connection of this `diesel-async`",
     note = "`prelude` has the same methods, without `.await`",
-    note = "`cargo tree -d` shows whether there is another version of `diesel-async`, whose connections are other types",
-    note = "of a pool give a connection: `&mut pool.get().await?`",
-    note = "in generic code ask for `C: AsyncConnection`"
+    note = "`cargo tree -d` shows whether the build has two versions of `diesel-async`, whose connections are different types",
+    note = "pass a connection from the pool: `&mut pool.get().await?`",
+    note = "in generic code, add the bound `C: AsyncConnection`"
 )]
 pub trait AsyncConnection:
     diesel_async::AsyncConnection + AsyncConnectionCore<Backend = <Self as AsyncConnection>::Db>
@@ -61,12 +61,12 @@ where
 /// implements it, including the `&conn` of a pipeline.
 #[cfg(feature = "async")]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: give one, or import `versioned_core::prelude`",
+    message = "`{Self}` is not a connection of the `diesel-async` that `versioned-core` uses: pass one, or import `versioned_core::prelude`",
     label = "not a connection of this `diesel-async`",
     note = "`prelude` has the same methods, without `.await`",
-    note = "`cargo tree -d` shows whether there is another version of `diesel-async`, whose connections are other types",
-    note = "of a pool give a connection: `&mut pool.get().await?`",
-    note = "in generic code ask for `C: AsyncConnection`"
+    note = "`cargo tree -d` shows whether the build has two versions of `diesel-async`, whose connections are different types",
+    note = "pass a connection from the pool: `&mut pool.get().await?`",
+    note = "in generic code, add the bound `C: AsyncConnection`"
 )]
 pub trait PipelinedConnection:
     AsyncConnectionCore<Backend = <Self as PipelinedConnection>::Db>

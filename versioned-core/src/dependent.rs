@@ -9,9 +9,9 @@ use crate::model::DependentModel;
 /// this bound.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a replica that can be stored on `{DB}`",
-    note = "a replica is a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`, `Queryable` and `Selectable`",
-    note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not",
-    note = "in generic code ask for it: `M: Dependent<C::Backend>`"
+    note = "a replica derives `Versioned` with `#[versioned(dependent)]`, `Queryable` and `Selectable`",
+    note = "every field must fit its column: `#[diesel(check_for_backend(..))]` shows the field that does not",
+    note = "in generic code, add the bound `M: Dependent<C::Backend>`"
 )]
 pub trait Dependent<DB: Backend>: DependentModel + Persisted<DB> {}
 

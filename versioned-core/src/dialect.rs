@@ -46,9 +46,9 @@ pub enum Dialect {
 /// That type is `dyn PgMetadataLookup` for PostgreSQL, `()` for SQLite and MySQL, and `dyn Any` for
 /// every `#[derive(MultiConnection)]`, so that the implementations do not overlap.
 #[diagnostic::on_unimplemented(
-    message = "`versioned-core` does not know the backend `{DB}`, turn on its feature: `sqlite`, `postgres` or `mysql`",
-    label = "this connection's backend is not known",
-    note = "in generic code, ask for the model on it: `where Ticket: Owner<C::Backend>`, or `TicketCopy: Dependent<C::Backend>`",
+    message = "`versioned-core` does not support the backend `{DB}`, enable its feature: `sqlite`, `postgres` or `mysql`",
+    label = "the backend of this connection is not supported",
+    note = "in generic code, add the bound `Ticket: Owner<C::Backend>` or `TicketCopy: Dependent<C::Backend>`",
     note = "an enum with `#[derive(MultiConnection)]` needs the feature of each of its connections"
 )]
 pub trait SqlFor<DB: Backend> {

@@ -146,8 +146,8 @@ pub(crate) fn name_of_table<M: Versioned>() -> TableName {
 
 /// A model in owner mode: `#[versioned(owner)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an owner, which `#[derive(Versioned)]` with `#[versioned(owner)]` makes of it",
-    label = "only an owner can do this",
+    message = "`{Self}` is not an owner: this needs a model with `#[derive(Versioned)]` and `#[versioned(owner)]`",
+    label = "not an owner",
     note = "a `#[versioned(dependent)]` model changes only through `apply`"
 )]
 pub trait OwnerModel: Versioned {
@@ -183,16 +183,16 @@ pub trait OwnerModel: Versioned {
 
 /// An owner without `outbox`, whose writes emit no events.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has an outbox, where each write must emit an event: load the rows and `save` them",
+    message = "`{Self}` has an outbox, so each write must emit an event: load the rows and `save` them",
     label = "this would change rows without an event"
 )]
 pub trait PlainOwner: OwnerModel {}
 
 /// A model in dependent mode: `#[versioned(dependent)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a dependent, which `#[derive(Versioned)]` with `#[versioned(dependent)]` makes of it",
-    label = "only a dependent can do this",
-    note = "a `#[versioned(owner)]` model is changed by `save`, never by events"
+    message = "`{Self}` is not a replica: this needs a model with `#[derive(Versioned)]` and `#[versioned(dependent)]`",
+    label = "not a replica",
+    note = "a `#[versioned(owner)]` model changes through `save`, not through events"
 )]
 pub trait DependentModel: Versioned<Version: SequentialVersion> {
     /// Which event may follow the current version.

@@ -29,9 +29,9 @@ use crate::model::OwnerModel;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an owner that can be stored on `{DB}`",
-    note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`, `Queryable` and `Selectable`",
-    note = "and every field fits its column: `#[diesel(check_for_backend(..))]` shows which one does not",
-    note = "in generic code ask for it: `M: Owner<C::Backend>`"
+    note = "an owner derives `Versioned` with `#[versioned(owner)]`, `Queryable` and `Selectable`",
+    note = "every field must fit its column: `#[diesel(check_for_backend(..))]` shows the field that does not",
+    note = "in generic code, add the bound `M: Owner<C::Backend>`"
 )]
 pub trait Owner<DB: Backend>: OwnerModel + Persisted<DB> {}
 

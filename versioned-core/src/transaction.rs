@@ -24,9 +24,9 @@ use crate::model::Versioned;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`transaction` takes `&mut model`, `&mut models[..]` or a tuple of such, and not `{Self}`",
-    label = "these are not models that a rollback can put back",
-    note = "without models, it is the connection's own: `conn.transaction(|conn| ..)`"
+    message = "`transaction` takes `&mut model`, `&mut models[..]` or a tuple of these, not `{Self}`",
+    label = "a rollback can't restore this",
+    note = "without models, use the method of the connection: `conn.transaction(|conn| ..)`"
 )]
 pub trait Models {
     /// The shape of the models, without their lifetime.

@@ -30,10 +30,10 @@ pub use self::timestamp::{Precision, TimestampVersion};
 /// assert_eq!(7_i64.token(), Token::Number(7));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be the type of a version field, use `i64` and a column that is `BigInt`",
+    message = "`{Self}` can't be the type of a version field, use `i64` and a `BigInt` column",
     label = "not a version",
-    note = "`i32` and `i16` count, too, and a newtype of one of the three with `#[derive(SequentialVersion)]`",
-    note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`, and its version of that crate"
+    note = "`i32`, `i16`, and newtypes of `i64`, `i32` or `i16` with `#[derive(SequentialVersion)]` work too",
+    note = "timestamps and `Uuid` need the feature `chrono`, `time` or `uuid` of `versioned-core`, and the same version of that crate"
 )]
 pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
     /// The version of a new record.
@@ -65,9 +65,9 @@ pub trait Version: Clone + PartialEq + fmt::Debug + Send + Sync {
 /// assert_eq!(Rev::from_number(40_000), None);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not count, use `i64` for the version here",
+    message = "`{Self}` is not a counter, use `i64` for the version here",
     label = "not a sequential version",
-    note = "`i32` and `i16` count, too, and a newtype of one of the three with `#[derive(SequentialVersion)]`"
+    note = "`i32`, `i16`, and newtypes of `i64`, `i32` or `i16` with `#[derive(SequentialVersion)]` work too"
 )]
 pub trait SequentialVersion: Version {
     /// The version with this number, for the first version of a record with

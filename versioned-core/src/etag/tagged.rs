@@ -22,7 +22,7 @@ use crate::version::{Token, Version as _};
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `ETag`, give a reference to a versioned model, a `Tracked` model or a `Change`",
+    message = "`{Self}` has no `ETag`, pass a reference to a versioned model, a `Tracked` model or a `Change`",
     label = "not a versioned record",
     note = "a versioned model has `#[derive(Versioned)]` with `#[versioned(owner)]` or `#[versioned(dependent)]`"
 )]

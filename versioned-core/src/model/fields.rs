@@ -6,7 +6,7 @@ use diesel::query_source::Column;
 /// A model whose fields can be compared and copied, because each is `PartialEq` and `Clone`.
 /// `#[derive(Versioned)]` implements it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be tracked, only an owner and what it embeds can",
+    message = "`{Self}` can't be tracked, only an owner and its embedded structs can",
     label = "its fields can't be compared",
     note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`"
 )]

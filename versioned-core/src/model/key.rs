@@ -105,7 +105,7 @@ where
     let within = all_among(model, table);
     assert!(
         !within || model.len() == table.len(),
-        "the model's key is only a part of the table's: name all its columns in `#[diesel(primary_key(..))]`"
+        "the model's key is only a part of the table's key: name all key columns in `#[diesel(primary_key(..))]`"
     );
     within
 }

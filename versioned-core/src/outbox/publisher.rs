@@ -63,8 +63,8 @@ impl OutboxRow {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't publish events, implement `outbox::Publisher` for it",
-    label = "not a broker for a `Relay`",
-    note = "with the feature `nats` there is one: `versioned_core::nats::JetStreamPublisher`"
+    label = "not a publisher for a `Relay`",
+    note = "the feature `nats` provides one: `versioned_core::nats::JetStreamPublisher`"
 )]
 pub trait Publisher: Send + Sync {
     /// Publishes the events, and returns a result for each of them, in their order. `Ok` means that

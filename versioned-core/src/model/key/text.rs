@@ -14,7 +14,7 @@ use super::KeyColumns;
 #[diagnostic::on_unimplemented(
     message = "a key of type `{Self}` has no text form, implement `Display` for it",
     label = "events and errors name a record by the text of its key",
-    note = "a replica also reads it back: implement `FromStr` for the same text",
+    note = "a replica also parses the text: implement `FromStr` for the output of `Display`",
     note = "for `Vec<u8>` or a type of another crate, use a newtype that implements both"
 )]
 pub trait ToKeyText: fmt::Display {}
@@ -25,9 +25,9 @@ impl<T: fmt::Display> ToKeyText for T {}
 /// A type that a replica parses from the text of a key. Every type that implements `FromStr` has
 /// it.
 #[diagnostic::on_unimplemented(
-    message = "a key of type `{Self}` can't be read from its text, implement `FromStr` for it",
-    label = "a replica reads the key of a deletion from the event's text",
-    note = "it must read what the type's `Display` writes",
+    message = "a key of type `{Self}` can't be parsed from its text, implement `FromStr` for it",
+    label = "a replica parses the key of a deletion from the event",
+    note = "`FromStr` must accept the output of the type's `Display`",
     note = "for `Vec<u8>` or a type of another crate, use a newtype that implements both"
 )]
 pub trait FromKeyText: FromStr {}

@@ -15,8 +15,8 @@ use crate::statement::owner::with_version::WithVersion;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be inserted as a row of `{M}`, derive Diesel's `Insertable` for its table",
     label = "not a new row of `{M}` on `{DB}`",
-    note = "give what Diesel's `.values(..)` takes for one row: a struct that derives `Insertable`, or a tuple of `column.eq(value)`",
-    note = "leave the version column out of it: `create` adds it"
+    note = "pass what Diesel's `.values(..)` accepts for one row: a struct that derives `Insertable`, or a tuple of `column.eq(value)`",
+    note = "leave out the version column: `create` adds it"
 )]
 pub trait NewRow<M: Versioned, DB: Backend> {
     /// The values and the version, as Diesel builds them.

@@ -18,7 +18,7 @@ use crate::statement::owner::with_version::WithVersion;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't change a row of `{M}`, derive Diesel's `AsChangeset` for its table",
     label = "not changes of `{M}` on `{DB}`",
-    note = "give what Diesel's `.set(..)` takes: `tickets::price.eq(3)`, a tuple of such, or a struct that derives `AsChangeset`"
+    note = "pass what Diesel's `.set(..)` accepts: `tickets::price.eq(3)`, a tuple of assignments, or a struct that derives `AsChangeset`"
 )]
 pub trait Changes<M: Versioned, DB: Backend> {
     /// The changes and the assignment of the version, as Diesel builds them.
