@@ -62,7 +62,7 @@ fn open(directory: &Path, name: &str) -> Result<SqliteConnection, Box<dyn Error 
     let file = directory.join(name);
     let file = file
         .to_str()
-        .ok_or("the temporary directory has an unusual name")?;
+        .ok_or("the path of the temporary directory is not UTF-8")?;
     Ok(SqliteConnection::establish(file)?)
 }
 
@@ -74,7 +74,7 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, price BIGINT NOT NULL, version BIGINT NOT NULL)",
     )?;
 
-    println!("A ticket is put on sale.");
+    println!("A ticket is inserted.");
     let mut ticket = Ticket {
         id: 7,
         title: "concert".into(),
@@ -84,7 +84,7 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     ticket.insert(&mut alice)?;
     show("the row", &ticket);
 
-    println!("\nAlice and Bob open it at the same time.");
+    println!("\nAlice and Bob load it at the same time.");
     let mut hers = Ticket::find(&7, &mut alice)?;
     let mut his = Ticket::find(&7, &mut bob)?;
     show("Alice sees", &hers);
@@ -95,14 +95,14 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     hers.save(&mut alice)?;
     show("the row", &Ticket::find(&7, &mut alice)?);
 
-    println!("\nBob, who still sees version 1, renames it and saves.");
+    println!("\nBob still has version 1. He changes the title and saves.");
     his.title = "concert, front row".into();
     match his.save(&mut bob) {
-        Ok(_) => return Err("Bob has just overwritten Alice".into()),
+        Ok(_) => return Err("Bob overwrote Alice's change".into()),
         Err(versioned_core::Error::Conflict(conflict))
             if conflict.kind() == ConflictKind::Stale =>
         {
-            println!("  refused      {conflict}");
+            println!("  rejected     {conflict}");
             for (name, version) in [
                 ("expected", conflict.expected()),
                 ("found", conflict.found()),
@@ -115,11 +115,11 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         }
         Err(error) => return Err(error.into()),
     }
-    show("Bob's copy", &his);
+    show("Bob's model", &his);
     show("the row", &Ticket::find(&7, &mut bob)?);
 
     println!(
-        "\nBob says what he wants instead of what he has: `update_with` loads, changes and saves, again if need be."
+        "\nBob calls `update_with`, which loads, changes and saves, and retries after a conflict."
     );
     let saved = Ticket::update_with(&7, &mut bob, |ticket| {
         ticket.title = "concert, front row".into();
@@ -127,7 +127,7 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     })?;
     show("the row", &saved);
 
-    println!("\nA transaction that fails leaves rows and copies as they were.");
+    println!("\nA failed transaction rolls back the row and restores the model in memory.");
     let failed = transaction(&mut alice, &mut hers, |conn, ticket| {
         ticket.reload(conn)?;
         ticket.price = 1;
@@ -140,13 +140,13 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     show("the row", &Ticket::find(&7, &mut alice)?);
 
     println!(
-        "\nThe ticket is taken off sale. The deletion is a version too, for those who keep copies of it."
+        "\nThe ticket is deleted. A deletion has a version too, so replicas apply it in order."
     );
     let mut last = Ticket::find(&7, &mut alice)?;
     let change = last.delete(&mut alice)?;
     println!("  {}      version {}", change.op(), change.version());
     if let Err(error) = his.save(&mut bob) {
-        println!("  Bob again    {error}");
+        println!("  rejected     {error}");
     }
     Ok(())
 }
@@ -159,7 +159,7 @@ fn two_services(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     orders.run_pending_migrations(MIGRATIONS)?;
 
     println!(
-        "\nThe orders service keeps copies. The tickets service announces each change, as JSON:"
+        "\nThe orders service keeps replicas. The tickets service publishes each change as a JSON event:"
     );
     let mut broker: Vec<String> = Vec::new();
     for id in 1..=12 {
@@ -181,10 +181,10 @@ fn two_services(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     for event in broker.iter().take(2) {
         println!("  {event}");
     }
-    println!("  .. {} events in all", broker.len());
+    println!("  .. {} events in total", broker.len());
 
     println!(
-        "\nThe broker delivers each of them twice, in any order; what comes too early comes again."
+        "\nThe broker delivers each event twice, in random order, and redelivers those that are too early."
     );
     let mut queue = [&broker[..], &broker[..]].concat();
     let mut dice = Dice(7);
@@ -203,9 +203,7 @@ fn two_services(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
             queue.push(json);
         }
     }
-    println!(
-        "  {applied} applied, {duplicates} duplicates, {gaps} delivered again because of a gap"
-    );
+    println!("  {applied} applied, {duplicates} duplicates, {gaps} redelivered because of a gap");
 
     println!("\nBoth sides, row by row:");
     let originals: Vec<(i64, i64, i64)> = tickets::table
@@ -227,10 +225,10 @@ fn two_services(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         println!("  ticket {id:<3} {price:>4} €   version {version}   {same}");
     }
     if originals != copies {
-        return Err("the copies are not as the originals".into());
+        return Err("the replicas differ from the originals".into());
     }
     println!(
-        "  {} tickets, all the same; those that were taken off sale are gone on both sides",
+        "  {} tickets, the same on both sides; deleted tickets are gone from both",
         copies.len()
     );
     Ok(())

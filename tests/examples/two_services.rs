@@ -167,7 +167,7 @@ where
         let rows = compare(owner, replica).await?;
         let same = rows.iter().filter(|row| row.0 == row.1).count();
         println!(
-            "  {same:>2} of {ON_SALE} tickets are the same on both sides, {:>3} events wait in the outbox",
+            "  {same:>2} of {ON_SALE} tickets are the same on both sides, {:>3} events are pending in the outbox",
             lag.pending
         );
         if done && lag.pending == 0 && rows.iter().all(|(original, copy)| original == copy) {
@@ -175,7 +175,7 @@ where
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    Err("the copies do not become as the originals".into())
+    Err("the replicas did not converge to the originals".into())
 }
 
 type Facts = Option<(i64, i64)>;
@@ -204,7 +204,7 @@ fn show(rows: &[(Facts, Facts)]) -> Result<()> {
     println!("\nBoth sides, row by row:");
     let text = |facts: &Facts| match facts {
         Some((price, version)) => format!("{price:>4} €   version {version:<4}"),
-        None => "not on sale".to_owned(),
+        None => "no row".to_owned(),
     };
     for (id, (original, copy)) in (1..).zip(rows) {
         let same = if original == copy {
@@ -219,7 +219,7 @@ fn show(rows: &[(Facts, Facts)]) -> Result<()> {
         );
     }
     if rows.iter().any(|(original, copy)| original != copy) {
-        return Err("the copies are not as the originals".into());
+        return Err("the replicas differ from the originals".into());
     }
     Ok(())
 }
@@ -288,7 +288,7 @@ async fn orders_on_a_channel(
         }
     }
     println!(
-        "  orders       {applied} applied, {duplicates} duplicates, {gaps} gaps, delivered again"
+        "  orders       {applied} applied, {duplicates} duplicates, {gaps} redelivered because of a gap"
     );
     Ok(())
 }
@@ -296,7 +296,7 @@ async fn orders_on_a_channel(
 async fn open(file: &Path) -> Result<Sqlite> {
     let file = file
         .to_str()
-        .ok_or("the temporary directory has an unusual name")?;
+        .ok_or("the path of the temporary directory is not UTF-8")?;
     let mut conn = Sqlite::establish(file).await?;
     conn.batch_execute("PRAGMA busy_timeout = 5000").await?;
     Ok(conn)
@@ -305,7 +305,7 @@ async fn open(file: &Path) -> Result<Sqlite> {
 fn create(file: &Path, ddl: &str) -> Result<()> {
     let file = file
         .to_str()
-        .ok_or("the temporary directory has an unusual name")?;
+        .ok_or("the path of the temporary directory is not UTF-8")?;
     let mut conn = SqliteConnection::establish(file)?;
     // The file remembers it: who reads does not wait for who writes.
     diesel::sql_query("PRAGMA journal_mode = WAL").execute(&mut conn)?;
@@ -409,7 +409,7 @@ mod processes {
         let connect = || AsyncPgConnection::establish(&options.orders_db);
         let figures = consumer.replicate::<TicketCopy, _>(connect, shutdown).await;
         println!(
-            "  orders       {} applied, {} duplicates, {} gaps, delivered again",
+            "  orders       {} applied, {} duplicates, {} redelivered because of a gap",
             figures.applied, figures.duplicates, figures.gaps
         );
         Ok(())
@@ -434,7 +434,7 @@ mod processes {
         let is_done = || match tickets.try_wait()? {
             None => Ok(false),
             Some(status) if status.success() => Ok(true),
-            Some(status) => Err(format!("the tickets service ended: {status}").into()),
+            Some(status) => Err(format!("the tickets service failed: {status}").into()),
         };
         let watched = watch(&mut owner, &mut replica, is_done).await;
         tickets.kill().ok();
@@ -469,7 +469,7 @@ async fn with_arguments(arguments: impl Iterator<Item = String>) -> Result<()> {
                 continue;
             }
         };
-        *place = Some(arguments.next().ok_or("a URL is missing")?);
+        *place = Some(arguments.next().ok_or("the last option has no URL")?);
     }
     let options = processes::Options {
         nats: nats.ok_or("--nats URL is missing")?,
@@ -480,12 +480,14 @@ async fn with_arguments(arguments: impl Iterator<Item = String>) -> Result<()> {
         None => processes::both(options).await,
         Some("tickets") => processes::tickets(options).await,
         Some("orders") => processes::orders(options).await,
-        Some(other) => Err(format!("there is no service `{other}`").into()),
+        Some(other) => {
+            Err(format!("unknown service `{other}`, expected `tickets` or `orders`").into())
+        }
     }
 }
 
 #[cfg(not(all(feature = "nats", feature = "postgres")))]
 #[allow(clippy::unused_async, reason = "as the one with the features")]
 async fn with_arguments(_: impl Iterator<Item = String>) -> Result<()> {
-    Err("arguments are for `--features nats,postgres`".into())
+    Err("arguments require `--features nats,postgres`".into())
 }

@@ -70,7 +70,7 @@ fn tickets_says_what_the_readme_says() {
     let text = said(run(TICKETS, &[], directory.path()));
     let conflict = "tickets 7 is stale: expected version 1, found 2";
     assert!(
-        text.contains(&format!("\n  refused      {conflict}\n")),
+        text.contains(&format!("\n  rejected     {conflict}\n")),
         "{text}"
     );
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -112,7 +112,7 @@ fn two_services_asks_for_what_is_missing() {
     let missing = if cfg!(feature = "nats") {
         "--tickets-db URL is missing"
     } else {
-        "arguments are for `--features nats,postgres`"
+        "arguments require `--features nats,postgres`"
     };
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(errors.trim_end(), format!("Error: \"{missing}\""));
