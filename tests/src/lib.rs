@@ -16,6 +16,7 @@ pub mod asynchronous;
 pub mod mysql;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "nats")]

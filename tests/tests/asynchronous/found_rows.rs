@@ -7,32 +7,9 @@ use diesel_migrations::MigrationHarness as _;
 use versioned_core::async_prelude::*;
 use versioned_core::{ConflictKind, Error, Event, MIGRATIONS, Op, Outcome, Tracked};
 use versioned_tests::mysql::Db;
+use versioned_tests::pages::{PAGES, Page, pages};
 
 use super::{Copy, Newest, TICKETS, Ticket, tickets};
-
-diesel::table! {
-    pages {
-        id -> BigInt,
-        body -> VarChar,
-        hits -> BigInt,
-        version -> BigInt,
-    }
-}
-
-const PAGES: &str =
-    "CREATE TABLE pages (id BIGINT PRIMARY KEY, body VARCHAR(50) NOT NULL, hits BIGINT NOT NULL,
-    version BIGINT NOT NULL)";
-
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
-#[diesel(table_name = pages)]
-#[versioned(owner)]
-struct Page {
-    id: i64,
-    body: String,
-    #[versioned(excluded)]
-    hits: i64,
-    version: i64,
-}
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, serde::Deserialize, Versioned)]
 #[diesel(table_name = tickets)]
@@ -110,12 +87,7 @@ async fn a_snapshot_may_come_again() {
 async fn what_is_excluded_is_written_though_it_is_there_already() {
     let db = Db::fresh(PAGES);
     let mut conn = connect(&db).await;
-    let mut page = Page {
-        id: 7,
-        body: "hello".into(),
-        hits: 1,
-        version: 0,
-    };
+    let mut page = Page::hello();
     page.insert(&mut conn).await.unwrap();
     let mut page = Tracked::new(page);
     diesel::update(pages::table)
@@ -126,7 +98,7 @@ async fn what_is_excluded_is_written_though_it_is_there_already() {
     page.hits = 5;
     assert!(page.save(&mut conn).await.unwrap().is_none());
     assert_eq!((page.original().hits, page.version), (5, 1));
-    assert_eq!(Page::find(&7, &mut conn).await.unwrap(), *page);
+    assert_eq!(Page::find(&1, &mut conn).await.unwrap(), *page);
 
     let mut late = page.clone();
     diesel::delete(pages::table)

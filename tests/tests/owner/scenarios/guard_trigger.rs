@@ -2,33 +2,10 @@
 
 use diesel::connection::SimpleConnection as _;
 use versioned_core::{Tracked, guard_trigger};
+use versioned_tests::pages::{PAGES, Page};
 
 use super::backend::Backend;
 use super::*;
-
-diesel::table! {
-    pages {
-        id -> BigInt,
-        body -> VarChar,
-        hits -> BigInt,
-        version -> BigInt,
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
-#[diesel(table_name = pages)]
-#[versioned(owner)]
-pub(super) struct Page {
-    pub(super) id: i64,
-    pub(super) body: String,
-    #[versioned(excluded)]
-    pub(super) hits: i64,
-    pub(super) version: i64,
-}
-
-pub(super) const PAGES: &str = "CREATE TABLE pages (
-    id BIGINT PRIMARY KEY, body VARCHAR(50) NOT NULL, hits BIGINT NOT NULL, version BIGINT NOT NULL
-)";
 
 pub(super) fn run(statements: &[String], conn: &mut Conn) {
     for statement in statements {
@@ -104,12 +81,7 @@ fn what_is_excluded_goes_through() {
     let db = Db::fresh(PAGES);
     let mut conn = db.connect();
     run(&guard_trigger::<Page, Backend>().unwrap().up, &mut conn);
-    let mut page = Page {
-        id: 1,
-        body: "hello".into(),
-        hits: 0,
-        version: 0,
-    };
+    let mut page = Page::hello();
     page.insert(&mut conn).unwrap();
     let mut page = Tracked::new(page);
     page.hits = 5;
@@ -132,53 +104,36 @@ fn what_is_excluded_goes_through() {
 mod schemas {
     use super::*;
 
-    diesel::table! {
-        #[sql_name = "it's a \"log\", of `x`.y"]
-        guard_one.first (id) {
-            id -> BigInt,
-            #[sql_name = "a.b, \"c\" `d` 'e'"]
-            body -> VarChar,
-            #[sql_name = "hits, 'all'.`x` \"y\""]
-            hits -> BigInt,
-            #[sql_name = "ver\"si`on"]
-            version -> BigInt,
-        }
+    macro_rules! in_schema {
+        ($schema:ident.$table:ident $model:ident) => {
+            diesel::table! {
+                #[sql_name = "it's a \"log\", of `x`.y"]
+                $schema.$table (id) {
+                    id -> BigInt,
+                    #[sql_name = "a.b, \"c\" `d` 'e'"]
+                    body -> VarChar,
+                    #[sql_name = "hits, 'all'.`x` \"y\""]
+                    hits -> BigInt,
+                    #[sql_name = "ver\"si`on"]
+                    version -> BigInt,
+                }
+            }
+
+            #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+            #[diesel(table_name = $table)]
+            #[versioned(owner)]
+            struct $model {
+                id: i64,
+                body: String,
+                #[versioned(excluded)]
+                hits: i64,
+                version: i64,
+            }
+        };
     }
 
-    diesel::table! {
-        #[sql_name = "it's a \"log\", of `x`.y"]
-        guard_two.second (id) {
-            id -> BigInt,
-            #[sql_name = "a.b, \"c\" `d` 'e'"]
-            body -> VarChar,
-            #[sql_name = "hits, 'all'.`x` \"y\""]
-            hits -> BigInt,
-            #[sql_name = "ver\"si`on"]
-            version -> BigInt,
-        }
-    }
-
-    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
-    #[diesel(table_name = first)]
-    #[versioned(owner)]
-    struct First {
-        id: i64,
-        body: String,
-        #[versioned(excluded)]
-        hits: i64,
-        version: i64,
-    }
-
-    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
-    #[diesel(table_name = second)]
-    #[versioned(owner)]
-    struct Second {
-        id: i64,
-        body: String,
-        #[versioned(excluded)]
-        hits: i64,
-        version: i64,
-    }
+    in_schema!(guard_one.first First);
+    in_schema!(guard_two.second Second);
 
     fn make(schema: &str, conn: &mut Conn) {
         let [table, body, hits, version] = [

@@ -270,41 +270,14 @@ fn what_is_written_through_the_model_is_not_taken_for_known() {
 
 /// `#[versioned(excluded)]`
 mod excluded {
+    use versioned_tests::pages::{PAGES, Page, pages};
+
     use super::*;
 
-    diesel::table! {
-        pages {
-            id -> BigInt,
-            body -> VarChar,
-            hits -> BigInt,
-            version -> BigInt,
-        }
-    }
-
-    #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
-    #[diesel(table_name = pages)]
-    #[versioned(owner)]
-    struct Page {
-        id: i64,
-        body: String,
-        #[versioned(excluded)]
-        hits: i64,
-        version: i64,
-    }
-
     fn page() -> (Db, Conn, Tracked<Page>) {
-        let db = Db::fresh("");
+        let db = Db::fresh(PAGES);
         let mut conn = db.connect();
-        conn.batch_execute(
-            "CREATE TABLE pages (id BIGINT PRIMARY KEY, body VARCHAR(50) NOT NULL, hits BIGINT NOT NULL, version BIGINT NOT NULL)",
-        )
-        .unwrap();
-        let mut page = Page {
-            id: 1,
-            body: "hello".into(),
-            hits: 0,
-            version: 0,
-        };
+        let mut page = Page::hello();
         page.insert(&mut conn).unwrap();
         (db, conn, Tracked::new(page))
     }
