@@ -15,6 +15,10 @@ use tokio::task::block_in_place;
 
 /// Waits for a future on the one runtime of the test process, also within a future that is waited for in the same way:
 /// a closure of a scenario does, when it uses its connection.
+///
+/// # Panics
+///
+/// Panics if the runtime cannot be started.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         tokio::runtime::Builder::new_multi_thread()

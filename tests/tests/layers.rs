@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "clippy.toml exempts what is inside a test, and not its helpers"
 )]
 
@@ -67,7 +68,7 @@ fn check(package: &str, layers: &[&[&str]]) {
         .collect();
     let mut upward = BTreeSet::new();
     let mut unknown = BTreeSet::new();
-    let mut uses = 0;
+    let mut count = 0;
     files_below(&source, &mut |path| {
         let name = path.strip_prefix(&source).unwrap().with_extension("");
         let name = name.to_str().unwrap().replace('\\', "/");
@@ -84,7 +85,7 @@ fn check(package: &str, layers: &[&[&str]]) {
             else {
                 continue;
             };
-            uses += 1;
+            count += 1;
             if there > here || (there == here && own != used) {
                 upward.insert(format!("{name} uses {used}"));
             }
@@ -92,7 +93,7 @@ fn check(package: &str, layers: &[&[&str]]) {
     });
     assert!(unknown.is_empty(), "these have no layer: {unknown:#?}");
     assert!(upward.is_empty(), "these go upward: {upward:#?}");
-    assert!(uses > 30, "only {uses} uses were found in {package}");
+    assert!(count > 30, "only {count} uses were found in {package}");
 }
 
 /// The longest part of a module's path that has a layer.

@@ -222,7 +222,7 @@ mod decimals {
         ] {
             match refused {
                 Err(Error::TwiceInBatch { table, id }) => {
-                    assert_eq!((table, id.as_str()), ("amounts", "1"))
+                    assert_eq!((table, id.as_str()), ("amounts", "1"));
                 }
                 other => panic!("{other:?}"),
             }
