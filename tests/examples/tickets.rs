@@ -95,7 +95,7 @@ fn two_people(directory: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     hers.save(&mut alice)?;
     show("the row", &Ticket::find(&7, &mut alice)?);
 
-    println!("\nBob still has version 1. He changes the title and saves.");
+    println!("\nBob changes the title of his version 1 and saves.");
     his.title = "concert, front row".into();
     match his.save(&mut bob) {
         Ok(_) => return Err("Bob overwrote Alice's change".into()),

@@ -167,7 +167,7 @@ where
         let rows = compare(owner, replica).await?;
         let same = rows.iter().filter(|row| row.0 == row.1).count();
         println!(
-            "  {same:>2} of {ON_SALE} tickets are the same on both sides, {:>3} events are pending in the outbox",
+            "  {same:>2} of {ON_SALE} tickets are the same on both sides, {:>3} pending in the outbox",
             lag.pending
         );
         if done && lag.pending == 0 && rows.iter().all(|(original, copy)| original == copy) {
