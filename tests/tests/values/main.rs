@@ -1,4 +1,4 @@
-//! Keys and values in databases that compare, round, make or suppress them, on each backend and front.
+//! Values in databases that round, make or suppress them, on each backend and front.
 
 #![allow(
     clippy::unwrap_used,

@@ -4,7 +4,9 @@ use diesel::connection::SimpleConnection as _;
 use versioned_core::{Tracked, Trigger, version_trigger};
 
 use super::backend::Backend;
-use super::guard_trigger::{PAGES, Page, make_schema, quoted, run};
+use versioned_tests::pages::{PAGES, Page};
+
+use super::guard_trigger::{make_schema, quoted, run};
 use super::*;
 
 /// SQLite's trigger writes to its own row.

@@ -87,7 +87,10 @@ fn assert_suppressed<T: std::fmt::Debug>(refused: Result<T, Error>, expected: Op
                 (expected, expected)
             );
             let text = conflict.to_string();
-            assert!(text.starts_with("the write of tickets 3 was suppressed"), "{text}");
+            assert!(
+                text.starts_with("the write of tickets 3 was suppressed"),
+                "{text}"
+            );
         }
         other => panic!("{other:?}"),
     }
