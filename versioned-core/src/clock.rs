@@ -29,22 +29,35 @@ pub(crate) async fn within<K: Clock, F: Future>(
     .await
 }
 
-/// Waits for `pause`, and returns `true` if `stop` is ready first. The caller must not poll `stop`
-/// again after that.
-pub(crate) async fn stopped<K: Clock, F: Future>(
+/// What ended a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Stopped,
+    Woken,
+    Over,
+}
+
+/// Waits for `pause`, unless `stop` or `wake` is ready first. The caller must not poll `stop` again
+/// after that.
+pub(crate) async fn wait<K: Clock, F: Future>(
     clock: &K,
     pause: Duration,
     stop: &mut Pin<&mut F>,
-) -> bool {
+    wake: impl Future,
+) -> Waited {
     let mut pause = pin!((!pause.is_zero()).then(|| clock.sleep(pause)));
+    let mut wake = pin!(wake);
     poll_fn(|task| {
         if stop.as_mut().poll(task).is_ready() {
-            return Poll::Ready(true);
+            return Poll::Ready(Waited::Stopped);
         }
-        match pause.as_mut().as_pin_mut() {
-            None => Poll::Ready(false),
-            Some(pause) => pause.poll(task).map(|()| false),
+        let Some(pause) = pause.as_mut().as_pin_mut() else {
+            return Poll::Ready(Waited::Over);
+        };
+        if wake.as_mut().poll(task).is_ready() {
+            return Poll::Ready(Waited::Woken);
         }
+        pause.poll(task).map(|()| Waited::Over)
     })
     .await
 }

@@ -42,6 +42,7 @@ mod relay;
 mod shutdown;
 mod supported_backend;
 pub(crate) mod trace;
+mod waker;
 
 pub use self::context::Context;
 pub use self::lag::Lag;
@@ -49,3 +50,4 @@ pub use self::publisher::{OutboxRow, PublishError, Publisher};
 pub use self::relay::{Pass, Relay, RelayProblem, Totals};
 pub use self::shutdown::Shutdown;
 pub use self::supported_backend::SupportedBackend;
+pub use self::waker::RelayWaker;

@@ -102,6 +102,30 @@ macro_rules! on {
                 }
             }
 
+            /// Asleep for an hour, it publishes what its waker announces.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_relay_that_sleeps_is_woken_to_publish() {
+                let db = fresh(1);
+                let hour = Duration::from_hours(1);
+                let broker = Arc::new(Broker::new());
+                let relay = Relay::new(Arc::clone(&broker)).poll(hour, hour);
+                let waker = relay.waker();
+                let shutdown = Shutdown::new();
+                let (stop, url) = (shutdown.clone(), db.url().to_owned());
+                let run = tokio::spawn(async move { relay.run_async(|| connect(&url), stop).await });
+                let mut conn = connect(db.url()).await.unwrap();
+                for id in 2..=6 {
+                    announce([id], &mut db.connect());
+                    waker.wake();
+                    while Lag::load_async(&mut conn).await.unwrap().pending > 0 {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
+                shutdown.stop();
+                assert_eq!(run.await.unwrap().published, 6);
+                assert_eq!(broker.ids(), created(1..=6));
+            }
+
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn a_relay_connects_publishes_and_is_shut_down() {
                 let db = fresh(25);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::trace;
-use super::{OutboxRow, Publisher};
+use super::{OutboxRow, Publisher, RelayWaker};
 use crate::error::Error;
 
 /// Publishes the pending events of an outbox, and deletes those that the broker has acknowledged.
@@ -80,6 +80,7 @@ pub struct Relay<P> {
     pub(crate) timeout: Duration,
     pub(crate) pause: Duration,
     pub(crate) longest_pause: Duration,
+    pub(crate) waker: RelayWaker,
     backoff: Duration,
     longest_backoff: Duration,
     batch: usize,
@@ -97,17 +98,18 @@ impl<P: Publisher> Relay<P> {
             publisher,
             ordered: false,
             timeout: Duration::from_secs(30),
-            pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(5),
+            pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(500),
+            waker: RelayWaker::default(),
             backoff: Duration::from_secs(1),
             longest_backoff: Duration::from_secs(300),
-            batch: 100,
+            batch: 1_000,
             narrowed: AtomicUsize::new(usize::MAX),
             on_problem: None,
         }
     }
 
-    /// Sets the maximum number of events of a batch. The default is 100, and the minimum is 1.
+    /// Sets the maximum number of events of a batch. The default is 1,000, and the minimum is 1.
     ///
     /// All events of a batch are locked, and held in memory, while they are published. With a
     /// publisher that costs nothing, 1,000 are 1.7 times as fast as 100 on PostgreSQL (`relay` in
@@ -167,12 +169,13 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// Sets how long [`run`](Self::run) waits if no event is pending, or if the broker or the
-    /// database is unreachable: `first`, then twice as long each time, up to `longest`. The
-    /// defaults are 500 ms and 5 s.
+    /// Sets the pauses between passes. After a pass that did not fill a batch, the relay pauses for
+    /// `first`, and then twice as long each time while no event is pending, up to `longest`. The
+    /// defaults are 1 ms and 500 ms, so an idle relay runs two queries per second.
     ///
-    /// After a pass with events but without a full batch, the next pass starts after a tenth of
-    /// `first`. In an [ordered](Self::ordered) relay it starts immediately.
+    /// While the broker or the database is unreachable, the pauses grow from `longest` to ten times
+    /// `longest`. After a full batch, and in an [ordered](Self::ordered) relay after each pass with
+    /// events, the next pass starts immediately. A [`waker`](Self::waker) ends a pause.
     #[must_use]
     pub fn poll(self, first: Duration, longest: Duration) -> Self {
         Self {
@@ -180,6 +183,11 @@ impl<P: Publisher> Relay<P> {
             longest_pause: longest,
             ..self
         }
+    }
+
+    /// Returns a handle that wakes this relay, for the writers in the same process.
+    pub fn waker(&self) -> RelayWaker {
+        self.waker.clone()
     }
 
     /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the

@@ -87,6 +87,27 @@ fn a_relay_that_sleeps_is_woken_to_end() {
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
+/// Asleep for an hour, it publishes what its waker announces.
+#[test]
+fn a_relay_that_sleeps_is_woken_to_publish() {
+    let (db, mut conn) = database();
+    let hour = Duration::from_hours(1);
+    let broker = Arc::new(Broker::new());
+    let relay = Relay::new(Arc::clone(&broker)).poll(hour, hour);
+    let waker = relay.waker();
+    let shutdown = Shutdown::new();
+    let (stop, url) = (shutdown.clone(), db.url().to_owned());
+    let run = thread::spawn(move || relay.run(|| open(&url), stop));
+    for ids in [1..=3, 4..=4, 5..=9] {
+        announce(ids, &mut conn);
+        waker.wake();
+        until_empty(&mut conn);
+    }
+    shutdown.stop();
+    assert_eq!(run.join().unwrap().published, 9);
+    assert_eq!(broker.ids(), created(1..=9));
+}
+
 #[test]
 fn a_broker_that_comes_back_is_found() {
     let (db, mut conn) = database();

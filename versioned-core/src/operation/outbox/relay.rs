@@ -1,13 +1,14 @@
 //! The relay from the outbox to a broker. A pass claims a batch, publishes it and deletes the
 //! published events.
 
+use std::future;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use crate::clock::{Clock, stopped, within};
+use crate::clock::{Clock, Waited, wait, within};
 use crate::dialect::{Dialect, SqlFor as _};
 use crate::error::Result;
 use crate::event::micros_now;
@@ -268,30 +269,88 @@ where
 {
     let mut shutdown = pin!(shutdown);
     let mut totals = Totals::default();
+    let mut pauses = Pauses::new(relay.pause, relay.longest_pause);
     let mut pause = Duration::ZERO;
-    let mut idle = relay.pause;
-    while !stopped(clock, pause, &mut shutdown).await {
+    loop {
+        // Writers must not storm a broker or a database that is unreachable.
+        let wake = async {
+            if pauses.is_away() {
+                future::pending().await
+            } else {
+                relay.waker.woken().await
+            }
+        };
+        match wait(clock, pause, &mut shutdown, wake).await {
+            Waited::Stopped => break,
+            Waited::Woken => pauses.restart(),
+            Waited::Over => {}
+        }
         // Read before the pass, which may lower it.
         let limit = relay.limit();
         let pass = line.pass().await;
         totals.count(pass);
         pause = match pass {
-            Some(pass) if pass.taken() > 0 && pass.unavailable == 0 => {
-                idle = relay.pause;
-                if pass.taken() >= limit || relay.ordered {
-                    Duration::ZERO
-                } else {
-                    relay.pause / 10
-                }
-            }
-            _ => {
-                let pause = idle;
-                idle = idle.saturating_mul(2).min(relay.longest_pause).max(idle);
-                pause
+            Some(pass) if pass.unavailable > 0 => pauses.away(),
+            None => pauses.away(),
+            Some(pass) if pass.taken() == 0 => pauses.idle(),
+            Some(pass) if pass.taken() >= limit || relay.ordered => pauses.busy(),
+            Some(_) => {
+                pauses.restart();
+                pauses.idle()
             }
         };
     }
     totals
+}
+
+/// The pauses between the passes of a relay.
+struct Pauses {
+    first: Duration,
+    longest: Duration,
+    /// The next pause if nothing is pending.
+    idle: Duration,
+    /// The next pause while the broker or the database is unreachable.
+    away: Option<Duration>,
+}
+
+impl Pauses {
+    fn new(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            longest: longest.max(first),
+            idle: first,
+            away: None,
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
+    fn restart(&mut self) {
+        self.idle = self.first;
+    }
+
+    fn busy(&mut self) -> Duration {
+        self.restart();
+        self.away = None;
+        Duration::ZERO
+    }
+
+    fn idle(&mut self) -> Duration {
+        self.away = None;
+        let pause = self.idle;
+        self.idle = pause.saturating_mul(2).min(self.longest);
+        pause
+    }
+
+    fn away(&mut self) -> Duration {
+        self.restart();
+        let pause = self.away.unwrap_or(self.longest);
+        let longest = self.longest.saturating_mul(10);
+        self.away = Some(pause.saturating_mul(2).min(longest));
+        pause
+    }
 }
 
 impl Totals {
