@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Op};
 use crate::outcome::Outcome;
 
-/// The interval of the looks for records that have waited too long.
+/// How often to look for records that have waited too long.
 const REVIEW: Duration = Duration::from_secs(1);
 /// The longest pause after a failure of an unreachable database. The breaker has its own.
 const AWAY: Duration = Duration::from_millis(250);

@@ -14,7 +14,7 @@ use crate::version::SequentialVersion;
 /// version is the old one plus one.
 ///
 /// Use it when all writers use the guarded methods or [`bump`](crate::prelude::OwnerDsl::bump). It
-/// rejects SQL that bypasses the guard. If some writers know nothing of versions, use
+/// rejects SQL that bypasses the guard. If some writers are unaware of versions, use
 /// [`version_trigger`](crate::version_trigger).
 ///
 /// `DB` is the backend of PostgreSQL, SQLite or MySQL. The function returns `None` for the backend

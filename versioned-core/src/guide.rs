@@ -16,7 +16,7 @@
 //!
 //! | chapter | contents |
 //! | --- | --- |
-//! | [`adopt`](how_to::adopt) | the derive in an application that exists already |
+//! | [`adopt`](how_to::adopt) | the derive in an existing application |
 //! | [`conflicts`](how_to::conflicts) | handle a conflict; `ETag` and `If-Match` over HTTP |
 //! | [`transactions`](how_to::transactions) | several writes in one transaction: rollbacks, retries, aggregates |
 //! | [`batches`](how_to::batches) | many rows at once |

@@ -5,7 +5,7 @@
 //! - An **owner** is a record of the service itself. A write checks the version that was loaded and
 //!   increments it. A write against an older version returns [`Error::Conflict`].
 //! - A **dependent** is a replica of another service's record. An event carries the version that
-//!   the owner gave the change, and event N is applied only onto version N−1.
+//!   the owner gave the change, and event N is applied only on top of version N−1.
 //!
 //! ```text
 //!         owner                                        dependent
@@ -21,7 +21,7 @@
 //! | guard the writes of a model | [`guide::first_steps::owner`] |
 //! | keep a replica of another service's records | [`guide::first_steps::dependent`] |
 //! | publish events that survive a crash | [`guide::how_to::outbox`] |
-//! | understand an error of the compiler | [`guide::reference::mistakes`] |
+//! | understand a compiler error | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
 //! The [guide] has a chapter for each task, and one that [compares](guide::related::comparison) the

@@ -111,9 +111,10 @@ impl<P: Publisher> Publisher for Arc<P> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The broker rejects this event permanently, for example because it is too large. The relay
-    /// retries it later, after the other events. `attempts` is incremented, `due` moves further
-    /// into the future each time, and `error` contains the reason.
+    /// The broker did not take this event, but may take others: it is too large, or its handler
+    /// failed. The relay retries it with backoff and without a limit, after the other events.
+    /// `attempts` is incremented, `due` moves further into the future each time, and `error`
+    /// contains the reason. A publisher that applies events itself returns this for a gap.
     Rejected(String),
     /// The broker is unreachable, or accepts no events at all. The relay waits, and `attempts` of
     /// the event does not change.

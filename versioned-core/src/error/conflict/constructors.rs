@@ -35,8 +35,8 @@ impl Conflict {
     }
 
     /// Returns a conflict of kind [`Serialization`](ConflictKind::Serialization): the database
-    /// rejected the write with `cause`. The conflict of a COMMIT names no record;
-    /// `Error::from(cause)` returns that one.
+    /// rejected the write with `cause`. For a failed COMMIT, which concerns no single record,
+    /// use `Error::from(cause)`.
     pub fn serialization(
         table: &'static str,
         id: impl Into<String>,

@@ -42,7 +42,8 @@ impl<P: Publisher> Relay<P> {
     ///
     /// `connect` opens the connection, and a new one after each error of the database. The relay
     /// finishes the current batch before it ends. Errors of the broker and of the database do not
-    /// end the run: the relay [reports](Self::on_problem) and retries them. A panic of the
+    /// end the run: the relay [reports](Self::on_problem) and retries them. On SQLite, `connect`
+    /// must set `busy_timeout`, and so must the connections of the writers. A panic of the
     /// publisher, of `connect` or of the hook of [`on_problem`](Self::on_problem) ends it.
     ///
     /// ```no_run
