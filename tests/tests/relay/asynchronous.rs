@@ -112,7 +112,8 @@ macro_rules! on {
                 let waker = relay.waker();
                 let shutdown = Shutdown::new();
                 let (stop, url) = (shutdown.clone(), db.url().to_owned());
-                let run = tokio::spawn(async move { relay.run_async(|| connect(&url), stop).await });
+                let run =
+                    tokio::spawn(async move { relay.run_async(|| connect(&url), stop).await });
                 let mut conn = connect(db.url()).await.unwrap();
                 for id in 2..=6 {
                     announce([id], &mut db.connect());
