@@ -13,6 +13,14 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::task::block_in_place;
 
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+});
+
 /// Waits for a future on the one runtime of the test process, also within a future that is waited for in the same way:
 /// a closure of a scenario does, when it uses its connection.
 ///
@@ -20,13 +28,6 @@ use tokio::task::block_in_place;
 ///
 /// Panics if the runtime cannot be started.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime")
-    });
     // One type for all futures: tokio's part is compiled once, and not for each.
     let mut output = None;
     let done: Pin<Box<dyn Future<Output = ()> + '_>> =
@@ -46,7 +47,7 @@ impl SpawnBlocking for Threads {
     ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let task: Box<dyn FnOnce() + Send> = Box::new(move || drop(answer.send(task())));
-        let running = tokio::task::spawn_blocking(task);
+        let running = RUNTIME.spawn_blocking(task);
         Box::pin(async move {
             running.await?;
             Ok(answered.await?)
