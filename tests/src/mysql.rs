@@ -60,7 +60,7 @@ const KIND: Kind = Kind {
     },
 };
 
-/// A database of one test, dropped with the value, whoever is still connected.
+/// A database of one test, dropped with the value, even if clients are connected.
 #[derive(Debug)]
 pub struct Db {
     name: String,

@@ -92,7 +92,7 @@ struct Parking {
 /// What a process of the soak is.
 #[derive(Debug, Clone)]
 pub enum Role {
-    /// Writes this many records, in any order, for ever.
+    /// Writes this many records, in any order, without end.
     Writer {
         /// The owner's database.
         tickets: String,

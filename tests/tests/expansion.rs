@@ -1,6 +1,6 @@
 //! What the derive writes, as snapshots that read as documentation: `tests/snapshots`.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test expansion` writes them anew.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test expansion` rewrites them.
 
 #![allow(
     clippy::expect_used,

@@ -101,7 +101,7 @@ where
 /// # struct TicketCopy { id: i64, price: i64, version: i64 }
 /// use versioned_core::{Event, positions};
 ///
-/// fn anew(snapshot: &[Event<TicketCopy>], conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+/// fn refill(snapshot: &[Event<TicketCopy>], conn: &mut SqliteConnection) -> versioned_core::Result<()> {
 ///     positions::rebuild::<TicketCopy, _>(conn)?;
 ///     TicketCopy::apply_all(snapshot, conn)?;
 ///     Ok(())
@@ -179,7 +179,7 @@ where
 /// # struct TicketCopy { id: i64, price: i64, version: i64 }
 /// # type Connection = SyncConnectionWrapper<SqliteConnection>;
 ///
-/// async fn anew(snapshot: &[Event<TicketCopy>], conn: &mut Connection) -> versioned_core::Result<()> {
+/// async fn refill(snapshot: &[Event<TicketCopy>], conn: &mut Connection) -> versioned_core::Result<()> {
 ///     rebuild_async::<TicketCopy, _>(conn).await?;
 ///     TicketCopy::apply_all(snapshot, conn).await?;
 ///     Ok(())

@@ -7,7 +7,7 @@ pub(crate) const TARGET: &str = "versioned_core";
 /// Reports a parked event whose turn has come and that cannot be applied.
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, reason = "nobody listens")
+    allow(unused_variables, reason = "used by the feature `tracing`")
 )]
 pub(crate) fn parked_event_refused(entity: &str, key: &str, version: i64, reason: &str) {
     #[cfg(feature = "tracing")]
@@ -17,7 +17,7 @@ pub(crate) fn parked_event_refused(entity: &str, key: &str, version: i64, reason
 /// Runs `future` in the span of a published batch.
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, reason = "nobody listens")
+    allow(unused_variables, reason = "used by the feature `tracing`")
 )]
 pub(crate) fn publishing<F: Future>(events: usize, future: F) -> impl Future<Output = F::Output> {
     #[cfg(feature = "tracing")]

@@ -10,7 +10,7 @@ use versioned_core::{ConflictKind, Error};
 
 use super::{TICKETS, Ticket};
 
-/// What becomes of whoever holds the row's lock.
+/// The fate of the session that holds the row's lock.
 #[derive(Clone, Copy)]
 enum Winner {
     Commits,

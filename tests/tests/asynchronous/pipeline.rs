@@ -45,7 +45,7 @@ async fn saves_in_a_pipeline_are_independent() {
     let db = Db::fresh(TICKETS);
     let mut conn = AsyncPgConnection::establish(db.url()).await.unwrap();
     let mut tickets = inserted(60, &mut conn).await;
-    // Somebody else is faster with one of them, and takes another away.
+    // Another session is faster with one of them, and deletes another.
     let mut theirs = tickets[20].clone();
     theirs.price = 99;
     theirs.save(&mut conn).await.unwrap();

@@ -221,7 +221,7 @@ pub(super) fn all_or_nothing<M: PartialEq + Debug>(
     }
 }
 
-/// Whether an error says that somebody else has written the row.
+/// Whether an error says that another session has written the row.
 fn blames_another(error: &Error) -> bool {
     match error {
         Error::Conflict(conflict) => conflict.kind() != ConflictKind::Serialization,

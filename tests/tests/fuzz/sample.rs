@@ -263,7 +263,7 @@ fn keys(dice: &mut Dice, dependent: bool) -> String {
     keys.join(", ")
 }
 
-const HEAD: &str = "//! Models that `tests/fuzz` made up; `UPDATE_SNAPSHOTS=1 cargo test --test fuzz` writes them anew.
+const HEAD: &str = "//! Models that `tests/fuzz` made up; `UPDATE_SNAPSHOTS=1 cargo test --test fuzz` rewrites them.
 
 #![allow(dead_code, non_snake_case)]
 

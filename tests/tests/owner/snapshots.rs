@@ -7,7 +7,7 @@ use super::backend;
 use super::backend::prelude::*;
 use super::scenarios::{Ticket, assert_stale, two_sessions};
 
-/// An unlocked read in the transaction would show version 1 for ever; `reload` and `update_with` must not.
+/// An unlocked read in the transaction would always show version 1; `reload` and `update_with` must not.
 #[test]
 fn s04_reload_and_update_with_see_past_the_snapshot_of_the_transaction() {
     let (_db, mut one, mut two) = two_sessions();

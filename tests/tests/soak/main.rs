@@ -1,4 +1,4 @@
-//! Two services, end to end, as real processes on PostgreSQL and JetStream, of which somebody kills one after the other: in
+//! Two services, end to end, as real processes on PostgreSQL and JetStream, which are killed one after the other: in
 //! the end the replica is as the owner, row by row, and no event was applied twice.
 //!
 //! A short form runs with the others. The long one:

@@ -1,4 +1,4 @@
-//! Models that `tests/fuzz` made up; `UPDATE_SNAPSHOTS=1 cargo test --test fuzz` writes them anew.
+//! Models that `tests/fuzz` made up; `UPDATE_SNAPSHOTS=1 cargo test --test fuzz` rewrites them.
 
 #![allow(dead_code, non_snake_case)]
 

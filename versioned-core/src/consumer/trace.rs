@@ -12,7 +12,7 @@ pub(crate) struct Consuming {
 
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, clippy::unused_self, reason = "nobody listens")
+    allow(unused_variables, clippy::unused_self, reason = "used by the feature `tracing`")
 )]
 impl Consuming {
     /// `traceparent` is what caused the change at the owner.
@@ -43,7 +43,7 @@ impl Consuming {
 /// Something goes wrong at a consumer.
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, reason = "nobody listens")
+    allow(unused_variables, reason = "used by the feature `tracing`")
 )]
 pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
     #[cfg(feature = "tracing")]

@@ -9,7 +9,7 @@ use crate::trace::TARGET;
 /// A pass of a relay has published something, or tried to.
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, reason = "nobody listens")
+    allow(unused_variables, reason = "used by the feature `tracing`")
 )]
 pub(crate) fn relay_pass(pass: Pass, time: Duration) {
     #[cfg(feature = "tracing")]
@@ -26,7 +26,7 @@ pub(crate) fn relay_pass(pass: Pass, time: Duration) {
 /// Something goes wrong at a relay.
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, reason = "nobody listens")
+    allow(unused_variables, reason = "used by the feature `tracing`")
 )]
 pub(crate) fn relay_problem(problem: &RelayProblem<'_>) {
     #[cfg(feature = "tracing")]

@@ -31,7 +31,7 @@ pub(crate) fn runtime() -> Rc<Runtime> {
     Rc::new(runtime.unwrap())
 }
 
-/// A connection of somebody who is not blocking, and a thread that waits for him.
+/// A connection that does not block, and a thread that waits for it.
 struct Waiting<C> {
     runtime: Rc<Runtime>,
     conn: C,

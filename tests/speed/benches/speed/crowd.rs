@@ -69,7 +69,7 @@ fn done(candidate: usize) {
     DONE[candidate].fetch_add(1, Ordering::Relaxed);
 }
 
-/// By hand: read, change, and again if somebody was faster.
+/// By hand: read, change, and again if another writer was faster.
 trait Increment {
     fn increment(&mut self, id: i64);
 }

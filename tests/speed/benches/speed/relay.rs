@@ -47,7 +47,7 @@ fn full() -> Db {
     db
 }
 
-/// Empties an outbox that is full anew in each turn.
+/// Empties an outbox that is filled again in each turn.
 struct Drain<F> {
     full: Option<Db>,
     drain: F,

@@ -100,7 +100,7 @@ impl Operation {
     }
 }
 
-/// Somebody who writes tickets, on a connection of his own.
+/// A writer of tickets, on a connection of its own.
 pub(crate) trait Writer {
     /// Inserts the ticket at version 1.
     fn insert(&mut self, ticket: &mut Ticket);

@@ -1,7 +1,7 @@
 //! Candidates that take turns, on one CPU.
 //!
 //! Client and server stay on one CPU: unpinned, waking the other CPU is most of what is measured. The candidates take turns
-//! in short rounds, so that a change of the machine's speed meets all of them; a round in which somebody else had the CPU
+//! in short rounds, so that a change of the machine's speed meets all of them; a round in which another process had the CPU
 //! is made again. What counts are medians: of the rounds, and of the ratios within a round.
 
 use std::fs;
@@ -14,7 +14,7 @@ const PINNED: &str = "VERSIONED_BENCH_PINNED";
 const TURN: Duration = Duration::from_millis(3);
 const MOST_TIMES: u32 = 400;
 
-/// Somebody who does one unit of the work at a time.
+/// A candidate, which does one unit of the work at a time.
 pub(crate) trait Work {
     /// Prepares for a turn; its time does not count.
     fn ready(&mut self, _times: u32) {}
@@ -29,7 +29,7 @@ impl<F: FnMut()> Work for F {
     }
 }
 
-/// Somebody, under his name.
+/// A candidate and its name.
 pub(crate) type Candidate<'a> = (&'static str, Box<dyn Work + 'a>);
 
 /// What was measured of a candidate.

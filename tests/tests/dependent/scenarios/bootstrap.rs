@@ -176,7 +176,7 @@ fn records_that_are_made_and_deleted_at_once_never_repeat_a_version() {
                             price: 0,
                             version: 0,
                         };
-                        // Somebody else may have the record just now.
+                        // Another consumer may have the record just now.
                         if ticket.insert(&mut conn).is_ok() {
                             given.push(ticket.version);
                             ticket.delete(&mut conn).unwrap();
@@ -313,7 +313,7 @@ fn a_replica_that_joins_late<M: Replica + serde::de::DeserializeOwned>() {
     );
     compare(&mut owner, &mut replica);
 
-    // Made anew from nothing.
+    // Rebuilt from nothing.
     positions::rebuild::<M, _>(&mut replica).unwrap();
     assert_eq!(
         copies::table

@@ -19,7 +19,7 @@ fn old_rows<T: Sample, const N: i64>(conn: &mut Conn) -> Vec<T> {
         .collect()
 }
 
-/// Three records, of which somebody else has saved the second.
+/// Three records. Another session has saved the second.
 fn second_is_stale<T: Sample>(conn: &mut Conn) -> Vec<T> {
     let models = inserted::<T>(3, conn);
     models[1].clone().save(conn).unwrap();

@@ -108,7 +108,7 @@ fn none<T: Sample>(_: &mut Conn) -> Vec<T> {
     Vec::new()
 }
 
-/// A record that somebody else has saved since it was loaded.
+/// A record that another session has saved since it was loaded.
 fn stale<T: Sample>(conn: &mut Conn) -> Vec<T> {
     let models = one::<T>(conn);
     models[0].clone().save(conn).unwrap();

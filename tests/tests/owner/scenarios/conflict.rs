@@ -86,7 +86,7 @@ fn update_with_loads_again_after_a_conflict() {
     let saved = Ticket::update_with(&7, &mut one, |ticket| {
         seen.push((ticket.version, ticket.price));
         if seen.len() < 3 {
-            // Somebody else is faster, twice.
+            // Another session is faster, twice.
             let mut theirs = Ticket::find(&7, &mut two)?;
             theirs.price += 100;
             theirs.save(&mut two)?;

@@ -323,7 +323,7 @@ fn without_the_event_there_is_no_write() {
     let mut ticket = Announced::concert();
     ticket.insert(&mut conn).unwrap();
     ticket.save(&mut conn).unwrap();
-    // Here somebody wants one event of each version at most, and there is one of version 3 already.
+    // This application allows one event per version, and there is one of version 3 already.
     diesel::sql_query("CREATE UNIQUE INDEX once ON versioned_outbox (version)")
         .execute(&mut conn)
         .unwrap();

@@ -239,7 +239,7 @@ fn a_rollback_makes_the_changes_unsaved_again() {
     assert_eq!((ticket.price, ticket.version), (25, 2));
 }
 
-/// What goes round the tracking is found by the version: all columns are written then.
+/// A write that bypasses the tracking is found by the version: all columns are written then.
 #[test]
 fn what_is_written_through_the_model_is_not_taken_for_known() {
     let (_db, mut conn, _) = two_sessions();
@@ -295,7 +295,7 @@ mod excluded {
         assert_eq!(Page::find(&1, &mut conn).unwrap(), *page);
         assert_eq!(page.version, 1);
 
-        // Somebody else saves: what is excluded still goes through, and what is not still conflicts.
+        // Another session saves: excluded columns are still written, and others still conflict.
         Page::at(1, 1)
             .update(pages::body.eq("theirs"), &mut conn)
             .unwrap();
