@@ -364,8 +364,10 @@ where
             && !self.breaker.is_open()
             && self.lanes.waiting() > 0
         {
-            let waiting = self.lanes.give_back(spare);
-            self.settle(waiting, Settlement::Retry(self.settings.first_delay));
+            for (number, rest) in self.lanes.give_back(spare, Instant::now()) {
+                let delay = rest.max(self.settings.first_delay);
+                self.settle(vec![number], Settlement::Retry(delay));
+            }
         }
     }
 

@@ -230,22 +230,29 @@ impl Lanes {
     }
 
     /// Removes at least `events` of those that wait, of the records that have waited longest.
-    pub(crate) fn give_back(&mut self, events: usize) -> Vec<u64> {
-        let mut waiting: Vec<(Instant, String)> = Vec::new();
+    /// Returns them with a time for which they need not come back: the longer a record has waited,
+    /// the longer it is.
+    pub(crate) fn give_back(&mut self, events: usize, now: Instant) -> Vec<(u64, Duration)> {
+        let mut waiting: Vec<(Instant, String, Duration)> = Vec::new();
         for (record, own) in &self.records {
-            if let (false, Wait::Gap(at) | Wait::Failed(at)) = (own.is_busy, own.wait) {
-                let since = own.gap.map_or(at, |gap| gap.since);
-                waiting.push((since, record.clone()));
+            if own.is_busy {
+                continue;
             }
+            let (since, rest) = match (own.wait, own.gap) {
+                (Wait::Gap(_), Some(gap)) => (gap.since, now.duration_since(gap.since) / 4),
+                (Wait::Gap(at) | Wait::Failed(at), _) => (at, at.saturating_duration_since(now)),
+                (Wait::No, _) => continue,
+            };
+            waiting.push((since, record.clone(), rest.min(self.longest)));
         }
         waiting.sort_unstable();
         let mut numbers = Vec::new();
-        for (_, record) in waiting {
+        for (_, record, rest) in waiting {
             if numbers.len() >= events {
                 break;
             }
             if let Some(own) = self.records.get_mut(&record) {
-                numbers.extend(own.queue.keys().map(|(_, number)| *number));
+                numbers.extend(own.queue.keys().map(|(_, number)| (*number, rest)));
                 own.queue.clear();
                 own.wait = Wait::No;
             }

@@ -12,7 +12,11 @@ pub(crate) struct Consuming {
 
 #[cfg_attr(
     not(feature = "tracing"),
-    allow(unused_variables, clippy::unused_self, reason = "used by the feature `tracing`")
+    allow(
+        unused_variables,
+        clippy::unused_self,
+        reason = "used by the feature `tracing`"
+    )
 )]
 impl Consuming {
     /// `traceparent` is what caused the change at the owner.

@@ -124,7 +124,8 @@ impl JetStreamConsumer {
 
     /// Sets the delay before a failed event is tried again: `first` after the first attempt, then
     /// twice as long each time, up to `longest`. Early events that the consumer returns to the
-    /// broker are redelivered after `first`. The defaults are 100 ms and 10 s.
+    /// broker are redelivered after `first`, or after a quarter of the time for which their record
+    /// has waited, up to `longest`. The defaults are 100 ms and 10 s.
     #[must_use]
     pub fn redelivery(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.first_delay = first;

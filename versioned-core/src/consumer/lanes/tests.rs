@@ -96,7 +96,7 @@ fn a_wait_is_reported_once_and_so_is_its_end() {
     assert_eq!(lanes.overdue(patience, later), [overdue]);
     assert_eq!(lanes.overdue(patience, later), []);
     // The wait goes on at the broker.
-    assert_eq!(lanes.give_back(1), [1]);
+    assert_eq!(lanes.give_back(1, later), [(1, patience / 4)]);
     lanes.arrive("a", 4, 2, Kind::Change);
     assert_eq!(started(&mut lanes, later), Some(("a".into(), 4)));
     assert_eq!(lanes.reached("a", 4, later), Some(patience));
@@ -112,12 +112,37 @@ fn those_that_wait_longest_are_given_back_and_those_that_can_start_are_not() {
         lanes.gap(&early, 0, now + Duration::from_millis(number));
     }
     lanes.arrive("5", 1, 5, Kind::Change);
-    assert_eq!(lanes.give_back(2), [1, 2]);
+    let back: Vec<u64> = lanes
+        .give_back(2, now)
+        .iter()
+        .map(|(number, _)| *number)
+        .collect();
+    assert_eq!(back, [1, 2]);
     assert_eq!(lanes.waiting(), 2);
     assert_eq!(started(&mut lanes, now), Some(("5".into(), 1)));
     let mut rest = lanes.drain();
     rest.sort_unstable();
     assert_eq!(rest, [3, 4]);
+}
+
+/// So that a record which waits for hours is not redelivered all the time.
+#[test]
+fn the_longer_a_record_waits_the_later_it_comes_back() {
+    let start = Instant::now();
+    for (waited, rest) in [(0, 0), (400, 100), (4_000, 1_000), (4_000_000, 1_000)] {
+        let mut lanes = Lanes::new(LONGEST);
+        lanes.arrive("a", 2, 1, Kind::Change);
+        let early = lanes.start(start).unwrap();
+        lanes.gap(&early, 0, start);
+        let now = start + Duration::from_millis(waited);
+        assert_eq!(lanes.give_back(1, now), [(1, Duration::from_millis(rest))]);
+    }
+    let mut lanes = Lanes::new(LONGEST);
+    lanes.arrive("a", 1, 1, Kind::Change);
+    let failed = lanes.start(start).unwrap();
+    let pause = Duration::from_millis(700);
+    lanes.failed(&failed, start + pause);
+    assert_eq!(lanes.give_back(1, start), [(1, pause)]);
 }
 
 /// Draws numbers.
@@ -185,7 +210,7 @@ fn whatever_happens_every_event_is_applied_in_order() {
                     }
                 }
                 10 => {
-                    for number in lanes.give_back(dice.roll(3)) {
+                    for (number, _) in lanes.give_back(dice.roll(3), now) {
                         broker.push(held.remove(&number).unwrap());
                     }
                 }
