@@ -186,7 +186,7 @@ where
                 return self.consumed;
             }
             let now = Instant::now();
-            let times = [
+            let due = [
                 Some(review),
                 Some(keep),
                 self.lanes.next_look(),
@@ -194,7 +194,7 @@ where
                 end,
             ];
             // What is due and did not start waits for an event in flight.
-            let wake = times.into_iter().flatten().filter(|at| *at > now).min();
+            let wake = due.into_iter().flatten().filter(|at| *at > now).min();
             let timer = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -206,7 +206,7 @@ where
                     end = Some(Instant::now() + self.settings.shutdown);
                     close();
                     let queued = self.lanes.drain();
-                    self.settle(queued, Settlement::Retry(Duration::ZERO));
+                    self.settle(&queued, Settlement::Retry(Duration::ZERO));
                 }
                 Some(delivery) = deliveries.next() => if end.is_none() {
                     self.arrive(delivery);
@@ -217,7 +217,7 @@ where
                     self.finish(&started, &id, outcome);
                     if end.is_some() {
                         let queued = self.lanes.drain();
-                        self.settle(queued, Settlement::Retry(Duration::ZERO));
+                        self.settle(&queued, Settlement::Retry(Duration::ZERO));
                     }
                 }
                 Some(()) = self.answers.next() => {}
@@ -339,7 +339,7 @@ where
         if let Some(waited) = waited {
             self.report(&ConsumerProblem::WaitOver { record, waited });
         }
-        self.settle(vec![started.number], settlement);
+        self.settle(&[started.number], settlement);
     }
 
     /// Opens or closes the breaker.
@@ -366,7 +366,7 @@ where
         {
             for (number, rest) in self.lanes.give_back(spare, Instant::now()) {
                 let delay = rest.max(self.settings.first_delay);
-                self.settle(vec![number], Settlement::Retry(delay));
+                self.settle(&[number], Settlement::Retry(delay));
             }
         }
     }
@@ -383,7 +383,7 @@ where
         }
     }
 
-    fn settle(&mut self, numbers: Vec<u64>, settlement: Settlement) {
+    fn settle(&mut self, numbers: &[u64], settlement: Settlement) {
         let Self { held, answers, .. } = self;
         let settled = numbers.iter().filter_map(|number| held.remove(number));
         answers.extend(settled.map(|message| message.delivery.settle(settlement)));

@@ -266,7 +266,7 @@ pub use versioned_derive::version_field;
 ///
 /// | item | purpose |
 /// | --- | --- |
-/// | [`Versioned`](derive@crate::Versioned), [`version_field`](crate::version_field) | declare a model |
+/// | [`Versioned`](derive@crate::Versioned), [`version_field`] | declare a model |
 /// | [`OwnerDsl`](prelude::OwnerDsl), [`TrackedDsl`](prelude::TrackedDsl) | write an owner |
 /// | [`DependentDsl`](prelude::DependentDsl) | apply events to a replica |
 /// | [`transaction()`] | restore the versions in memory after a rollback |

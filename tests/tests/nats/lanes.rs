@@ -85,7 +85,7 @@ async fn the_waiting_versions_of_one_record_are_applied_one_after_the_other() {
             let figures = running.stop().await;
             assert_eq!(
                 (figures.applied, figures.gaps, redelivered),
-                (versions as u64, 0, 0)
+                (versions.unsigned_abs(), 0, 0)
             );
             assert_eq!(rows(&mut conn), [(7, versions)]);
         }
@@ -130,7 +130,7 @@ async fn early_events_make_room_for_their_predecessors() {
     let running = Running::replica(durable(&stream).await.in_hand(20), &db);
     all_done(&stream).await;
     assert!(
-        start.elapsed() < Duration::from_secs(60),
+        start.elapsed() < Duration::from_mins(1),
         "{:?}",
         start.elapsed()
     );
@@ -239,9 +239,8 @@ async fn a_handler_that_panics_or_hangs_is_a_failure_of_its_event() {
     let shutdown = Shutdown::new();
     let url = db.url();
     let handle = async |event: Event<Copy>| {
-        if event.key == "3" && attempts.fetch_add(1, Ordering::SeqCst) < 2 {
-            panic!("three");
-        }
+        let panics = event.key == "3" && attempts.fetch_add(1, Ordering::SeqCst) < 2;
+        assert!(!panics, "three");
         if event.key == "4" && attempts.fetch_add(10, Ordering::SeqCst) < 10 {
             std::future::pending::<()>().await;
         }
@@ -338,9 +337,9 @@ async fn an_unreachable_database_is_probed_and_not_stormed() {
     all_done(&stream).await;
     shutdown.stop();
     let figures = task.await.unwrap();
-    assert_eq!(figures.applied, EVENTS as u64, "{figures:?}");
+    assert_eq!(figures.applied, EVENTS.unsigned_abs(), "{figures:?}");
     assert_eq!(counted(&mut conn), []);
-    assert_eq!(rows(&mut conn).len(), EVENTS as usize);
+    assert_eq!(rows(&mut conn).len() as u64, EVENTS.unsigned_abs());
     let heard = heard.lock().unwrap();
     let count = |text: &str| heard.iter().filter(|heard| heard.starts_with(text)).count();
     assert_eq!(

@@ -97,8 +97,6 @@ impl Kind {
     pub(super) fn on_mysql<ST: 'static>(sent: diesel::mysql::MysqlType) -> Self {
         use diesel::mysql::MysqlType as Sent;
         match (Self::of::<ST>(), sent) {
-            // MySQL orders the keys of JSON objects itself.
-            (Self::Exact, Sent::String) => Self::Unknown,
             (
                 Self::Unknown,
                 Sent::Tiny
@@ -110,7 +108,9 @@ impl Kind {
                 | Sent::LongLong
                 | Sent::UnsignedLongLong,
             ) => Self::Exact,
-            (Self::Unknown, Sent::String | Sent::Enum | Sent::Set) => Self::Unknown,
+            // MySQL orders the keys of JSON objects itself.
+            (Self::Exact, Sent::String)
+            | (Self::Unknown, Sent::String | Sent::Enum | Sent::Set) => Self::Unknown,
             (Self::Exact, Sent::Blob | Sent::Float | Sent::Double) | (Self::Unknown, _) => {
                 Self::Rounded
             }

@@ -275,9 +275,9 @@ where
         // Writers must not storm a broker or a database that is unreachable.
         let wake = async {
             if pauses.is_away() {
-                future::pending().await
+                future::pending::<()>().await;
             } else {
-                relay.waker.woken().await
+                relay.waker.woken().await;
             }
         };
         match wait(clock, pause, &mut shutdown, wake).await {

@@ -152,6 +152,8 @@ fn a_broker_or_a_database_that_is_away_is_given_time() {
 /// A wake ends a pause, unless the broker or the database is unreachable.
 #[test]
 fn a_waker_ends_a_pause() {
+    use Waited::{Over, Stopped, Woken};
+
     let hour = Duration::from_secs(3_600);
     let relay = Relay::new(Nobody).poll(hour, hour);
     let waker = relay.waker();
@@ -174,7 +176,6 @@ fn a_waker_ends_a_pause() {
     elsewhere.join().unwrap();
     shutdown.stop();
     ended.push(waited(hour));
-    use Waited::{Over, Stopped, Woken};
     assert_eq!(ended, [Woken, Over, Woken, Stopped]);
 }
 
