@@ -29,7 +29,7 @@ pub(crate) async fn within<K: Clock, F: Future>(
     .await
 }
 
-/// What ended a pause.
+/// The end of a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     Stopped,

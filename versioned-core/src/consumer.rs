@@ -193,7 +193,7 @@ where
                 self.breaker.next_probe(),
                 end,
             ];
-            // What is due and did not start waits for an event in flight.
+            // An event that is due and did not start waits for one in flight.
             let wake = due.into_iter().flatten().filter(|at| *at > now).min();
             let timer = async {
                 match wake {

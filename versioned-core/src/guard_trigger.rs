@@ -111,7 +111,7 @@ where
     }))
 }
 
-/// What the trigger says; MySQL takes 128 characters.
+/// The trigger's message. MySQL accepts 128 characters.
 fn message(table: &str) -> String {
     format!("{}: an update must move the version by one", cut(table, 88))
 }

@@ -1,4 +1,4 @@
-//! A trigger on a model's table: it sees the writes that do not come through this crate.
+//! Triggers on a model's table, for writes that bypass this crate.
 
 use diesel::backend::Backend;
 use diesel::query_builder::QueryFragment;
@@ -35,18 +35,18 @@ pub(crate) struct TriggerTable {
     has_excluded: bool,
 }
 
-/// What a trigger does to each row that an UPDATE writes.
+/// The rule of a trigger for each row that an UPDATE writes.
 pub(crate) struct Rule {
-    /// What the trigger's name begins with.
+    /// The beginning of the trigger's name.
     pub(crate) prefix: &'static str,
-    /// When it does so on `SQLite`; elsewhere it is always before the row is written.
+    /// `BEFORE` or `AFTER` on `SQLite`. On other databases it is always `BEFORE`.
     pub(crate) on_sqlite: &'static str,
     pub(crate) condition: String,
     pub(crate) action: String,
 }
 
 impl TriggerTable {
-    /// None for a `MultiConnection`.
+    /// Returns `None` for a `MultiConnection`.
     pub(crate) fn of<M, DB>() -> Option<Self>
     where
         DB: Backend,
@@ -95,7 +95,7 @@ impl TriggerTable {
         Sql(self.dialect).literal(text)
     }
 
-    /// The trigger that keeps a rule.
+    /// Returns the trigger of a rule.
     pub(crate) fn trigger(&self, rule: &Rule) -> Trigger {
         let Rule {
             prefix,

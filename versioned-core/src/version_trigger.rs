@@ -1,4 +1,4 @@
-//! Versions for writers that know nothing of them.
+//! A trigger that moves versions, for writers unaware of them.
 
 use diesel::backend::Backend;
 use diesel::query_builder::QueryFragment;
@@ -14,7 +14,7 @@ use crate::version::SequentialVersion;
 /// forward itself. `DB` is the backend of PostgreSQL, SQLite or MySQL. Returns `None` for the
 /// backend of a `MultiConnection`.
 ///
-/// Use this when an older application or a script that knows nothing of versions updates the
+/// Use this when an older application or a script that is unaware of versions updates the
 /// model's table. If its UPDATE leaves the version unchanged or sets it back, the trigger sets the
 /// version to the old one plus one. Models that were loaded before the UPDATE are then stale.
 ///

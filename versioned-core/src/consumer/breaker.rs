@@ -25,7 +25,7 @@ struct Open {
     probe: Instant,
 }
 
-/// What a result changes.
+/// The effect of a result.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     None,

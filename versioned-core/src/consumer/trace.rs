@@ -1,4 +1,4 @@
-//! What an operator sees of a consumer.
+//! Spans and events of a consumer.
 
 use super::ConsumerProblem;
 #[cfg(feature = "tracing")]
@@ -19,7 +19,7 @@ pub(crate) struct Consuming {
     )
 )]
 impl Consuming {
-    /// `traceparent` is what caused the change at the owner.
+    /// `traceparent` names the cause of the change at the owner.
     pub(crate) fn new(event: &str, traceparent: Option<&str>) -> Self {
         Self {
             #[cfg(feature = "tracing")]
@@ -27,7 +27,7 @@ impl Consuming {
         }
     }
 
-    /// Whatever `handling` says belongs to the event, and so does what it ends in.
+    /// Runs `handling` in the span of the event, and records its outcome.
     pub(crate) async fn applies<F>(self, handling: F) -> crate::Result<crate::Outcome>
     where
         F: Future<Output = crate::Result<crate::Outcome>>,
@@ -44,7 +44,7 @@ impl Consuming {
     }
 }
 
-/// Something goes wrong at a consumer.
+/// Reports a problem of a consumer.
 #[cfg_attr(
     not(feature = "tracing"),
     allow(unused_variables, reason = "used by the feature `tracing`")

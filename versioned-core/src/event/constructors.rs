@@ -1,4 +1,4 @@
-//! Events that no write of this crate made: for tests, and for publishers of the caller's own.
+//! Events for tests, and for the caller's own publishers.
 
 use std::borrow::Cow;
 

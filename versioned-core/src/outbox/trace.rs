@@ -1,4 +1,4 @@
-//! What an operator sees of a relay.
+//! Spans and events of a relay.
 
 use std::time::Duration;
 
