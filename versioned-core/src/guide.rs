@@ -16,15 +16,15 @@
 //!
 //! | chapter | contents |
 //! | --- | --- |
-//! | [`adopt`](how_to::adopt) | the derive in an existing application |
+//! | [`adopt`](how_to::adopt) | adding the derive to an existing application |
 //! | [`conflicts`](how_to::conflicts) | handle a conflict; `ETag` and `If-Match` over HTTP |
 //! | [`transactions`](how_to::transactions) | several writes in one transaction: rollbacks, retries, aggregates |
 //! | [`batches`](how_to::batches) | many rows at once |
-//! | [`tracked`](how_to::tracked) | changed columns only, and rebase after a conflict |
-//! | [`outbox`](how_to::outbox) | events that survive a crash, and their relay |
-//! | [`testing`](how_to::testing) | test transactions, conflicts and events in tests |
-//! | [`migrations`](how_to::migrations) | the library's tables, and triggers for the guard |
-//! | [`restore`](how_to::restore) | after the owner was restored from a backup |
+//! | [`tracked`](how_to::tracked) | saving only the changed columns, and rebasing after a conflict |
+//! | [`outbox`](how_to::outbox) | events that survive a crash, and the relay that publishes them |
+//! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
+//! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
+//! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
 //!
 //! **Reference**
 //!
@@ -32,7 +32,7 @@
 //! | --- | --- |
 //! | [`choosing`](reference::choosing) | how to choose `policy`, `guard` and `gap` for a replica |
 //! | [`backends`](reference::backends) | the statements of each operation, by database |
-//! | [`isolation`](reference::isolation) | the error of a conflict, by backend and isolation level |
+//! | [`isolation`](reference::isolation) | how a conflict is reported, by backend and isolation level |
 //! | [`expansion`](reference::expansion) | the code that the derive generates |
 //! | [`mistakes`](reference::mistakes) | compiler errors and their fixes |
 //! | [`limits`](reference::limits) | what is not guaranteed |
@@ -45,10 +45,9 @@
 //! | [`from_mongoose`](related::from_mongoose) | migrating from `mongoose-update-if-current` |
 //! | [`from_diesel_versioning`](related::from_diesel_versioning) | migrating from `diesel_versioning` |
 //!
-//! Footnotes name the tests of a claim, for example
-//! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*. The tests are in the directory
-//! `tests/` of the repository. Most of them run on each backend and through both fronts, blocking
-//! and async.
+//! Footnotes name the tests behind a claim, for example
+//! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*. The tests are in `tests/` in the
+//! repository. Most of them run on each backend and through both fronts, blocking and async.
 //!
 //! This module exists only in the documentation.
 
