@@ -46,8 +46,9 @@
 //! | [`from_diesel_versioning`](related::from_diesel_versioning) | migrating from `diesel_versioning` |
 //!
 //! Footnotes name the tests behind a claim, for example
-//! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*. The tests are in `tests/` in the
-//! repository. Most of them run on each backend and through both fronts, blocking and async.
+//! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*. The tests are in the
+//! repository's `tests/` directory. Most of them run on each backend and through both fronts,
+//! blocking and async.
 //!
 //! This module exists only in the documentation.
 
