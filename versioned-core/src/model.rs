@@ -2,6 +2,7 @@
 //! for an owner, its fields.
 
 mod columns;
+mod events;
 mod fields;
 mod finite;
 mod json;
