@@ -112,7 +112,7 @@ impl<P: Publisher> Relay<P> {
     /// Sets the maximum number of events of a batch. The default is 1,000, and the minimum is 1.
     ///
     /// All events of a batch are locked, and held in memory, while they are published. With a
-    /// publisher that costs nothing, 1,000 are 1.7 times as fast as 100 on PostgreSQL (`relay` in
+    /// publisher that costs nothing, 1,000 are 1.8 times as fast as 100 on PostgreSQL (`relay` in
     /// `tests/speed/RESULTS.md`).
     #[must_use]
     pub fn batch(self, events: usize) -> Self {
@@ -136,7 +136,7 @@ impl<P: Publisher> Relay<P> {
     /// keep the last message of each record.
     ///
     /// An ordered relay needs one pass for each pending version of a record, and each pass looks
-    /// for the oldest event of each record. On PostgreSQL an event takes 6.6 times as long as in an
+    /// for the oldest event of each record. On PostgreSQL an event takes 6.7 times as long as in an
     /// unordered relay. This is from the benchmark `relay` in `tests/speed/RESULTS.md`, with 30,000
     /// pending events, ten for each record, in batches of 1,000.
     #[must_use]
