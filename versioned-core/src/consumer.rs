@@ -205,8 +205,7 @@ where
                 _ = &mut shutdown, if end.is_none() => {
                     end = Some(Instant::now() + self.settings.shutdown);
                     close();
-                    let queued = self.lanes.drain();
-                    self.settle(&queued, Settlement::Retry(Duration::ZERO));
+                    self.give_all_back();
                 }
                 Some(delivery) = deliveries.next() => if end.is_none() {
                     self.arrive(delivery);
@@ -216,8 +215,7 @@ where
                 Some((started, id, outcome)) = running.next() => {
                     self.finish(&started, &id, outcome);
                     if end.is_some() {
-                        let queued = self.lanes.drain();
-                        self.settle(&queued, Settlement::Retry(Duration::ZERO));
+                        self.give_all_back();
                     }
                 }
                 Some(()) = self.answers.next() => {}
@@ -360,15 +358,18 @@ where
     /// for.
     fn make_room(&mut self) {
         let spare = (self.settings.in_hand / 8).max(1);
-        if self.held.len() + spare > self.settings.in_hand
-            && !self.breaker.is_open()
-            && self.lanes.waiting() > 0
-        {
+        if self.held.len() + spare > self.settings.in_hand && !self.breaker.is_open() {
             for (number, rest) in self.lanes.give_back(spare, Instant::now()) {
                 let delay = rest.max(self.settings.first_delay);
                 self.settle(&[number], Settlement::Retry(delay));
             }
         }
+    }
+
+    /// Gives all events back that are not in flight.
+    fn give_all_back(&mut self) {
+        let queued = self.lanes.drain();
+        self.settle(&queued, Settlement::Retry(Duration::ZERO));
     }
 
     /// Reports the records that have waited too long.

@@ -223,6 +223,7 @@ impl Lanes {
     }
 
     /// The number of events that wait for a predecessor or for another attempt.
+    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         let waits = |own: &&Record| !own.is_busy && !matches!(own.wait, Wait::No);
         let records = self.records.values().filter(waits);

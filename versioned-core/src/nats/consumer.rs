@@ -260,7 +260,7 @@ impl JetStreamConsumer {
                         if let Some(room) = reserved.split(1) {
                             let report = Arc::clone(&self.on_problem);
                             let held = Held {
-                                message,
+                                message: Arc::new(message),
                                 report,
                                 room,
                             };
@@ -329,13 +329,13 @@ fn report_broker(report: &Hook, problem: &str) {
 
 /// A message in hand.
 pub(super) struct Held {
-    message: Message,
+    message: Arc<Message>,
     report: Hook,
     room: OwnedSemaphorePermit,
 }
 
 /// The payload of a message, which is shared.
-pub(super) struct Body(Message);
+pub(super) struct Body(Arc<Message>);
 
 impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
@@ -347,7 +347,7 @@ impl Delivery for Held {
     type Body = Body;
 
     fn body(&self) -> Body {
-        Body(self.message.clone())
+        Body(Arc::clone(&self.message))
     }
 
     fn place(&self) -> &str {
@@ -376,7 +376,7 @@ impl Delivery for Held {
     }
 
     fn keep(&self) -> BoxFuture<'static, ()> {
-        let (message, report) = (self.message.clone(), Arc::clone(&self.report));
+        let (message, report) = (Arc::clone(&self.message), Arc::clone(&self.report));
         Box::pin(async move {
             if let Err(error) = message.ack_with(AckKind::Progress).await {
                 report_broker(&report, &error.to_string());
