@@ -155,6 +155,7 @@ where
         F: Fn(Event<T>, D::Body) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
+        let handle = &handle;
         let mut running = FuturesUnordered::new();
         let mut deliveries = pin!(deliveries.fuse());
         let mut shutdown = pin!(shutdown);
@@ -170,7 +171,9 @@ where
                 let deadline = self.settings.deadline;
                 let id = event.id();
                 let span = trace::Consuming::new(&id, event.trace.as_deref());
-                let handling = AssertUnwindSafe(span.applies(handle(event, body))).catch_unwind();
+                // The closure runs inside too: it may panic before it returns its future.
+                let handling = async move { handle(event, body).await };
+                let handling = AssertUnwindSafe(span.applies(handling)).catch_unwind();
                 running.push(async move {
                     let outcome = match tokio::time::timeout(deadline, handling).await {
                         Ok(Ok(outcome)) => outcome,
@@ -255,15 +258,18 @@ where
                 };
                 self.held.insert(self.last, held);
             }
-            Err(error) => {
-                self.consumed.terminated += 1;
-                self.report(&ConsumerProblem::Unreadable {
-                    subject: delivery.place(),
-                    reason: &error.to_string(),
-                });
-                self.answers.push(delivery.settle(Settlement::Reject));
-            }
+            Err(error) => self.unreadable(delivery, &error),
         }
+    }
+
+    /// Rejects a message that is not an event.
+    fn unreadable(&mut self, delivery: D, error: &serde_json::Error) {
+        self.consumed.terminated += 1;
+        self.report(&ConsumerProblem::Unreadable {
+            subject: delivery.place(),
+            reason: &error.to_string(),
+        });
+        self.answers.push(delivery.settle(Settlement::Reject));
     }
 
     /// The next event to handle, while so many are handled.
@@ -281,10 +287,14 @@ where
             message.attempts += 1;
             let body = message.delivery.body();
             let event = message.event.take();
-            // It was read when it arrived.
-            match event.map_or_else(|| serde_json::from_slice(body.as_ref()), Ok) {
+            let error = match event.map_or_else(|| serde_json::from_slice(body.as_ref()), Ok) {
                 Ok(event) => return Some((started, event, body)),
-                Err(_) => self.lanes.dropped(&started.record),
+                Err(error) => error,
+            };
+            // It was read when it arrived, by a `Deserialize` that fails now.
+            self.lanes.dropped(&started.record);
+            if let Some(message) = self.held.remove(&started.number) {
+                self.unreadable(message.delivery, &error);
             }
         }
     }

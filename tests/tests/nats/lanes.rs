@@ -267,6 +267,81 @@ async fn a_handler_that_panics_or_hangs_is_a_failure_of_its_event() {
     );
 }
 
+/// A closure may panic before it has made its future.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_panics_before_its_future_is_a_failure_of_its_event() {
+    let broker = Broker::start();
+    let (db, mut conn) = database();
+    let context = jetstream(&broker).await;
+    let stream = events(&context).await;
+    send_all(&context, (1..=5).map(|id| event(Op::Created, id, 1))).await;
+    let (heard, report) = heard();
+    let consumer = durable(&stream).await.on_problem(report);
+    let attempts = AtomicUsize::new(0);
+    let shutdown = Shutdown::new();
+    let url = db.url();
+    let handle = |event: Event<Copy>| {
+        let panics = event.key == "3" && attempts.fetch_add(1, Ordering::SeqCst) == 0;
+        assert!(!panics, "too early");
+        async move {
+            let conn = AsyncPgConnection::establish(url).await;
+            Copy::apply(&event, &mut conn.map_err(Error::other)?).await
+        }
+    };
+    let done = async {
+        all_done(&stream).await;
+        shutdown.stop();
+    };
+    let (figures, ()) = tokio::join!(consumer.run(handle, shutdown.clone()), done);
+    assert_eq!((figures.applied, figures.failed), (5, 1), "{figures:?}");
+    assert_eq!(rows(&mut conn).len(), 5);
+    let heard = heard.lock().unwrap();
+    assert_eq!(
+        *heard,
+        ["tickets/3/1 could not be applied: the handler panicked: too early"]
+    );
+}
+
+/// Reads the first time, and never again.
+struct Moody;
+
+impl<'de> Deserialize<'de> for Moody {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        static READ: AtomicUsize = AtomicUsize::new(0);
+        serde::de::IgnoredAny::deserialize(from)?;
+        match READ.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(Self),
+            _ => Err(serde::de::Error::custom("not again")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_early_event_that_cannot_be_read_again_is_terminated_and_reported() {
+    let broker = Broker::start();
+    let context = jetstream(&broker).await;
+    let stream = events(&context).await;
+    send(&context, &event(Op::Updated, 1, 2)).await;
+    let (heard, report) = heard();
+    let consumer = durable(&stream).await.on_problem(report);
+    let shutdown = Shutdown::new();
+    let early = async |_: Event<Moody>| {
+        Ok(Outcome::Gap {
+            current: 0,
+            received: 2,
+        })
+    };
+    let done = async {
+        all_done(&stream).await;
+        shutdown.stop();
+    };
+    let (figures, ()) = tokio::join!(consumer.run(early, shutdown.clone()), done);
+    assert_eq!((figures.gaps, figures.terminated), (1, 1), "{figures:?}");
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(heard[0].contains("not again"), "{heard:?}");
+}
+
 /// Whatever hangs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_ends_within_its_time() {
