@@ -254,7 +254,7 @@ fn parked_events_of_different_records() {
     }
 }
 
-/// A purge in a long transaction blocks nobody who writes live records.
+/// A purge in a long transaction does not block writers of live records.
 #[test]
 fn live_records_beside_a_purge() {
     for level in LEVELS {
