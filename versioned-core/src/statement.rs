@@ -56,13 +56,15 @@ pub(crate) use self::replica::position::{
     LockAll, Look, OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, SqlTemplate,
     Tombstones, Unpark, Upsert,
 };
-pub(crate) use self::replica::positions::{LookAll, Positions, UpsertAll};
+pub(crate) use self::replica::positions::{
+    EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,
+};
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
 };
 pub(crate) use self::undo::Unwritten;
 pub(crate) use self::version_guard::{Record, VersionGuard};
-pub(crate) use self::view::Views;
+pub(crate) use self::view::{AttachedViews, Views};
 
 /// `.. RETURNING "tickets"."id", ..`: a write that returns the row after it.
 pub(crate) struct Returning<S, M: Loadable<DB>, DB: Backend> {

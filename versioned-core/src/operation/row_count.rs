@@ -6,7 +6,7 @@ use crate::model::Versioned;
 use crate::model::name_of_table;
 use crate::owner::Owner;
 use crate::runner::Runner;
-use crate::statement::{Current, FindVersion, Record, Unmoved, VersionGuard, Views};
+use crate::statement::{AttachedViews, Current, FindVersion, Record, Unmoved, VersionGuard, Views};
 use crate::version::Version;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -138,8 +138,13 @@ where
     if <M::Sql as SqlFor<C::Backend>>::KNOWN != Some(Dialect::Sqlite) {
         return None;
     }
-    let views = M::Sql::number(conn, Views::<M::Sql>::named(name_of_table::<M>())).await;
-    let is_view = matches!(views, Ok(Some(1..)));
+    let name = name_of_table::<M>();
+    let mut found = M::Sql::number(conn, Views::<M::Sql>::named(name)).await;
+    if name.schema.is_none() && matches!(found, Ok(None)) {
+        let attached = AttachedViews(Views::<M::Sql>::named(name));
+        found = M::Sql::number(conn, attached).await;
+    }
+    let is_view = matches!(found, Ok(Some(1..)));
     is_view.then(|| Error::View {
         table: M::table_name(),
         id: record.key_text(),

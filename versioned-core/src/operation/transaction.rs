@@ -26,6 +26,16 @@ impl Level {
             Dialect::Postgres | Dialect::Sqlite => Self::OfTheSession,
         }
     }
+
+    /// Returns the level that a transaction has which begins now. Inside a transaction, that is the
+    /// level of the outer one.
+    pub(crate) fn in_effect<C: Executor>(self, conn: &mut C) -> Self {
+        if conn.in_transaction() {
+            Self::OfTheSession
+        } else {
+            self
+        }
+    }
 }
 
 /// Opens a transaction at this level. Inside a transaction, opens a savepoint, which keeps the

@@ -2,6 +2,7 @@
 
 mod apply;
 mod bad_events;
+mod batches;
 mod bootstrap;
 mod composite;
 mod end_to_end;

@@ -367,6 +367,48 @@ fn a_view_of_sqlite_says_that_it_counts_nothing() {
     assert_eq!(three.version, 1);
 }
 
+/// Without a schema's name, SQLite looks in `temp`, then in `main`, then in attached databases.
+#[test]
+fn a_view_counts_if_sqlite_finds_it_first() {
+    if NAME != "sqlite" {
+        return;
+    }
+    const VIEW: &str =
+        "CREATE TABLE side.behind (id BIGINT PRIMARY KEY, title TEXT, version BIGINT);
+        INSERT INTO side.behind VALUES (3, 'x', 1);
+        CREATE VIEW side.tickets AS SELECT id, title, version FROM behind;
+        CREATE TRIGGER side.changes INSTEAD OF UPDATE ON tickets BEGIN
+            UPDATE behind SET title = NEW.title, version = NEW.version WHERE id = OLD.id;
+        END;";
+    for (setup, is_view) in [
+        (format!("ATTACH ':memory:' AS side; {VIEW}"), true),
+        (VIEW.replace("side.", "temp."), true),
+        (VIEW.replace("side.", "main."), true),
+        (
+            format!(
+                "ATTACH ':memory:' AS side; {VIEW}
+                CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT, version BIGINT);
+                INSERT INTO tickets VALUES (3, 'x', 2)"
+            ),
+            false,
+        ),
+    ] {
+        let (_db, mut conn) = fresh("");
+        conn.batch_execute(&setup).unwrap();
+        let mut three = Quiet {
+            version: 1,
+            ..Quiet::new(3)
+        };
+        match three.save(&mut conn).map(drop) {
+            Err(Error::View { table, .. }) if is_view => assert_eq!(table, "tickets"),
+            Err(Error::Conflict(conflict)) if !is_view => {
+                assert_eq!(conflict.kind(), ConflictKind::Stale);
+            }
+            other => panic!("{setup}: {other:?}"),
+        }
+    }
+}
+
 /// Rules of PostgreSQL, and policies that let a role see a row and not write it.
 #[cfg(feature = "postgres")]
 #[test]

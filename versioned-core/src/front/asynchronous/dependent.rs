@@ -93,7 +93,7 @@ pub trait DependentDsl: DependentModel {
         C: AsyncConnection,
         Self: Dependent<C::Db>,
     {
-        async move { operation::apply_all(events, &mut AsyncExecutor::new(conn)).await }
+        async move { operation::apply_all(events, &[], &mut AsyncExecutor::new(conn)).await }
     }
 
     /// Loads the replica with this key.

@@ -158,6 +158,7 @@ pub trait DependentDsl: DependentModel {
     {
         poll_ready(operation::apply_all(
             events,
+            &[],
             &mut BlockingExecutor::new(conn),
         ))
     }

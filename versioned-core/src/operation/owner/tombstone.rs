@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::loadable::Loadable;
 use crate::operation::outbox::event::short_enough;
-use crate::operation::replica::positions;
+use crate::operation::replica::positions::{self, First};
 use crate::operation::row_count::failed;
 use crate::owner::Owner;
 use crate::statement::{Position, Record, VersionGuard};
@@ -59,7 +59,7 @@ where
         ..held
     };
     let dialect = conn.dialect::<M::Sql>().await?;
-    let revived = positions::advance::<M::Sql, C>(live, false, dialect, conn).await;
+    let revived = positions::advance::<M::Sql, C>(live, First::No, dialect, conn).await;
     revived.map(|_| next).map_err(failed)
 }
 
@@ -80,7 +80,7 @@ where
     };
     let dialect = conn.dialect::<M::Sql>().await?;
     // The position exists, because this transaction holds it.
-    let moved = positions::advance::<M::Sql, C>(position, false, dialect, conn).await;
+    let moved = positions::advance::<M::Sql, C>(position, First::No, dialect, conn).await;
     moved
         .map(drop)
         .map_err(|error| failed(guard.record, Some(guard.loaded), error))

@@ -96,7 +96,7 @@ where
     // With the row as the guard, guard and write are one statement, which needs no transaction
     // around it.
     if alone && M::GUARD == Guard::Row {
-        return apply_one(incoming, conn, then).await;
+        return apply_one(incoming, Level::OfTheSession, conn, then).await;
     }
     // A caller's transaction needs a savepoint around guard and write, because their errors would
     // abort it on PostgreSQL.
@@ -106,8 +106,9 @@ where
             return Ok(outcome);
         }
     }
+    let effective = level.in_effect(conn);
     begin_at::<M::Sql, C>(level, conn).await?;
-    let done = apply_one(incoming, conn, then).await;
+    let done = apply_one(incoming, effective, conn, then).await;
     finish(done, conn).await
 }
 
@@ -117,8 +118,10 @@ pub(crate) fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
     ends_the_transaction(error) && !conn.in_transaction()
 }
 
+/// Applies an event, in a transaction at this level.
 pub(crate) async fn apply_one<M, C, F>(
     incoming: &Incoming<'_, M>,
+    level: Level,
     conn: &mut C,
     then: &mut F,
 ) -> Result<Outcome>
@@ -135,7 +138,7 @@ where
         }
         return Ok(outcome);
     }
-    let mut advanced = advance(incoming, dialect, conn).await?;
+    let mut advanced = advance(incoming, dialect, level, conn).await?;
     if advanced == Advanced::Not {
         let outcome = look(incoming, conn).await?;
         if M::GAP == Gap::Nack || !matches!(outcome, Outcome::Gap { .. }) {
@@ -147,7 +150,7 @@ where
             positions::lock::<M::Sql, C>(incoming.position(), incoming.nothing, dialect, conn)
                 .await;
         locked.map_err(|error| incoming.failed(error))?;
-        advanced = advance(incoming, dialect, conn).await?;
+        advanced = advance(incoming, dialect, level, conn).await?;
         if advanced == Advanced::Not {
             return match look(incoming, conn).await? {
                 Outcome::Gap { current, .. } => park(incoming, current, dialect, conn, then).await,

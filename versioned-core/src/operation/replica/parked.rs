@@ -13,6 +13,7 @@ use crate::operation::replica::incoming::Incoming;
 use crate::operation::replica::positions::{Advanced, on, run};
 use crate::operation::replica::step::{advance, write};
 use crate::operation::row_count::ends_the_transaction;
+use crate::operation::transaction::Level;
 use crate::outcome::Outcome;
 use crate::statement::{Drop, IsParked, Park, Position, Refuse, Unpark};
 use crate::trace;
@@ -160,7 +161,7 @@ where
 {
     let event = M::unpark(text).map_err(|error| Stopped::Refused(Error::other(error)))?;
     let next = Incoming::check::<C::Backend>(&event).map_err(Stopped::Refused)?;
-    let advanced = advance(&next, dialect, conn)
+    let advanced = advance(&next, dialect, Level::OfTheSession, conn)
         .await
         .map_err(Stopped::Failed)?;
     if advanced == Advanced::Not {

@@ -28,11 +28,20 @@ pub(crate) enum Advanced {
     Made,
 }
 
-/// Moves a position if it is at a version that it may move from. With `may_be_first`, creates a
-/// missing position.
+/// Whether an event may be the first one of its record, which then has no position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    No,
+    Maybe,
+    /// Rather not, and a statement that finds no position locks no gap.
+    Unlikely,
+}
+
+/// Moves a position if it is at a version that it may move from. Creates a missing position if the
+/// event may be the first one.
 pub(crate) async fn advance<F, C>(
     position: Position<'_>,
-    may_be_first: bool,
+    first: First,
     dialect: Dialect,
     conn: &mut C,
 ) -> QueryResult<Advanced>
@@ -47,7 +56,7 @@ where
             Advanced::Not
         }
     };
-    if !may_be_first {
+    if first == First::No {
         return Ok(moved(run::<Advance, F, C>(position, conn).await?));
     }
     match dialect {
@@ -55,7 +64,10 @@ where
             Ok(moved(run::<Upsert, F, C>(position, conn).await?))
         }
         Dialect::Mysql => {
-            if !is_there::<F, C>(position, conn).await? && enter::<F, C>(position, conn).await? {
+            if first == First::Maybe
+                && !is_there::<F, C>(position, conn).await?
+                && enter::<F, C>(position, conn).await?
+            {
                 return Ok(Advanced::Made);
             }
             if run::<Advance, F, C>(position, conn).await? > 0 {
@@ -77,9 +89,9 @@ where
     }
 }
 
-/// Returns whether a position exists, before it is written. On MySQL, an UPDATE that finds no
-/// position locks the gap where it would be, against every insert there, and two such transactions
-/// deadlock. A rejected INSERT takes a shared lock, and two transactions with that lock deadlock
+/// Returns whether a position exists, before it is written. On MySQL at REPEATABLE READ, an UPDATE
+/// that finds no position locks the gap where it would be, against every insert there, and two such
+/// transactions deadlock. A rejected INSERT takes a shared lock, and two transactions with that lock deadlock
 /// too.
 async fn is_there<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<bool>
 where

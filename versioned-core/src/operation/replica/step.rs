@@ -3,13 +3,15 @@
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::error::{Conflict, Result};
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::operation::replica::incoming::{
     Incoming, Write, already_taken, failed_event, keeps_key, not_written, target,
 };
-use crate::operation::replica::positions::{self, Advanced};
+use crate::operation::replica::positions::{self, Advanced, First};
 use crate::operation::replica::row::{insert_or_overtake, overtake};
 use crate::operation::row_count::is_unique_violation;
+use crate::operation::transaction::Level;
 use crate::outcome::Outcome;
 use crate::statement::{Anything, Current, FindVersion, Merge, Record, Remove};
 
@@ -18,18 +20,21 @@ use crate::statement::{Anything, Current, FindVersion, Merge, Record, Remove};
 pub(crate) async fn advance<M, C>(
     incoming: &Incoming<'_, M>,
     dialect: Dialect,
+    level: Level,
     conn: &mut C,
 ) -> Result<Advanced>
 where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let moved = positions::advance::<M::Sql, C>(
-        incoming.position(),
-        incoming.may_be_first(),
-        dialect,
-        conn,
-    );
+    let first = if !incoming.may_be_first() {
+        First::No
+    } else if level == Level::ReadCommitted && incoming.event.op == Op::Updated {
+        First::Unlikely
+    } else {
+        First::Maybe
+    };
+    let moved = positions::advance::<M::Sql, C>(incoming.position(), first, dialect, conn);
     moved.await.map_err(|error| incoming.failed(error))
 }
 

@@ -10,64 +10,45 @@ use diesel::result::QueryResult;
 use crate::dialect::SqlFor;
 use crate::statement::replica::position::Position;
 
-/// The versions to which the positions of an entity move.
-#[derive(Debug)]
-pub(crate) struct Positions {
-    replica: &'static str,
-    entity: &'static str,
-    /// Whether a position may repeat its version.
-    again: bool,
-    keys: Vec<String>,
-    versions: Vec<i64>,
-    /// The time of the deletion in microseconds since 1970 if the record is deleted, otherwise 0.
-    deleted_at: Vec<i64>,
+/// The positions with these keys, of a replica.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Positions<'a> {
+    pub(crate) replica: &'static str,
+    pub(crate) entity: &'static str,
+    pub(crate) keys: &'a [String],
 }
 
-impl Positions {
-    pub(crate) fn new<'a>(
-        replica: &'static str,
-        entity: &'static str,
-        again: bool,
-        positions: impl Iterator<Item = Position<'a>>,
-    ) -> Self {
-        let mut all = Self {
-            replica,
-            entity,
-            again,
-            keys: Vec::new(),
-            versions: Vec::new(),
-            deleted_at: Vec::new(),
-        };
-        for position in positions {
-            all.keys.push(position.key.to_owned());
-            all.versions.push(position.version);
-            all.deleted_at.push(position.at);
-        }
-        all
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+impl<'a> Positions<'a> {
+    fn condition<F, DB>(&'a self, out: &mut AstPass<'_, 'a, DB>) -> QueryResult<()>
+    where
+        F: SqlFor<DB> + ?Sized,
+        DB: Backend,
+    {
+        out.push_sql(" WHERE replica = ");
+        F::push_text(out, self.replica)?;
+        out.push_sql(" AND entity = ");
+        F::push_text(out, self.entity)?;
+        out.push_sql(" AND \"key\" = ANY(");
+        F::push_texts(out, self.keys)?;
+        out.push_sql(")");
+        Ok(())
     }
 }
 
-/// Moves older positions, creates missing ones, and returns those that moved. The positions must be
-/// ordered by key, so that concurrent statements never deadlock.
+/// Locks positions, in the order of their keys, so that concurrent statements never deadlock, and
+/// selects their versions:
 ///
 /// ```sql
-/// INSERT INTO versioned_positions (replica, entity, key, version, deleted_at)
-///     SELECT $1, $2, unnest($3), unnest($4), NULLIF(unnest($5), 0)
-///     ON CONFLICT (replica, entity, key) DO UPDATE
-///     SET version = excluded.version, deleted_at = excluded.deleted_at
-///     WHERE versioned_positions.version < excluded.version RETURNING key, version
+/// SELECT key, version FROM versioned_positions
+/// WHERE replica = $1 AND entity = $2 AND key = ANY($3) ORDER BY key FOR UPDATE
 /// ```
-pub(crate) struct UpsertAll<'a, F: ?Sized> {
-    positions: &'a Positions,
+pub(crate) struct LockEach<'a, F: ?Sized> {
+    positions: Positions<'a>,
     flavor: PhantomData<fn(&F)>,
 }
 
-impl<'a, F: ?Sized> UpsertAll<'a, F> {
-    pub(crate) fn new(positions: &'a Positions) -> Self {
+impl<'a, F: ?Sized> LockEach<'a, F> {
+    pub(crate) fn new(positions: Positions<'a>) -> Self {
         Self {
             positions,
             flavor: PhantomData,
@@ -75,26 +56,166 @@ impl<'a, F: ?Sized> UpsertAll<'a, F> {
     }
 }
 
-/// Cached under its text, because there are two.
-impl<F: ?Sized> QueryId for UpsertAll<'_, F> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+pub(crate) enum LockEachId {}
+
+impl<F: ?Sized> QueryId for LockEach<'_, F> {
+    type QueryId = LockEachId;
 }
 
-impl<F, DB> QueryFragment<DB> for UpsertAll<'_, F>
+impl<F, DB> QueryFragment<DB> for LockEach<'_, F>
 where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let Positions {
+        out.push_sql("SELECT \"key\", version FROM versioned_positions");
+        self.positions.condition::<F, DB>(&mut out)?;
+        out.push_sql(" ORDER BY \"key\" FOR UPDATE");
+        Ok(())
+    }
+}
+
+/// Selects the keys that have parked events:
+///
+/// ```sql
+/// SELECT key, max(version) FROM versioned_parked
+/// WHERE replica = $1 AND entity = $2 AND key = ANY($3) GROUP BY key
+/// ```
+pub(crate) struct ParkedOf<'a, F: ?Sized> {
+    positions: Positions<'a>,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, F: ?Sized> ParkedOf<'a, F> {
+    pub(crate) fn new(positions: Positions<'a>) -> Self {
+        Self {
+            positions,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum ParkedOfId {}
+
+impl<F: ?Sized> QueryId for ParkedOf<'_, F> {
+    type QueryId = ParkedOfId;
+}
+
+impl<F, DB> QueryFragment<DB> for ParkedOf<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT \"key\", max(version) FROM versioned_parked");
+        self.positions.condition::<F, DB>(&mut out)?;
+        out.push_sql(" GROUP BY \"key\"");
+        Ok(())
+    }
+}
+
+/// The versions to which the positions of a replica move.
+#[derive(Debug)]
+pub(crate) struct Moves {
+    replica: &'static str,
+    entity: &'static str,
+    keys: Vec<String>,
+    versions: Vec<i64>,
+    /// The time of the deletion in microseconds since 1970 if the record is deleted, otherwise 0.
+    deleted_at: Vec<i64>,
+}
+
+impl Moves {
+    /// The positions must be of one replica.
+    pub(crate) fn new<'a>(positions: impl Iterator<Item = Position<'a>>) -> Self {
+        let mut all = Self {
+            replica: "",
+            entity: "",
+            keys: Vec::new(),
+            versions: Vec::new(),
+            deleted_at: Vec::new(),
+        };
+        for position in positions {
+            all.replica = position.replica;
+            all.entity = position.entity;
+            all.keys.push(position.key.to_owned());
+            all.versions.push(position.version);
+            all.deleted_at.push(position.at);
+        }
+        all
+    }
+}
+
+/// What to do with a position that exists.
+pub(crate) trait IfTaken: 'static {
+    const TEXT: &'static str;
+}
+
+/// It moves. It must be locked.
+pub(crate) enum Moved {}
+
+impl IfTaken for Moved {
+    const TEXT: &'static str =
+        "DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at";
+}
+
+/// It stays as it is. The others are returned.
+pub(crate) enum Kept {}
+
+impl IfTaken for Kept {
+    const TEXT: &'static str = "DO NOTHING RETURNING \"key\", version";
+}
+
+/// Writes positions, in the order of their keys:
+///
+/// ```sql
+/// INSERT INTO versioned_positions (replica, entity, key, version, deleted_at)
+///     SELECT $1, $2, unnest($3), unnest($4), NULLIF(unnest($5), 0)
+///     ON CONFLICT (replica, entity, key) DO UPDATE
+///     SET version = excluded.version, deleted_at = excluded.deleted_at
+/// ```
+pub(crate) struct InsertPositions<'a, T, F: ?Sized> {
+    moves: &'a Moves,
+    if_taken: PhantomData<fn() -> T>,
+    flavor: PhantomData<fn(&F)>,
+}
+
+/// Moves positions that are locked.
+pub(crate) type MoveAll<'a, F> = InsertPositions<'a, Moved, F>;
+
+/// Creates the positions that are still missing, and returns them.
+pub(crate) type EnterAll<'a, F> = InsertPositions<'a, Kept, F>;
+
+impl<'a, T, F: ?Sized> InsertPositions<'a, T, F> {
+    pub(crate) fn new(moves: &'a Moves) -> Self {
+        Self {
+            moves,
+            if_taken: PhantomData,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum InsertPositionsId {}
+
+impl<T: IfTaken, F: ?Sized> QueryId for InsertPositions<'_, T, F> {
+    type QueryId = (InsertPositionsId, T);
+}
+
+impl<T, F, DB> QueryFragment<DB> for InsertPositions<'_, T, F>
+where
+    T: IfTaken,
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Moves {
             replica,
             entity,
-            again,
             keys,
             versions,
             deleted_at,
-        } = self.positions;
+        } = self.moves;
         out.push_sql(
             "INSERT INTO versioned_positions (replica, entity, \"key\", version, deleted_at) SELECT ",
         );
@@ -107,60 +228,8 @@ where
         F::push_numbers(&mut out, versions)?;
         out.push_sql("), NULLIF(unnest(");
         F::push_numbers(&mut out, deleted_at)?;
-        out.push_sql(
-            "), 0) ON CONFLICT (replica, entity, \"key\") \
-            DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
-            WHERE versioned_positions.version ",
-        );
-        out.push_sql(if *again { "<=" } else { "<" });
-        out.push_sql(" excluded.version RETURNING \"key\", version");
-        Ok(())
-    }
-}
-
-/// Selects the versions of positions:
-///
-/// ```sql
-/// SELECT key, version FROM versioned_positions
-/// WHERE replica = $1 AND entity = $2 AND key = ANY($3)
-/// ```
-pub(crate) struct LookAll<'a, F: ?Sized> {
-    replica: &'static str,
-    entity: &'static str,
-    keys: &'a [String],
-    flavor: PhantomData<fn(&F)>,
-}
-
-impl<'a, F: ?Sized> LookAll<'a, F> {
-    pub(crate) fn new(replica: &'static str, entity: &'static str, keys: &'a [String]) -> Self {
-        Self {
-            replica,
-            entity,
-            keys,
-            flavor: PhantomData,
-        }
-    }
-}
-
-pub(crate) enum LookAllId {}
-
-impl<F: ?Sized> QueryId for LookAll<'_, F> {
-    type QueryId = LookAllId;
-}
-
-impl<F, DB> QueryFragment<DB> for LookAll<'_, F>
-where
-    F: SqlFor<DB> + ?Sized,
-    DB: Backend,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT \"key\", version FROM versioned_positions WHERE replica = ");
-        F::push_text(&mut out, self.replica)?;
-        out.push_sql(" AND entity = ");
-        F::push_text(&mut out, self.entity)?;
-        out.push_sql(" AND \"key\" = ANY(");
-        F::push_texts(&mut out, self.keys)?;
-        out.push_sql(")");
+        out.push_sql("), 0) ON CONFLICT (replica, entity, \"key\") ");
+        out.push_sql(T::TEXT);
         Ok(())
     }
 }
