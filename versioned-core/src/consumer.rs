@@ -1,5 +1,5 @@
 //! The part of a consumer that knows no broker. It handles the events of one record in order, and
-//! those of different records concurrently.
+//! those of different records in batches and concurrently.
 
 mod breaker;
 mod lanes;
@@ -8,7 +8,7 @@ mod tally;
 pub(crate) mod trace;
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -19,7 +19,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
-use self::breaker::{Breaker, Change, is_unreachable};
+pub(crate) use self::breaker::NotConnected;
+use self::breaker::{Breaker, Change, is_unreachable, may_be_unreachable};
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
 pub use self::tally::Consumed;
@@ -62,15 +63,17 @@ pub(crate) enum Settlement {
 /// The settings of a consumer.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The number of events that are handled concurrently.
+    /// The number of batches that are handled concurrently.
     pub(crate) concurrency: usize,
+    /// The largest number of events in a batch.
+    pub(crate) batch: usize,
     /// The number of messages in hand.
     pub(crate) in_hand: usize,
     pub(crate) first_delay: Duration,
     pub(crate) longest_delay: Duration,
     /// The time after which a record that waits for a version is reported.
     pub(crate) patience: Duration,
-    /// The time for one event.
+    /// The time for one batch.
     pub(crate) deadline: Duration,
     /// The time for the events in flight at the shutdown.
     pub(crate) shutdown: Duration,
@@ -82,7 +85,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 8,
-            in_hand: 256,
+            batch: 256,
+            in_hand: 1_024,
             first_delay: Duration::from_millis(100),
             longest_delay: Duration::from_secs(10),
             patience: Duration::from_secs(30),
@@ -110,12 +114,21 @@ struct Held<T, D> {
     attempts: u32,
 }
 
+/// Events that are handled together.
+struct Batch<T, D: Delivery> {
+    started: Vec<Started>,
+    events: Vec<Event<T>>,
+    bodies: Vec<D::Body>,
+}
+
 /// A consumer that runs.
 pub(crate) struct Consumer<'c, T, D, R> {
     settings: &'c Settings,
     report: R,
     consumed: Consumed,
     lanes: Lanes,
+    /// The parts of batches that failed.
+    parts: VecDeque<Vec<Started>>,
     breaker: Breaker,
     held: HashMap<u64, Held<T, D>>,
     /// The number of the last message.
@@ -135,6 +148,7 @@ where
             report,
             consumed: Consumed::default(),
             lanes: Lanes::new(settings.longest_delay),
+            parts: VecDeque::new(),
             breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
             held: HashMap::new(),
             last: 0,
@@ -152,8 +166,8 @@ where
         close: impl Fn() + Send + Sync,
     ) -> Consumed
     where
-        F: Fn(Event<T>, D::Body) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<Outcome>> + Send,
+        F: Fn(Vec<Event<T>>, Vec<D::Body>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Vec<Outcome>>> + Send,
     {
         let handle = &handle;
         let mut running = FuturesUnordered::new();
@@ -165,22 +179,26 @@ where
         let mut keep = Instant::now() + self.settings.keep;
         loop {
             while end.is_none() && running.len() < self.settings.concurrency {
-                let Some((started, event, body)) = self.start(running.len()) else {
+                let Some(Batch {
+                    started,
+                    events,
+                    bodies,
+                }) = self.start(running.len())
+                else {
                     break;
                 };
                 let deadline = self.settings.deadline;
-                let id = event.id();
-                let span = trace::Consuming::new(&id, event.trace.as_deref());
+                let span = trace::Consuming::new(&events);
                 // The closure runs inside too: it may panic before it returns its future.
-                let handling = async move { handle(event, body).await };
+                let handling = async move { handle(events, bodies).await };
                 let handling = AssertUnwindSafe(span.applies(handling)).catch_unwind();
                 running.push(async move {
-                    let outcome = match tokio::time::timeout(deadline, handling).await {
-                        Ok(Ok(outcome)) => outcome,
+                    let outcomes = match tokio::time::timeout(deadline, handling).await {
+                        Ok(Ok(outcomes)) => outcomes,
                         Ok(Err(panic)) => Err(panicked(&*panic)),
                         Err(_) => Err(Error::other(format!("it took longer than {deadline:?}"))),
                     };
-                    (started, id, outcome)
+                    (started, outcomes)
                 });
             }
             if end.is_none() {
@@ -215,8 +233,8 @@ where
                 } else {
                     self.answers.push(delivery.settle(Settlement::Retry(Duration::ZERO)));
                 },
-                Some((started, id, outcome)) = running.next() => {
-                    self.finish(&started, &id, outcome);
+                Some((started, outcomes)) = running.next() => {
+                    self.finish(started, outcomes);
                     if end.is_some() {
                         self.give_all_back();
                     }
@@ -272,92 +290,148 @@ where
         self.answers.push(delivery.settle(Settlement::Reject));
     }
 
-    /// The next event to handle, while so many are handled.
-    fn start(&mut self, running: usize) -> Option<(Started, Event<T>, D::Body)> {
+    /// The next batch to handle, while so many are handled.
+    fn start(&mut self, running: usize) -> Option<Batch<T, D>> {
         let now = Instant::now();
         if !self.breaker.allows(running, now) {
             return None;
         }
         loop {
-            let started = self.lanes.start(now)?;
-            let Some(message) = self.held.get_mut(&started.number) else {
-                self.lanes.dropped(&started.record);
-                continue;
+            let part = self.parts.pop_front();
+            let taken = part.unwrap_or_else(|| self.lanes.start(self.settings.batch, now));
+            if taken.is_empty() {
+                return None;
+            }
+            let mut batch = Batch {
+                started: Vec::with_capacity(taken.len()),
+                events: Vec::with_capacity(taken.len()),
+                bodies: Vec::with_capacity(taken.len()),
             };
-            message.attempts += 1;
-            let body = message.delivery.body();
-            let event = message.event.take();
-            let error = match event.map_or_else(|| serde_json::from_slice(body.as_ref()), Ok) {
-                Ok(event) => return Some((started, event, body)),
-                Err(error) => error,
-            };
-            // It was read when it arrived, by a `Deserialize` that fails now.
-            self.lanes.dropped(&started.record);
-            if let Some(message) = self.held.remove(&started.number) {
-                self.unreadable(message.delivery, &error);
+            for started in taken {
+                self.read(started, &mut batch);
+            }
+            if !batch.started.is_empty() {
+                return Some(batch);
             }
         }
     }
 
-    /// Settles an event, or keeps it for another attempt.
-    fn finish(&mut self, started: &Started, id: &str, outcome: Result<Outcome>) {
+    /// Adds an event to a batch.
+    fn read(&mut self, started: Started, batch: &mut Batch<T, D>) {
+        let Some(message) = self.held.get_mut(&started.number) else {
+            self.lanes.dropped(&started.record);
+            return;
+        };
+        let body = message.delivery.body();
+        let event = message.event.take();
+        match event.map_or_else(|| serde_json::from_slice(body.as_ref()), Ok) {
+            Ok(event) => {
+                batch.started.push(started);
+                batch.events.push(event);
+                batch.bodies.push(body);
+            }
+            // It was read when it arrived, by a `Deserialize` that fails now.
+            Err(error) => {
+                self.lanes.dropped(&started.record);
+                if let Some(message) = self.held.remove(&started.number) {
+                    self.unreadable(message.delivery, &error);
+                }
+            }
+        }
+    }
+
+    /// Settles the events of a batch, or keeps them for another attempt.
+    fn finish(&mut self, mut batch: Vec<Started>, outcomes: Result<Vec<Outcome>>) {
         let now = Instant::now();
-        let record = started.record.as_str();
-        let attempts = self.held.get(&started.number);
-        let attempts = attempts.map_or(1, |message| message.attempts);
-        self.note(&outcome, now);
-        let (waited, settlement) = match outcome {
-            Ok(Outcome::Applied) => {
+        self.note(&outcomes, now);
+        match outcomes {
+            Ok(outcomes) => {
+                for (started, outcome) in batch.iter().zip(outcomes) {
+                    self.finish_one(started, outcome, now);
+                }
+            }
+            Err(error) => match batch.as_slice() {
+                [started] => self.fail_one(started, &error, now),
+                [first, ..] if is_unreachable(&error) => {
+                    self.report_failure(first, &error);
+                    for started in &batch {
+                        self.lanes.failed(started, now + AWAY);
+                    }
+                }
+                // One of the events is the reason.
+                _ => {
+                    let second = batch.split_off(batch.len() / 2);
+                    self.parts.extend([batch, second]);
+                }
+            },
+        }
+    }
+
+    fn finish_one(&mut self, started: &Started, outcome: Outcome, now: Instant) {
+        let record = &started.record;
+        let waited = match outcome {
+            Outcome::Applied => {
                 self.consumed.applied += 1;
-                let waited = self.lanes.reached(record, started.version, now);
-                (waited, Settlement::Acknowledge)
+                self.lanes.reached(record, started.version, now)
             }
-            Ok(Outcome::Duplicate { current }) => {
+            Outcome::Duplicate { current } => {
                 self.consumed.duplicates += 1;
-                let waited = self.lanes.reached(record, current, now);
-                (waited, Settlement::Acknowledge)
+                self.lanes.reached(record, current, now)
             }
-            Ok(Outcome::Parked) => {
+            Outcome::Parked => {
                 self.consumed.parked += 1;
                 self.lanes.dropped(record);
-                (None, Settlement::Acknowledge)
+                None
             }
-            Ok(Outcome::Gap { current, .. }) => {
+            Outcome::Gap { current, .. } => {
                 self.consumed.gaps += 1;
                 self.lanes.gap(started, current, now);
-                return;
-            }
-            Err(error @ Error::Event(_)) => {
-                self.consumed.terminated += 1;
-                self.report(&ConsumerProblem::Refused { id, error: &error });
-                self.lanes.dropped(record);
-                (None, Settlement::Reject)
-            }
-            Err(error) => {
-                self.consumed.failed += 1;
-                self.report(&ConsumerProblem::Failed { id, error: &error });
-                let mut delay = self.settings.delay(attempts);
-                if is_unreachable(&error) {
-                    delay = delay.min(AWAY);
-                }
-                self.lanes.failed(started, now + delay);
                 return;
             }
         };
         if let Some(waited) = waited {
             self.report(&ConsumerProblem::WaitOver { record, waited });
         }
-        self.settle(&[started.number], settlement);
+        self.settle(&[started.number], Settlement::Acknowledge);
+    }
+
+    /// Rejects an event that this replica can never apply, or keeps it for another attempt.
+    fn fail_one(&mut self, started: &Started, error: &Error, now: Instant) {
+        if matches!(error, Error::Event(_)) {
+            self.consumed.terminated += 1;
+            let id = &started.id();
+            self.report(&ConsumerProblem::Refused { id, error });
+            self.lanes.dropped(&started.record);
+            self.settle(&[started.number], Settlement::Reject);
+            return;
+        }
+        self.report_failure(started, error);
+        let mut attempts = 1;
+        if let Some(message) = self.held.get_mut(&started.number) {
+            message.attempts += 1;
+            attempts = message.attempts;
+        }
+        let mut delay = self.settings.delay(attempts);
+        if may_be_unreachable(error) {
+            delay = delay.min(AWAY);
+        }
+        self.lanes.failed(started, now + delay);
+    }
+
+    fn report_failure(&mut self, started: &Started, error: &Error) {
+        self.consumed.failed += 1;
+        let id = &started.id();
+        self.report(&ConsumerProblem::Failed { id, error });
     }
 
     /// Opens or closes the breaker.
-    fn note(&mut self, outcome: &Result<Outcome>, now: Instant) {
-        let change = match outcome {
-            Err(error) if is_unreachable(error) => self.breaker.failed(now),
+    fn note(&mut self, outcomes: &Result<Vec<Outcome>>, now: Instant) {
+        let change = match outcomes {
+            Err(error) if may_be_unreachable(error) => self.breaker.failed(now),
             Err(Error::Event(_)) => Change::None,
             _ => self.breaker.answered(now),
         };
-        match (change, outcome) {
+        match (change, outcomes) {
             (Change::Opened, Err(error)) => self.report(&ConsumerProblem::Paused { error }),
             (Change::Closed(after), _) => self.report(&ConsumerProblem::Resumed { after }),
             _ => {}
@@ -378,7 +452,9 @@ where
 
     /// Gives all events back that are not in flight.
     fn give_all_back(&mut self) {
-        let queued = self.lanes.drain();
+        let mut queued = self.lanes.drain();
+        let parts = self.parts.drain(..).flatten();
+        queued.extend(parts.map(|started| started.number));
         self.settle(&queued, Settlement::Retry(Duration::ZERO));
     }
 

@@ -1,5 +1,6 @@
 //! Stops all attempts while the replica's database is unreachable, except one probe at a time.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -90,17 +91,34 @@ impl Breaker {
     }
 }
 
-/// Returns whether the error says that the database is unreachable. An error of the caller's may
-/// say so.
+/// The error of a connection that could not be opened.
+#[derive(Debug)]
+pub(crate) struct NotConnected(pub(crate) String);
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotConnected {}
+
+/// Returns whether the error says that the database is unreachable.
 pub(crate) fn is_unreachable(error: &Error) -> bool {
     match error {
-        Error::Database(DieselError::BrokenTransactionManager) | Error::Other(_) => true,
+        Error::Other(error) => error.is::<NotConnected>(),
+        Error::Database(DieselError::BrokenTransactionManager) => true,
         Error::Database(DieselError::DatabaseError(kind, _)) => matches!(
             kind,
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
         ),
         _ => false,
     }
+}
+
+/// As [`is_unreachable`]. An error of the caller's closure may say so too.
+pub(crate) fn may_be_unreachable(error: &Error) -> bool {
+    matches!(error, Error::Other(_)) || is_unreachable(error)
 }
 
 #[cfg(test)]

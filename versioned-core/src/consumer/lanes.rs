@@ -1,8 +1,10 @@
-//! The order of the events in hand: one at a time for each record, the lowest version first.
+//! The order of the events in hand: those of one record in the order of their versions, in one batch
+//! at a time.
 //!
 //! A state machine without a clock and without a broker.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The pauses between two looks at a record that waits for a version, while the wait is short.
@@ -16,9 +18,9 @@ const REMEMBERED: usize = 10_000;
 /// The records with events in hand.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    records: HashMap<String, Record>,
-    ready: VecDeque<String>,
-    timers: BTreeSet<(Instant, String)>,
+    records: HashMap<Arc<str>, Record>,
+    ready: VecDeque<Arc<str>>,
+    timers: BTreeSet<(Instant, Arc<str>)>,
     /// The longest pause.
     longest: Duration,
 }
@@ -27,8 +29,11 @@ pub(crate) struct Lanes {
 struct Record {
     /// The events that wait for their turn, by version and number.
     queue: BTreeMap<(i64, u64), Kind>,
-    is_busy: bool,
+    /// The number of events that are being handled.
+    busy: usize,
     is_ready: bool,
+    /// Whether the next event starts without those behind it, because an event has failed.
+    is_alone: bool,
     wait: Wait,
     /// The replica's version, if it is known.
     current: Option<i64>,
@@ -67,19 +72,26 @@ struct Open {
 /// A record that has waited too long for a version.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overdue {
-    pub(crate) record: String,
+    pub(crate) record: Arc<str>,
     pub(crate) current: i64,
     pub(crate) received: i64,
     pub(crate) waited: Duration,
 }
 
 /// An event that may start.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Started {
-    pub(crate) record: String,
+    pub(crate) record: Arc<str>,
     pub(crate) version: i64,
     pub(crate) number: u64,
     pub(crate) kind: Kind,
+}
+
+impl Started {
+    /// The id of the event.
+    pub(crate) fn id(&self) -> String {
+        format!("{}/{}", self.record, self.version)
+    }
 }
 
 impl Record {
@@ -102,6 +114,26 @@ impl Record {
         };
         *version <= current.saturating_add(1)
     }
+
+    /// The events that start next, at most so many: the first one, and those behind it of which each
+    /// may follow the one before it.
+    fn run(&self, most: usize) -> Vec<((i64, u64), Kind)> {
+        let Some(first) = self.first() else {
+            return Vec::new();
+        };
+        let most = if self.is_alone { 1 } else { most };
+        let mut run = vec![first];
+        let mut version = first.0.0;
+        for (event, kind) in self.queue.range(first.0..).skip(1) {
+            let follows = event.0 <= version.saturating_add(1) || *kind == Kind::Snapshot;
+            if run.len() >= most || !follows {
+                break;
+            }
+            version = event.0;
+            run.push((*event, *kind));
+        }
+        run
+    }
 }
 
 impl Lanes {
@@ -116,14 +148,16 @@ impl Lanes {
 
     /// Adds an event, which the caller knows by `number`.
     pub(crate) fn arrive(&mut self, record: &str, version: i64, number: u64, kind: Kind) {
-        let own = self.records.entry(record.to_owned()).or_default();
+        let known = self.records.get_key_value(record);
+        let record = known.map_or_else(|| record.into(), |(record, _)| Arc::clone(record));
+        let own = self.records.entry(Arc::clone(&record)).or_default();
         own.queue.insert((version, number), kind);
-        self.look(record, None);
+        self.look(&record, None);
     }
 
-    /// Returns the next event to handle. Its record is busy until one of the methods below says
-    /// what became of it.
-    pub(crate) fn start(&mut self, now: Instant) -> Option<Started> {
+    /// Returns the next events to handle, at most so many. Their records are busy until one of the
+    /// methods below says of each event what became of it.
+    pub(crate) fn start(&mut self, most: usize, now: Instant) -> Vec<Started> {
         while let Some((at, _)) = self.timers.first() {
             if *at > now {
                 break;
@@ -132,40 +166,51 @@ impl Lanes {
                 self.look(&record, Some(now));
             }
         }
-        while let Some(record) = self.ready.pop_front() {
+        let mut batch = Vec::new();
+        while batch.len() < most {
+            let Some(record) = self.ready.pop_front() else {
+                break;
+            };
             let Some(own) = self.records.get_mut(&record) else {
                 continue;
             };
             own.is_ready = false;
-            let Some((event, kind)) = own.first() else {
-                continue;
-            };
-            own.queue.remove(&event);
-            let (version, number) = event;
-            own.is_busy = true;
-            own.wait = Wait::No;
-            return Some(Started {
-                record,
-                version,
-                number,
-                kind,
-            });
+            let run = own.run(most - batch.len());
+            own.busy = run.len();
+            if !run.is_empty() {
+                own.wait = Wait::No;
+            }
+            for (event, kind) in run {
+                own.queue.remove(&event);
+                let (version, number) = event;
+                batch.push(Started {
+                    record: Arc::clone(&record),
+                    version,
+                    number,
+                    kind,
+                });
+            }
         }
-        None
+        batch
     }
 
     /// The event was applied or is a duplicate, and the replica is at `current`. Returns for how
     /// long the record had waited, if that was reported.
-    pub(crate) fn reached(&mut self, record: &str, current: i64, now: Instant) -> Option<Duration> {
+    pub(crate) fn reached(
+        &mut self,
+        record: &Arc<str>,
+        current: i64,
+        now: Instant,
+    ) -> Option<Duration> {
         let own = self.records.get_mut(record)?;
-        own.is_busy = false;
+        own.is_alone = false;
         let moved = own.current.is_none_or(|before| before < current);
         own.current = Some(current);
         let closed = if moved { own.gap.take() } else { None };
         let waited = closed
             .filter(|gap| gap.is_reported)
             .map(|gap| now.duration_since(gap.since));
-        self.look(record, Some(now));
+        self.done(record, Some(now));
         waited
     }
 
@@ -174,7 +219,6 @@ impl Lanes {
         let Some(own) = self.records.get_mut(&started.record) else {
             return;
         };
-        own.is_busy = false;
         own.current = Some(current);
         own.queue
             .insert((started.version, started.number), started.kind);
@@ -194,27 +238,35 @@ impl Lanes {
         } else {
             waited / 4
         };
-        own.wait = Wait::Gap(now + pause.min(self.longest));
-        self.look(&started.record, Some(now));
+        // An event before it may have failed.
+        if !matches!(own.wait, Wait::Failed(_)) {
+            own.wait = Wait::Gap(now + pause.min(self.longest));
+        }
+        self.done(&started.record, Some(now));
     }
 
     /// The attempt failed. The record rests until `again`.
     pub(crate) fn failed(&mut self, started: &Started, again: Instant) {
         if let Some(own) = self.records.get_mut(&started.record) {
-            own.is_busy = false;
             own.queue
                 .insert((started.version, started.number), started.kind);
             own.wait = Wait::Failed(again);
-            self.look(&started.record, None);
+            own.is_alone = true;
         }
+        self.done(&started.record, None);
     }
 
     /// The event is no longer in hand, and tells nothing about the version of the replica.
-    pub(crate) fn dropped(&mut self, record: &str) {
+    pub(crate) fn dropped(&mut self, record: &Arc<str>) {
+        self.done(record, None);
+    }
+
+    /// One event of the record less is being handled.
+    fn done(&mut self, record: &Arc<str>, now: Option<Instant>) {
         if let Some(own) = self.records.get_mut(record) {
-            own.is_busy = false;
-            self.look(record, None);
+            own.busy = own.busy.saturating_sub(1);
         }
+        self.look(record, now);
     }
 
     /// The time of the next look at a record that waits.
@@ -225,7 +277,7 @@ impl Lanes {
     /// The number of events that wait for a predecessor or for another attempt.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        let waits = |own: &&Record| !own.is_busy && !matches!(own.wait, Wait::No);
+        let waits = |own: &&Record| own.busy == 0 && !matches!(own.wait, Wait::No);
         let records = self.records.values().filter(waits);
         records.map(|own| own.queue.len()).sum()
     }
@@ -234,9 +286,9 @@ impl Lanes {
     /// Returns them with a time for which they need not come back: the longer a record has waited,
     /// the longer it is.
     pub(crate) fn give_back(&mut self, events: usize, now: Instant) -> Vec<(u64, Duration)> {
-        let mut waiting: Vec<(Instant, String, Duration)> = Vec::new();
+        let mut waiting: Vec<(Instant, Arc<str>, Duration)> = Vec::new();
         for (record, own) in &self.records {
-            if own.is_busy {
+            if own.busy > 0 {
                 continue;
             }
             let (since, rest) = match (own.wait, own.gap) {
@@ -244,7 +296,7 @@ impl Lanes {
                 (Wait::Gap(at) | Wait::Failed(at), _) => (at, at.saturating_duration_since(now)),
                 (Wait::No, _) => continue,
             };
-            waiting.push((since, record.clone(), rest.min(self.longest)));
+            waiting.push((since, Arc::clone(record), rest.min(self.longest)));
         }
         waiting.sort_unstable();
         let mut numbers = Vec::new();
@@ -283,7 +335,7 @@ impl Lanes {
             if waited >= patience && !gap.is_reported {
                 gap.is_reported = true;
                 overdue.push(Overdue {
-                    record: record.clone(),
+                    record: Arc::clone(record),
                     current: own.current.unwrap_or_default(),
                     received: gap.received,
                     waited,
@@ -294,12 +346,12 @@ impl Lanes {
     }
 
     /// Makes a record ready, sets its timer, or forgets it.
-    fn look(&mut self, record: &str, now: Option<Instant>) {
+    fn look(&mut self, record: &Arc<str>, now: Option<Instant>) {
         let remembered = self.records.len() < REMEMBERED;
         let Some(own) = self.records.get_mut(record) else {
             return;
         };
-        if own.is_busy || own.is_ready {
+        if own.busy > 0 || own.is_ready {
             return;
         }
         let Some((_, kind)) = own.first() else {
@@ -315,11 +367,11 @@ impl Lanes {
         };
         match until {
             Some(at) if now.is_none_or(|now| at > now) => {
-                self.timers.insert((at, record.to_owned()));
+                self.timers.insert((at, Arc::clone(record)));
             }
             _ => {
                 own.is_ready = true;
-                self.ready.push_back(record.to_owned());
+                self.ready.push_back(Arc::clone(record));
             }
         }
     }

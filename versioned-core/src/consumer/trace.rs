@@ -1,10 +1,13 @@
 //! Spans and events of a consumer.
 
 use super::ConsumerProblem;
+use crate::error::Result;
+use crate::event::Event;
+use crate::outcome::Outcome;
 #[cfg(feature = "tracing")]
 use crate::trace::TARGET;
 
-/// An event that a consumer has in hand.
+/// The events that a consumer handles together.
 pub(crate) struct Consuming {
     #[cfg(feature = "tracing")]
     span: tracing::Span,
@@ -19,28 +22,39 @@ pub(crate) struct Consuming {
     )
 )]
 impl Consuming {
-    /// `traceparent` names the cause of the change at the owner.
-    pub(crate) fn new(event: &str, traceparent: Option<&str>) -> Self {
+    /// A span for one event, with the cause of the change at the owner, or for a batch.
+    pub(crate) fn new<T>(events: &[Event<T>]) -> Self {
         Self {
             #[cfg(feature = "tracing")]
-            span: tracing::info_span!(target: TARGET, "apply", event, traceparent),
+            span: match events {
+                [event] => {
+                    let (id, traceparent) = (event.id(), event.trace.as_deref());
+                    tracing::info_span!(target: TARGET, "apply", event = id, traceparent)
+                }
+                events => {
+                    tracing::info_span!(target: TARGET, "apply_all", events = events.len())
+                }
+            },
         }
     }
 
-    /// Runs `handling` in the span of the event, and records its outcome.
-    pub(crate) async fn applies<F>(self, handling: F) -> crate::Result<crate::Outcome>
+    /// Runs `handling` in the span, and records the outcomes.
+    pub(crate) async fn applies<F>(self, handling: F) -> Result<Vec<Outcome>>
     where
-        F: Future<Output = crate::Result<crate::Outcome>>,
+        F: Future<Output = Result<Vec<Outcome>>>,
     {
         #[cfg(feature = "tracing")]
         let handling = tracing::Instrument::instrument(handling, self.span.clone());
-        let outcome = handling.await;
+        let outcomes = handling.await;
         #[cfg(feature = "tracing")]
-        if let Ok(outcome) = &outcome {
-            self.span
-                .in_scope(|| tracing::debug!(target: TARGET, ?outcome, "consumer: event"));
+        if let Ok(outcomes) = &outcomes {
+            self.span.in_scope(|| {
+                for outcome in outcomes {
+                    tracing::debug!(target: TARGET, ?outcome, "consumer: event");
+                }
+            });
         }
-        outcome
+        outcomes
     }
 }
 

@@ -24,6 +24,8 @@ use crate::outcome::Outcome;
 const EXPIRES: Duration = Duration::from_secs(1);
 /// The time after which a request counts as lost.
 const LOST: Duration = Duration::from_secs(3);
+/// The time in which events that are settled count as settled together.
+const TOGETHER: Duration = Duration::from_millis(1);
 /// The pause before the next request to an unreachable broker.
 const AWAY: Duration = Duration::from_millis(500);
 
@@ -53,7 +55,7 @@ const AWAY: Duration = Duration::from_millis(500);
 /// there.
 pub struct JetStreamConsumer {
     consumer: PullConsumer,
-    settings: Settings,
+    pub(super) settings: Settings,
     on_problem: Hook,
 }
 
@@ -101,8 +103,9 @@ impl JetStreamConsumer {
             .map(Self::new)
     }
 
-    /// Sets the maximum number of events that are processed concurrently, each of another record.
-    /// The default is 8, and the minimum is 1.
+    /// Sets the maximum number of events of [`run`](Self::run), or of batches of
+    /// [`replicate`](Self::replicate), that are processed concurrently. Those of one record are
+    /// never processed concurrently. The default is 8, and the minimum is 1.
     #[must_use]
     pub fn concurrency(mut self, events: usize) -> Self {
         self.settings.concurrency = events.max(1);
@@ -110,9 +113,18 @@ impl JetStreamConsumer {
         self
     }
 
+    /// Sets the maximum number of events that [`replicate`](Self::replicate) applies in one
+    /// transaction. A batch has the events that have arrived, and never waits for more. The default
+    /// is 256, and the minimum is 1.
+    #[must_use]
+    pub fn batch(mut self, events: usize) -> Self {
+        self.settings.batch = events.max(1);
+        self
+    }
+
     /// Sets the maximum number of messages that the consumer holds. Events that wait for their turn
     /// are among them: those of a record that is being processed, and early ones. The default is
-    /// 256, and the minimum is [`concurrency`](Self::concurrency).
+    /// 1,024, and the minimum is [`concurrency`](Self::concurrency).
     ///
     /// If early events take most of this room, the consumer returns some of them to the broker, for
     /// redelivery.
@@ -141,8 +153,9 @@ impl JetStreamConsumer {
         self
     }
 
-    /// Sets the time for one event. An event that takes longer has failed, and is tried again. The
-    /// default is 60 s.
+    /// Sets the time for one event of [`run`](Self::run), or for one batch of
+    /// [`replicate`](Self::replicate). An event that takes longer has failed, and is tried again. A
+    /// batch that takes longer is split. The default is 60 s.
     #[must_use]
     pub fn deadline(mut self, time: Duration) -> Self {
         self.settings.deadline = time;
@@ -209,30 +222,45 @@ impl JetStreamConsumer {
         F: Fn(Event<T>) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
-        self.run_with(move |event, _body| handle(event), shutdown)
+        let one = move |events: Vec<Event<T>>, _: Vec<Body>| {
+            let handling = events.into_iter().next().map(&handle);
+            async move {
+                match handling {
+                    Some(handling) => handling.await.map(|outcome| vec![outcome]),
+                    None => Ok(Vec::new()),
+                }
+            }
+        };
+        self.run_with(1, one, shutdown)
     }
 
-    /// As [`run`](Self::run), and also passes the message's body.
+    /// As [`run`](Self::run), in batches of at most so many events, which are passed with the bodies
+    /// of their messages.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
     )]
     pub(super) fn run_with<T, F, Fut>(
         &self,
+        batch: usize,
         handle: F,
         shutdown: impl Future + Send,
     ) -> impl Future<Output = Consumed> + Send
     where
         T: DeserializeOwned + Send,
-        F: Fn(Event<T>, Body) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<Outcome>> + Send,
+        F: Fn(Vec<Event<T>>, Vec<Body>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Vec<Outcome>>> + Send,
     {
         async move {
+            let settings = Settings {
+                batch,
+                ..self.settings.clone()
+            };
             let room = Arc::new(Semaphore::new(self.settings.in_hand));
             let closing = AtomicBool::new(false);
             let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
             let close = || closing.store(true, Ordering::Relaxed);
-            Consumer::new(&self.settings, report)
+            Consumer::new(&settings, report)
                 .run(self.messages(&room, &closing), handle, shutdown, close)
                 .await
         }
@@ -292,6 +320,10 @@ impl JetStreamConsumer {
         closing: &AtomicBool,
     ) -> Option<Option<Request>> {
         let mut reserved = Arc::clone(room).acquire_owned().await.ok()?;
+        // Batches that end together would otherwise cause a request for each event.
+        if room.available_permits() < self.settings.in_hand / 8 {
+            tokio::time::sleep(TOGETHER).await;
+        }
         if closing.load(Ordering::Relaxed) {
             return None;
         }
@@ -336,6 +368,13 @@ pub(super) struct Held {
 
 /// The payload of a message, which is shared.
 pub(super) struct Body(Arc<Message>);
+
+impl Body {
+    /// The payload, if it is text.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.as_ref()).ok()
+    }
+}
 
 impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {

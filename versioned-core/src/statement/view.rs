@@ -46,19 +46,16 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT type = 'view' FROM (SELECT type, 1 AS seq FROM ");
-        match self.name.schema {
-            Some(schema) => {
-                out.push_identifier(schema)?;
-                out.push_sql(".sqlite_master");
-                self.is_named(&mut out)?;
-            }
+        if let Some(schema) = self.name.schema {
+            out.push_identifier(schema)?;
+            out.push_sql(".sqlite_master");
+            self.is_named(&mut out)?;
+        } else {
             // SQLite looks first for a temporary table.
-            None => {
-                out.push_sql("sqlite_temp_master");
-                self.is_named(&mut out)?;
-                out.push_sql(" UNION ALL SELECT type, 2 FROM main.sqlite_master");
-                self.is_named(&mut out)?;
-            }
+            out.push_sql("sqlite_temp_master");
+            self.is_named(&mut out)?;
+            out.push_sql(" UNION ALL SELECT type, 2 FROM main.sqlite_master");
+            self.is_named(&mut out)?;
         }
         out.push_sql(") ORDER BY seq LIMIT 1");
         Ok(())
