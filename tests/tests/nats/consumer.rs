@@ -93,7 +93,7 @@ impl Running {
         Self::of::<Copy>(consumer, db)
     }
 
-    fn of<M>(consumer: JetStreamConsumer, db: &Db) -> Self
+    pub(crate) fn of<M>(consumer: JetStreamConsumer, db: &Db) -> Self
     where
         M: Dependent<diesel::pg::Pg> + serde::de::DeserializeOwned,
     {
@@ -161,7 +161,7 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
 #[derive(Debug, Queryable, Selectable, Serialize, Deserialize, Versioned)]
 #[diesel(table_name = tickets)]
 #[versioned(dependent, gap = "park")]
-struct Parking {
+pub(crate) struct Parking {
     id: i64,
     note: String,
     version: i64,

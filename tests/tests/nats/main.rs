@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod batches;
 mod consumer;
 mod lanes;
 mod publisher;
