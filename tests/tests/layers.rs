@@ -17,6 +17,7 @@ const CORE: &[&[&str]] = &[
         "version",
         "event",
         "outcome",
+        "dead_letter",
         "retry",
         "trace",
         "runner",
@@ -40,7 +41,7 @@ const CORE: &[&[&str]] = &[
     &["operation/batch"],
     &["front", "etag"],
     &["consumer"],
-    &["nats", "positions"],
+    &["nats", "positions", "dead_letters"],
 ];
 
 /// Those of `versioned-derive`.

@@ -2,6 +2,8 @@
 //! those of different records in batches and concurrently.
 
 mod breaker;
+mod dead_letters;
+mod finish;
 mod lanes;
 mod problem;
 mod tally;
@@ -19,35 +21,68 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
+use self::breaker::Breaker;
 pub(crate) use self::breaker::NotConnected;
-use self::breaker::{Breaker, Change, is_unreachable, may_be_unreachable};
+use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
 pub use self::tally::Consumed;
+use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
 use crate::event::{Event, Op};
+use crate::operation::replica::dead_letters::{NewLetter, Passing};
 use crate::outcome::Outcome;
 
 /// How often to look for records that have waited too long.
 const REVIEW: Duration = Duration::from_secs(1);
-/// The longest pause after a failure of an unreachable database. The breaker has its own.
-const AWAY: Duration = Duration::from_millis(250);
 
 /// A message that a broker has delivered, and waits for an answer to.
 pub(crate) trait Delivery: Send + 'static {
-    type Body: AsRef<[u8]> + Send;
+    type Body: Message;
 
-    /// The event, as JSON. The copy is cheap.
+    /// The message. The copy is cheap.
     fn body(&self) -> Self::Body;
-
-    /// Where it came from, for reports.
-    fn place(&self) -> &str;
 
     /// Answers the broker.
     fn settle(self, settlement: Settlement) -> BoxFuture<'static, ()>;
 
     /// Tells the broker that the message is still being processed.
     fn keep(&self) -> BoxFuture<'static, ()>;
+}
+
+/// What a broker has delivered.
+pub(crate) trait Message: Send + 'static {
+    /// The event, as JSON.
+    fn bytes(&self) -> &[u8];
+
+    /// The headers, one on each line.
+    fn headers(&self) -> String;
+
+    /// The topic or subject, for reports.
+    fn subject(&self) -> &str;
+
+    /// Its coordinates at the broker, which identify it.
+    fn source(&self) -> String;
+}
+
+/// Applies events, and keeps those that cannot be applied.
+pub(crate) trait Handler<T, B>: Send + Sync {
+    /// Applies events, and returns their outcomes.
+    fn handle(
+        &self,
+        events: Vec<Event<T>>,
+        messages: Vec<B>,
+    ) -> impl Future<Output = Result<Vec<Outcome>>> + Send;
+
+    /// Keeps dead letters, all or none.
+    fn keep(&self, letters: Vec<NewLetter>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Applies dead letters again. Returns where the next pass begins, or `None` if there is no place
+    /// for dead letters.
+    fn redrive(
+        &self,
+        pass: Passing,
+    ) -> impl Future<Output = Result<Option<(Redriven, i64)>>> + Send;
 }
 
 /// The answer to a broker.
@@ -75,6 +110,10 @@ pub(crate) struct Settings {
     pub(crate) patience: Duration,
     /// The time for one batch.
     pub(crate) deadline: Duration,
+    /// The number of attempts after which an event becomes a dead letter.
+    pub(crate) attempts: u32,
+    /// The pause between two passes over the dead letters.
+    pub(crate) redrive: Duration,
     /// The time for the events in flight at the shutdown.
     pub(crate) shutdown: Duration,
     /// The interval at which the broker is told that messages are still being processed.
@@ -91,6 +130,8 @@ impl Default for Settings {
             longest_delay: Duration::from_secs(10),
             patience: Duration::from_secs(30),
             deadline: Duration::from_secs(60),
+            attempts: 20,
+            redrive: Duration::from_secs(60),
             shutdown: Duration::from_secs(10),
             keep: Duration::from_secs(10),
         }
@@ -130,6 +171,7 @@ pub(crate) struct Consumer<'c, T, D, R> {
     /// The parts of batches that failed.
     parts: VecDeque<Vec<Started>>,
     breaker: Breaker,
+    letters: Pending,
     held: HashMap<u64, Held<T, D>>,
     /// The number of the last message.
     last: u64,
@@ -150,6 +192,7 @@ where
             lanes: Lanes::new(settings.longest_delay),
             parts: VecDeque::new(),
             breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
+            letters: Pending::default(),
             held: HashMap::new(),
             last: 0,
             answers: FuturesUnordered::new(),
@@ -158,19 +201,21 @@ where
 
     /// Handles the deliveries until `shutdown` is ready, and then calls `close`, after which
     /// `deliveries` must end.
-    pub(crate) async fn run<F, Fut>(
+    pub(crate) async fn run<H>(
         mut self,
         deliveries: impl Stream<Item = D> + Send,
-        handle: F,
+        handler: H,
         shutdown: impl Future + Send,
         close: impl Fn() + Send + Sync,
     ) -> Consumed
     where
-        F: Fn(Vec<Event<T>>, Vec<D::Body>) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<Vec<Outcome>>> + Send,
+        H: Handler<T, D::Body>,
     {
-        let handle = &handle;
+        let handler = &handler;
         let mut running = FuturesUnordered::new();
+        // At most one of each kind.
+        let mut keeping = FuturesUnordered::new();
+        let mut redriving = FuturesUnordered::new();
         let mut deliveries = pin!(deliveries.fuse());
         let mut shutdown = pin!(shutdown);
         // When the events in flight must be done, after the shutdown has begun.
@@ -190,7 +235,7 @@ where
                 let deadline = self.settings.deadline;
                 let span = trace::Consuming::new(&events);
                 // The closure runs inside too: it may panic before it returns its future.
-                let handling = async move { handle(events, bodies).await };
+                let handling = async move { handler.handle(events, bodies).await };
                 let handling = AssertUnwindSafe(span.applies(handling)).catch_unwind();
                 running.push(async move {
                     let outcomes = match tokio::time::timeout(deadline, handling).await {
@@ -203,7 +248,20 @@ where
             }
             if end.is_none() {
                 self.make_room();
-            } else if running.is_empty() && self.answers.is_empty() && deliveries.is_done() {
+                if keeping.is_empty() {
+                    if let Some(letters) = self.letters_to_keep() {
+                        let new = letters.iter().map(|letter| letter.new.clone()).collect();
+                        keeping.push(async move { (letters, handler.keep(new).await) });
+                    }
+                }
+                if redriving.is_empty() {
+                    redriving.extend(self.pass_to_redrive().map(|pass| handler.redrive(pass)));
+                }
+            } else if running.is_empty()
+                && keeping.is_empty()
+                && self.answers.is_empty()
+                && deliveries.is_done()
+            {
                 return self.consumed;
             }
             let now = Instant::now();
@@ -212,6 +270,7 @@ where
                 Some(keep),
                 self.lanes.next_look(),
                 self.breaker.next_probe(),
+                self.letters.next_pass(),
                 end,
             ];
             // An event that is due and did not start waits for one in flight.
@@ -239,6 +298,13 @@ where
                         self.give_all_back();
                     }
                 }
+                Some((letters, kept)) = keeping.next() => {
+                    self.kept(letters, kept);
+                    if end.is_some() {
+                        self.give_all_back();
+                    }
+                }
+                Some(done) = redriving.next() => self.redriven(done),
                 Some(()) = self.answers.next() => {}
                 () = timer => {}
             }
@@ -260,34 +326,29 @@ where
 
     /// Queues a message behind those of its record.
     fn arrive(&mut self, delivery: D) {
-        match serde_json::from_slice::<Event<T>>(delivery.body().as_ref()) {
+        self.last += 1;
+        let number = self.last;
+        let read = serde_json::from_slice::<Event<T>>(delivery.body().bytes());
+        let held = |event| Held {
+            delivery,
+            event,
+            attempts: 0,
+        };
+        match read {
             Ok(event) => {
-                self.last += 1;
                 let record = format!("{}/{}", event.entity, event.key);
                 let kind = match event.op {
                     Op::Snapshot => Kind::Snapshot,
                     Op::Created | Op::Updated | Op::Deleted => Kind::Change,
                 };
-                self.lanes.arrive(&record, event.version, self.last, kind);
-                let held = Held {
-                    delivery,
-                    event: Some(event),
-                    attempts: 0,
-                };
-                self.held.insert(self.last, held);
+                self.lanes.arrive(&record, event.version, number, kind);
+                self.held.insert(number, held(Some(event)));
             }
-            Err(error) => self.unreadable(delivery, &error),
+            Err(error) => {
+                self.held.insert(number, held(None));
+                self.unreadable(number, None, &error);
+            }
         }
-    }
-
-    /// Rejects a message that is not an event.
-    fn unreadable(&mut self, delivery: D, error: &serde_json::Error) {
-        self.consumed.terminated += 1;
-        self.report(&ConsumerProblem::Unreadable {
-            subject: delivery.place(),
-            reason: &error.to_string(),
-        });
-        self.answers.push(delivery.settle(Settlement::Reject));
     }
 
     /// The next batch to handle, while so many are handled.
@@ -324,117 +385,14 @@ where
         };
         let body = message.delivery.body();
         let event = message.event.take();
-        match event.map_or_else(|| serde_json::from_slice(body.as_ref()), Ok) {
+        match event.map_or_else(|| serde_json::from_slice(body.bytes()), Ok) {
             Ok(event) => {
                 batch.started.push(started);
                 batch.events.push(event);
                 batch.bodies.push(body);
             }
             // It was read when it arrived, by a `Deserialize` that fails now.
-            Err(error) => {
-                self.lanes.dropped(&started.record);
-                if let Some(message) = self.held.remove(&started.number) {
-                    self.unreadable(message.delivery, &error);
-                }
-            }
-        }
-    }
-
-    /// Settles the events of a batch, or keeps them for another attempt.
-    fn finish(&mut self, mut batch: Vec<Started>, outcomes: Result<Vec<Outcome>>) {
-        let now = Instant::now();
-        self.note(&outcomes, now);
-        match outcomes {
-            Ok(outcomes) => {
-                for (started, outcome) in batch.iter().zip(outcomes) {
-                    self.finish_one(started, outcome, now);
-                }
-            }
-            Err(error) => match batch.as_slice() {
-                [started] => self.fail_one(started, &error, now),
-                [first, ..] if is_unreachable(&error) => {
-                    self.report_failure(first, &error);
-                    for started in &batch {
-                        self.lanes.failed(started, now + AWAY);
-                    }
-                }
-                // One of the events is the reason.
-                _ => {
-                    let second = batch.split_off(batch.len() / 2);
-                    self.parts.extend([batch, second]);
-                }
-            },
-        }
-    }
-
-    fn finish_one(&mut self, started: &Started, outcome: Outcome, now: Instant) {
-        let record = &started.record;
-        let waited = match outcome {
-            Outcome::Applied => {
-                self.consumed.applied += 1;
-                self.lanes.reached(record, started.version, now)
-            }
-            Outcome::Duplicate { current } => {
-                self.consumed.duplicates += 1;
-                self.lanes.reached(record, current, now)
-            }
-            Outcome::Parked => {
-                self.consumed.parked += 1;
-                self.lanes.dropped(record);
-                None
-            }
-            Outcome::Gap { current, .. } => {
-                self.consumed.gaps += 1;
-                self.lanes.gap(started, current, now);
-                return;
-            }
-        };
-        if let Some(waited) = waited {
-            self.report(&ConsumerProblem::WaitOver { record, waited });
-        }
-        self.settle(&[started.number], Settlement::Acknowledge);
-    }
-
-    /// Rejects an event that this replica can never apply, or keeps it for another attempt.
-    fn fail_one(&mut self, started: &Started, error: &Error, now: Instant) {
-        if matches!(error, Error::Event(_)) {
-            self.consumed.terminated += 1;
-            let id = &started.id();
-            self.report(&ConsumerProblem::Refused { id, error });
-            self.lanes.dropped(&started.record);
-            self.settle(&[started.number], Settlement::Reject);
-            return;
-        }
-        self.report_failure(started, error);
-        let mut attempts = 1;
-        if let Some(message) = self.held.get_mut(&started.number) {
-            message.attempts += 1;
-            attempts = message.attempts;
-        }
-        let mut delay = self.settings.delay(attempts);
-        if may_be_unreachable(error) {
-            delay = delay.min(AWAY);
-        }
-        self.lanes.failed(started, now + delay);
-    }
-
-    fn report_failure(&mut self, started: &Started, error: &Error) {
-        self.consumed.failed += 1;
-        let id = &started.id();
-        self.report(&ConsumerProblem::Failed { id, error });
-    }
-
-    /// Opens or closes the breaker.
-    fn note(&mut self, outcomes: &Result<Vec<Outcome>>, now: Instant) {
-        let change = match outcomes {
-            Err(error) if may_be_unreachable(error) => self.breaker.failed(now),
-            Err(Error::Event(_)) => Change::None,
-            _ => self.breaker.answered(now),
-        };
-        match (change, outcomes) {
-            (Change::Opened, Err(error)) => self.report(&ConsumerProblem::Paused { error }),
-            (Change::Closed(after), _) => self.report(&ConsumerProblem::Resumed { after }),
-            _ => {}
+            Err(error) => self.unreadable(started.number, Some(started), &error),
         }
     }
 
@@ -455,6 +413,7 @@ where
         let mut queued = self.lanes.drain();
         let parts = self.parts.drain(..).flatten();
         queued.extend(parts.map(|started| started.number));
+        queued.extend(self.letters.drain());
         self.settle(&queued, Settlement::Retry(Duration::ZERO));
     }
 

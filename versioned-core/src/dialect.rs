@@ -164,6 +164,16 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
+    /// Runs a statement that returns dead letters.
+    #[doc(hidden)]
+    fn letters<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Letter>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
     /// Runs a statement that returns at most one row with one text.
     #[doc(hidden)]
     fn text<C, S>(
@@ -193,6 +203,33 @@ fn no_arrays() -> diesel::result::Error {
 pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
 
 type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
+
+/// `id, key, version, source, headers, body, reason, attempts, first_at, last_at` of a dead letter.
+pub(crate) type Letter = (
+    i64,
+    String,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+);
+
+type LetterSql = (
+    BigInt,
+    Text,
+    BigInt,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+);
 
 fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
     // The numbers are not binds, because the number of binds is limited. The text is not worth
@@ -321,7 +358,8 @@ where
         + QueryMetadata<BigInt>
         + QueryMetadata<(Text, BigInt)>
         + QueryMetadata<(BigInt, BigInt, BigInt)>
-        + QueryMetadata<WaitingSql>,
+        + QueryMetadata<WaitingSql>
+        + QueryMetadata<LetterSql>,
     str: ToSql<Text, DB>,
     i64: ToSql<BigInt, DB> + FromSql<BigInt, DB>,
     i32: FromSql<Integer, DB>,

@@ -4,7 +4,7 @@ mod constructors;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -164,6 +164,12 @@ pub(crate) fn micros_now() -> i64 {
         .ok()
         .and_then(|since| i64::try_from(since.as_micros()).ok())
         .unwrap_or(1)
+}
+
+/// Returns the time that is so many microseconds after 1970-01-01 00:00 UTC.
+pub(crate) fn time_of(micros: i64) -> SystemTime {
+    let micros = u64::try_from(micros).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
 }
 
 /// The reason why a replica cannot apply an event at any version.

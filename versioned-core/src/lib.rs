@@ -174,6 +174,8 @@ mod clock;
 pub mod connection;
 #[cfg(feature = "nats")]
 mod consumer;
+mod dead_letter;
+pub mod dead_letters;
 mod dependent;
 mod dialect;
 mod error;

@@ -24,6 +24,8 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// versioned_positions (replica, entity, key, version, deleted_at)
 /// -- Early events, with `gap = "park"`:
 /// versioned_parked (replica, entity, key, version, event, at, error)
+/// -- Messages that a consumer could not apply:
+/// versioned_dead_letters (id, replica, entity, key, version, source, headers, body, reason, attempts, first_at, last_at)
 /// -- Events to publish:
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)
 /// ```
@@ -63,7 +65,8 @@ struct Positions;
 impl Step for Positions {
     const VERSION: &'static str = "00000000000000_versioned_1";
     const NAME: &'static str = "00000000000000_versioned_1_positions";
-    const DOWN: &'static str = "DROP TABLE versioned_parked; DROP TABLE versioned_positions;";
+    const DOWN: &'static str = "DROP TABLE versioned_dead_letters; DROP TABLE versioned_parked; \
+        DROP TABLE versioned_positions;";
 
     fn up(types: &Types) -> String {
         let Types {
@@ -71,6 +74,7 @@ impl Step for Positions {
             key_text,
             key,
             long_text,
+            counted,
             table,
             keyed_table,
             ..
@@ -93,7 +97,25 @@ impl Step for Positions {
                 at BIGINT NOT NULL,
                 error {long_text},
                 PRIMARY KEY (replica, entity, {key}, version)
-            ){table}{keyed_table};"
+            ){table}{keyed_table};
+            CREATE TABLE versioned_dead_letters (
+                id {counted},
+                replica {text} NOT NULL,
+                entity {text} NOT NULL,
+                {key} {key_text} NOT NULL,
+                version BIGINT NOT NULL,
+                source {text} NOT NULL,
+                headers {long_text} NOT NULL,
+                body {long_text} NOT NULL,
+                reason {long_text} NOT NULL,
+                attempts BIGINT NOT NULL,
+                first_at BIGINT NOT NULL,
+                last_at BIGINT NOT NULL
+            ){table};
+            CREATE UNIQUE INDEX versioned_dead_letters_sources
+                ON versioned_dead_letters (replica, entity, source);
+            CREATE INDEX versioned_dead_letters_records
+                ON versioned_dead_letters (replica, entity, {key}, version);"
         )
     }
 }

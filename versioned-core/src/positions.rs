@@ -81,13 +81,14 @@ where
     ))
 }
 
-/// Deletes the rows of a replica, its positions and its parked events, in one transaction. Fill the
-/// replica again from a [snapshot](crate::prelude::OwnerDsl::snapshot) and later events.
+/// Deletes the rows of a replica, its positions, its parked events and its
+/// [dead letters](crate::dead_letters), in one transaction. Fill the replica again from a [snapshot](crate::prelude::OwnerDsl::snapshot) and later events.
 ///
 /// ```sql
 /// LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE          -- PostgreSQL
 /// DELETE FROM versioned_positions WHERE replica = 'ticket_copies' AND entity = 'tickets'
 /// DELETE FROM versioned_parked WHERE replica = 'ticket_copies' AND entity = 'tickets'
+/// DELETE FROM versioned_dead_letters WHERE replica = 'ticket_copies' AND entity = 'tickets'
 /// DELETE FROM ticket_copies
 /// ```
 ///

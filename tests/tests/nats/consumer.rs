@@ -202,7 +202,7 @@ async fn what_is_parked_is_kept_as_it_came() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_read_is_terminated_and_reported_and_the_rest_flows() {
+async fn what_cannot_be_read_is_kept_and_reported_and_the_rest_flows() {
     let broker = Broker::start();
     let (db, mut conn) = database();
     let context = jetstream(&broker).await;
@@ -244,7 +244,7 @@ async fn what_cannot_be_read_is_terminated_and_reported_and_the_rest_flows() {
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let figures = running.stop().await;
     assert_eq!(
-        (figures.applied, figures.terminated, figures.failed),
+        (figures.applied, figures.dead_letters, figures.failed),
         (1, 8, 0)
     );
     assert_eq!(rows(&mut conn), [(1, 1)]);

@@ -13,6 +13,7 @@
 
 mod batches;
 mod consumer;
+mod dead_letters;
 mod lanes;
 mod publisher;
 

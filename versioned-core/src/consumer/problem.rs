@@ -9,14 +9,16 @@ use crate::error::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConsumerProblem<'a> {
-    /// A message is not an event of this replica. It is not redelivered.
+    /// A message is not an event of this replica. It becomes a [dead letter](crate::dead_letters),
+    /// or is not redelivered if there is no place for dead letters.
     Unreadable {
         /// The subject of the message.
         subject: &'a str,
         /// The reason why it cannot be read.
         reason: &'a str,
     },
-    /// This replica can never apply the event. It is not redelivered.
+    /// This replica can never apply the event. It becomes a [dead letter](crate::dead_letters), or
+    /// is not redelivered if there is no place for dead letters.
     Refused {
         /// The id of the event.
         id: &'a str,
@@ -27,6 +29,27 @@ pub enum ConsumerProblem<'a> {
     Failed {
         /// The id of the event.
         id: &'a str,
+        /// The error.
+        error: &'a Error,
+    },
+    /// The event failed too often, and becomes a [dead letter](crate::dead_letters).
+    GaveUp {
+        /// The id of the event.
+        id: &'a str,
+        /// The number of attempts.
+        attempts: u32,
+        /// The error of the last attempt.
+        error: &'a Error,
+    },
+    /// Dead letters could not be stored. Their messages are tried again.
+    NotKept {
+        /// The error.
+        error: &'a Error,
+    },
+    /// The table of dead letters is missing, or may not be used. Messages that are not events of
+    /// this replica are rejected, and events that fail are tried again without end. Run the
+    /// [migrations](crate::MIGRATIONS).
+    NoDeadLetters {
         /// The error.
         error: &'a Error,
     },
@@ -73,6 +96,19 @@ impl fmt::Display for ConsumerProblem<'_> {
             }
             Self::Refused { id, error } => write!(f, "the replica rejected {id}: {error}"),
             Self::Failed { id, error } => write!(f, "{id} could not be applied: {error}"),
+            Self::GaveUp {
+                id,
+                attempts,
+                error,
+            } => write!(
+                f,
+                "{id} became a dead letter after {attempts} attempts: {error}"
+            ),
+            Self::NotKept { error } => write!(f, "dead letters could not be stored: {error}"),
+            Self::NoDeadLetters { error } => write!(
+                f,
+                "run the migrations of `versioned_core`: without its table, no dead letters can be stored: {error}"
+            ),
             Self::Waiting {
                 record,
                 current,

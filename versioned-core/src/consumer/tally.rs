@@ -14,6 +14,11 @@ pub struct Consumed {
     pub gaps: u64,
     /// Attempts that failed, and are repeated.
     pub failed: u64,
-    /// Messages that cannot be read or are not for this replica. They are not redelivered.
+    /// Messages that became [dead letters](crate::dead_letters).
+    pub dead_letters: u64,
+    /// Dead letters that were applied later.
+    pub redriven: u64,
+    /// Messages that cannot be read or are not for this replica, if there is no place for dead
+    /// letters. They are not redelivered.
     pub terminated: u64,
 }

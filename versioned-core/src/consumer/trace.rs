@@ -76,6 +76,19 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
             ConsumerProblem::Failed { id, error } => {
                 tracing::warn!(target: TARGET, event = id, %error, "consumer: an event could not be applied");
             }
+            ConsumerProblem::GaveUp {
+                id,
+                attempts,
+                error,
+            } => {
+                tracing::error!(target: TARGET, event = id, attempts, %error, "consumer: an event became a dead letter");
+            }
+            ConsumerProblem::NotKept { error } => {
+                tracing::error!(target: TARGET, %error, "consumer: dead letters could not be stored");
+            }
+            ConsumerProblem::NoDeadLetters { error } => {
+                tracing::error!(target: TARGET, %error, "consumer: there is no table of dead letters");
+            }
             ConsumerProblem::Waiting {
                 record,
                 current,
@@ -125,6 +138,13 @@ mod tests {
                 id: "tickets/7/1",
                 error: &error,
             });
+            consumer_problem(&ConsumerProblem::GaveUp {
+                id: "tickets/7/1",
+                attempts: 20,
+                error: &error,
+            });
+            consumer_problem(&ConsumerProblem::NotKept { error: &error });
+            consumer_problem(&ConsumerProblem::NoDeadLetters { error: &error });
             consumer_problem(&ConsumerProblem::Waiting {
                 record: "tickets/7",
                 current: 1,
@@ -147,6 +167,9 @@ mod tests {
                 "ERROR consumer: a message is not an event",
                 "ERROR consumer: the replica rejected an event",
                 "WARN consumer: an event could not be applied",
+                "ERROR consumer: an event became a dead letter",
+                "ERROR consumer: dead letters could not be stored",
+                "ERROR consumer: there is no table of dead letters",
                 "WARN consumer: a record waits for a version",
                 "INFO consumer: a record goes on",
                 "ERROR consumer: the database is unreachable",

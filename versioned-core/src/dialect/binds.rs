@@ -58,6 +58,17 @@ macro_rules! binds_and_rows {
             conn.all::<Waiting, WaitingSql, _>(statement)
         }
 
+        fn letters<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Letter>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Letter, LetterSql, _>(statement)
+        }
+
         fn text<C, S>(
             conn: &mut C,
             statement: S,

@@ -14,9 +14,14 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::consumer::{Consumed, Consumer, ConsumerProblem, Delivery, Settings, Settlement, trace};
+use crate::consumer::{
+    Consumed, Consumer, ConsumerProblem, Delivery, Handler, Message as BrokerMessage, Settings,
+    Settlement, trace,
+};
+use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
+use crate::operation::replica::dead_letters::{NewLetter, Passing};
 use crate::outcome::Outcome;
 
 /// The time for which the server keeps a request for messages. The server reports its expiry, and
@@ -39,8 +44,8 @@ const AWAY: Duration = Duration::from_millis(500);
 /// | --- | --- |
 /// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledgement |
 /// | [`Gap`](Outcome::Gap) | none: the event waits here, and is tried again when its predecessor was applied, or after a pause of 10 ms to a few seconds |
-/// | cannot be read, or is not for this replica ([`Error::Event`](crate::Error::Event)) | termination; the problem is [reported](Self::on_problem) |
-/// | any other error: a full disk, a violated constraint; a panic; a [deadline](Self::deadline) | none: the problem is [reported](Self::on_problem), and the event is tried again [with backoff](Self::redelivery). Later events of its record wait |
+/// | cannot be read, or is not for this replica ([`Error::Event`](crate::Error::Event)) | with [`replicate`](Self::replicate), acknowledgement after it was kept as a [dead letter](crate::dead_letters); with [`run`](Self::run), termination; the problem is [reported](Self::on_problem) |
+/// | any other error: a full disk, a violated constraint; a panic; a [deadline](Self::deadline) | none: the problem is [reported](Self::on_problem), and the event is tried again [with backoff](Self::redelivery). Later events of its record wait. With [`replicate`](Self::replicate), it becomes a [dead letter](crate::dead_letters) after so many [attempts](Self::attempts) |
 ///
 /// The broker is told that events in hand are still being processed, so that it does not redeliver
 /// them. If early and failed events take most of the room [in hand](Self::in_hand), some are
@@ -162,6 +167,26 @@ impl JetStreamConsumer {
         self
     }
 
+    /// Sets the number of attempts after which [`replicate`](Self::replicate) makes an event a [dead
+    /// letter](crate::dead_letters). Attempts on an unreachable database, deadlocks and
+    /// serialization failures do not count. The default is 20, which is some two minutes with the
+    /// default [delays](Self::redelivery). The minimum is 1.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.settings.attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets the pause after which [`replicate`](Self::replicate) applies the [dead
+    /// letters](crate::dead_letters) again. It does so first when it starts. The default is 60 s.
+    ///
+    /// A pass ends after 20 failures in a row, and the next one continues there.
+    #[must_use]
+    pub fn redrive_every(mut self, pause: Duration) -> Self {
+        self.settings.redrive = pause;
+        self
+    }
+
     /// Sets the time that the events in flight get at the shutdown. The default is 10 s.
     #[must_use]
     pub fn shutdown_timeout(mut self, time: Duration) -> Self {
@@ -222,34 +247,24 @@ impl JetStreamConsumer {
         F: Fn(Event<T>) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
-        let one = move |events: Vec<Event<T>>, _: Vec<Body>| {
-            let handling = events.into_iter().next().map(&handle);
-            async move {
-                match handling {
-                    Some(handling) => handling.await.map(|outcome| vec![outcome]),
-                    None => Ok(Vec::new()),
-                }
-            }
-        };
-        self.run_with(1, one, shutdown)
+        let handler = Closure(handle);
+        async move { self.run_with(1, handler, shutdown).await }
     }
 
-    /// As [`run`](Self::run), in batches of at most so many events, which are passed with the bodies
-    /// of their messages.
+    /// As [`run`](Self::run), in batches of at most so many events.
     #[allow(
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
     )]
-    pub(super) fn run_with<T, F, Fut>(
+    pub(super) fn run_with<T, H>(
         &self,
         batch: usize,
-        handle: F,
+        handler: H,
         shutdown: impl Future + Send,
     ) -> impl Future<Output = Consumed> + Send
     where
         T: DeserializeOwned + Send,
-        F: Fn(Vec<Event<T>>, Vec<Body>) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<Vec<Outcome>>> + Send,
+        H: Handler<T, Body>,
     {
         async move {
             let settings = Settings {
@@ -261,7 +276,7 @@ impl JetStreamConsumer {
             let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
             let close = || closing.store(true, Ordering::Relaxed);
             Consumer::new(&settings, report)
-                .run(self.messages(&room, &closing), handle, shutdown, close)
+                .run(self.messages(&room, &closing), handler, shutdown, close)
                 .await
         }
     }
@@ -372,13 +387,60 @@ pub(super) struct Body(Arc<Message>);
 impl Body {
     /// The payload, if it is text.
     pub(super) fn text(&self) -> Option<&str> {
-        std::str::from_utf8(self.as_ref()).ok()
+        std::str::from_utf8(self.bytes()).ok()
     }
 }
 
-impl AsRef<[u8]> for Body {
-    fn as_ref(&self) -> &[u8] {
+impl BrokerMessage for Body {
+    fn bytes(&self) -> &[u8] {
         &self.0.payload
+    }
+
+    fn headers(&self) -> String {
+        let headers = self.0.headers.iter().flat_map(|headers| headers.iter());
+        let lines = headers.flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| format!("{name}: {}", value.as_str()))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    fn source(&self) -> String {
+        match self.0.info() {
+            Ok(info) => format!("{}:{}", info.stream, info.stream_sequence),
+            Err(_) => self.0.subject.to_string(),
+        }
+    }
+}
+
+/// A closure of the user, which has no place for dead letters.
+struct Closure<F>(F);
+
+impl<T, F, Fut> Handler<T, Body> for Closure<F>
+where
+    T: Send,
+    F: Fn(Event<T>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Outcome>> + Send,
+{
+    async fn handle(&self, events: Vec<Event<T>>, _: Vec<Body>) -> Result<Vec<Outcome>> {
+        let mut outcomes = Vec::with_capacity(events.len());
+        for event in events {
+            outcomes.push((self.0)(event).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn keep(&self, _: Vec<NewLetter>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn redrive(&self, _: Passing) -> Result<Option<(Redriven, i64)>> {
+        Ok(None)
     }
 }
 
@@ -387,10 +449,6 @@ impl Delivery for Held {
 
     fn body(&self) -> Body {
         Body(Arc::clone(&self.message))
-    }
-
-    fn place(&self) -> &str {
-        &self.message.subject
     }
 
     fn settle(self, settlement: Settlement) -> BoxFuture<'static, ()> {

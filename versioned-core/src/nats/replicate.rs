@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use diesel_async::{AsyncConnection, AsyncConnectionCore};
@@ -9,12 +10,14 @@ use serde::de::DeserializeOwned;
 
 use super::JetStreamConsumer;
 use super::consumer::Body;
-use crate::consumer::{Consumed, NotConnected};
+use crate::consumer::{Consumed, Handler, Message as _, NotConnected};
+use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::front::asynchronous::AsyncExecutor;
 use crate::model::Gap;
+use crate::operation::replica::dead_letters::{NewLetter, Passing, keep_all, keep_behind, redrive};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 
@@ -81,9 +84,10 @@ impl JetStreamConsumer {
                 connect,
                 connecting: tokio::sync::Mutex::new(()),
                 idle: Mutex::new(Vec::new()),
+                keeps_letters: AtomicBool::new(false),
             };
-            let handle = |events: Vec<Event<M>>, bodies| conns.apply(events, bodies);
-            self.run_with(self.settings.batch, handle, shutdown).await
+            let batch = self.settings.batch;
+            self.run_with::<M, _>(batch, conns, shutdown).await
         }
     }
 }
@@ -94,32 +98,106 @@ struct Connections<C: Connect> {
     /// Held while a connection is opened, or taken from a pool.
     connecting: tokio::sync::Mutex<()>,
     idle: Mutex<Vec<C::Connection>>,
+    /// Whether there is a table of dead letters.
+    keeps_letters: AtomicBool,
+}
+
+impl<C, M> Handler<M, Body> for Connections<C>
+where
+    C: Connect,
+    M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
+{
+    async fn handle(&self, events: Vec<Event<M>>, messages: Vec<Body>) -> Result<Vec<Outcome>> {
+        let mut conn = self.take().await?;
+        let mut executor = AsyncExecutor::new(&mut conn);
+        let mut outcomes = apply(&events, &messages, &mut executor).await;
+        if let (Ok(outcomes), true) = (&mut outcomes, self.keeps_letters.load(Ordering::Relaxed)) {
+            keep_early::<M, _>(&events, &messages, outcomes, &mut executor).await?;
+        }
+        drop(executor);
+        self.give_back(conn, &outcomes);
+        outcomes
+    }
+
+    async fn keep(&self, letters: Vec<NewLetter>) -> Result<()> {
+        let mut conn = self.take().await?;
+        let mut executor = AsyncExecutor::new(&mut conn);
+        let kept = keep_all::<M, _>(&letters, &mut executor).await;
+        drop(executor);
+        self.give_back(conn, &kept);
+        kept
+    }
+
+    async fn redrive(&self, pass: Passing) -> Result<Option<(Redriven, i64)>> {
+        let mut conn = self.take().await?;
+        let mut executor = AsyncExecutor::new(&mut conn);
+        let done = redrive::<M, _>(pass, &mut executor).await;
+        drop(executor);
+        self.keeps_letters.fetch_or(done.is_ok(), Ordering::Relaxed);
+        self.give_back(conn, &done);
+        done.map(Some)
+    }
+}
+
+async fn apply<M, C>(
+    events: &[Event<M>],
+    messages: &[Body],
+    executor: &mut AsyncExecutor<'_, C>,
+) -> Result<Vec<Outcome>>
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend>,
+{
+    let json: Vec<Option<&str>> = match M::GAP {
+        Gap::Park => messages.iter().map(Body::text).collect(),
+        Gap::Nack => Vec::new(),
+    };
+    match events {
+        [event] => {
+            let json = json.first().copied().flatten();
+            let outcome = operation::apply(event, json, true, executor, NoHook).await?;
+            Ok(vec![outcome])
+        }
+        events => operation::apply_all(events, &json, executor).await,
+    }
+}
+
+/// Keeps the events that are early because an older event of their record is a dead letter.
+async fn keep_early<M, C>(
+    events: &[Event<M>],
+    messages: &[Body],
+    outcomes: &mut [Outcome],
+    executor: &mut AsyncExecutor<'_, C>,
+) -> Result<()>
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend>,
+{
+    for (outcome, (event, message)) in outcomes.iter_mut().zip(events.iter().zip(messages)) {
+        let Outcome::Gap { current, .. } = *outcome else {
+            continue;
+        };
+        let entity = event.entity.clone().into_owned();
+        let letter = NewLetter {
+            record: Some((entity, event.key.clone(), event.version)),
+            source: message.source(),
+            headers: message.headers(),
+            body: message.bytes().to_vec(),
+            reason: String::new(),
+            attempts: 0,
+        };
+        if keep_behind::<M, _>(&letter, current, executor).await? {
+            *outcome = Outcome::Parked;
+        }
+    }
+    Ok(())
 }
 
 impl<C: Connect> Connections<C> {
-    async fn apply<M>(&self, events: Vec<Event<M>>, bodies: Vec<Body>) -> Result<Vec<Outcome>>
-    where
-        M: Dependent<<C::Connection as AsyncConnectionCore>::Backend>,
-    {
-        let mut conn = self.take().await?;
-        let json: Vec<Option<&str>> = match M::GAP {
-            Gap::Park => bodies.iter().map(Body::text).collect(),
-            Gap::Nack => Vec::new(),
-        };
-        let mut executor = AsyncExecutor::new(&mut conn);
-        let outcomes = match (events.as_slice(), json.as_slice()) {
-            ([event], json) => {
-                let json = json.first().copied().flatten();
-                let outcome = operation::apply(event, json, true, &mut executor, NoHook).await;
-                outcome.map(|outcome| vec![outcome])
-            }
-            (events, json) => operation::apply_all(events, json, &mut executor).await,
-        };
-        drop(executor);
-        if outcomes.is_ok() && !is_pooled::<C::Connection>() {
+    fn give_back<T>(&self, conn: C::Connection, done: &Result<T>) {
+        if done.is_ok() && !is_pooled::<C::Connection>() {
             self.idle().push(conn);
         }
-        outcomes
     }
 
     async fn take(&self) -> Result<C::Connection> {

@@ -3,6 +3,7 @@
 pub(crate) mod advance;
 pub(crate) mod apply;
 pub(crate) mod apply_all;
+pub(crate) mod dead_letters;
 pub(crate) mod incoming;
 pub(crate) mod parked;
 pub(crate) mod positions;

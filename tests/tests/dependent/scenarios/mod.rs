@@ -5,6 +5,7 @@ mod bad_events;
 mod batches;
 mod bootstrap;
 mod composite;
+mod dead_letters;
 mod end_to_end;
 mod fuzz;
 mod made_events;

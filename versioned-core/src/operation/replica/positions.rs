@@ -13,8 +13,8 @@ use crate::loadable::Persisted;
 use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::statement::{
-    Advance, Clear, DropAll, Enter, EnterOrLock, Expired, Forget, Lock, LockAll, Look, OnPosition,
-    Peek, Position, Purge, PurgeOne, SqlTemplate, Upsert,
+    Advance, Clear, DiscardAll, DropAll, Enter, EnterOrLock, Expired, Forget, Letters, Lock,
+    LockAll, Look, OnLetters, OnPosition, Peek, Position, Purge, PurgeOne, SqlTemplate, Upsert,
 };
 
 /// The outcome of moving a position.
@@ -204,7 +204,7 @@ where
 /// The maximum number of rounds that empty a replica. Rows that arrive after the last round remain.
 const ROUNDS: usize = 8;
 
-/// Forgets a whole replica: its rows, its positions, its parked events.
+/// Forgets a whole replica: its rows, its positions, its parked events and its dead letters.
 pub(crate) async fn rebuild<M, C>(conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -231,6 +231,9 @@ where
     for _ in 0..ROUNDS {
         let positions = run::<Forget, M::Sql, C>(all, conn).await?;
         run::<DropAll, M::Sql, C>(all, conn).await?;
+        let letters = Letters::of::<M, C::Backend>();
+        conn.execute(OnLetters::<DiscardAll, M::Sql>::new(letters))
+            .await?;
         let rows = conn.execute(Clear::<M, C::Backend>::new()).await?;
         if positions == 0 && rows == 0 {
             break;

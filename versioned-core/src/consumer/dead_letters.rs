@@ -1,0 +1,228 @@
+//! What a consumer does with messages that cannot be applied.
+
+use std::time::Instant;
+
+use diesel::result::Error as DieselError;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::finish::AWAY;
+use super::lanes::Started;
+use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement};
+use crate::dead_letter::Redriven;
+use crate::error::{Error, Result};
+use crate::operation::replica::dead_letters::{NewLetter, Passing};
+
+/// The number of failures in a row after which a pass over the dead letters ends.
+const FAILURES: usize = 20;
+
+/// The dead letters that are not kept yet, and the passes over those that are.
+#[derive(Debug)]
+pub(super) struct Pending {
+    letters: Vec<PendingLetter>,
+    /// Whether there is a place for dead letters.
+    place: Place,
+    /// The time of the next pass.
+    next: Option<Instant>,
+    /// The id of the letter at which the last pass ended.
+    after: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The first pass tells.
+    Unknown,
+    Known,
+    None,
+}
+
+/// A dead letter that is not kept yet.
+#[derive(Debug)]
+pub(super) struct PendingLetter {
+    number: u64,
+    /// The event, if the message could be read.
+    started: Option<Started>,
+    pub(super) new: NewLetter,
+}
+
+/// What can be read of an event if its data cannot.
+#[derive(Deserialize)]
+struct Envelope {
+    entity: String,
+    key: String,
+    version: i64,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            letters: Vec::new(),
+            place: Place::Unknown,
+            next: Some(Instant::now()),
+            after: 0,
+        }
+    }
+}
+
+impl Pending {
+    pub(super) fn are_kept(&self) -> bool {
+        self.place == Place::Known
+    }
+
+    pub(super) fn next_pass(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Removes the letters that are not kept yet, and returns the numbers of their messages.
+    pub(super) fn drain(&mut self) -> Vec<u64> {
+        let letters = self.letters.drain(..);
+        letters.map(|letter| letter.number).collect()
+    }
+}
+
+impl<T, D, R> Consumer<'_, T, D, R>
+where
+    T: DeserializeOwned + Send,
+    D: Delivery,
+    R: Fn(&ConsumerProblem<'_>) + Send + Sync,
+{
+    /// Gives up a message that is not an event of this replica.
+    pub(super) fn unreadable(
+        &mut self,
+        number: u64,
+        started: Option<Started>,
+        error: &serde_json::Error,
+    ) {
+        let reason = error.to_string();
+        if let Some(message) = self.held.get(&number) {
+            let body = message.delivery.body();
+            self.report(&ConsumerProblem::Unreadable {
+                subject: body.subject(),
+                reason: &reason,
+            });
+        }
+        self.give_up(number, started, &reason);
+    }
+
+    /// Makes a message a dead letter, or rejects it if there is no place for it.
+    pub(super) fn give_up(&mut self, number: u64, started: Option<Started>, reason: &str) {
+        let Some(message) = self.held.get(&number) else {
+            return;
+        };
+        if self.letters.place == Place::None {
+            self.consumed.terminated += 1;
+            if let Some(started) = started {
+                self.lanes.dropped(&started.record);
+            }
+            self.settle(&[number], Settlement::Reject);
+            return;
+        }
+        let body = message.delivery.body();
+        let envelope = serde_json::from_slice::<Envelope>(body.bytes()).ok();
+        let new = NewLetter {
+            record: envelope.map(|event| (event.entity, event.key, event.version)),
+            source: body.source(),
+            headers: body.headers(),
+            body: body.bytes().to_vec(),
+            reason: reason.to_owned(),
+            attempts: message.attempts.max(1),
+        };
+        self.letters.letters.push(PendingLetter {
+            number,
+            started,
+            new,
+        });
+    }
+
+    /// Returns the letters to keep now.
+    pub(super) fn letters_to_keep(&mut self) -> Option<Vec<PendingLetter>> {
+        let wait = self.letters.letters.is_empty()
+            || self.letters.place == Place::Unknown
+            || self.breaker.is_open();
+        (!wait).then(|| std::mem::take(&mut self.letters.letters))
+    }
+
+    /// Acknowledges messages that are kept, or tries again later.
+    pub(super) fn kept(&mut self, letters: Vec<PendingLetter>, kept: Result<()>) {
+        let now = Instant::now();
+        self.note(&kept, now);
+        let Err(error) = kept else {
+            for letter in letters {
+                self.consumed.dead_letters += 1;
+                if let Some(started) = letter.started {
+                    self.lanes.dropped(&started.record);
+                }
+                self.settle(&[letter.number], Settlement::Acknowledge);
+            }
+            return;
+        };
+        self.consumed.failed += 1;
+        self.report(&ConsumerProblem::NotKept { error: &error });
+        for letter in letters {
+            match letter.started {
+                Some(started) => self.lanes.failed(&started, now + AWAY),
+                None => self.settle(&[letter.number], Settlement::Retry(AWAY)),
+            }
+        }
+    }
+
+    /// Returns the pass over the dead letters that is due.
+    pub(super) fn pass_to_redrive(&mut self) -> Option<Passing> {
+        let is_due = self.letters.next.is_some_and(|at| at <= Instant::now());
+        if !is_due || self.breaker.is_open() {
+            return None;
+        }
+        self.letters.next = None;
+        Some(Passing {
+            after: self.letters.after,
+            failures: FAILURES,
+        })
+    }
+
+    /// Counts what a pass has applied, and plans the next one.
+    pub(super) fn redriven(&mut self, done: Result<Option<(Redriven, i64)>>) {
+        let now = Instant::now();
+        let mut pause = self.settings.redrive;
+        match done {
+            Ok(Some((redriven, after))) => {
+                self.letters.place = Place::Known;
+                self.letters.after = after;
+                self.consumed.redriven += redriven.applied;
+            }
+            Ok(None) => {
+                self.letters.place = Place::None;
+                self.reject_letters();
+                return;
+            }
+            Err(error) if self.letters.place == Place::Unknown && is_missing(&error) => {
+                self.report(&ConsumerProblem::NoDeadLetters { error: &error });
+                self.letters.place = Place::None;
+                self.reject_letters();
+                return;
+            }
+            Err(error) => self.note(&Err::<(), Error>(error), now),
+        }
+        if self.letters.place == Place::Unknown {
+            pause = pause.min(AWAY);
+        }
+        self.letters.next = Some(now + pause);
+    }
+
+    /// Rejects the messages for which there is no place.
+    fn reject_letters(&mut self) {
+        for letter in std::mem::take(&mut self.letters.letters) {
+            self.give_up(letter.number, letter.started, &letter.new.reason);
+        }
+    }
+}
+
+/// Returns whether the table of dead letters is missing, or may not be used. Each database then
+/// names it in the error.
+fn is_missing(error: &Error) -> bool {
+    match error {
+        Error::Database(DieselError::DatabaseError(_, info)) => {
+            info.message().contains("versioned_dead_letters")
+        }
+        _ => false,
+    }
+}

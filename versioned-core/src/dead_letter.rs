@@ -1,0 +1,74 @@
+//! A dead letter, and what became of dead letters.
+
+use std::fmt;
+use std::time::SystemTime;
+
+/// A message that a consumer could not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The key of the row. Ids are in the order of arrival.
+    pub id: i64,
+    /// The key of the record and the version of the event, if the message has them.
+    pub record: Option<(String, i64)>,
+    /// Where the message came from. For JetStream: the stream and the sequence number, as
+    /// `EVENTS:17`.
+    pub source: String,
+    /// The headers of the message, one on each line.
+    pub headers: String,
+    /// The body of the message, as it was received.
+    pub body: Vec<u8>,
+    /// The error of the last attempt. `None` if the event only waits for an older letter of its
+    /// record.
+    pub reason: Option<String>,
+    /// The number of attempts.
+    pub attempts: u64,
+    /// When the message was kept.
+    pub first_at: SystemTime,
+    /// When it was tried last.
+    pub last_at: SystemTime,
+}
+
+impl fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.id, self.source)?;
+        if let Some((key, version)) = &self.record {
+            write!(f, " (record {key}, version {version})")?;
+        }
+        match &self.reason {
+            Some(reason) => write!(f, ": {reason}"),
+            None => write!(f, ": waits for an older dead letter of the record"),
+        }
+    }
+}
+
+/// The result of [`redrive`](crate::dead_letters::redrive).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Redriven {
+    /// Letters that were applied.
+    pub applied: u64,
+    /// Letters that the replica had already applied, or that a newer event had superseded.
+    pub duplicates: u64,
+    /// Letters that were [parked](crate::Outcome::Parked).
+    pub parked: u64,
+    /// Records whose next letter failed again. It stays, and so do those behind it.
+    pub failed: u64,
+    /// Records whose next letter waits for a version that is not among the letters.
+    pub waiting: u64,
+}
+
+impl Redriven {
+    /// The number of letters that are no longer needed.
+    pub(crate) fn done(self) -> u64 {
+        self.applied + self.duplicates + self.parked
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.applied += other.applied;
+        self.duplicates += other.duplicates;
+        self.parked += other.parked;
+        self.failed += other.failed;
+        self.waiting += other.waiting;
+    }
+}

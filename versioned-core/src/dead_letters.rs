@@ -1,0 +1,179 @@
+//! Messages that a consumer could not apply, and kept.
+//!
+//! [`JetStreamConsumer::replicate`](crate::nats::JetStreamConsumer::replicate) keeps a message in
+//! the replica's database if it cannot be read, if it is not for the replica, or if the database has
+//! rejected it [too often](crate::nats::JetStreamConsumer::attempts). The message is then
+//! acknowledged. Later events of its record that would leave a gap are kept behind it. Nothing is
+//! lost, and other records are not affected.
+//!
+//! The consumer applies the dead letters again when it starts, and then [now and
+//! then](crate::nats::JetStreamConsumer::redrive_every). After a corrected deployment, or after the
+//! cause is gone, they are therefore applied by themselves. [`redrive`] does it at once.
+//!
+//! ```
+//! # use diesel::prelude::*;
+//! # use versioned_core::prelude::*;
+//! # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+//! # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+//! # #[diesel(table_name = ticket_copies)]
+//! # #[versioned(dependent, entity = "tickets")]
+//! # struct TicketCopy { id: i64, price: i64, version: i64 }
+//! use versioned_core::dead_letters;
+//!
+//! fn look(conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+//!     for letter in dead_letters::list::<TicketCopy, _>(0, 100, conn)? {
+//!         eprintln!("{letter}");
+//!     }
+//!     let redriven = dead_letters::redrive::<TicketCopy, _>(conn)?;
+//!     eprintln!("{} applied, {} failed again", redriven.applied, redriven.failed);
+//!     Ok(())
+//! }
+//! ```
+
+use diesel::connection::LoadConnection;
+#[cfg(feature = "async")]
+use diesel_async::AsyncConnection;
+
+pub use crate::dead_letter::{DeadLetter, Redriven};
+use crate::dependent::Dependent;
+use crate::error::Result;
+#[cfg(feature = "async")]
+use crate::front::asynchronous::AsyncExecutor;
+use crate::front::blocking::{BlockingExecutor, poll_ready};
+use crate::loadable::Persisted;
+use crate::model::FromJson;
+use crate::operation::replica::dead_letters as operation;
+use crate::operation::replica::dead_letters::Passing;
+
+/// Every letter, however many fail.
+const ALL: Passing = Passing {
+    after: 0,
+    failures: usize::MAX,
+};
+
+/// Loads the dead letters of a replica in the order of arrival: at most so many, after the one with
+/// the id `after`.
+///
+/// ```sql
+/// SELECT .. FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND id > $3 ORDER BY id LIMIT $4
+/// ```
+///
+/// # Errors
+///
+/// Returns [`Error::Database`](crate::Error::Database) if the query fails, for example because the
+/// [migrations](crate::MIGRATIONS) have not been run.
+pub fn list<M, C>(after: i64, most: usize, conn: &mut C) -> Result<Vec<DeadLetter>>
+where
+    C: LoadConnection,
+    M: Persisted<C::Backend>,
+{
+    poll_ready(operation::list::<M, _>(
+        after,
+        most,
+        &mut BlockingExecutor::new(conn),
+    ))
+}
+
+/// Applies the dead letters of a replica again, those of one record in the order of their versions.
+///
+/// Each record is a transaction. A letter that was applied or is a duplicate is deleted. A letter
+/// that fails again stays, with the reason, and so do the letters behind it.
+///
+/// # Errors
+///
+/// Returns [`Error::Database`](crate::Error::Database) if a statement about the letters fails. The
+/// letters that were applied by then are gone.
+pub fn redrive<M, C>(conn: &mut C) -> Result<Redriven>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let mut executor = BlockingExecutor::new(conn);
+    let done = poll_ready(operation::redrive::<M, _>(ALL, &mut executor));
+    done.map(|(redriven, _)| redriven)
+}
+
+/// Deletes a dead letter. Returns `false` if the replica has none with this id.
+///
+/// A sequential replica then never receives the version of that event. Its later events wait until a
+/// [snapshot](crate::prelude::OwnerDsl::snapshot) replaces the record.
+///
+/// ```sql
+/// DELETE FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND id = $3
+/// ```
+///
+/// # Errors
+///
+/// Returns [`Error::Database`](crate::Error::Database) if the statement fails.
+pub fn discard<M, C>(id: i64, conn: &mut C) -> Result<bool>
+where
+    C: LoadConnection,
+    M: Persisted<C::Backend>,
+{
+    poll_ready(operation::discard::<M, _>(
+        id,
+        &mut BlockingExecutor::new(conn),
+    ))
+}
+
+/// As [`dead_letters::list`](list), on a connection of `diesel-async`.
+///
+/// # Errors
+///
+/// Returns the errors of [`list`].
+#[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn list_async<M, C>(
+    after: i64,
+    most: usize,
+    conn: &mut C,
+) -> impl Future<Output = Result<Vec<DeadLetter>>> + Send
+where
+    C: AsyncConnection,
+    M: Persisted<C::Backend>,
+{
+    async move { operation::list::<M, _>(after, most, &mut AsyncExecutor::new(conn)).await }
+}
+
+/// As [`dead_letters::redrive`](redrive), on a connection of `diesel-async`. A future that is dropped
+/// before it completes leaves the connection broken, and its next use is an error.
+///
+/// # Errors
+///
+/// Returns the errors of [`redrive`].
+#[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn redrive_async<M, C>(conn: &mut C) -> impl Future<Output = Result<Redriven>> + Send
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
+    async move {
+        let done = operation::redrive::<M, _>(ALL, &mut AsyncExecutor::new(conn)).await;
+        done.map(|(redriven, _)| redriven)
+    }
+}
+
+/// As [`dead_letters::discard`](discard), on a connection of `diesel-async`.
+///
+/// # Errors
+///
+/// Returns the errors of [`discard`].
+#[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn discard_async<M, C>(id: i64, conn: &mut C) -> impl Future<Output = Result<bool>> + Send
+where
+    C: AsyncConnection,
+    M: Persisted<C::Backend>,
+{
+    async move { operation::discard::<M, _>(id, &mut AsyncExecutor::new(conn)).await }
+}

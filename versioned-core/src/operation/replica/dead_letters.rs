@@ -1,0 +1,394 @@
+//! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
+
+use std::collections::HashSet;
+
+use diesel::QueryResult;
+
+use crate::dead_letter::{DeadLetter, Redriven};
+use crate::dependent::Dependent;
+use crate::dialect::{Dialect, Letter, SqlFor as _};
+use crate::error::Result;
+use crate::event::{Event, EventError, micros_now};
+use crate::executor::Executor;
+use crate::loadable::Persisted;
+use crate::migrations::LONGEST_KEY;
+use crate::model::FromJson;
+use crate::operation::closure::NoHook;
+use crate::operation::reason::storable;
+use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::incoming::Incoming;
+use crate::operation::row_count::ends_the_transaction;
+use crate::operation::transaction::{Level, begin_at, finish};
+use crate::outcome::Outcome;
+use crate::statement::{
+    Between, Discard, KeepLetter, LetterPage, LetterText, Letters, OfId, OfRecord, OnLetters,
+    Retried, TouchLetter,
+};
+
+/// The number of letters that one query returns.
+const PAGE: i64 = 500;
+/// The longest source, in bytes.
+const LONGEST_SOURCE: usize = 255;
+
+/// A message that could not be applied.
+#[derive(Debug, Clone)]
+pub(crate) struct NewLetter {
+    /// The entity, the key and the version of the event, if the message names them.
+    pub(crate) record: Option<(String, String, i64)>,
+    pub(crate) source: String,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) reason: String,
+    pub(crate) attempts: u32,
+}
+
+/// Keeps messages, in one transaction.
+pub(crate) async fn keep_all<M, C>(letters: &[NewLetter], conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
+    let done = async {
+        for letter in letters {
+            keep::<M, C>(letter, conn).await?;
+        }
+        Ok(())
+    };
+    let done = done.await;
+    finish(done, conn).await
+}
+
+async fn keep<M, C>(letter: &NewLetter, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    let all = Letters::of::<M, C::Backend>();
+    // An event of another entity, or with a key that the column cannot hold, is of no record here.
+    let own = |(entity, key, _): &&(String, String, i64)| {
+        entity == all.entity && key.len() <= LONGEST_KEY && !key.contains('\0')
+    };
+    let record = letter.record.as_ref().filter(own);
+    let (key, version) = record.map_or(("", 0), |(_, key, version)| (key.as_str(), *version));
+    let (body, reason) = (encode(&letter.body), storable(&letter.reason));
+    let (source, headers) = (storable(&letter.source), storable(&letter.headers));
+    let mut end = source.len().min(LONGEST_SOURCE);
+    while !source.is_char_boundary(end) {
+        end -= 1;
+    }
+    let letter = Letters {
+        key,
+        version,
+        source: source.get(..end).unwrap_or_default(),
+        headers: &headers,
+        body: &body,
+        reason: &reason,
+        attempts: i64::from(letter.attempts),
+        at: micros_now(),
+        ..all
+    };
+    run::<KeepLetter, M, C>(letter, conn).await?;
+    Ok(())
+}
+
+/// Keeps an event that is early because a letter of its record is older. Returns `false` if there is
+/// no such letter, so that the event waits for another reason.
+pub(crate) async fn keep_behind<M, C>(
+    letter: &NewLetter,
+    current: i64,
+    conn: &mut C,
+) -> Result<bool>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    let Some((_, key, version)) = &letter.record else {
+        return Ok(false);
+    };
+    begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
+    let done = async {
+        lock::<M, C>(conn).await?;
+        let between = Letters {
+            key,
+            version: *version,
+            limit: current,
+            ..Letters::of::<M, C::Backend>()
+        };
+        // The lock waits for a transaction that applies the letter now.
+        let older = M::Sql::number(conn, on::<Between, M, C>(between)).await?;
+        if older.is_some() {
+            keep::<M, C>(letter, conn).await?;
+        }
+        Ok(older.is_some())
+    };
+    let done = done.await;
+    finish(done, conn).await
+}
+
+/// Loads dead letters in the order of their arrival, after the one with the id `after`.
+pub(crate) async fn list<M, C>(after: i64, most: usize, conn: &mut C) -> Result<Vec<DeadLetter>>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    let page = Letters {
+        id: after,
+        limit: i64::try_from(most).unwrap_or(i64::MAX),
+        ..Letters::of::<M, C::Backend>()
+    };
+    let found = M::Sql::letters(conn, on::<LetterPage, M, C>(page)).await?;
+    Ok(found.into_iter().map(shown).collect())
+}
+
+/// Deletes a dead letter. Returns `false` if there is none with this id.
+pub(crate) async fn discard<M, C>(id: i64, conn: &mut C) -> Result<bool>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    let letter = Letters {
+        id,
+        ..Letters::of::<M, C::Backend>()
+    };
+    Ok(run::<Discard, M, C>(letter, conn).await? > 0)
+}
+
+/// Where a pass over the dead letters goes on, and when it ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passing {
+    /// The id of the last letter of the pass before.
+    pub(crate) after: i64,
+    /// The number of failures in a row after which the pass ends.
+    pub(crate) failures: usize,
+}
+
+/// Applies the dead letters again, record by record, and each record's in the order of their
+/// versions. Each record is a transaction. Returns the id of the last letter that was tried, or 0 at
+/// the end.
+pub(crate) async fn redrive<M, C>(pass: Passing, conn: &mut C) -> Result<(Redriven, i64)>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let mut total = Redriven::default();
+    let (mut after, mut failures) = (pass.after, 0);
+    let mut seen = HashSet::new();
+    loop {
+        let page = Letters {
+            id: after,
+            limit: PAGE,
+            ..Letters::of::<M, C::Backend>()
+        };
+        let found = M::Sql::letters(conn, on::<LetterPage, M, C>(page)).await?;
+        if found.is_empty() {
+            return Ok((total, 0));
+        }
+        for (id, key, ..) in found {
+            after = id;
+            if !key.is_empty() && !seen.insert(key.clone()) {
+                continue;
+            }
+            let of_record = redrive_record::<M, C>(id, &key, conn).await?;
+            failures = if of_record.failed > 0 {
+                failures + 1
+            } else {
+                0
+            };
+            total.add(of_record);
+            if failures >= pass.failures {
+                return Ok((total, after));
+            }
+        }
+    }
+}
+
+/// Applies the letters of one record, or the letter with this id if it is of no record.
+async fn redrive_record<M, C>(id: i64, key: &str, conn: &mut C) -> Result<Redriven>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let letters = Letters {
+        key,
+        id,
+        limit: PAGE,
+        ..Letters::of::<M, C::Backend>()
+    };
+    let mut total = Redriven::default();
+    let mut retries = RETRY.attempts();
+    loop {
+        begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
+        let done = match lock::<M, C>(conn).await {
+            Ok(()) => redrive_page::<M, C>(letters, conn).await,
+            Err(error) => Err(error.into()),
+        };
+        match finish(done, conn).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
+                None => return Err(lost),
+            },
+            Err(error) => return Err(error),
+            Ok(page) => {
+                total.add(page);
+                // Others may have been kept behind these meanwhile.
+                if page.done() == 0 || page.failed + page.waiting > 0 || key.is_empty() {
+                    return Ok(total);
+                }
+            }
+        }
+    }
+}
+
+async fn redrive_page<M, C>(letters: Letters<'_>, conn: &mut C) -> Result<Redriven>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let found = if letters.key.is_empty() {
+        M::Sql::letters(conn, on::<OfId, M, C>(letters)).await?
+    } else {
+        M::Sql::letters(conn, on::<OfRecord, M, C>(letters)).await?
+    };
+    let mut page = Redriven::default();
+    for (id, _, _, _, _, body, ..) in found {
+        let letter = Letters { id, ..letters };
+        conn.begin().await?;
+        let done = again::<M, C>(&decode(body), conn).await;
+        match finish(done, conn).await {
+            Ok(Outcome::Gap { .. }) => {
+                page.waiting += 1;
+                break;
+            }
+            Ok(outcome) => {
+                match outcome {
+                    Outcome::Duplicate { .. } => page.duplicates += 1,
+                    Outcome::Parked => page.parked += 1,
+                    _ => page.applied += 1,
+                }
+                run::<Discard, M, C>(letter, conn).await?;
+            }
+            Err(error) if ends_the_transaction(&error) => return Err(error),
+            Err(error) => {
+                let refused = Letters {
+                    reason: &storable(&error.to_string()),
+                    at: micros_now(),
+                    ..letter
+                };
+                // It fails too if the connection is gone.
+                run::<Retried, M, C>(refused, conn).await?;
+                page.failed += 1;
+                break;
+            }
+        }
+    }
+    Ok(page)
+}
+
+async fn again<M, C>(body: &[u8], conn: &mut C) -> Result<Outcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let event: Event<M> = serde_json::from_slice(body).map_err(|error| EventError::Unreadable {
+        reason: error.to_string(),
+    })?;
+    let mut incoming = Incoming::check::<C::Backend>(&event)?;
+    incoming.json = std::str::from_utf8(body).ok();
+    apply_one(&incoming, Level::ReadCommitted, conn, &mut NoHook).await
+}
+
+fn shown(letter: Letter) -> DeadLetter {
+    let (id, key, version, source, headers, body, reason, attempts, first_at, last_at) = letter;
+    DeadLetter {
+        id,
+        record: (!key.is_empty()).then_some((key, version)),
+        source,
+        headers,
+        body: decode(body),
+        reason: (!reason.is_empty()).then_some(reason),
+        attempts: u64::try_from(attempts).unwrap_or(0),
+        first_at: crate::event::time_of(first_at),
+        last_at: crate::event::time_of(last_at),
+    }
+}
+
+/// Marks a body that is no text, and is written in hexadecimal digits.
+const HEX: &str = "hex:";
+
+/// Returns a body as the column holds it.
+fn encode(body: &[u8]) -> String {
+    match std::str::from_utf8(body) {
+        Ok(text) if !text.contains('\0') && !text.starts_with(HEX) => text.to_owned(),
+        _ => body.iter().fold(HEX.to_owned(), |text, byte| {
+            let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+            let mut text = text;
+            text.extend([digit(byte >> 4), digit(byte & 15)]);
+            text
+        }),
+    }
+}
+
+fn decode(text: String) -> Vec<u8> {
+    let Some(digits) = text.strip_prefix(HEX) else {
+        return text.into_bytes();
+    };
+    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0);
+    let byte = |pair: &[u8]| {
+        let byte = pair.iter().fold(0, |byte, digit| byte * 16 + value(*digit));
+        u8::try_from(byte).unwrap_or(0)
+    };
+    digits.as_bytes().chunks(2).map(byte).collect()
+}
+
+/// Begins to write, on `SQLite`. A transaction that reads first fails if another connection writes
+/// in between. Elsewhere, the queries lock what they select.
+async fn lock<M, C>(conn: &mut C) -> QueryResult<()>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    if conn.dialect::<M::Sql>().await? == Dialect::Sqlite {
+        run::<TouchLetter, M, C>(Letters::of::<M, C::Backend>(), conn).await?;
+    }
+    Ok(())
+}
+
+fn on<T, M, C>(letters: Letters<'_>) -> OnLetters<'_, T, M::Sql>
+where
+    T: LetterText,
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    OnLetters::new(letters)
+}
+
+async fn run<T, M, C>(letters: Letters<'_>, conn: &mut C) -> QueryResult<usize>
+where
+    T: LetterText,
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    conn.execute(on::<T, M, C>(letters)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_kept_byte_by_byte() {
+        for body in [
+            &b"{}"[..],
+            b"",
+            b"hex:00",
+            &[0, 255, 16],
+            "\u{e9}\0".as_bytes(),
+        ] {
+            let text = encode(body);
+            assert!(!text.contains('\0'));
+            assert_eq!(decode(text), body);
+        }
+        assert_eq!(encode(b"{ }"), "{ }");
+    }
+}
