@@ -225,11 +225,16 @@ fn many_events_take_few_statements<M: Replica>() {
     );
     let insert = "INSERT INTO versioned_positions (replica, entity, 'key', version, deleted_at) \
         SELECT ?, ?, unnest(?), unnest(?), NULLIF(unnest(?), 0) ON CONFLICT (replica, entity, 'key') ";
-    let of_keys = "WHERE replica = ? AND entity = ? AND 'key' = ANY(?)";
+    let of_keys = |table: &str, one: &str| {
+        format!(
+            "SELECT p.'key', p.version FROM unnest(?) AS g ('key') CROSS JOIN LATERAL (SELECT 'key', version \
+            FROM {table} WHERE replica = ? AND entity = ? AND 'key' = g.'key' {one}) AS p"
+        )
+    };
     let mut expected = vec![
         "BEGIN".to_owned(),
-        format!("SELECT 'key', version FROM versioned_positions {of_keys} ORDER BY 'key' FOR UPDATE"),
-        format!("SELECT 'key', max(version) FROM versioned_parked {of_keys} GROUP BY 'key'"),
+        of_keys("versioned_positions", "FOR UPDATE"),
+        of_keys("versioned_parked", "LIMIT 1"),
         format!("{insert}DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at"),
         format!("{insert}DO NOTHING RETURNING 'key', version"),
         "WITH given AS (SELECT unnest(?) AS c0) DELETE FROM 'copies' AS target USING given \

@@ -19,28 +19,43 @@ pub(crate) struct Positions<'a> {
 }
 
 impl<'a> Positions<'a> {
-    fn condition<F, DB>(&'a self, out: &mut AstPass<'_, 'a, DB>) -> QueryResult<()>
+    /// `SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (..)`, with one
+    /// subquery for each key, which cannot be planned as anything but a look-up in the index. With
+    /// `key = ANY($1)`, PostgreSQL may read all positions of the replica instead, and compare each
+    /// with each key: it does so before the table is analyzed.
+    fn each<F, DB>(
+        &'a self,
+        table: &str,
+        one: &str,
+        out: &mut AstPass<'_, 'a, DB>,
+    ) -> QueryResult<()>
     where
         F: SqlFor<DB> + ?Sized,
         DB: Backend,
     {
+        out.push_sql("SELECT p.\"key\", p.version FROM unnest(");
+        F::push_texts(out, self.keys)?;
+        out.push_sql(") AS g (\"key\") CROSS JOIN LATERAL (SELECT \"key\", version FROM ");
+        out.push_sql(table);
         out.push_sql(" WHERE replica = ");
         F::push_text(out, self.replica)?;
         out.push_sql(" AND entity = ");
         F::push_text(out, self.entity)?;
-        out.push_sql(" AND \"key\" = ANY(");
-        F::push_texts(out, self.keys)?;
-        out.push_sql(")");
+        out.push_sql(" AND \"key\" = g.\"key\" ");
+        out.push_sql(one);
+        out.push_sql(") AS p");
         Ok(())
     }
 }
 
-/// Locks positions, in the order of their keys, so that concurrent statements never deadlock, and
-/// selects their versions:
+/// Locks positions, in the order of the keys, and selects their versions. The keys must be sorted, so
+/// that concurrent statements never deadlock.
 ///
 /// ```sql
-/// SELECT key, version FROM versioned_positions
-/// WHERE replica = $1 AND entity = $2 AND key = ANY($3) ORDER BY key FOR UPDATE
+/// SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (
+///     SELECT key, version FROM versioned_positions
+///     WHERE replica = $2 AND entity = $3 AND key = g.key FOR UPDATE
+/// ) AS p
 /// ```
 pub(crate) struct LockEach<'a, F: ?Sized> {
     positions: Positions<'a>,
@@ -68,18 +83,18 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT \"key\", version FROM versioned_positions");
-        self.positions.condition::<F, DB>(&mut out)?;
-        out.push_sql(" ORDER BY \"key\" FOR UPDATE");
-        Ok(())
+        self.positions
+            .each::<F, DB>("versioned_positions", "FOR UPDATE", &mut out)
     }
 }
 
-/// Selects the keys that have parked events:
+/// Selects the keys that have parked events, each with one of the versions:
 ///
 /// ```sql
-/// SELECT key, max(version) FROM versioned_parked
-/// WHERE replica = $1 AND entity = $2 AND key = ANY($3) GROUP BY key
+/// SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (
+///     SELECT key, version FROM versioned_parked
+///     WHERE replica = $2 AND entity = $3 AND key = g.key LIMIT 1
+/// ) AS p
 /// ```
 pub(crate) struct ParkedOf<'a, F: ?Sized> {
     positions: Positions<'a>,
@@ -107,10 +122,8 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT \"key\", max(version) FROM versioned_parked");
-        self.positions.condition::<F, DB>(&mut out)?;
-        out.push_sql(" GROUP BY \"key\"");
-        Ok(())
+        self.positions
+            .each::<F, DB>("versioned_parked", "LIMIT 1", &mut out)
     }
 }
 
