@@ -101,7 +101,8 @@ fn dead_letters_are_applied_record_by_record<M: Replica + serde::de::Deserialize
     );
 
     // The missing one arrives, and the one that fails is given up.
-    drop(M::apply(&event(Op::Created, 9, 1, 1), conn).unwrap());
+    let outcome = M::apply(&event(Op::Created, 9, 1, 1), conn).unwrap();
+    assert!(outcome.should_ack());
     assert!(dead_letters::discard::<M, _>(failed.id, conn).unwrap());
     assert!(dead_letters::discard::<M, _>(other.id, conn).unwrap());
     assert!(!dead_letters::discard::<M, _>(other.id, conn).unwrap());
@@ -114,8 +115,9 @@ fn dead_letters_are_applied_record_by_record<M: Replica + serde::de::Deserialize
     assert_eq!(redriven.waiting, of_8, "{redriven:?}");
     assert_eq!(kept::<M>(conn).len(), usize::try_from(of_8).unwrap());
     // A snapshot of the owner ends the wait.
-    drop(M::apply(&event(Op::Snapshot, 8, 5, 5), conn).unwrap());
-    drop(dead_letters::redrive::<M, _>(conn).unwrap());
+    let outcome = M::apply(&event(Op::Snapshot, 8, 5, 5), conn).unwrap();
+    assert_eq!(outcome, Outcome::Applied);
+    dead_letters::redrive::<M, _>(conn).unwrap();
     assert_eq!(kept::<M>(conn), []);
 }
 for_each_replica!(dead_letters_are_applied_record_by_record);
