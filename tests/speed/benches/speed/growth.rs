@@ -1,6 +1,7 @@
 //! What becomes of the time per row when there is more of it: columns, models of a batch, events, rows of a replica.
 
 use versioned_core::prelude::{Dependent, Owner};
+use versioned_speed::Measured;
 
 use crate::apply::{LatestPosition, SequentialPosition, all_candidates, candidates};
 use crate::batch::{SaveAll, ours};
@@ -9,7 +10,7 @@ use crate::picture;
 use crate::places::{File, MariaDb, On, Postgres};
 use crate::report::Suite;
 use crate::tickets::{TICKETS, Ticket};
-use crate::turns::{Candidate, Measured, take_turns};
+use crate::turns::{Candidate, take_turns};
 
 mod columns;
 
@@ -78,7 +79,8 @@ pub(crate) fn run(suite: &Suite) {
     on::<Postgres>(&mut all);
     on::<MariaDb>(&mut all);
     if suite.writes() {
-        picture::write("growth.svg", &picture::lines(&all, &Machine::look()));
+        versioned_speed::picture::write("growth.svg", &picture::lines(&all, &Machine::look()))
+            .unwrap();
     }
 }
 

@@ -1,17 +1,16 @@
 //! On what it was measured.
 
 use std::fmt;
-use std::fs;
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use versioned_speed::processor;
 
 use crate::places::{MariaDb, Memory, Place, Postgres};
 
 /// The processor, and the versions of the databases.
 pub(crate) struct Machine {
     processor: String,
-    cores: usize,
     databases: [String; 3],
 }
 
@@ -24,20 +23,8 @@ struct Version {
 impl Machine {
     /// This one.
     pub(crate) fn look() -> Self {
-        let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = text
-            .lines()
-            .find_map(|line| line.strip_prefix("model name"));
         Self {
-            processor: model
-                .unwrap_or("an unknown processor")
-                .trim_start_matches([' ', '\t', ':'])
-                .to_owned(),
-            // Not those of this process, which is pinned to one.
-            cores: text
-                .lines()
-                .filter(|line| line.starts_with("processor"))
-                .count(),
+            processor: processor(),
             databases: [
                 version(
                     "SQLite",
@@ -83,8 +70,8 @@ impl fmt::Display for Machine {
         let [sqlite, postgres, mysql] = &self.databases;
         write!(
             f,
-            "{}, {} cores, client and server on one of them; {sqlite}, {postgres}, {mysql}; medians",
-            self.processor, self.cores
+            "{}, client and server on one of them; {sqlite}, {postgres}, {mysql}; medians",
+            self.processor
         )
     }
 }

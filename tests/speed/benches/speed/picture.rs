@@ -1,63 +1,23 @@
-//! The pictures: SVG, legible on a light and on a dark page.
+//! The pictures.
 
 use std::fmt::Write as _;
-use std::fs;
+
+use versioned_speed::picture::{BAR, COLORS, LEFT, WIDTH, frame, legend, rectangle, text};
 
 use crate::growth::{Growth, Point};
 use crate::machine::Machine;
-use crate::report::{Subject, repository};
+use crate::report::Subject;
 use crate::tickets::Operation;
 
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 250.0;
-const BAR: f64 = 11.0;
 /// Of the longest bar; longer ones are cut, and say so.
 const MOST: f64 = 5.0;
-/// Colours that can be told apart, also by the colour-blind, on white and on black.
+/// The candidates that are shown.
 pub(crate) const COLOURS: [(&str, &str); 4] = [
-    ("versioned", "#1f9e89"),
-    ("Diesel by hand", "#e08214"),
-    ("diesel_versioning", "#b35ab0"),
-    ("sqlx", "#5b8fd6"),
+    ("versioned", COLORS[0]),
+    ("Diesel by hand", COLORS[1]),
+    ("diesel_versioning", COLORS[2]),
+    ("sqlx", COLORS[3]),
 ];
-
-/// Writes a picture to the directory of pictures.
-pub(crate) fn write(name: &str, picture: &str) {
-    let directory = repository().join("docs");
-    fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join(name), picture).unwrap();
-}
-
-/// The frame of a picture.
-pub(crate) fn frame(height: f64, title: &str, body: &str) -> String {
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" role=\"img\">\n\
-         <title>{title}</title>\n\
-         <style>text {{ font: 12px sans-serif; fill: #7d8590 }} .line {{ stroke: #7d8590; stroke-width: 1; fill: none }}</style>\n\
-         {body}</svg>\n"
-    )
-}
-
-/// Text at a place.
-pub(crate) fn text(x: f64, y: f64, anchor: &str, text: &str) -> String {
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>\n")
-}
-
-/// A legend in one line.
-pub(crate) fn legend<'a>(y: f64, entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut legend = String::new();
-    for (place, (name, colour)) in entries.enumerate() {
-        let x = LEFT + 140.0 * place as f64;
-        let top = y - 9.0;
-        writeln!(
-            legend,
-            "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"10\" height=\"10\" fill=\"{colour}\"/>"
-        )
-        .unwrap();
-        legend += &text(x + 15.0, y, "start", name);
-    }
-    legend
-}
 
 /// Saves of one row: bars against the raw driver's prepared statement.
 pub(crate) fn bars(subjects: &[Subject], machine: &Machine) -> String {
@@ -83,12 +43,7 @@ pub(crate) fn bars(subjects: &[Subject], machine: &Machine) -> String {
             };
             let ratio = candidate.ratio(subject.floor());
             let width = ratio.min(MOST) * scale;
-            writeln!(
-                body,
-                "<rect x=\"{LEFT}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{colour}\"/>",
-                BAR - 1.0
-            )
-            .unwrap();
+            body += &rectangle((LEFT, y), (width, BAR - 1.0), colour);
             body += &text(
                 LEFT + width + 4.0,
                 y + BAR - 1.5,

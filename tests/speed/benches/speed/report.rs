@@ -1,16 +1,15 @@
 //! What was measured: as text at once, and at the end as a table in Markdown.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use versioned_speed::{Measured, write_block};
 
 use crate::machine::Machine;
 use crate::picture;
 use crate::tickets::Operation;
-use crate::turns::Measured;
 
-const BEGIN: &str = "<!-- speed -->";
-const END: &str = "<!-- /speed -->";
+/// The block of these benchmarks, in both files.
+const BLOCK: &str = "speed";
 
 /// One piece of work, and how long it took each candidate: this toolkit comes first, the floor last.
 pub(crate) struct Subject {
@@ -123,18 +122,12 @@ impl Suite {
             return;
         }
         let machine = Machine::look();
-        let results = repository().join("tests/speed/RESULTS.md");
-        fs::write(results, format!("# Speed\n\n{machine}\n\n{}", self.table())).unwrap();
-        let readme = repository().join("README.md");
-        let text = fs::read_to_string(&readme).unwrap();
-        let (before, rest) = text.split_once(BEGIN).unwrap();
-        let (_, after) = rest.split_once(END).unwrap();
-        let table = format!(
-            "{before}{BEGIN}\n{machine}\n\n{}{END}{after}",
-            self.summary()
-        );
-        fs::write(readme, table).unwrap();
-        picture::write("speed.svg", &picture::bars(&self.subjects, &machine));
+        let results = format!("{machine}\n\n{}", self.table());
+        write_block("tests/speed/RESULTS.md", BLOCK, &results).unwrap();
+        let summary = format!("{machine}\n\n{}", self.summary());
+        write_block("README.md", BLOCK, &summary).unwrap();
+        let bars = picture::bars(&self.subjects, &machine);
+        versioned_speed::picture::write("speed.svg", &bars).unwrap();
     }
 
     /// Every subject and candidate.
@@ -190,9 +183,4 @@ impl Suite {
         }
         table
     }
-}
-
-/// Where the repository is.
-pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -8,6 +8,8 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
+use versioned_speed::{Measured, quantile};
+
 const CPU: usize = 0;
 const PINNED: &str = "VERSIONED_BENCH_PINNED";
 /// How long a turn shall take, if a unit of the work is much shorter.
@@ -31,61 +33,6 @@ impl<F: FnMut()> Work for F {
 
 /// A candidate and its name.
 pub(crate) type Candidate<'a> = (&'static str, Box<dyn Work + 'a>);
-
-/// What was measured of a candidate.
-#[derive(Clone)]
-pub(crate) struct Measured {
-    pub(crate) name: &'static str,
-    /// One unit of the work in each round, in microseconds.
-    rounds: Vec<f64>,
-}
-
-impl Measured {
-    pub(crate) fn new(name: &'static str, rounds: Vec<f64>) -> Self {
-        Self { name, rounds }
-    }
-
-    /// The median, in microseconds.
-    pub(crate) fn median(&self) -> f64 {
-        quantile(&self.rounds, 0.5)
-    }
-
-    /// How far the middle half of the rounds is apart, as a part of the median.
-    pub(crate) fn spread(&self) -> f64 {
-        (quantile(&self.rounds, 0.75) - quantile(&self.rounds, 0.25)) / self.median()
-    }
-
-    /// The median of the ratios to another candidate, round by round.
-    pub(crate) fn ratio(&self, other: &Self) -> f64 {
-        let ratios: Vec<f64> = self
-            .rounds
-            .iter()
-            .zip(&other.rounds)
-            .map(|(one, other)| one / other)
-            .collect();
-        quantile(&ratios, 0.5)
-    }
-
-    /// The same for a unit that has this many parts.
-    pub(crate) fn per(mut self, parts: f64) -> Self {
-        for time in &mut self.rounds {
-            *time /= parts;
-        }
-        self
-    }
-}
-
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a place in the list"
-    )]
-    let place = ((sorted.len() - 1) as f64 * part).round() as usize;
-    sorted[place]
-}
 
 /// Whether this is `cargo test --benches`, which only wants to know whether it runs.
 pub(crate) fn is_a_test() -> bool {
