@@ -17,6 +17,7 @@ use crate::report::{Length, Report};
 
 /// Longer than the longest pause of a relay.
 const WARM_UP: Duration = Duration::from_millis(700);
+
 /// The candidates: this library first, the floor last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wiring {
@@ -49,16 +50,16 @@ enum Kind {
 
 fn loads(length: Length) -> [Load; 4] {
     let load = |name, rounds, kind| Load { name, rounds, kind };
-    let (rounds, pauses, saves, idle, rate) = match length {
-        Length::Short => (1, 1, 2, 1, 500),
-        Length::Usual => (3, 3, 6, 3, 1_500),
-        Length::Long => (5, 5, 10, 15, 3_000),
+    let (rounds, saves, idle, rate) = match length {
+        Length::Short => (1, 2, 1, 500),
+        Length::Usual => (3, 6, 3, 1_500),
+        Length::Long => (5, 10, 15, 3_000),
     };
     let rate = Duration::from_millis(rate);
     [
         load(
             "a save a second",
-            pauses,
+            rounds,
             Kind::Pauses(saves, Duration::from_secs(1)),
         ),
         load(
