@@ -287,11 +287,18 @@ where
                     close();
                     self.give_all_back();
                 }
-                Some(delivery) = deliveries.next() => if end.is_none() {
-                    self.arrive(delivery);
-                } else {
-                    self.answers.push(delivery.settle(Settlement::Retry(Duration::ZERO)));
-                },
+                Some(delivery) = deliveries.next() => {
+                    let mut arrived = Some(delivery);
+                    while let Some(delivery) = arrived {
+                        if end.is_none() {
+                            self.arrive(delivery);
+                        } else {
+                            self.answers.push(delivery.settle(Settlement::Retry(Duration::ZERO)));
+                        }
+                        // The others that are here too, so that they begin together.
+                        arrived = deliveries.next().now_or_never().flatten();
+                    }
+                }
                 Some((started, outcomes)) = running.next() => {
                     self.finish(started, outcomes);
                     if end.is_some() {
@@ -308,6 +315,7 @@ where
                 Some(()) = self.answers.next() => {}
                 () = timer => {}
             }
+            while self.answers.next().now_or_never().flatten().is_some() {}
             let now = Instant::now();
             if end.is_some_and(|end| end <= now) {
                 return self.consumed;
@@ -452,3 +460,6 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         text.unwrap_or("no text")
     ))
 }
+
+#[cfg(test)]
+mod tests;
