@@ -80,8 +80,7 @@ pub trait DependentDsl: DependentModel {
         }
     }
 
-    /// Applies events in one transaction, ordered by key and version, and returns an outcome for
-    /// each in the order of `events`.
+    /// Applies events in one transaction, and returns an outcome for each in the order of `events`.
     ///
     /// See [`prelude::DependentDsl::apply_all`](crate::prelude::DependentDsl::apply_all) for the
     /// details and the errors.

@@ -140,13 +140,39 @@ pub trait DependentDsl: DependentModel {
         ))
     }
 
-    /// Applies events in one transaction, ordered by key and version, and returns an outcome for
-    /// each in the order of `events`.
+    /// Applies events in one transaction, and returns an outcome for each in the order of `events`.
     ///
-    /// With `policy = "latest"`, only the newest event of each record is applied, and the others
-    /// are duplicates. On PostgreSQL, with `guard = "position"`, this takes two statements for each
-    /// 2,000 records. It takes one more statement each if some events are deletions, if some are
-    /// late, and if some are snapshots and others are not.
+    /// The events of a record are applied in the order of their versions. Consecutive versions of a
+    /// record become one write, that of the last event. With `guard = "row"`, each event is a
+    /// write. With `policy = "latest"`, only the newest event of each record is applied, and the
+    /// others are duplicates.
+    ///
+    /// On PostgreSQL, with `guard = "position"`, a batch takes three statements for each 2,000
+    /// records. They lock the positions, move or create them, and write the rows:
+    ///
+    /// ```sql
+    /// SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (
+    ///     SELECT key, version FROM versioned_positions
+    ///     WHERE replica = $2 AND entity = $3 AND key = g.key FOR UPDATE) AS p
+    /// INSERT INTO versioned_positions (..) SELECT $1, $2, unnest($3), ..
+    ///     ON CONFLICT (replica, entity, key) DO UPDATE SET version = excluded.version, ..
+    /// WITH given AS (SELECT unnest($1) AS c0, ..)
+    ///     INSERT INTO ticket_copies (id, price, version) SELECT c0, .. FROM given
+    ///     ON CONFLICT (id) DO UPDATE SET price = excluded.price, version = excluded.version
+    /// ```
+    ///
+    /// A batch takes one more statement if some records are new and others are not, and one with
+    /// `gap = "park"`. Deletions take one more for all of them, and another one if some of the rows
+    /// do not exist. With `gap = "park"`, records with an early or a parked event are applied one
+    /// by one. So are all records of a model whose key column may round, cut or pad a key: text,
+    /// timestamps, `NUMERIC`. Models with array columns are written row by row.
+    ///
+    /// On other databases, the records are applied one by one. On MySQL and MariaDB, position and
+    /// row of an update are one statement if no transaction is open, except with `gap = "park"`.
+    ///
+    /// Records are applied in the order of their keys, so that concurrent batches do not deadlock.
+    /// If a unique constraint rejects the batch, it is applied again event by event, in the order
+    /// of `events`. Two records may therefore swap a unique value.
     ///
     /// # Errors
     ///
