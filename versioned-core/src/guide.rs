@@ -21,7 +21,7 @@
 //! | [`transactions`](how_to::transactions) | several writes in one transaction: rollbacks, retries, aggregates |
 //! | [`batches`](how_to::batches) | many rows at once |
 //! | [`tracked`](how_to::tracked) | saving only the changed columns, and rebasing after a conflict |
-//! | [`outbox`](how_to::outbox) | events that survive a crash, and the relay that publishes them |
+//! | [`outbox`](how_to::outbox) | events that survive a crash, the relay that publishes them, and dead letters |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
 //! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
