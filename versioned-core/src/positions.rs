@@ -82,7 +82,8 @@ where
 }
 
 /// Deletes the rows of a replica, its positions, its parked events and its
-/// [dead letters](crate::dead_letters), in one transaction. Fill the replica again from a [snapshot](crate::prelude::OwnerDsl::snapshot) and later events.
+/// [dead letters](crate::dead_letters), in one transaction. Fill the replica again from a
+/// [snapshot](crate::prelude::OwnerDsl::snapshot) and later events.
 ///
 /// ```sql
 /// LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE          -- PostgreSQL

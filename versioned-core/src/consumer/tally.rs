@@ -8,7 +8,8 @@ pub struct Consumed {
     pub applied: u64,
     /// Deliveries of events that the replica had already applied.
     pub duplicates: u64,
-    /// Events that were parked.
+    /// Events that were parked, or kept behind a [dead letter](crate::dead_letters) of their
+    /// record.
     pub parked: u64,
     /// Attempts to apply an early event, which waits for its predecessor.
     pub gaps: u64,

@@ -43,7 +43,7 @@ const AWAY: Duration = Duration::from_millis(500);
 /// | result of the event | response to the broker |
 /// | --- | --- |
 /// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledgement |
-/// | [`Gap`](Outcome::Gap) | none: the event waits here, and is tried again when its predecessor was applied, or after a pause of 10 ms to a few seconds |
+/// | [`Gap`](Outcome::Gap) | none: the event waits here, and is tried again when its predecessor was applied, or after a pause of 10 ms to a few seconds. With [`replicate`](Self::replicate), acknowledgement after it was kept, if an older event of its record is a dead letter |
 /// | cannot be read, or is not for this replica ([`Error::Event`](crate::Error::Event)) | with [`replicate`](Self::replicate), acknowledgement after it was kept as a [dead letter](crate::dead_letters); with [`run`](Self::run), termination; the problem is [reported](Self::on_problem) |
 /// | any other error: a full disk, a violated constraint; a panic; a [deadline](Self::deadline) | none: the problem is [reported](Self::on_problem), and the event is tried again [with backoff](Self::redelivery). Later events of its record wait. With [`replicate`](Self::replicate), it becomes a [dead letter](crate::dead_letters) after so many [attempts](Self::attempts) |
 ///
