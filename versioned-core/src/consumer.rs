@@ -228,7 +228,7 @@ where
                     started,
                     events,
                     bodies,
-                }) = self.start(running.len())
+                }) = self.start(running.len() + keeping.len() + redriving.len())
                 else {
                     break;
                 };
@@ -237,25 +237,26 @@ where
                 // The closure runs inside too: it may panic before it returns its future.
                 let handling = async move { handler.handle(events, bodies).await };
                 let handling = AssertUnwindSafe(span.applies(handling)).catch_unwind();
-                running.push(async move {
-                    let outcomes = match tokio::time::timeout(deadline, handling).await {
-                        Ok(Ok(outcomes)) => outcomes,
-                        Ok(Err(panic)) => Err(panicked(&*panic)),
-                        Err(_) => Err(Error::other(format!("it took longer than {deadline:?}"))),
-                    };
-                    (started, outcomes)
-                });
+                let handling =
+                    handling.map(|done| done.unwrap_or_else(|panic| Err(panicked(&*panic))));
+                let handling = within(deadline, handling);
+                running.push(async move { (started, handling.await) });
             }
             if end.is_none() {
                 self.make_room();
+                let busy = running.len() + keeping.len() + redriving.len();
                 if keeping.is_empty() {
-                    if let Some(letters) = self.letters_to_keep() {
+                    if let Some(letters) = self.letters_to_keep(busy) {
                         let new = letters.iter().map(|letter| letter.new.clone()).collect();
-                        keeping.push(async move { (letters, handler.keep(new).await) });
+                        let kept = within(self.settings.deadline, handler.keep(new));
+                        keeping.push(async move { (letters, kept.await) });
                     }
                 }
                 if redriving.is_empty() {
-                    redriving.extend(self.pass_to_redrive().map(|pass| handler.redrive(pass)));
+                    let busy = running.len() + keeping.len();
+                    let pass = self.pass_to_redrive(busy);
+                    let deadline = self.settings.deadline;
+                    redriving.extend(pass.map(|pass| within(deadline, handler.redrive(pass))));
                 }
             } else if running.is_empty()
                 && keeping.is_empty()
@@ -359,7 +360,7 @@ where
         }
     }
 
-    /// The next batch to handle, while so many are handled.
+    /// The next batch to handle, while so many things are being done.
     fn start(&mut self, running: usize) -> Option<Batch<T, D>> {
         let now = Instant::now();
         if !self.breaker.allows(running, now) {
@@ -447,6 +448,14 @@ where
         trace::consumer_problem(problem);
         (self.report)(problem);
     }
+}
+
+/// Returns an error if `work` takes longer than the deadline.
+async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| Err(Error::other(format!("it took longer than {deadline:?}")));
+    tokio::time::timeout(deadline, work)
+        .await
+        .unwrap_or_else(late)
 }
 
 /// The failure of an event whose handler panicked.

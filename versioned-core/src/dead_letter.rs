@@ -11,8 +11,9 @@ pub struct DeadLetter {
     pub id: i64,
     /// The key of the record and the version of the event, if the message has them.
     pub record: Option<(String, i64)>,
-    /// Where the message came from. For JetStream: the stream and the sequence number, as
-    /// `EVENTS:17`.
+    /// Where the message came from. For JetStream: the stream, the sequence number, and the time at
+    /// which the stream stored the message, in nanoseconds since 1970, as
+    /// `EVENTS:17@1764225600000000000`.
     pub source: String,
     /// The headers of the message, one on each line.
     pub headers: String,

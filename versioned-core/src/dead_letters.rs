@@ -30,6 +30,8 @@
 //! }
 //! ```
 
+use std::time::Duration;
+
 use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
 use diesel_async::AsyncConnection;
@@ -49,6 +51,7 @@ use crate::operation::replica::dead_letters::Passing;
 const ALL: Passing = Passing {
     after: 0,
     failures: usize::MAX,
+    time: Duration::MAX,
 };
 
 /// Loads the dead letters of a replica in the order of arrival: at most so many, after the one with
@@ -76,7 +79,9 @@ where
 
 /// Applies the dead letters of a replica again, those of one record in the order of their versions.
 ///
-/// Each record is a transaction. A letter that was applied or is a duplicate is deleted. A letter
+/// A transaction applies up to 500 letters of one record. A letter that was applied is deleted, and
+/// so is one that is superseded because the replica is at its version or a newer one, even if it
+/// cannot be read. A letter
 /// that fails again stays, with the reason, and so do the letters behind it.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What a consumer does with messages that cannot be applied.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 use serde::Deserialize;
@@ -15,6 +15,9 @@ use crate::operation::replica::dead_letters::{NewLetter, Passing};
 
 /// The number of failures in a row after which a pass over the dead letters ends.
 const FAILURES: usize = 20;
+/// The time of a pass, which has a connection for itself. The next one follows at once if letters
+/// were applied.
+const TIME: Duration = Duration::from_secs(1);
 
 /// The dead letters that are not kept yet, and the passes over those that are.
 #[derive(Debug)]
@@ -107,6 +110,9 @@ where
     /// Makes a message a dead letter, or rejects it if there is no place for it.
     pub(super) fn give_up(&mut self, number: u64, started: Option<Started>, reason: &str) {
         let Some(message) = self.held.get(&number) else {
+            if let Some(started) = started {
+                self.lanes.dropped(&started.record);
+            }
             return;
         };
         if self.letters.place == Place::None {
@@ -134,11 +140,11 @@ where
         });
     }
 
-    /// Returns the letters to keep now.
-    pub(super) fn letters_to_keep(&mut self) -> Option<Vec<PendingLetter>> {
+    /// Returns the letters to keep now, while so many things are being done.
+    pub(super) fn letters_to_keep(&mut self, busy: usize) -> Option<Vec<PendingLetter>> {
         let wait = self.letters.letters.is_empty()
             || self.letters.place == Place::Unknown
-            || self.breaker.is_open();
+            || !self.breaker.allows(busy, Instant::now());
         (!wait).then(|| std::mem::take(&mut self.letters.letters))
     }
 
@@ -156,8 +162,12 @@ where
             }
             return;
         };
-        self.consumed.failed += 1;
-        self.report(&ConsumerProblem::NotKept { error: &error });
+        if is_missing(&error) {
+            self.no_place(&error);
+        } else {
+            self.consumed.failed += 1;
+            self.report(&ConsumerProblem::NotKept { error: &error });
+        }
         for letter in letters {
             match letter.started {
                 Some(started) => self.lanes.failed(&started, now + AWAY),
@@ -166,16 +176,18 @@ where
         }
     }
 
-    /// Returns the pass over the dead letters that is due.
-    pub(super) fn pass_to_redrive(&mut self) -> Option<Passing> {
-        let is_due = self.letters.next.is_some_and(|at| at <= Instant::now());
-        if !is_due || self.breaker.is_open() {
+    /// Returns the pass over the dead letters that is due, while so many things are being done.
+    pub(super) fn pass_to_redrive(&mut self, busy: usize) -> Option<Passing> {
+        let now = Instant::now();
+        let is_due = self.letters.next.is_some_and(|at| at <= now);
+        if !is_due || !self.breaker.allows(busy, now) {
             return None;
         }
         self.letters.next = None;
         Some(Passing {
             after: self.letters.after,
             failures: FAILURES,
+            time: TIME,
         })
     }
 
@@ -185,9 +197,13 @@ where
         let mut pause = self.settings.redrive;
         match done {
             Ok(Some((redriven, after))) => {
+                self.note(&Ok(()), now);
                 self.letters.place = Place::Known;
                 self.letters.after = after;
                 self.consumed.redriven += redriven.applied;
+                if after > 0 && redriven.done() > 0 {
+                    pause = Duration::ZERO;
+                }
             }
             Ok(None) => {
                 self.letters.place = Place::None;
@@ -195,9 +211,7 @@ where
                 return;
             }
             Err(error) if self.letters.place == Place::Unknown && is_missing(&error) => {
-                self.report(&ConsumerProblem::NoDeadLetters { error: &error });
-                self.letters.place = Place::None;
-                self.reject_letters();
+                self.no_place(&error);
                 return;
             }
             Err(error) => self.note(&Err::<(), Error>(error), now),
@@ -206,6 +220,14 @@ where
             pause = pause.min(AWAY);
         }
         self.letters.next = Some(now + pause);
+    }
+
+    /// There is no table of dead letters, or it may not be used.
+    fn no_place(&mut self, error: &Error) {
+        self.report(&ConsumerProblem::NoDeadLetters { error });
+        self.letters.place = Place::None;
+        self.letters.next = None;
+        self.reject_letters();
     }
 
     /// Rejects the messages for which there is no place.

@@ -412,7 +412,13 @@ impl BrokerMessage for Body {
 
     fn source(&self) -> String {
         match self.0.info() {
-            Ok(info) => format!("{}:{}", info.stream, info.stream_sequence),
+            // A stream that is made again counts from 1 again.
+            Ok(info) => format!(
+                "{}:{}@{}",
+                info.stream,
+                info.stream_sequence,
+                info.published.unix_timestamp_nanos()
+            ),
             Err(_) => self.0.subject.to_string(),
         }
     }

@@ -102,7 +102,7 @@ where
         Policy::Sequential => record,
     });
     let known = <<M as Loadable<C::Backend>>::Sql as SqlFor<C::Backend>>::KNOWN;
-    if known == Some(Dialect::Postgres) && M::GUARD == Guard::Position && !M::may_change_key() {
+    if known == Some(Dialect::Postgres) && M::GUARD == Guard::Position {
         let relevant: Vec<_> = relevant.collect();
         apply_sets(&relevant, level, &mut outcomes, conn).await?;
     } else {

@@ -1,6 +1,7 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 
@@ -12,18 +13,20 @@ use crate::event::{Event, EventError, micros_now};
 use crate::executor::Executor;
 use crate::loadable::Persisted;
 use crate::migrations::LONGEST_KEY;
-use crate::model::FromJson;
+use crate::model::{FromJson, Guard};
 use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
 use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
-use crate::operation::replica::incoming::Incoming;
+use crate::operation::replica::incoming::{Incoming, read_key};
+use crate::operation::replica::positions;
 use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    Between, Discard, KeepLetter, LetterPage, LetterText, Letters, OfId, OfRecord, OnLetters,
-    Retried, TouchLetter,
+    Between, Current, Discard, FindVersion, KeepLetter, LetterPage, LetterText, Letters, OfId,
+    OfRecord, OnLetters, Position, Record, Retried, TouchLetter,
 };
+use crate::version::SequentialVersion as _;
 
 /// The number of letters that one query returns.
 const PAGE: i64 = 500;
@@ -161,6 +164,8 @@ pub(crate) struct Passing {
     pub(crate) after: i64,
     /// The number of failures in a row after which the pass ends.
     pub(crate) failures: usize,
+    /// The time after which it ends.
+    pub(crate) time: Duration,
 }
 
 /// Applies the dead letters again, record by record, and each record's in the order of their
@@ -171,6 +176,7 @@ where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
 {
+    let start = Instant::now();
     let mut total = Redriven::default();
     let (mut after, mut failures) = (pass.after, 0);
     let mut seen = HashSet::new();
@@ -196,7 +202,7 @@ where
                 0
             };
             total.add(of_record);
-            if failures >= pass.failures {
+            if failures >= pass.failures || start.elapsed() >= pass.time {
                 return Ok((total, after));
             }
         }
@@ -251,10 +257,14 @@ where
         M::Sql::letters(conn, on::<OfRecord, M, C>(letters)).await?
     };
     let mut page = Redriven::default();
-    for (id, _, _, _, _, body, ..) in found {
-        let letter = Letters { id, ..letters };
+    for (id, _, version, _, _, body, ..) in found {
+        let letter = Letters {
+            id,
+            version,
+            ..letters
+        };
         conn.begin().await?;
-        let done = again::<M, C>(&decode(body), conn).await;
+        let done = again::<M, C>(letter, &decode(body), conn).await;
         match finish(done, conn).await {
             Ok(Outcome::Gap { .. }) => {
                 page.waiting += 1;
@@ -285,17 +295,46 @@ where
     Ok(page)
 }
 
-async fn again<M, C>(body: &[u8], conn: &mut C) -> Result<Outcome>
+async fn again<M, C>(letter: Letters<'_>, body: &[u8], conn: &mut C) -> Result<Outcome>
 where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
 {
+    // What the letter says is superseded, whether it can be read or not.
+    if !letter.key.is_empty() {
+        if let Some(current) = version_of::<M, C>(letter.key, conn).await? {
+            if current >= letter.version {
+                return Ok(Outcome::Duplicate { current });
+            }
+        }
+    }
     let event: Event<M> = serde_json::from_slice(body).map_err(|error| EventError::Unreadable {
         reason: error.to_string(),
     })?;
     let mut incoming = Incoming::check::<C::Backend>(&event)?;
     incoming.json = std::str::from_utf8(body).ok();
     apply_one(&incoming, Level::ReadCommitted, conn, &mut NoHook).await
+}
+
+/// Returns the version of the replica, if it has the record.
+async fn version_of<M, C>(key: &str, conn: &mut C) -> Result<Option<i64>>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    if M::GUARD == Guard::Position {
+        let position = Position {
+            key,
+            ..Position::of::<M, C::Backend>()
+        };
+        return Ok(positions::look::<M::Sql, C>(position, conn).await?);
+    }
+    let Some(id) = read_key::<M>(key) else {
+        return Ok(None);
+    };
+    let look = FindVersion::<Current, M, C::Backend>::new(Record::At(&id));
+    let found = M::row_version(conn, look).await?;
+    Ok(found.map(|version| version.number()))
 }
 
 fn shown(letter: Letter) -> DeadLetter {

@@ -100,6 +100,14 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         Ok(json.into())
     }
 
+    /// Returns the key of the row that the event deletes.
+    pub(crate) fn removes(&self) -> Option<&M::Id> {
+        match &self.write {
+            Write::Remove(id) => Some(id),
+            Write::Put(_) => None,
+        }
+    }
+
     /// Returns whether the event may follow any older version. A snapshot is the whole record,
     /// whatever the policy.
     pub(crate) fn replaces_any_older(&self) -> bool {

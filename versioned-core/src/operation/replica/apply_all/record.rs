@@ -12,7 +12,7 @@ use crate::operation::replica::apply_all::{Outcomes, Placed};
 use crate::operation::replica::incoming::{Incoming, target};
 use crate::operation::replica::parked::follow_up;
 use crate::operation::replica::positions::{self, Advanced};
-use crate::operation::replica::step::{advance, write};
+use crate::operation::replica::step::{advance, remove, write};
 use crate::operation::transaction::Level;
 use crate::outcome::Outcome;
 use crate::statement::{Advance, Position};
@@ -38,12 +38,12 @@ where
             continue;
         }
         let (run, behind_run) = rest.split_at(run_length(rest));
-        if let Some((_, last)) = run.last().filter(|_| run.len() > 1) {
-            if apply_run(first, last, level, conn).await? {
+        if run.len() > 1 {
+            if let Some(last) = apply_run(run, level, conn).await? {
                 for (place, _) in run {
                     outcomes.set(*place, Outcome::Applied);
                 }
-                current = Some(last.event.version);
+                current = Some(last);
                 rest = behind_run;
                 continue;
             }
@@ -91,22 +91,20 @@ fn run_length<M: DependentModel>(events: &[Placed<'_, M>]) -> usize {
         .count()
 }
 
-/// Applies a run of consecutive events as one write, that of the last one. Returns `false` if the
-/// first event may not be applied.
-async fn apply_run<M, C>(
-    first: &Incoming<'_, M>,
-    last: &Incoming<'_, M>,
-    level: Level,
-    conn: &mut C,
-) -> Result<bool>
+/// Applies a run of consecutive events as one write, that of the last one, and returns its version.
+/// Returns `None` if the first event may not be applied.
+async fn apply_run<M, C>(run: &[Placed<'_, M>], level: Level, conn: &mut C) -> Result<Option<i64>>
 where
     C: Executor,
     M: Dependent<C::Backend>,
 {
+    let (Some((_, first)), Some(((_, last), before))) = (run.first(), run.split_last()) else {
+        return Ok(None);
+    };
     let dialect = conn.dialect::<M::Sql>().await?;
     let advanced = advance(first, dialect, level, conn).await?;
     if advanced == Advanced::Not {
-        return Ok(false);
+        return Ok(None);
     }
     let from = first.event.version;
     if last.event.version > from {
@@ -120,11 +118,15 @@ where
             return Err(Conflict::unwritten(target::<M>(&last.event.key), None).into());
         }
     }
+    // A record that is created again begins with a new row.
+    if let Some(id) = before.iter().rev().find_map(|(_, event)| event.removes()) {
+        remove::<M, C>(&last.event.key, id, conn).await?;
+    }
     write(last, advanced, dialect, conn).await?;
     if M::GAP == Gap::Park {
         follow_up(last, dialect, conn, &mut NoHook).await?;
     }
-    Ok(true)
+    Ok(Some(last.event.version))
 }
 
 /// Applies one event. On MySQL, position and row are one statement where that locks no gaps.

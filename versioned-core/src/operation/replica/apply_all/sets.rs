@@ -4,22 +4,24 @@
 
 use std::collections::{HashMap, HashSet};
 
+use diesel::QueryResult;
 use diesel::result::Error as DieselError;
 
 use crate::dependent::Dependent;
-use crate::dialect::{NoArray, SqlFor as _};
+use crate::dialect::{Dialect, NoArray, SqlFor as _};
 use crate::error::{Conflict, Error, Result, is_serialization_failure};
 use crate::executor::Executor;
 use crate::model::{DependentModel, Gap, WriteKind};
 use crate::operation::replica::apply_all::record::apply_record;
 use crate::operation::replica::apply_all::{Outcomes, Placed};
-use crate::operation::replica::incoming::{Incoming, Write, failed_event, not_written, target};
-use crate::operation::replica::step::remove;
+use crate::operation::replica::incoming::{Incoming, Write, failed_event, target};
+use crate::operation::replica::positions::Advanced;
+use crate::operation::replica::step::{remove, write};
 use crate::operation::transaction::{Level, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    Anything, BatchRows, Counted, EnterAll, Keys, LockEach, Merge, MergeAll, MoveAll, Moves,
-    ParkedOf, Positions, Removed, RowsOf,
+    BatchRows, Counted, EnterAll, Keys, LockEach, MergeAll, MoveAll, Moves, ParkedOf, Positions,
+    Removed, RowsOf,
 };
 
 /// The number of records in one statement. All values of a statement are held in memory.
@@ -48,6 +50,8 @@ struct Moving<'i, 'e, M: DependentModel> {
     outcomes: Vec<Outcome>,
     /// The last event that applies.
     last: &'i Incoming<'e, M>,
+    /// The key of the row that an event before it deletes.
+    deleted: Option<&'i M::Id>,
 }
 
 async fn apply_chunk<M, C>(
@@ -86,7 +90,11 @@ where
     let mut single = Vec::new();
     for (record, key) in chunk.iter().copied().zip(&keys) {
         let current = found.get(key).copied();
-        let (decided, last) = decide(record, current);
+        let Decided {
+            outcomes: decided,
+            last,
+            deleted,
+        } = decide(record, current);
         let is_gap = |outcome: &Outcome| matches!(outcome, Outcome::Gap { .. });
         if M::GAP == Gap::Park && (parked.contains(key) || decided.iter().any(is_gap)) {
             single.push(record);
@@ -100,6 +108,7 @@ where
             record,
             outcomes: decided,
             last,
+            deleted,
         };
         if current.is_some() {
             moving.push(own);
@@ -137,22 +146,34 @@ where
     Ok(())
 }
 
-/// Decides what each event of a record does at a replica that is at `current`, and returns the last
-/// event that applies.
+/// What the events of a record do.
+struct Decided<'i, 'e, M: DependentModel> {
+    outcomes: Vec<Outcome>,
+    last: Option<&'i Incoming<'e, M>>,
+    deleted: Option<&'i M::Id>,
+}
+
+/// Decides what each event of a record does at a replica that is at `current`.
 fn decide<'i, 'e, M: DependentModel>(
     record: &'i [Placed<'e, M>],
     mut current: Option<i64>,
-) -> (Vec<Outcome>, Option<&'i Incoming<'e, M>>) {
-    let mut last = None;
-    let outcomes = record.iter().map(|(_, incoming)| {
+) -> Decided<'i, 'e, M> {
+    let mut decided = Decided {
+        outcomes: Vec::with_capacity(record.len()),
+        last: None,
+        deleted: None,
+    };
+    for (_, incoming) in record {
         if !incoming.follows(current) {
-            return incoming.refused(current);
+            decided.outcomes.push(incoming.refused(current));
+            continue;
         }
         current = Some(incoming.event.version);
-        last = Some(incoming);
-        Outcome::Applied
-    });
-    (outcomes.collect(), last)
+        decided.outcomes.push(Outcome::Applied);
+        decided.deleted = decided.last.and_then(Incoming::removes).or(decided.deleted);
+        decided.last = Some(incoming);
+    }
+    decided
 }
 
 fn moves_of<M: DependentModel>(moving: &[Moving<'_, '_, M>]) -> Moves {
@@ -172,12 +193,15 @@ where
     };
     let mut removed = Vec::new();
     for own in moving {
+        // A record that is created again begins with a new row.
+        removed.extend(own.deleted);
         match &own.last.write {
             Write::Put(model) => {
                 put.models.push(*model);
                 put.next.push(&own.last.version);
             }
-            Write::Remove(id) => removed.push(id),
+            Write::Remove(id) if own.deleted.is_none() => removed.push(id),
+            Write::Remove(_) => {}
         }
     }
     // Another record may have taken a unique value of a deleted one.
@@ -185,7 +209,7 @@ where
     if !removed.is_empty() {
         remove_all(&removed, conn).await?;
     }
-    put_all(&put, conn).await
+    put_all(moving, &put, conn).await
 }
 
 /// Deletes the replica's rows. A record that was deleted before the replica received any event of
@@ -225,7 +249,11 @@ fn failed_first<M: DependentModel>(keys: &Keys<'_, M>, error: DieselError) -> Er
 }
 
 /// Writes the replica's rows.
-async fn put_all<M, C>(put: &BatchRows<'_, M>, conn: &mut C) -> Result<()>
+async fn put_all<M, C>(
+    moving: &[Moving<'_, '_, M>],
+    put: &BatchRows<'_, M>,
+    conn: &mut C,
+) -> Result<()>
 where
     C: Executor,
     M: Dependent<C::Backend>,
@@ -234,45 +262,53 @@ where
         return Ok(());
     };
     let failed = |error| failed_event::<M>(&M::key_text(&first.id()), error);
-    let merge = MergeAll::new(put).map_err(failed)?;
-    if !M::has_coarse_key() {
+    if !M::may_change_key() {
+        let merge = MergeAll::new(put).map_err(failed)?;
         return match conn.execute(merge).await {
             Ok(rows) if rows == put.models.len() => Ok(()),
             // A column is an array.
             Err(error) if !NoArray::is_why(&error) => Err(failed(error)),
-            _ => put_each(put, conn).await,
+            _ => put_each(moving, conn).await,
         };
     }
-    // The database may treat two of the keys as equal, which fails the statement.
+    // The database may treat two of the keys as equal, which fails the statement, or may store
+    // another key.
     conn.begin().await?;
-    let merged = match conn.execute(merge).await {
-        Ok(rows) if rows == put.models.len() => Ok(()),
-        Ok(_) => Err(DieselError::RollbackTransaction),
-        Err(error) => Err(error),
-    };
+    let merged = merge_kept(put, conn).await;
     match finish(merged, conn).await {
         Err(error) if is_serialization_failure(&error) => Err(failed(error)),
-        Err(_) => put_each(put, conn).await,
+        Err(_) => put_each(moving, conn).await,
         Ok(()) => Ok(()),
     }
 }
 
-/// Writes row by row, which reports the row that fails.
-async fn put_each<M, C>(put: &BatchRows<'_, M>, conn: &mut C) -> Result<()>
+/// Writes the rows, or fails if one of them is not found by its key afterwards.
+async fn merge_kept<M, C>(put: &BatchRows<'_, M>, conn: &mut C) -> QueryResult<()>
 where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    for (model, version) in put.models.iter().zip(&put.next) {
-        let key = M::key_text(&model.id());
-        let merge = Merge::<Anything, M, _>::new(model, version);
-        if conn
-            .execute(merge)
-            .await
-            .map_err(|error| failed_event::<M>(&key, error))?
-            == 0
-        {
-            return Err(not_written(&key, *model, conn).await);
+    let rows = conn.execute(MergeAll::new(put)?).await?;
+    let ids: Vec<M::Id> = put.models.iter().map(|model| model.id()).collect();
+    let keys = Keys::<M>::new(ids.iter());
+    let kept = M::Sql::number(conn, RowsOf::<Counted, M, _>::new(&keys)).await?;
+    let all = i64::try_from(put.models.len()).ok();
+    if rows == put.models.len() && kept == all {
+        Ok(())
+    } else {
+        Err(DieselError::RollbackTransaction)
+    }
+}
+
+/// Writes row by row, which reports the row that fails.
+async fn put_each<M, C>(moving: &[Moving<'_, '_, M>], conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    for own in moving {
+        if matches!(own.last.write, Write::Put(_)) {
+            write(own.last, Advanced::Moved, Dialect::Postgres, conn).await?;
         }
     }
     Ok(())
