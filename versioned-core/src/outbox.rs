@@ -32,11 +32,12 @@
 //! # Publishing
 //!
 //! A [`Relay`] publishes the events through a [`Publisher`], which connects it to a broker. It
-//! deletes the events that the broker has acknowledged. [`Lag::load`] returns how far the relay is
-//! behind.
+//! deletes the events that the broker has acknowledged. On PostgreSQL a [`Listener`] wakes it when a
+//! transaction with events commits. [`Lag::load`] returns how far the relay is behind.
 
 mod context;
 mod lag;
+mod listener;
 mod publisher;
 mod relay;
 mod shutdown;
@@ -46,6 +47,7 @@ mod waker;
 
 pub use self::context::Context;
 pub use self::lag::Lag;
+pub use self::listener::Listener;
 pub use self::publisher::{OutboxRow, PublishError, Publisher};
 pub use self::relay::{Pass, Relay, RelayProblem, Totals};
 pub use self::shutdown::Shutdown;

@@ -214,5 +214,61 @@ on!(
 );
 #[cfg(feature = "postgres")]
 on!(postgres, diesel_async::AsyncPgConnection);
+
+/// Asleep for an hour, it publishes what commits; its listener's session is ended once.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_sleeps_is_woken_by_a_commit() {
+    use diesel_async::AsyncPgConnection;
+
+    let db = versioned_tests::postgres::Db::fresh(TICKETS);
+    let mut blocking = db.connect();
+    blocking.run_pending_migrations(MIGRATIONS).unwrap();
+    let (hour, broker) = (Duration::from_hours(1), Arc::new(Broker::new()));
+    let problems = Arc::new(AtomicUsize::new(0));
+    let heard = Arc::clone(&problems);
+    let relay = Relay::new(Arc::clone(&broker))
+        .poll(hour, hour)
+        .on_problem(move |_| {
+            heard.fetch_add(1, Ordering::SeqCst);
+        });
+    let listener = relay.listener().heartbeat(hour);
+    let (ears, shutdown) = (listener.clone(), Shutdown::new());
+    let (stop, url) = (shutdown.clone(), db.url().to_owned());
+    // `tokio::spawn` takes `Send` futures only.
+    let listening = tokio::spawn(async move {
+        let connect = || AsyncPgConnection::establish(&url);
+        ears.run_async(connect, |conn| Box::pin(conn.notifications_stream()), stop)
+            .await;
+    });
+    let (stop, url) = (shutdown.clone(), db.url().to_owned());
+    let run = tokio::spawn(async move {
+        relay
+            .run_async(|| AsyncPgConnection::establish(&url), stop)
+            .await
+    });
+    for id in 1..=4 {
+        while !listener.is_listening() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        announce([id], &mut blocking);
+        while broker.ids().len() < usize::try_from(id).unwrap() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if id == 2 {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN versioned_outbox' AND datname = current_database()";
+            diesel::sql_query(end).execute(&mut blocking).unwrap();
+            while problems.load(Ordering::SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+    shutdown.stop();
+    listening.await.unwrap();
+    assert_eq!(run.await.unwrap().published, 4);
+    assert_eq!(broker.ids(), created(1..=4));
+    assert_eq!(problems.load(Ordering::SeqCst), 1);
+}
+
 #[cfg(feature = "mysql")]
 on!(mysql, diesel_async::AsyncMysqlConnection);

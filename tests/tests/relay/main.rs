@@ -33,6 +33,7 @@ versioned_tests::suite! {
     mod postgres {
         mod scenarios;
         mod several;
+        mod woken;
     }
     mod mysql {
         mod scenarios;

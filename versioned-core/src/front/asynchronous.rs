@@ -6,6 +6,8 @@ mod closure;
 mod connection;
 mod dependent;
 mod lag;
+#[cfg(feature = "postgres")]
+mod listener;
 mod owner;
 mod relay;
 mod tracked;

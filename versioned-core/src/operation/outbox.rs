@@ -1,4 +1,6 @@
 //! Events: built with their writes, and relayed to a broker.
 
 pub(crate) mod event;
+#[cfg(feature = "postgres")]
+pub(crate) mod listen;
 pub(crate) mod relay;

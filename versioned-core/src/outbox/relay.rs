@@ -1,11 +1,13 @@
 //! The relay, which publishes the pending events of an outbox.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::listener::Hearing;
 use super::trace;
-use super::{OutboxRow, Publisher, RelayWaker};
+use super::{Listener, OutboxRow, Publisher, RelayWaker};
 use crate::error::Error;
 
 /// Publishes the pending events of an outbox, and deletes those that the broker has acknowledged.
@@ -81,15 +83,16 @@ pub struct Relay<P> {
     pub(crate) pause: Duration,
     pub(crate) longest_pause: Duration,
     pub(crate) waker: RelayWaker,
+    pub(crate) hearing: Hearing,
     backoff: Duration,
     longest_backoff: Duration,
     batch: usize,
     /// The batch size after a timeout. Normally `usize::MAX`.
     narrowed: AtomicUsize,
-    on_problem: Option<Hook>,
+    on_problem: Option<Arc<Hook>>,
 }
 
-type Hook = Box<dyn Fn(&RelayProblem<'_>) + Send + Sync>;
+pub(crate) type Hook = dyn Fn(&RelayProblem<'_>) + Send + Sync;
 
 impl<P: Publisher> Relay<P> {
     /// Creates a relay to this broker.
@@ -101,6 +104,7 @@ impl<P: Publisher> Relay<P> {
             pause: Duration::from_millis(1),
             longest_pause: Duration::from_millis(500),
             waker: RelayWaker::default(),
+            hearing: Hearing::default(),
             backoff: Duration::from_secs(1),
             longest_backoff: Duration::from_secs(300),
             batch: 1_000,
@@ -175,7 +179,8 @@ impl<P: Publisher> Relay<P> {
     ///
     /// While the broker or the database is unreachable, the pauses grow from `longest` to ten times
     /// `longest`. After a full batch, and in an [ordered](Self::ordered) relay after each pass with
-    /// events, the next pass starts immediately. A [`waker`](Self::waker) ends a pause.
+    /// events, the next pass starts immediately. A [`waker`](Self::waker) ends a pause, and so does
+    /// a [`listener`](Self::listener), whose heartbeat replaces a shorter `longest`.
     #[must_use]
     pub fn poll(self, first: Duration, longest: Duration) -> Self {
         Self {
@@ -190,12 +195,23 @@ impl<P: Publisher> Relay<P> {
         self.waker.clone()
     }
 
+    /// Returns the listener of this relay, which wakes it when a transaction with events commits, on
+    /// PostgreSQL. Call this after [`on_problem`](Self::on_problem), because the listener reports to
+    /// the same hook.
+    pub fn listener(&self) -> Listener {
+        Listener {
+            hearing: self.hearing.clone(),
+            waker: self.waker.clone(),
+            on_problem: self.on_problem.clone(),
+        }
+    }
+
     /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the
     /// relay also emits an event for each problem.
     #[must_use]
     pub fn on_problem(self, report: impl Fn(&RelayProblem<'_>) + Send + Sync + 'static) -> Self {
         Self {
-            on_problem: Some(Box::new(report)),
+            on_problem: Some(Arc::new(report)),
             ..self
         }
     }
@@ -304,6 +320,10 @@ pub enum RelayProblem<'a> {
     },
     /// A connection to the database could not be established.
     NotConnected(&'a str),
+    /// The [listener](Relay::listener) receives no notifications. The relay polls as it does without
+    /// a listener, and the listener connects again. This is reported once, until the listener has
+    /// received notifications again.
+    NotListening(&'a str),
     /// The database failed. The events that were published in this pass are published again.
     Failed(&'a Error),
 }
@@ -319,6 +339,9 @@ impl fmt::Display for RelayProblem<'_> {
             }
             Self::NotConnected(error) => {
                 write!(f, "cannot connect to the outbox database: {error}")
+            }
+            Self::NotListening(reason) => {
+                write!(f, "the relay polls, because its listener failed: {reason}")
             }
             Self::Failed(error) => write!(f, "the outbox database failed: {error}"),
         }

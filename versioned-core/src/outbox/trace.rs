@@ -44,6 +44,9 @@ pub(crate) fn relay_problem(problem: &RelayProblem<'_>) {
         RelayProblem::NotConnected(reason) => {
             tracing::error!(target: TARGET, reason, "relay: cannot connect to the outbox database");
         }
+        RelayProblem::NotListening(reason) => {
+            tracing::warn!(target: TARGET, reason, "relay: the listener failed");
+        }
         RelayProblem::Failed(error) => {
             tracing::error!(target: TARGET, %error, "relay: the outbox database failed");
         }
@@ -81,6 +84,7 @@ mod tests {
                 reason: "away",
             });
             relay_problem(&RelayProblem::NotConnected("away"));
+            relay_problem(&RelayProblem::NotListening("away"));
             relay_problem(&RelayProblem::Failed(&failed));
         });
         assert_eq!(
@@ -89,6 +93,7 @@ mod tests {
                 "WARN relay: the broker rejected an event",
                 "WARN relay: the broker is unavailable",
                 "ERROR relay: cannot connect to the outbox database",
+                "WARN relay: the listener failed",
                 "ERROR relay: the outbox database failed",
             ]
         );

@@ -101,7 +101,8 @@ where
                 }
             },
         };
-        let done = relay::pass(self.relay, &Tokio, &mut AsyncExecutor::new(&mut conn)).await;
+        let done =
+            relay::pass_and_probe(self.relay, &Tokio, &mut AsyncExecutor::new(&mut conn)).await;
         match done {
             Ok(pass) => {
                 self.conn = Some(conn);

@@ -107,7 +107,9 @@ where
                 }
             },
         };
-        let done = relay::pass(self.relay, &Parking, &mut BlockingExecutor::new(&mut conn)).await;
+        let done =
+            relay::pass_and_probe(self.relay, &Parking, &mut BlockingExecutor::new(&mut conn))
+                .await;
         match done {
             Ok(pass) => {
                 self.conn = Some(conn);

@@ -21,7 +21,7 @@ use crate::outbox::{
 use crate::retry::Retry;
 use crate::runner::Runner;
 use crate::statement::{
-    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, Reschedule,
+    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, Probe, Reschedule,
 };
 use crate::trace;
 
@@ -52,6 +52,26 @@ where
     }?;
     if pass.taken() > 0 {
         crate::outbox::trace::relay_pass(pass, start.elapsed());
+    }
+    Ok(pass)
+}
+
+/// Runs one pass, and then checks the relay's listener if it is time to.
+pub(crate) async fn pass_and_probe<P, K, C>(
+    relay: &Relay<P>,
+    clock: &K,
+    conn: &mut C,
+) -> Result<Pass>
+where
+    P: Publisher,
+    K: Clock,
+    C: Executor<Backend: SupportedBackend>,
+{
+    let pass = pass(relay, clock, conn).await?;
+    if let Some(payload) = relay.hearing.probe(Instant::now()) {
+        let flavor = PhantomData;
+        let payload = &payload;
+        conn.execute(Probe::<Sql<C>> { payload, flavor }).await?;
     }
     Ok(pass)
 }
@@ -292,11 +312,11 @@ where
         pause = match pass {
             Some(pass) if pass.unavailable > 0 => pauses.away(),
             None => pauses.away(),
-            Some(pass) if pass.taken() == 0 => pauses.idle(),
+            Some(pass) if pass.taken() == 0 => pauses.idle(relay.hearing.longest_pause()),
             Some(pass) if pass.taken() >= limit || relay.ordered => pauses.busy(),
             Some(_) => {
                 pauses.restart();
-                pauses.idle()
+                pauses.idle(relay.hearing.longest_pause())
             }
         };
     }
@@ -337,10 +357,12 @@ impl Pauses {
         Duration::ZERO
     }
 
-    fn idle(&mut self) -> Duration {
+    /// The pauses grow up to `heartbeat` if that is given and longer than `longest`.
+    fn idle(&mut self, heartbeat: Option<Duration>) -> Duration {
         self.away = None;
-        let pause = self.idle;
-        self.idle = pause.saturating_mul(2).min(self.longest);
+        let longest = heartbeat.unwrap_or_default().max(self.longest);
+        let pause = self.idle.min(longest);
+        self.idle = pause.saturating_mul(2).min(longest);
         pause
     }
 

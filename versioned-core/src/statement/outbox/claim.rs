@@ -311,3 +311,28 @@ impl<DB: Backend> QueryFragment<DB> for ReadCommitted {
         Ok(())
     }
 }
+
+/// `SELECT pg_notify('versioned_outbox', $1)`, which a listener must hear, on PostgreSQL.
+pub(crate) struct Probe<'a, F: ?Sized> {
+    pub(crate) payload: &'a str,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum ProbeId {}
+
+impl<F: ?Sized> QueryId for Probe<'_, F> {
+    type QueryId = ProbeId;
+}
+
+impl<F, DB> QueryFragment<DB> for Probe<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT pg_notify('versioned_outbox', ");
+        F::push_text(&mut out, self.payload)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
