@@ -14,7 +14,7 @@
 //!
 //! ```sql
 //! WITH written AS (UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4 RETURNING 1)
-//! INSERT INTO versioned_outbox (entity, key, version, op, payload, at) SELECT $5, $6, $7, $8, $9, $10 FROM written
+//! INSERT INTO versioned_outbox (entity, key, version, op, payload, at) SELECT $5, $6, $7, $8, $9, .. FROM written
 //! ```
 //!
 //! On other databases they are two statements in a transaction, or in a savepoint if a transaction

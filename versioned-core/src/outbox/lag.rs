@@ -10,7 +10,6 @@ pub struct Lag {
     pub pending: u64,
     /// The number of pending events that the broker has rejected at least once.
     pub rejected: u64,
-    /// The age of the oldest pending event, by the clocks of its writer and of the caller. `None`
-    /// if no event is pending.
+    /// The age of the oldest pending event, by the database's clock. `None` if no event is pending.
     pub oldest: Option<Duration>,
 }

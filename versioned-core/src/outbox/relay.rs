@@ -18,10 +18,12 @@ use crate::error::Error;
 /// BEGIN;
 /// SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 /// SELECT o.id, o.entity, o.key, o.version, o.op, o.payload, o.attempts FROM versioned_outbox o
-///     WHERE o.due <= $1 ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED;
+///     WHERE o.due <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
+///     ORDER BY o.attempts, o.id LIMIT $1 FOR UPDATE SKIP LOCKED;
 /// -- the batch is published here
 /// DELETE FROM versioned_outbox WHERE id = ANY($1);                                             -- acknowledged events
-/// UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3;     -- rejected events
+/// UPDATE versioned_outbox SET attempts = attempts + 1,                                         -- rejected events
+///     due = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $1, error = $2 WHERE id = $3;
 /// COMMIT;
 /// ```
 ///
@@ -29,6 +31,8 @@ use crate::error::Error;
 /// it. If the relay crashes, or its connection breaks, between the acknowledgement and the COMMIT,
 /// the batch is published again. Each event carries an [id](OutboxRow::event_id), by which brokers
 /// and replicas recognize a duplicate.
+///
+/// **Times** are those of the database's clock, so the clocks of relays and writers may differ.
 ///
 /// **Several relays** may run at once, in any number of processes. Each skips the events that
 /// another has locked (PostgreSQL, `MariaDB` from 10.6, MySQL from 8). The transaction stays open

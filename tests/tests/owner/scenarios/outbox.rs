@@ -455,9 +455,9 @@ fn insert_save_and_delete_are_one_statement_with_their_event_on_postgresql() {
     let (_db, mut conn) = database(TICKETS);
     let log = Log::on(&mut conn);
     let event = |first: usize| {
-        let binds: Vec<String> = (first..first + 6).map(|n| format!("${n}")).collect();
+        let binds: Vec<String> = (first..first + 5).map(|n| format!("${n}")).collect();
         format!(
-            " RETURNING 1) INSERT INTO versioned_outbox (entity, 'key', version, op, payload, at) SELECT {} FROM written",
+            " RETURNING 1) INSERT INTO versioned_outbox (entity, 'key', version, op, payload, at) SELECT {}, {{now}} FROM written",
             binds.join(", ")
         )
     };
@@ -522,7 +522,7 @@ fn in_a_transaction_elsewhere() {
     let save = [
         "BEGIN",
         "UPDATE 'tickets' SET 'title' = ?, 'price' = ?, 'note' = ?, 'version' = ? WHERE 'id' = ? AND 'version' = ?",
-        "INSERT INTO versioned_outbox (entity, 'key', version, op, payload, at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO versioned_outbox (entity, 'key', version, op, payload, at) VALUES (?, ?, ?, ?, ?, {now})",
         "COMMIT",
     ];
     assert_runs(&log, &save, || {

@@ -36,9 +36,14 @@ impl Instrumentation for Log {
     }
 }
 
-/// The statement as the backend spells it: identifiers quoted with `'` here, parameters as `?`.
+/// The statement as the backend spells it: identifiers quoted with `'` here, parameters as `?`, and the time as `{now}`.
 pub(super) fn sql(text: &str) -> String {
-    match backend::NAME {
+    let now = match backend::NAME {
+        "postgres" => "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint",
+        "sqlite" => "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000",
+        _ => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
+    };
+    let sql = match backend::NAME {
         "postgres" => {
             let mut number = 0;
             let numbered: String = text
@@ -55,7 +60,8 @@ pub(super) fn sql(text: &str) -> String {
             numbered.replace('\'', "\"")
         }
         _ => text.replace('\'', "`"),
-    }
+    };
+    sql.replace("{now}", now)
 }
 
 const COLUMNS: &str =

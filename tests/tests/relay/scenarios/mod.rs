@@ -1,5 +1,6 @@
 //! What holds on each backend, with one relay.
 
+mod clocks;
 mod passes;
 mod runs;
 

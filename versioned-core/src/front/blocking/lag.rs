@@ -13,7 +13,8 @@ impl Lag {
     /// The query reads the whole table, which is short while a relay runs.
     ///
     /// ```sql
-    /// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0)
+    /// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END),
+    ///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint - MIN(at), 0)
     ///     FROM versioned_outbox
     /// ```
     ///

@@ -6,7 +6,7 @@ pub(crate) use self::each::each;
 use crate::dialect::NoArray;
 use crate::dialect::SqlFor;
 use crate::error::{Error, Result, RowConflict};
-use crate::event;
+
 use crate::executor::Executor;
 use crate::model::{OwnerModel, WriteKind};
 use crate::operation::batch::BatchError;
@@ -203,7 +203,6 @@ fn events<W: BatchOp, M: OwnerModel>(
     let mut told = NewEvents {
         entity: M::ENTITY,
         op: W::OP.name(),
-        at: event::micros_now(),
         keys: Vec::with_capacity(chunk.len()),
         versions: Vec::with_capacity(chunk.len()),
         payloads: Vec::with_capacity(chunk.len()),

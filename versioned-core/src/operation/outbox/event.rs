@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 
 use crate::error::{Error, Result};
-use crate::event::{self, Event, Op};
+use crate::event::{Event, Op};
 use crate::executor::Executor;
 use crate::migrations::LONGEST_KEY;
 use crate::model::{NotSent, OwnerModel};
@@ -77,7 +77,6 @@ fn outgoing<M: OwnerModel>(
         version: event.version,
         key: event.key,
         op: op.name(),
-        at: event::micros_now(),
     })
 }
 

@@ -11,7 +11,6 @@ use diesel::result::Error as DieselError;
 use crate::clock::{Clock, Waited, wait, within};
 use crate::dialect::{Dialect, SqlFor as _};
 use crate::error::Result;
-use crate::event::micros_now;
 use crate::executor::Executor;
 use crate::operation::reason::storable;
 use crate::operation::transaction::{Level, begin_at, finish};
@@ -155,7 +154,6 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let due = Due {
-        now: micros_now(),
         limit: i64::try_from(relay.limit()).unwrap_or(i64::MAX),
     };
     let flavor = PhantomData;
@@ -264,7 +262,7 @@ where
         let aside = i64::try_from(aside).unwrap_or(i64::MAX);
         let refused = Reschedule::<Sql<C>> {
             id: row.id,
-            due: micros_now().saturating_add(aside),
+            delay: aside,
             error: reason,
             flavor: PhantomData,
         };
@@ -395,10 +393,10 @@ pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
 where
     C: Executor<Backend: SupportedBackend>,
 {
-    let figures = Sql::<C>::figures(conn, Backlog).await?;
-    let (pending, rejected, oldest) = figures.unwrap_or_default();
+    let flavor = PhantomData;
+    let figures = Sql::<C>::figures(conn, Backlog::<Sql<C>> { flavor }).await?;
+    let (pending, rejected, age) = figures.unwrap_or_default();
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    let age = micros_now().saturating_sub(oldest);
     Ok(Lag {
         pending: count(pending),
         rejected: count(rejected),

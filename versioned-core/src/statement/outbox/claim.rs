@@ -7,13 +7,12 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
+use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
 /// The first events that are due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due {
-    /// Microseconds since 1970.
-    pub(crate) now: i64,
     pub(crate) limit: i64,
 }
 
@@ -27,7 +26,7 @@ impl Due {
         DB: Backend,
     {
         out.push_sql(" WHERE o.due <= ");
-        F::push_number(out, &self.now)?;
+        push_now::<F, DB>(out);
         if HEADS {
             out.push_sql(
                 " AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.",
@@ -47,10 +46,10 @@ impl Due {
 ///
 /// ```sql
 /// SELECT o.id, .. FROM versioned_outbox o
-/// WHERE o.due <= $1
+/// WHERE o.due <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
 ///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e
 ///     WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
-/// ORDER BY o.attempts, o.id LIMIT $2 FOR UPDATE SKIP LOCKED
+/// ORDER BY o.attempts, o.id LIMIT $1 FOR UPDATE SKIP LOCKED
 /// ```
 pub(crate) struct Claim<const HEADS: bool, F: ?Sized> {
     pub(crate) due: Due,
@@ -245,11 +244,17 @@ where
     }
 }
 
-/// `UPDATE versioned_outbox SET attempts = attempts + 1, due = $1, error = $2 WHERE id = $3`, for
-/// an event that the broker rejected.
+/// For an event that the broker rejected:
+///
+/// ```sql
+/// UPDATE versioned_outbox SET attempts = attempts + 1,
+///     due = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $1, error = $2
+/// WHERE id = $3
+/// ```
 pub(crate) struct Reschedule<'a, F: ?Sized> {
     pub(crate) id: i64,
-    pub(crate) due: i64,
+    /// Microseconds from now on.
+    pub(crate) delay: i64,
     pub(crate) error: &'a str,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
@@ -271,7 +276,9 @@ where
             out.push_sql(" FORCE INDEX (PRIMARY)");
         }
         out.push_sql(" SET attempts = attempts + 1, due = ");
-        F::push_number(&mut out, &self.due)?;
+        push_now::<F, DB>(&mut out);
+        out.push_sql(" + ");
+        F::push_number(&mut out, &self.delay)?;
         out.push_sql(", error = ");
         F::push_text(&mut out, self.error)?;
         out.push_sql(" WHERE id = ");
@@ -279,20 +286,32 @@ where
     }
 }
 
-/// Counts the waiting events:
+/// Counts the waiting events, and returns the age of the oldest in microseconds:
 ///
 /// ```sql
-/// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0)
+/// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END),
+///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint - MIN(at), 0)
 /// FROM versioned_outbox
 /// ```
-#[derive(Debug, Clone, Copy, QueryId)]
-pub(crate) struct Backlog;
+pub(crate) struct Backlog<F: ?Sized> {
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
 
-impl<DB: Backend> QueryFragment<DB> for Backlog {
+pub(crate) enum BacklogId {}
+
+impl<F: ?Sized> QueryId for Backlog<F> {
+    type QueryId = BacklogId;
+}
+
+impl<F, DB> QueryFragment<DB> for Backlog<F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(MIN(at), 0) FROM versioned_outbox",
-        );
+        out.push_sql("SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(");
+        push_now::<F, DB>(&mut out);
+        out.push_sql(" - MIN(at), 0) FROM versioned_outbox");
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
+use crate::statement::outbox::now::push_now;
 
 /// A new event for the outbox.
 #[derive(Debug)]
@@ -20,16 +21,13 @@ pub(crate) struct NewEvent {
     pub(crate) op: &'static str,
     /// The exact bytes that are sent.
     pub(crate) payload: String,
-    /// Microseconds since 1970.
-    pub(crate) at: i64,
 }
 
-/// The events of a batch, in the order of its rows. They all have the same kind and time.
+/// The events of a batch, in the order of its rows. They all have the same kind.
 #[derive(Debug)]
 pub(crate) struct NewEvents {
     pub(crate) entity: &'static str,
     pub(crate) op: &'static str,
-    pub(crate) at: i64,
     pub(crate) keys: Vec<String>,
     pub(crate) versions: Vec<i64>,
     pub(crate) payloads: Vec<String>,
@@ -68,13 +66,14 @@ impl NewEvents {
         out.push_sql(", event_key, event_version, ");
         F::push_text(out, self.op)?;
         out.push_sql(", event_payload, ");
-        F::push_number(out, &self.at)
+        push_now::<F, DB>(out);
+        Ok(())
     }
 }
 
 /// ```sql
 /// INSERT INTO versioned_outbox (entity, key, version, op, payload, at)
-/// VALUES ($1, $2, $3, $4, $5, $6)
+/// VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint)
 /// ```
 pub(crate) struct InsertEvent<'a, F: ?Sized> {
     event: &'a NewEvent,
@@ -116,7 +115,8 @@ where
 /// ```sql
 /// WITH written AS (UPDATE tickets SET .. WHERE .. RETURNING 1)
 /// INSERT INTO versioned_outbox (entity, key, version, op, payload, at)
-/// SELECT $5, $6, $7, $8, $9, $10 FROM written
+/// SELECT $5, $6, $7, $8, $9, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
+/// FROM written
 /// ```
 pub(crate) struct WithEvent<'a, S, F: ?Sized> {
     write: S,
@@ -179,5 +179,6 @@ where
     out.push_sql(", ");
     F::push_text(out, &event.payload)?;
     out.push_sql(", ");
-    F::push_number(out, &event.at)
+    push_now::<F, DB>(out);
+    Ok(())
 }
