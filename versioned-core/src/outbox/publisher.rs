@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::dialect::Waiting;
+use crate::event::Op;
 
 /// A pending event of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +27,36 @@ pub struct OutboxRow {
 }
 
 impl OutboxRow {
-    /// Returns `entity/key/version`, as [`Event::id`](crate::Event::id) does. It is the same each
-    /// time the event is published, so that a broker can drop duplicates.
+    /// Returns `entity/key/version`, as [`Event::id`](crate::Event::id) does.
     pub fn event_id(&self) -> String {
         format!("{}/{}/{}", self.entity, self.key, self.version)
+    }
+
+    /// Returns the id of the message, by which a broker can drop duplicates. It is the
+    /// [`event_id`](Self::event_id), and for a snapshot also the id of the row.
+    ///
+    /// A snapshot repairs a replica, and may repeat an event that the broker still remembers. With
+    /// the id of that event, the broker would drop the repair.
+    ///
+    /// ```
+    /// # use versioned_core::outbox::OutboxRow;
+    /// # let row = |op: &str| OutboxRow { id: 812, entity: "tickets".into(), key: "42".into(), version: 7, op: op.into(), payload: String::new(), attempts: 0 };
+    /// assert_eq!(row("updated").message_id(), "tickets/42/7");
+    /// assert_eq!(row("snapshot").message_id(), "tickets/42/7#812");
+    /// ```
+    pub fn message_id(&self) -> String {
+        let mut id = self.event_id();
+        self.push_announcement(&mut id);
+        id
+    }
+
+    /// Appends the part of a message id that distinguishes a snapshot from other events. No event
+    /// id ends with it, because the part after the last slash is a number.
+    pub(crate) fn push_announcement(&self, id: &mut String) {
+        if self.op == Op::Snapshot.name() {
+            id.push('#');
+            id.push_str(&self.id.to_string());
+        }
     }
 
     pub(crate) fn new((id, entity, key, version, op, payload, attempts): Waiting) -> Self {
@@ -71,9 +98,8 @@ pub trait Publisher: Send + Sync {
     /// the broker has stored the event; the relay then deletes it. An event without a result stays
     /// pending.
     ///
-    /// The events of a record are in the order in which they were written, as long as none of them
-    /// was rejected. A rejected event is ordered after those that were rejected less often. It
-    /// comes again in a later batch, or after later events of its record in the same batch. An
+    /// The events of a batch are in the order in which they were written. A rejected event comes
+    /// again in a later batch, when later events of its record may have been published. An
     /// [ordered](super::Relay::ordered) relay passes one event of a record at a time, always the
     /// oldest.
     ///
@@ -87,6 +113,16 @@ pub trait Publisher: Send + Sync {
         &self,
         batch: &[OutboxRow],
     ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send;
+
+    /// As [`publish`](Self::publish), and also returns how many of the events the broker had stored
+    /// before and did not store again. The relay calls this method, and counts them in
+    /// [`Pass::duplicates`](super::Pass::duplicates). By default no event is a duplicate.
+    fn publish_counting(
+        &self,
+        batch: &[OutboxRow],
+    ) -> impl Future<Output = (Vec<Result<(), PublishError>>, usize)> + Send {
+        async move { (self.publish(batch).await, 0) }
+    }
 }
 
 impl<P: Publisher> Publisher for &P {
@@ -96,6 +132,13 @@ impl<P: Publisher> Publisher for &P {
     ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send {
         P::publish(self, batch)
     }
+
+    fn publish_counting(
+        &self,
+        batch: &[OutboxRow],
+    ) -> impl Future<Output = (Vec<Result<(), PublishError>>, usize)> + Send {
+        P::publish_counting(self, batch)
+    }
 }
 
 impl<P: Publisher> Publisher for Arc<P> {
@@ -104,6 +147,13 @@ impl<P: Publisher> Publisher for Arc<P> {
         batch: &[OutboxRow],
     ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send {
         P::publish(self, batch)
+    }
+
+    fn publish_counting(
+        &self,
+        batch: &[OutboxRow],
+    ) -> impl Future<Output = (Vec<Result<(), PublishError>>, usize)> + Send {
+        P::publish_counting(self, batch)
     }
 }
 

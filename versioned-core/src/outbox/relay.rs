@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::listener::Hearing;
@@ -41,10 +41,11 @@ use crate::error::Error;
 /// time and no such locks. On `SQLite` the relay holds no lock while it publishes, so run one relay
 /// only; two would publish each event twice.
 ///
-/// **Rejected events** are retried with backoff, after the other events, and do not block them. In
-/// an [ordered](Self::ordered) relay they block the later events of their record. **While the
-/// broker is unreachable**, events accumulate in the outbox and their attempts are not counted. The
-/// relay polls with increasing pauses.
+/// **Rejected events** are retried with backoff, after the other events, and do not block them.
+/// While all batches are full, one batch in eight is for rejected events only. In an
+/// [ordered](Self::ordered) relay they block the later events of their record. **While the broker
+/// is unreachable**, events accumulate in the outbox and their attempts are not counted. The relay
+/// polls with increasing pauses.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -93,8 +94,15 @@ pub struct Relay<P> {
     batch: usize,
     /// The batch size after a timeout. Normally `usize::MAX`.
     narrowed: AtomicUsize,
+    /// The number of full batches since the last turn of the rejected events.
+    full: AtomicUsize,
+    /// How often a single event exceeded the timeout since an event was published.
+    hung: AtomicU32,
     on_problem: Option<Arc<Hook>>,
 }
+
+/// Of so many full batches, one is for rejected events.
+const TURNS: usize = 8;
 
 pub(crate) type Hook = dyn Fn(&RelayProblem<'_>) + Send + Sync;
 
@@ -113,6 +121,8 @@ impl<P: Publisher> Relay<P> {
             longest_backoff: Duration::from_secs(300),
             batch: 1_000,
             narrowed: AtomicUsize::new(usize::MAX),
+            full: AtomicUsize::new(0),
+            hung: AtomicU32::new(0),
             on_problem: None,
         }
     }
@@ -160,7 +170,8 @@ impl<P: Publisher> Relay<P> {
     ///
     /// After a timeout, the next batches are smaller, down to one event. A single event that
     /// exceeds the limit is handled like a rejected event, so that an event on which the publisher
-    /// hangs does not block the others.
+    /// hangs does not block the others. If the next ones exceed it too, the broker is more likely to
+    /// be the cause: until one is published, only the 1st, 2nd, 4th, 8th and so on is rejected.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
@@ -229,6 +240,16 @@ impl<P: Publisher> Relay<P> {
         self.narrowed.store((events / 2).max(1), Ordering::Relaxed);
     }
 
+    /// A single event exceeded the timeout. Returns whether it counts as rejected.
+    pub(crate) fn is_its_fault(&self) -> bool {
+        let before = self.hung.fetch_add(1, Ordering::Relaxed);
+        before.wrapping_add(1).is_power_of_two()
+    }
+
+    pub(crate) fn has_published(&self) {
+        self.hung.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn widen(&self) {
         let limit = self.narrowed.load(Ordering::Relaxed);
         if limit != usize::MAX {
@@ -240,6 +261,23 @@ impl<P: Publisher> Relay<P> {
             };
             self.narrowed.store(wider, Ordering::Relaxed);
         }
+    }
+
+    /// Returns whether the next batch is for events that were rejected before. While all batches are
+    /// full, one in [`TURNS`] is, or new events would keep rejected ones waiting.
+    pub(crate) fn is_turn_of_rejected(&self) -> bool {
+        let is_turn = self.full.load(Ordering::Relaxed) >= TURNS - 1;
+        if is_turn {
+            self.full.store(0, Ordering::Relaxed);
+        }
+        is_turn
+    }
+
+    /// A batch was claimed that was not for rejected events.
+    pub(crate) fn took_new(&self, is_full: bool) {
+        let full = self.full.load(Ordering::Relaxed);
+        let full = if is_full { full + 1 } else { 0 };
+        self.full.store(full, Ordering::Relaxed);
     }
 
     /// The delay of an event that was rejected `attempts` times before.
@@ -274,6 +312,9 @@ impl<P: fmt::Debug> fmt::Debug for Relay<P> {
 pub struct Pass {
     /// Events that the broker acknowledged, and that were deleted.
     pub published: usize,
+    /// Those of the published events that the broker had stored before, and did not store again. A
+    /// relay that was interrupted publishes its last batch again.
+    pub duplicates: usize,
     /// Events that the broker rejected, and that are retried later.
     pub rejected: usize,
     /// Events that were not published because the broker was unreachable or a timeout expired.
@@ -295,6 +336,8 @@ pub struct Totals {
     pub passes: u64,
     /// Events that the broker acknowledged, and that were deleted.
     pub published: u64,
+    /// Those of the published events that the broker had stored before, and did not store again.
+    pub duplicates: u64,
     /// How often the broker rejected an event.
     pub rejected: u64,
     /// How often an event was not published because the broker was unreachable or a timeout

@@ -16,6 +16,7 @@ pub(crate) fn relay_pass(pass: Pass, time: Duration) {
     tracing::debug!(
         target: TARGET,
         published = pass.published,
+        duplicates = pass.duplicates,
         rejected = pass.rejected,
         unavailable = pass.unavailable,
         milliseconds = time.as_secs_f64() * 1e3,

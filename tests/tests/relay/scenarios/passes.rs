@@ -1,7 +1,7 @@
 //! One pass after the other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -167,6 +167,69 @@ fn events_that_the_broker_refuses_starve_nobody() {
     while relay.run_once(&mut conn).unwrap().taken() > 0 {}
     assert_eq!(broker.sorted_ids(), created(1..=30));
     assert_eq!(waiting(&mut conn), []);
+}
+
+/// Each batch is full of new events, and a rejected one is retried nevertheless.
+#[test]
+fn a_flow_of_new_events_does_not_starve_a_rejected_one() {
+    for ordered in [false, true] {
+        let (db, mut conn) = database();
+        announce(1..=10, &mut conn);
+        let owner = Mutex::new((db.connect(), 10));
+        let rejected_once = Mutex::new(false);
+        let broker = Arc::new(Broker {
+            first: Some(Box::new(move |batch| {
+                let (conn, last) = &mut *owner.lock().unwrap();
+                let next = *last + 1..=*last + i64::try_from(batch.len()).unwrap();
+                *last = *next.end();
+                announce(next, conn);
+            })),
+            ..Broker::refusing(move |row| {
+                if row.key == "1" && !std::mem::replace(&mut *rejected_once.lock().unwrap(), true) {
+                    return Err(PublishError::rejected("not now"));
+                }
+                Ok(())
+            })
+        });
+        let second = Duration::from_millis(1);
+        let relay = Relay::new(Arc::clone(&broker))
+            .batch(5)
+            .backoff(second, second);
+        let relay = if ordered { relay.ordered() } else { relay };
+        let mut passes = 0;
+        while !broker.ids().contains(&"tickets/1/1".to_owned()) {
+            let pass = relay.run_once(&mut conn).unwrap();
+            passes += 1;
+            assert!(passes <= 8, "the rejected event waits, ordered: {ordered}");
+            assert!(passes == 8 || pass.taken() == 5, "not full: {pass:?}");
+        }
+    }
+}
+
+/// A record's events are in their order in each batch, also if the first one was rejected before.
+#[test]
+fn a_batch_has_the_versions_of_a_record_in_their_order() {
+    let (_db, mut conn) = database();
+    announce([1], &mut conn);
+    let cured = Arc::new(AtomicBool::new(false));
+    let is_cured = Arc::clone(&cured);
+    let broker = Arc::new(Broker::refusing(move |_| {
+        if is_cured.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(PublishError::rejected("not now"))
+    }));
+    let pause = Duration::from_millis(1);
+    let relay = Relay::new(Arc::clone(&broker)).backoff(pause, pause);
+    assert_eq!(relay.run_once(&mut conn).unwrap().rejected, 1);
+    let mut ticket = Ticket::find(&1, &mut conn).unwrap();
+    for _ in 2..=4 {
+        ticket.save(&mut conn).unwrap();
+    }
+    thread::sleep(Duration::from_millis(20));
+    cured.store(true, Ordering::SeqCst);
+    assert_eq!(relay.run_once(&mut conn).unwrap().published, 4);
+    assert_eq!(broker.versions()["1"], [1, 2, 3, 4]);
 }
 
 #[test]

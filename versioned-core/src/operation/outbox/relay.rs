@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use diesel::result::Error as DieselError;
 
 use crate::clock::{Clock, Waited, wait, within};
-use crate::dialect::{Dialect, SqlFor as _};
+use crate::dialect::{Dialect, SqlFor as _, Waiting};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::operation::reason::storable;
@@ -148,32 +148,55 @@ where
     finish(done, conn).await
 }
 
+/// Claims a batch. Its events are in the order in which they were written, also those that were
+/// rejected before.
 async fn take<P, C>(dialect: Dialect, relay: &Relay<P>, conn: &mut C) -> Result<Vec<OutboxRow>>
 where
     P: Publisher,
     C: Executor<Backend: SupportedBackend>,
 {
-    let due = Due {
-        limit: i64::try_from(relay.limit()).unwrap_or(i64::MAX),
-    };
-    let flavor = PhantomData;
-    let rows = match (relay.ordered, dialect) {
-        (false, _) => Sql::<C>::waiting(conn, Claim::<false, Sql<C>> { due, flavor }).await?,
-        (true, Dialect::Mysql) => {
-            let more = Due {
-                limit: due.limit.saturating_mul(RELAYS),
-                ..due
-            };
-            let heads = OldestPerKey::<Sql<C>> { due: more, flavor };
-            let heads = Sql::<C>::numbers(conn, heads).await?;
-            let mut rows =
-                Sql::<C>::waiting(conn, ClaimByIds::<Sql<C>>::new(&heads, due.limit)).await?;
-            rows.sort_unstable_by_key(|(id, ..)| *id);
-            rows
-        }
-        (true, _) => Sql::<C>::waiting(conn, Claim::<true, Sql<C>> { due, flavor }).await?,
-    };
+    let limit = relay.limit();
+    let mut rows = Vec::new();
+    if relay.is_turn_of_rejected() {
+        rows = claim::<true, P, C>(dialect, limit, relay, conn).await?;
+    }
+    if rows.is_empty() {
+        rows = claim::<false, P, C>(dialect, limit, relay, conn).await?;
+        relay.took_new(rows.len() >= limit);
+    }
+    rows.sort_unstable_by_key(|(id, ..)| *id);
     Ok(rows.into_iter().map(OutboxRow::new).collect())
+}
+
+async fn claim<const RETRIED: bool, P, C>(
+    dialect: Dialect,
+    limit: usize,
+    relay: &Relay<P>,
+    conn: &mut C,
+) -> Result<Vec<Waiting>>
+where
+    P: Publisher,
+    C: Executor<Backend: SupportedBackend>,
+{
+    let flavor = PhantomData;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let due = Due { limit };
+    let rows = match (relay.ordered, dialect) {
+        (false, _) => {
+            Sql::<C>::waiting(conn, Claim::<false, RETRIED, Sql<C>> { due, flavor }).await?
+        }
+        (true, Dialect::Mysql) => {
+            let more = limit.saturating_mul(RELAYS);
+            let due = Due { limit: more };
+            let heads = OldestPerKey::<RETRIED, Sql<C>> { due, flavor };
+            let heads = Sql::<C>::numbers(conn, heads).await?;
+            Sql::<C>::waiting(conn, ClaimByIds::<Sql<C>>::new(&heads, limit)).await?
+        }
+        (true, _) => {
+            Sql::<C>::waiting(conn, Claim::<true, RETRIED, Sql<C>> { due, flavor }).await?
+        }
+    };
+    Ok(rows)
 }
 
 /// The outcomes of the events of a batch.
@@ -188,21 +211,20 @@ where
     P: Publisher,
     K: Clock,
 {
-    let publishing = trace::publishing(rows.len(), relay.publisher.publish(rows));
-    let answers = if let Some(answers) = within(clock, relay.timeout, publishing).await {
-        relay.widen();
-        answers
-    } else {
-        relay.narrow(rows.len());
-        let reason = format!("not published within {:?}", relay.timeout);
-        vec![
-            Err(match rows.len() {
-                1 => PublishError::Rejected(reason),
+    let publishing = trace::publishing(rows.len(), relay.publisher.publish_counting(rows));
+    let (answers, duplicates) =
+        if let Some(answers) = within(clock, relay.timeout, publishing).await {
+            relay.widen();
+            answers
+        } else {
+            relay.narrow(rows.len());
+            let reason = format!("not published within {:?}", relay.timeout);
+            let error = match rows.len() {
+                1 if relay.is_its_fault() => PublishError::Rejected(reason),
                 _ => PublishError::Unavailable(reason),
-            });
-            rows.len()
-        ]
-    };
+            };
+            (vec![Err(error); rows.len()], 0)
+        };
     let silence = || {
         Err(PublishError::unavailable(
             "the publisher returned no result",
@@ -238,6 +260,10 @@ where
         });
     }
     verdict.pass.published = verdict.published.len();
+    verdict.pass.duplicates = duplicates;
+    if verdict.pass.published > 0 {
+        relay.has_published();
+    }
     verdict.pass.rejected = verdict.rejected.len();
     verdict
 }
@@ -383,6 +409,7 @@ impl Totals {
             self.passes += 1;
         }
         self.published += pass.published as u64;
+        self.duplicates += pass.duplicates as u64;
         self.rejected += pass.rejected as u64;
         self.unavailable += pass.unavailable as u64;
     }

@@ -10,14 +10,15 @@ use crate::dialect::{Dialect, SqlFor};
 use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
-/// The first events that are due.
+/// The first events that are due. With `HEADS`, only the oldest event of each record. With
+/// `RETRIED`, only events that were rejected before.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due {
     pub(crate) limit: i64,
 }
 
 impl Due {
-    fn push<'b, const HEADS: bool, F, DB>(
+    fn push<'b, const HEADS: bool, const RETRIED: bool, F, DB>(
         &'b self,
         out: &mut AstPass<'_, 'b, DB>,
     ) -> QueryResult<()>
@@ -27,6 +28,9 @@ impl Due {
     {
         out.push_sql(" WHERE o.due <= ");
         push_now::<F, DB>(out);
+        if RETRIED {
+            out.push_sql(" AND o.attempts > 0");
+        }
         if HEADS {
             out.push_sql(
                 " AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.",
@@ -41,28 +45,28 @@ impl Due {
     }
 }
 
-/// Claims a batch of events that no other relay has claimed. With `HEADS`, only the oldest event of
-/// each record.
+/// Claims a batch of events that no other relay has claimed.
 ///
 /// ```sql
 /// SELECT o.id, .. FROM versioned_outbox o
 /// WHERE o.due <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
-///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e
+///   AND o.attempts > 0        -- RETRIED
+///   AND NOT EXISTS (SELECT 1 FROM versioned_outbox e        -- HEADS
 ///     WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
 /// ORDER BY o.attempts, o.id LIMIT $1 FOR UPDATE SKIP LOCKED
 /// ```
-pub(crate) struct Claim<const HEADS: bool, F: ?Sized> {
+pub(crate) struct Claim<const HEADS: bool, const RETRIED: bool, F: ?Sized> {
     pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-pub(crate) enum ClaimId<const HEADS: bool> {}
+pub(crate) enum ClaimId<const HEADS: bool, const RETRIED: bool> {}
 
-impl<const HEADS: bool, F: ?Sized> QueryId for Claim<HEADS, F> {
-    type QueryId = ClaimId<HEADS>;
+impl<const HEADS: bool, const RETRIED: bool, F: ?Sized> QueryId for Claim<HEADS, RETRIED, F> {
+    type QueryId = ClaimId<HEADS, RETRIED>;
 }
 
-impl<const HEADS: bool, F, DB> QueryFragment<DB> for Claim<HEADS, F>
+impl<const HEADS: bool, const RETRIED: bool, F, DB> QueryFragment<DB> for Claim<HEADS, RETRIED, F>
 where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
@@ -72,7 +76,7 @@ where
         out.push_sql("SELECT ");
         columns(&mut out)?;
         from_outbox(dialect, &mut out);
-        self.due.push::<HEADS, F, DB>(&mut out)?;
+        self.due.push::<HEADS, RETRIED, F, DB>(&mut out)?;
         if dialect != Some(Dialect::Sqlite) {
             out.push_sql(" FOR UPDATE SKIP LOCKED");
         }
@@ -86,18 +90,18 @@ where
 /// One statement would not be correct. A locking SELECT sees the current rows, but its subquery
 /// sees the rows as of its beginning. An event would then seem to be the oldest one if an older
 /// event was committed in between.
-pub(crate) struct OldestPerKey<F: ?Sized> {
+pub(crate) struct OldestPerKey<const RETRIED: bool, F: ?Sized> {
     pub(crate) due: Due,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-pub(crate) enum OldestPerKeyId {}
+pub(crate) enum OldestPerKeyId<const RETRIED: bool> {}
 
-impl<F: ?Sized> QueryId for OldestPerKey<F> {
-    type QueryId = OldestPerKeyId;
+impl<const RETRIED: bool, F: ?Sized> QueryId for OldestPerKey<RETRIED, F> {
+    type QueryId = OldestPerKeyId<RETRIED>;
 }
 
-impl<F, DB> QueryFragment<DB> for OldestPerKey<F>
+impl<const RETRIED: bool, F, DB> QueryFragment<DB> for OldestPerKey<RETRIED, F>
 where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
@@ -106,7 +110,7 @@ where
         out.push_sql("SELECT o.id");
         let dialect = F::dialect(out.backend());
         from_outbox(dialect, &mut out);
-        self.due.push::<true, F, DB>(&mut out)
+        self.due.push::<true, RETRIED, F, DB>(&mut out)
     }
 }
 

@@ -68,6 +68,7 @@ fn play(relay: &Relay<Nobody>, passes: Vec<Option<Pass>>) -> (Vec<u128>, Totals)
 fn pass(published: usize, rejected: usize, unavailable: usize) -> Option<Pass> {
     Some(Pass {
         published,
+        duplicates: 0,
         rejected,
         unavailable,
     })
@@ -109,6 +110,7 @@ fn a_full_batch_is_followed_at_once_and_a_smaller_one_soon() {
         Totals {
             passes: 3,
             published: 9,
+            duplicates: 0,
             rejected: 2,
             unavailable: 0,
             failures: 0,
@@ -142,6 +144,7 @@ fn a_broker_or_a_database_that_is_away_is_given_time() {
         Totals {
             passes: 4,
             published: 5,
+            duplicates: 0,
             rejected: 0,
             unavailable: 11,
             failures: 5,
@@ -205,6 +208,35 @@ fn a_batch_is_halved_after_a_timeout_and_doubled_after_an_answer() {
     assert_eq!(limits, [100, 40, 20, 40, 80, 100, 100]);
     relay.narrow(1);
     assert_eq!(relay.limit(), 1);
+}
+
+/// While a listener hears notifications, the pauses grow up to its heartbeat.
+#[test]
+fn a_relay_that_is_woken_polls_at_the_heartbeat() {
+    let relay = relay();
+    let nothing = || vec![pass(0, 0, 0); 6];
+    let hearing = relay.listener().heartbeat(Duration::from_secs(1)).hearing;
+    hearing.open();
+    let (pauses, _) = play(&relay, nothing());
+    assert_eq!(pauses, [0, 100, 200, 350, 350, 350], "it may be deaf");
+    let probe = hearing.probe(Instant::now()).unwrap();
+    hearing.heard(&probe);
+    let (pauses, _) = play(&relay, nothing());
+    assert_eq!(pauses, [0, 100, 200, 400, 800, 1_000]);
+    hearing.close(true);
+    let (pauses, _) = play(&relay, nothing());
+    assert_eq!(pauses, [0, 100, 200, 350, 350, 350]);
+}
+
+/// The first event that hangs is rejected. If all hang, the broker is the cause.
+#[test]
+fn events_that_hang_one_after_the_other_are_not_all_rejected() {
+    let relay = Relay::new(Nobody);
+    let mut faults: Vec<bool> = (0..9).map(|_| relay.is_its_fault()).collect();
+    relay.has_published();
+    faults.push(relay.is_its_fault());
+    let (no, yes) = (false, true);
+    assert_eq!(faults, [yes, yes, no, yes, no, no, no, yes, no, yes]);
 }
 
 /// A pass that finds no events is not logged.
