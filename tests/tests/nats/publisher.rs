@@ -85,7 +85,8 @@ async fn an_event_is_one_message_however_often_it_is_published() {
         );
     }
     let relay = Relay::new(publisher);
-    assert_eq!(relay.run_once_async(&mut conn).await.unwrap().published, 30);
+    let pass = relay.run_once_async(&mut conn).await.unwrap();
+    assert_eq!((pass.published, pass.duplicates), (30, 30));
 
     let messages = messages(&mut stream).await;
     let expected: Vec<_> = (1..=30)
@@ -187,6 +188,94 @@ async fn without_a_stream_or_without_room_the_events_wait() {
     context.update_stream(roomy).await.unwrap();
     assert_eq!(relay.run_once_async(&mut conn).await.unwrap().published, 3);
     assert_eq!(stored(&mut events(&context).await).await, 5);
+}
+
+/// The server would close the connection at such a subject, and all other events would wait for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_whose_subject_is_too_long_is_refused_alone() {
+    let broker = Broker::start();
+    let context = jetstream(&broker).await;
+    let mut stream = events(&context).await;
+    let publisher = JetStreamPublisher::new(context, "events");
+    let longest = "x".repeat(4_000 - "events.tickets.".len());
+    let rows = [
+        row("1", 1),
+        row(&"é".repeat(1_200), 1),
+        row(&longest, 1),
+        row(&format!("{longest}x"), 1),
+        row("2", 1),
+    ];
+    let answers = publisher.publish(&rows).await;
+    let reason = |bytes| {
+        let reason = format!("use shorter keys, the subject has {bytes} bytes and may have 4000");
+        Err(PublishError::Rejected(reason))
+    };
+    let expected = [Ok(()), reason(15 + 7_200), Ok(()), reason(4_001), Ok(())];
+    assert_eq!(answers, expected);
+    assert_eq!(stored(&mut stream).await, 3);
+}
+
+/// A snapshot that is announced again is a repair, and one that is published again is a duplicate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_is_not_dropped_as_a_duplicate() {
+    let broker = Broker::start();
+    let context = jetstream(&broker).await;
+    let mut stream = events(&context).await;
+    let publisher = JetStreamPublisher::new(context, "events");
+    let snapshot = |id| OutboxRow {
+        id,
+        op: "snapshot".to_owned(),
+        ..row("7", 3)
+    };
+    let mut duplicates = Vec::new();
+    for row in [
+        row("7", 3),
+        row("7", 3),
+        snapshot(8),
+        snapshot(8),
+        snapshot(9),
+    ] {
+        let (answers, known) = publisher.publish_counting(&[row]).await;
+        assert_eq!(answers, [Ok(())]);
+        duplicates.push(known);
+    }
+    assert_eq!(duplicates, [0, 1, 0, 1, 0]);
+    let ids: Vec<_> = messages(&mut stream)
+        .await
+        .into_iter()
+        .map(|(_, id, _)| id)
+        .collect();
+    assert_eq!(ids, ["tickets/7/3", "tickets/7/3#8", "tickets/7/3#9"]);
+}
+
+/// A timeout of 1 s, for 20 events together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_does_not_answer_costs_one_timeout() {
+    let broker = Broker::start();
+    let (db, mut blocking) = database();
+    announce(1..=20, "concert", &mut blocking);
+    let context = jetstream(&broker).await;
+    let mut stream = events(&context).await;
+    let relay = Relay::new(JetStreamPublisher::new(context, "events"));
+    let mut conn = connect(&db).await;
+    broker.down();
+    let start = Instant::now();
+    let pass = relay.run_once_async(&mut conn).await.unwrap();
+    assert_eq!(
+        (pass.published, pass.rejected, pass.unavailable),
+        (0, 0, 20)
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    broker.up();
+    until("an empty outbox", async || {
+        relay.run_once_async(&mut conn).await.unwrap().taken() == 0
+    })
+    .await;
+    assert_eq!(stored(&mut stream).await, 20);
 }
 
 /// The broker is killed while events flow, and is away for a while: the outbox fills, and nothing is lost.

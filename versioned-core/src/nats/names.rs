@@ -30,12 +30,15 @@ fn token(text: &str) -> String {
     })
 }
 
-/// The event's id in a form that a header can carry. Bytes that are not printable ASCII are
-/// escaped, and so are `%`, and `/` in the entity. No two events share an id.
+/// The message's id in a form that a header can carry. Bytes that are not printable ASCII are
+/// escaped, and so are `%`, and `/` in the entity. No two events share an id, and each announcement
+/// of a snapshot has its own.
 pub(super) fn message_id(row: &OutboxRow) -> String {
     let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
     let entity = escaped(&row.entity, |byte| printable(byte) && byte != b'/');
-    format!("{entity}/{}/{}", escaped(&row.key, printable), row.version)
+    let mut id = format!("{entity}/{}/{}", escaped(&row.key, printable), row.version);
+    row.push_announcement(&mut id);
+    id
 }
 
 fn escaped(text: &str, plain: impl Fn(u8) -> bool) -> String {
@@ -92,9 +95,16 @@ mod tests {
             row("tickets", "42").event_id()
         );
         let mut ids: HashSet<String> = KEYS.iter().map(|key| message_id(&row("t", key))).collect();
+        let snapshot = OutboxRow {
+            op: "snapshot".to_owned(),
+            ..row("t", "7")
+        };
+        assert_eq!(message_id(&snapshot), "t/7/7#1");
+        ids.insert(message_id(&snapshot));
+        ids.insert(message_id(&row("t", "7/7#1")));
         ids.insert(message_id(&row("a/b", "c")));
         ids.insert(message_id(&row("a", "b/c")));
-        assert_eq!(ids.len(), KEYS.len() + 2);
+        assert_eq!(ids.len(), KEYS.len() + 4);
         assert!(
             ids.iter()
                 .all(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))

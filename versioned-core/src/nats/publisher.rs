@@ -4,24 +4,30 @@ use std::fmt;
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{Context, ErrorCode, context};
+use futures_util::future::join_all;
 
 use super::names::{message_id, subject};
 use crate::outbox::{OutboxRow, PublishError, Publisher};
 
 /// The number of events that are sent before their acknowledgements are awaited.
 const WINDOW: usize = 1_000;
+/// The server closes a connection that sends a line of more than 4,096 bytes, which holds the
+/// subject, the inbox of the acknowledgement and two lengths.
+const LONGEST_SUBJECT: usize = 4_000;
 
 /// Publishes the events of a [`Relay`](crate::outbox::Relay) to a stream of JetStream.
 ///
-/// Each event is a message on `{prefix}.{entity}.{key}` (see [`subject`]) with the event's id as
-/// its `Nats-Msg-Id`. If an event is published again within the stream's `duplicate_window`, the
-/// stream stores it once. An event is acknowledged, and deleted from the outbox, when the stream
+/// Each event is a message on `{prefix}.{entity}.{key}` (see [`subject`]) with its
+/// [message id](OutboxRow::message_id) as its `Nats-Msg-Id`. If an event is published again within
+/// the stream's `duplicate_window`, the stream stores it once, and the relay counts a
+/// [duplicate](crate::outbox::Pass::duplicates). An event is acknowledged, and deleted from the outbox, when the stream
 /// has stored it. Up to 1,000 events are in flight at once. An event without a response within the
 /// timeout of the context (5 s by default) counts as not published.
 ///
-/// A message that is too large is [rejected](PublishError::Rejected), and so is a message to which
-/// the server responds with a client error (400 to 499). Errors that would affect every event are
+/// A message that is too large is [rejected](PublishError::Rejected), and so are one whose subject
+/// has more than 4,000 bytes, which is never sent, and one to which the server responds with a client error (400 to 499). Errors that would affect every event are
 /// the exception: a sealed stream, and exceeded account limits. After these and after any other
 /// failure, including a stream that is full or missing, the broker counts as
 /// [unavailable](PublishError::Unavailable).
@@ -46,32 +52,58 @@ impl JetStreamPublisher {
 
     async fn send(&self, row: &OutboxRow) -> Result<PublishAckFuture, PublishError> {
         let subject = subject(&self.prefix, &row.entity, &row.key);
+        if subject.len() > LONGEST_SUBJECT {
+            let bytes = subject.len();
+            return Err(PublishError::rejected(format_args!(
+                "use shorter keys, the subject has {bytes} bytes and may have {LONGEST_SUBJECT}"
+            )));
+        }
         let message = PublishMessage::build()
             .message_id(message_id(row))
             .payload(row.payload.clone().into());
         let sent = self.context.send_publish(subject, message).await;
         sent.map_err(|error| classified(&error))
     }
+
+    /// Sends a window of events and awaits their acknowledgements, all at the same time: a broker
+    /// that does not answer costs one timeout, and not one for each event.
+    async fn publish_window(&self, window: &[OutboxRow]) -> Vec<Result<PublishAck, PublishError>> {
+        let mut sent = Vec::with_capacity(window.len());
+        for row in window {
+            let ack = self.send(row).await;
+            let is_away = matches!(ack, Err(PublishError::Unavailable(_)));
+            sent.push(ack);
+            if is_away {
+                break;
+            }
+        }
+        join_all(sent.into_iter().map(async |ack| match ack {
+            Ok(ack) => ack.await.map_err(|error| classified(&error)),
+            Err(error) => Err(error),
+        }))
+        .await
+    }
 }
 
 impl Publisher for JetStreamPublisher {
     async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
+        self.publish_counting(batch).await.0
+    }
+
+    async fn publish_counting(
+        &self,
+        batch: &[OutboxRow],
+    ) -> (Vec<Result<(), PublishError>>, usize) {
         let mut answers = Vec::with_capacity(batch.len());
+        let mut duplicates = 0;
         for window in batch.chunks(WINDOW) {
-            let mut sent = Vec::with_capacity(window.len());
-            for row in window {
-                sent.push(self.send(row).await);
-            }
             let mut away = None;
-            for ack in sent {
-                let answer = match ack {
-                    Ok(ack) => ack.await.map(drop).map_err(|error| classified(&error)),
-                    Err(error) => Err(error),
-                };
+            for answer in self.publish_window(window).await {
                 if let Err(error @ PublishError::Unavailable(_)) = &answer {
                     away = Some(error.clone());
                 }
-                answers.push(answer);
+                duplicates += usize::from(answer.as_ref().is_ok_and(|ack| ack.duplicate));
+                answers.push(answer.map(drop));
             }
             if let Some(away) = away {
                 // The others would only wait as long.
@@ -79,7 +111,7 @@ impl Publisher for JetStreamPublisher {
                 break;
             }
         }
-        answers
+        (answers, duplicates)
     }
 }
 
