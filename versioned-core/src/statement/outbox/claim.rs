@@ -12,7 +12,7 @@ use crate::statement::safe_updates::push_verb;
 
 /// The first events that are due. With `HEADS`, only the oldest event of each record. With
 /// `RETRIED`, only events that were rejected before.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Due {
     pub(crate) limit: i64,
 }
