@@ -30,6 +30,9 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)
 /// ```
 ///
+/// On PostgreSQL, the trigger `versioned_outbox_wake` notifies the
+/// [listeners](crate::outbox::Listener) of relays of new events.
+///
 /// ```
 /// # use diesel::prelude::*;
 /// use diesel_migrations::MigrationHarness;

@@ -41,6 +41,10 @@ use super::{RelayProblem, RelayWaker, trace};
 #[derive(Clone)]
 pub struct Listener {
     pub(crate) hearing: Hearing,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "used by the feature `postgres`")
+    )]
     pub(crate) waker: RelayWaker,
     pub(crate) on_problem: Option<Arc<Hook>>,
 }
