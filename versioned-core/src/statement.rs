@@ -30,8 +30,8 @@ pub(crate) use self::batch::json::WriteTable;
 pub(crate) use self::batch::rows::{BatchRows, Binds};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
 pub(crate) use self::outbox::claim::{
-    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, Probe, ReadCommitted,
-    Reschedule,
+    Backlog, Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
+    ReadCommitted, Reschedule,
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, WithEvent};
 pub(crate) use self::owner::assigned::Assigned;

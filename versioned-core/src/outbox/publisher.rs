@@ -101,7 +101,7 @@ pub trait Publisher: Send + Sync {
     /// The events of a batch are in the order in which they were written. A rejected event comes
     /// again in a later batch, when later events of its record may have been published. An
     /// [ordered](super::Relay::ordered) relay passes one event of a record at a time, always the
-    /// oldest.
+    /// oldest, and may call this method several times in one pass.
     ///
     /// Events are published at least once. A relay that crashes between this call and its commit
     /// publishes them again.

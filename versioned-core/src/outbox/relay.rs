@@ -140,11 +140,24 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// Publishes the events of a record strictly in order. The relay takes no event while an older
-    /// event of the same record is pending, even if another relay has locked it or the broker has
-    /// rejected it.
+    /// Publishes the events of a record strictly in order. The relay publishes no event while an
+    /// older event of the same record is pending, even if another relay has locked it or the broker
+    /// has rejected it.
+    ///
+    /// On PostgreSQL and `SQLite`, a batch has the oldest events, and is published in waves: first
+    /// the first event of each record, then the second one of each, and so on. If an event fails,
+    /// the later ones of its record stay pending. The waves of a batch together keep to the
+    /// [timeout](Self::timeout). On PostgreSQL one ordered relay works at a time, under an advisory
+    /// lock that its transaction holds; the others are in reserve. On MySQL and `MariaDB`, several
+    /// work at once, and a batch has the oldest event of each record only.
     ///
     /// ```sql
+    /// -- PostgreSQL
+    /// SELECT pg_try_advisory_xact_lock(1449489012, ('versioned_outbox'::regclass::oid::bigint - 2147483648)::int);
+    /// SELECT o.id, .. FROM versioned_outbox o WHERE o.due <= now AND (o.entity, o.key) NOT IN
+    ///     (SELECT e.entity, e.key FROM versioned_outbox e WHERE e.attempts > 0 AND e.due > now)
+    ///     ORDER BY o.id LIMIT $1 FOR UPDATE;
+    /// -- MySQL and MariaDB
     /// .. AND NOT EXISTS (SELECT 1 FROM versioned_outbox e WHERE e.entity = o.entity AND e.key = o.key AND e.version < o.version)
     /// ```
     ///
@@ -153,10 +166,9 @@ impl<P: Publisher> Relay<P> {
     /// is needed for logs that deliver once and in their own order (Kafka), and for streams that
     /// keep the last message of each record.
     ///
-    /// An ordered relay needs one pass for each pending version of a record, and each pass looks
-    /// for the oldest event of each record. On PostgreSQL an event takes 6.7 times as long as in an
-    /// unordered relay. This is from the benchmark `relay` in `tests/speed/RESULTS.md`, with 30,000
-    /// pending events, ten for each record, in batches of 1,000.
+    /// On PostgreSQL, the database takes as long for an ordered batch as for another one. The
+    /// publisher is called once for each wave. On MySQL and `MariaDB`, an ordered relay needs one pass
+    /// for each pending version of a record, and each pass looks for the oldest event of each record.
     #[must_use]
     pub fn ordered(self) -> Self {
         Self {

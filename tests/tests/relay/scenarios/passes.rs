@@ -232,6 +232,83 @@ fn a_batch_has_the_versions_of_a_record_in_their_order() {
     assert_eq!(broker.versions()["1"], [1, 2, 3, 4]);
 }
 
+/// Saves the ticket, until it is at this version.
+fn save_until(version: i64, id: i64, conn: &mut Conn) {
+    let mut ticket = Ticket::find(&id, conn).unwrap();
+    while ticket.version < version {
+        ticket.save(conn).unwrap();
+    }
+}
+
+/// The k-th event of each record is in wave k. MySQL has one wave in a pass.
+#[test]
+fn an_ordered_relay_publishes_a_batch_in_waves() {
+    let (_db, mut conn) = database();
+    announce(1..=3, &mut conn);
+    save_until(4, 1, &mut conn);
+    save_until(2, 3, &mut conn);
+    let broker = Arc::new(Broker::new());
+    let relay = Relay::new(Arc::clone(&broker)).ordered();
+    let pass = relay.run_once(&mut conn).unwrap();
+    let in_waves = backend::NAME != "mysql";
+    assert_eq!(pass.published, if in_waves { 7 } else { 3 });
+    while relay.run_once(&mut conn).unwrap().taken() > 0 {}
+    assert_eq!(*broker.batches.lock().unwrap(), [3, 2, 1, 1]);
+    let versions = broker.versions();
+    assert_eq!(versions["1"], [1, 2, 3, 4]);
+    assert_eq!((&versions["2"], &versions["3"]), (&vec![1], &vec![1, 2]));
+}
+
+/// What follows on a rejected event waits, in its batch and in the next ones.
+#[test]
+fn in_an_ordered_relay_a_rejected_event_holds_back_its_record_alone() {
+    let (_db, mut conn) = database();
+    announce(1..=2, &mut conn);
+    save_until(4, 1, &mut conn);
+    save_until(3, 2, &mut conn);
+    let cured = Arc::new(AtomicBool::new(false));
+    let is_cured = Arc::clone(&cured);
+    let broker = Arc::new(Broker::refusing(move |row| {
+        if (row.key.as_str(), row.version) == ("1", 2) && !is_cured.load(Ordering::SeqCst) {
+            return Err(PublishError::rejected("not now"));
+        }
+        Ok(())
+    }));
+    let aside = Duration::from_millis(400);
+    let relay = Relay::new(Arc::clone(&broker))
+        .ordered()
+        .backoff(aside, aside);
+    let mut rejected = 0;
+    while rejected == 0 || !broker.ids().contains(&"tickets/2/3".to_owned()) {
+        rejected += relay.run_once(&mut conn).unwrap().rejected;
+    }
+    assert_eq!(relay.run_once(&mut conn).unwrap().published, 0);
+    assert_eq!(broker.versions()["1"], [1]);
+    assert_eq!(broker.versions()["2"], [1, 2, 3]);
+    cured.store(true, Ordering::SeqCst);
+    until_published(&relay, &mut conn);
+    assert_eq!(broker.versions()["1"], [1, 2, 3, 4]);
+}
+
+/// A slow broker does not keep the transaction open for all waves of a batch.
+#[test]
+fn the_waves_of_a_batch_keep_to_the_timeout() {
+    let (_db, mut conn) = database();
+    announce([1], &mut conn);
+    save_until(20, 1, &mut conn);
+    let broker = Arc::new(Broker::doing_first(|_| {
+        thread::sleep(Duration::from_millis(30));
+    }));
+    let relay = Relay::new(Arc::clone(&broker))
+        .ordered()
+        .timeout(Duration::from_millis(200));
+    let pass = relay.run_once(&mut conn).unwrap();
+    assert_eq!((pass.rejected, pass.unavailable), (0, 0));
+    assert!((1..=4).contains(&pass.published), "{pass:?}");
+    until_published(&relay, &mut conn);
+    assert_eq!(broker.versions()["1"], (1..=20).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_broker_that_is_away_loses_nothing_and_counts_against_nobody() {
     let (_db, mut conn) = database();

@@ -1,6 +1,7 @@
 //! The relay from the outbox to a broker. A pass claims a batch, publishes it and deletes the
 //! published events.
 
+use std::collections::{HashMap, HashSet};
 use std::future;
 use std::marker::PhantomData;
 use std::pin::pin;
@@ -20,7 +21,8 @@ use crate::outbox::{
 use crate::retry::Retry;
 use crate::runner::Runner;
 use crate::statement::{
-    Backlog, Claim, ClaimByIds, DeletePublished, Due, OldestPerKey, Probe, Reschedule,
+    Backlog, Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
+    Reschedule,
 };
 use crate::trace;
 
@@ -107,7 +109,7 @@ where
     if rows.is_empty() {
         return Ok(Pass::default());
     }
-    let verdict = publish(relay, clock, &rows).await;
+    let verdict = publish(relay, clock, rows).await;
     record(dialect, relay, &verdict, conn).await?;
     Ok(verdict.pass)
 }
@@ -123,7 +125,7 @@ where
     if rows.is_empty() {
         return Ok(Pass::default());
     }
-    let verdict = publish(relay, clock, &rows).await;
+    let verdict = publish(relay, clock, rows).await;
     let mut retries = Retry::times(RETRIES).attempts();
     loop {
         let done = record_in_transaction(relay, &verdict, conn).await;
@@ -136,7 +138,7 @@ where
 
 async fn record_in_transaction<P, C>(
     relay: &Relay<P>,
-    verdict: &Verdict<'_>,
+    verdict: &Verdict,
     conn: &mut C,
 ) -> Result<()>
 where
@@ -182,9 +184,7 @@ where
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let due = Due { limit };
     let rows = match (relay.ordered, dialect) {
-        (false, _) => {
-            Sql::<C>::waiting(conn, Claim::<false, RETRIED, Sql<C>> { due, flavor }).await?
-        }
+        (false, _) => Sql::<C>::waiting(conn, Claim::<RETRIED, Sql<C>> { due, flavor }).await?,
         (true, Dialect::Mysql) => {
             let more = limit.saturating_mul(RELAYS);
             let due = Due { limit: more };
@@ -193,49 +193,158 @@ where
             Sql::<C>::waiting(conn, ClaimByIds::<Sql<C>>::new(&heads, limit)).await?
         }
         (true, _) => {
-            Sql::<C>::waiting(conn, Claim::<true, RETRIED, Sql<C>> { due, flavor }).await?
+            let is_alone = match dialect {
+                Dialect::Postgres => Sql::<C>::number(conn, LockOrder).await? == Some(1),
+                _ => true,
+            };
+            if !is_alone {
+                return Ok(Vec::new());
+            }
+            Sql::<C>::waiting(conn, ClaimInOrder::<Sql<C>> { due, flavor }).await?
         }
     };
     Ok(rows)
 }
 
-/// The outcomes of the events of a batch.
-struct Verdict<'a> {
+/// The outcomes of the events of a batch. An event that was not sent has none.
+#[derive(Default)]
+struct Verdict {
     published: Vec<i64>,
-    rejected: Vec<(&'a OutboxRow, String)>,
+    rejected: Vec<Rejected>,
+    /// The reason of the first event that was not published for a reason of the broker.
+    unavailable: Option<String>,
+    is_too_late: bool,
     pass: Pass,
 }
 
-async fn publish<'a, P, K>(relay: &Relay<P>, clock: &K, rows: &'a [OutboxRow]) -> Verdict<'a>
+struct Rejected {
+    id: i64,
+    attempts: u32,
+    reason: String,
+}
+
+/// Publishes a batch: at once, or in waves if the relay is ordered.
+async fn publish<P, K>(relay: &Relay<P>, clock: &K, rows: Vec<OutboxRow>) -> Verdict
 where
     P: Publisher,
     K: Clock,
 {
+    let mut verdict = Verdict::default();
+    if relay.ordered {
+        publish_waves(relay, clock, rows, &mut verdict).await;
+    } else {
+        publish_wave(relay, clock, &rows, relay.timeout, &mut verdict).await;
+    }
+    if !verdict.is_too_late {
+        relay.widen();
+    }
+    if let Some(reason) = &verdict.unavailable {
+        relay.report(&RelayProblem::Unavailable {
+            events: verdict.pass.unavailable,
+            reason,
+        });
+    }
+    verdict.pass.published = verdict.published.len();
+    verdict.pass.rejected = verdict.rejected.len();
+    if verdict.pass.published > 0 {
+        relay.has_published();
+    }
+    verdict
+}
+
+/// Publishes the first event of each record, then the second one of each, and so on. If an event
+/// fails, the later ones of its record stay pending.
+///
+/// All waves together keep to the timeout, because the transaction stays open. No wave begins in
+/// the second half of it, so that each has time.
+async fn publish_waves<P, K>(
+    relay: &Relay<P>,
+    clock: &K,
+    rows: Vec<OutboxRow>,
+    verdict: &mut Verdict,
+) where
+    P: Publisher,
+    K: Clock,
+{
+    let start = Instant::now();
+    let mut blocked = HashSet::new();
+    for (number, mut wave) in waves(rows).into_iter().enumerate() {
+        if verdict.unavailable.is_some() {
+            verdict.pass.unavailable += wave.len();
+            continue;
+        }
+        let left = relay.timeout.saturating_sub(start.elapsed());
+        let time = if number == 0 { relay.timeout } else { left };
+        if time < relay.timeout / 2 {
+            return;
+        }
+        if !blocked.is_empty() {
+            wave.retain(|row| !blocked.contains(&(row.entity.clone(), row.key.clone())));
+        }
+        if wave.is_empty() {
+            return;
+        }
+        let rejected = verdict.rejected.len();
+        publish_wave(relay, clock, &wave, time, verdict).await;
+        if verdict.rejected.len() > rejected {
+            let failed: HashSet<i64> = verdict.rejected.iter().map(|event| event.id).collect();
+            let failed = wave.into_iter().filter(|row| failed.contains(&row.id));
+            blocked.extend(failed.map(|row| (row.entity, row.key)));
+        }
+    }
+}
+
+/// Splits a batch: the k-th event of each record goes to the k-th wave.
+fn waves(rows: Vec<OutboxRow>) -> Vec<Vec<OutboxRow>> {
+    let mut events: HashMap<(&str, &str), usize> = HashMap::with_capacity(rows.len());
+    let numbers: Vec<usize> = rows
+        .iter()
+        .map(|row| {
+            let events = events.entry((&row.entity, &row.key)).or_default();
+            *events += 1;
+            *events - 1
+        })
+        .collect();
+    let mut waves: Vec<Vec<OutboxRow>> = Vec::new();
+    for (row, number) in rows.into_iter().zip(numbers) {
+        match waves.get_mut(number) {
+            Some(wave) => wave.push(row),
+            // The waves before it have an event of this record.
+            None => waves.push(vec![row]),
+        }
+    }
+    waves
+}
+
+async fn publish_wave<P, K>(
+    relay: &Relay<P>,
+    clock: &K,
+    rows: &[OutboxRow],
+    time: Duration,
+    verdict: &mut Verdict,
+) where
+    P: Publisher,
+    K: Clock,
+{
     let publishing = trace::publishing(rows.len(), relay.publisher.publish_counting(rows));
-    let (answers, duplicates) =
-        if let Some(answers) = within(clock, relay.timeout, publishing).await {
-            relay.widen();
-            answers
-        } else {
-            relay.narrow(rows.len());
-            let reason = format!("not published within {:?}", relay.timeout);
-            let error = match rows.len() {
-                1 if relay.is_its_fault() => PublishError::Rejected(reason),
-                _ => PublishError::Unavailable(reason),
-            };
-            (vec![Err(error); rows.len()], 0)
+    let (answers, duplicates) = if let Some(answers) = within(clock, time, publishing).await {
+        answers
+    } else {
+        verdict.is_too_late = true;
+        relay.narrow(rows.len());
+        let reason = format!("not published within {:?}", relay.timeout);
+        let error = match rows.len() {
+            1 if time == relay.timeout && relay.is_its_fault() => PublishError::Rejected(reason),
+            _ => PublishError::Unavailable(reason),
         };
+        (vec![Err(error); rows.len()], 0)
+    };
+    verdict.pass.duplicates += duplicates;
     let silence = || {
         Err(PublishError::unavailable(
             "the publisher returned no result",
         ))
     };
-    let mut verdict = Verdict {
-        published: Vec::with_capacity(rows.len()),
-        rejected: Vec::new(),
-        pass: Pass::default(),
-    };
-    let mut unavailable = None;
     let answers = answers.into_iter().map(Some).chain(std::iter::repeat(None));
     for (row, answer) in rows.iter().zip(answers) {
         match answer.unwrap_or_else(silence) {
@@ -245,34 +354,25 @@ where
                     row,
                     reason: &reason,
                 });
-                verdict.rejected.push((row, storable(&reason)));
+                verdict.rejected.push(Rejected {
+                    id: row.id,
+                    attempts: row.attempts,
+                    reason: storable(&reason),
+                });
             }
             Err(PublishError::Unavailable(reason)) => {
                 verdict.pass.unavailable += 1;
-                unavailable.get_or_insert(reason);
+                verdict.unavailable.get_or_insert(reason);
             }
         }
     }
-    if let Some(reason) = unavailable {
-        relay.report(&RelayProblem::Unavailable {
-            events: verdict.pass.unavailable,
-            reason: &reason,
-        });
-    }
-    verdict.pass.published = verdict.published.len();
-    verdict.pass.duplicates = duplicates;
-    if verdict.pass.published > 0 {
-        relay.has_published();
-    }
-    verdict.pass.rejected = verdict.rejected.len();
-    verdict
 }
 
 /// Deletes the published events and reschedules the rejected ones.
 async fn record<P, C>(
     dialect: Dialect,
     relay: &Relay<P>,
-    verdict: &Verdict<'_>,
+    verdict: &Verdict,
     conn: &mut C,
 ) -> Result<()>
 where
@@ -283,13 +383,13 @@ where
         let delivered = DeletePublished::<Sql<C>>::new(&verdict.published, dialect);
         conn.execute(delivered).await?;
     }
-    for (row, reason) in &verdict.rejected {
-        let aside = relay.put_aside(row.attempts).as_micros();
+    for event in &verdict.rejected {
+        let aside = relay.put_aside(event.attempts).as_micros();
         let aside = i64::try_from(aside).unwrap_or(i64::MAX);
         let refused = Reschedule::<Sql<C>> {
-            id: row.id,
+            id: event.id,
             delay: aside,
-            error: reason,
+            error: &event.reason,
             flavor: PhantomData,
         };
         conn.execute(refused).await?;
