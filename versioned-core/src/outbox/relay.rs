@@ -167,8 +167,9 @@ impl<P: Publisher> Relay<P> {
     /// keep the last message of each record.
     ///
     /// On PostgreSQL, the database takes as long for an ordered batch as for another one. The
-    /// publisher is called once for each wave. On MySQL and `MariaDB`, an ordered relay needs one pass
-    /// for each pending version of a record, and each pass looks for the oldest event of each record.
+    /// publisher is called once for each wave. On MySQL and `MariaDB`, an ordered relay needs one
+    /// pass for each pending version of a record, and each pass looks for the oldest event of each
+    /// record.
     #[must_use]
     pub fn ordered(self) -> Self {
         Self {
@@ -182,8 +183,8 @@ impl<P: Publisher> Relay<P> {
     ///
     /// After a timeout, the next batches are smaller, down to one event. A single event that
     /// exceeds the limit is handled like a rejected event, so that an event on which the publisher
-    /// hangs does not block the others. If the next ones exceed it too, the broker is more likely to
-    /// be the cause: until one is published, only the 1st, 2nd, 4th, 8th and so on is rejected.
+    /// hangs does not block the others. If the next ones exceed it too, the broker is more likely
+    /// to be the cause: until one is published, only the 1st, 2nd, 4th, 8th and so on is rejected.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
@@ -222,9 +223,9 @@ impl<P: Publisher> Relay<P> {
         self.waker.clone()
     }
 
-    /// Returns the listener of this relay, which wakes it when a transaction with events commits, on
-    /// PostgreSQL. Call this after [`on_problem`](Self::on_problem), because the listener reports to
-    /// the same hook.
+    /// Returns the listener of this relay, which wakes it when a transaction with events commits,
+    /// on PostgreSQL. Call this after [`on_problem`](Self::on_problem), because the listener
+    /// reports to the same hook.
     pub fn listener(&self) -> Listener {
         Listener {
             hearing: self.hearing.clone(),
@@ -275,8 +276,8 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// Returns whether the next batch is for events that were rejected before. While all batches are
-    /// full, one in [`TURNS`] is, or new events would keep rejected ones waiting.
+    /// Returns whether the next batch is for events that were rejected before. While all batches
+    /// are full, one in [`TURNS`] is, or new events would keep rejected ones waiting.
     pub(crate) fn is_turn_of_rejected(&self) -> bool {
         let is_turn = self.full.load(Ordering::Relaxed) >= TURNS - 1;
         if is_turn {
@@ -379,9 +380,9 @@ pub enum RelayProblem<'a> {
     },
     /// A connection to the database could not be established.
     NotConnected(&'a str),
-    /// The [listener](Relay::listener) receives no notifications. The relay polls as it does without
-    /// a listener, and the listener connects again. This is reported once, until the listener has
-    /// received notifications again.
+    /// The [listener](Relay::listener) receives no notifications. The relay polls as it does
+    /// without a listener, and the listener connects again. This is reported once, until the
+    /// listener has received notifications again.
     NotListening(&'a str),
     /// The database failed. The events that were published in this pass are published again.
     Failed(&'a Error),

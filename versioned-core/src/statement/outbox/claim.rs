@@ -102,7 +102,8 @@ impl<DB: Backend> QueryFragment<DB> for LockOrder {
 
 /// Claims the oldest events for the one ordered relay that has the [lock](LockOrder), on PostgreSQL
 /// and `SQLite`. It leaves out the records of which an event is put aside, which is their oldest.
-/// PostgreSQL hashes these records. For a NOT EXISTS it would go through all of them for each event.
+/// PostgreSQL hashes these records. For a NOT EXISTS it would go through all of them for each
+/// event.
 ///
 /// ```sql
 /// SELECT o.id, .. FROM versioned_outbox o
