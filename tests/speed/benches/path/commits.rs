@@ -87,8 +87,11 @@ impl Crowd {
             });
         }
         if how == How::Notifying {
-            listen::notify(&crowd.owner);
-            crowd.listening = Some(listen::listen(&crowd.owner, "outbox", |_| ()).await);
+            let listening = listen::listen(&crowd.owner, "versioned_outbox", |_| ()).await;
+            crowd.listening = Some(listening);
+        } else {
+            let drop = "DROP TRIGGER versioned_outbox_wake ON versioned_outbox";
+            crowd.owner.connect().batch_execute(drop).unwrap();
         }
         crowd
     }

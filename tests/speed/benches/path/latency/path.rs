@@ -109,8 +109,17 @@ impl Path {
             .on_problem(|problem| eprintln!("{problem}"));
         let waker = relay.waker();
         if wiring == Wiring::Listen {
-            listen::notify(owner);
-            self.tasks.push(listen::wake(owner, waker.clone()).await);
+            let listener = relay.listener();
+            let (connect, shutdown) = (services::connect(owner), self.shutdown.clone());
+            self.services.push(tokio::spawn(async move {
+                listener
+                    .run_async(
+                        connect,
+                        |conn| Box::pin(conn.notifications_stream()),
+                        shutdown,
+                    )
+                    .await;
+            }));
         }
         let (connect, shutdown) = (services::connect(owner), self.shutdown.clone());
         self.services.push(tokio::spawn(async move {
