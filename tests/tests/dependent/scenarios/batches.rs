@@ -127,3 +127,34 @@ fn a_batch_may_swap_a_unique_value<M: Replica>() {
     }
 }
 for_each_replica!(a_batch_may_swap_a_unique_value);
+
+/// The columns that no event has are those of the new row, as they are event by event.
+fn a_record_that_is_created_again_begins_with_a_new_row<M: Replica>() {
+    for batched in [false, true] {
+        let (_db, mut conn) = replica();
+        apply_each::<M>(&mut conn, &[created(10)]);
+        diesel::update(copies::table.find(7))
+            .set(copies::remark.eq("mine"))
+            .execute(&mut conn)
+            .unwrap();
+        let again = [
+            updated(2, 20),
+            event::<M>(Op::Deleted, 7, 3, 0),
+            event(Op::Created, 7, 4, 40),
+            updated(5, 50),
+        ];
+        if batched {
+            let outcomes = M::apply_all(&again, &mut conn).unwrap();
+            assert_eq!(outcomes, [Outcome::Applied; 4]);
+        } else {
+            apply_each::<M>(&mut conn, &again);
+        }
+        assert_eq!(row(&mut conn), at(50, 5));
+        // And a deletion after all.
+        let gone = [updated::<M>(6, 60), event(Op::Deleted, 7, 7, 0)];
+        let outcomes = M::apply_all(&gone, &mut conn).unwrap();
+        assert_eq!(outcomes, [Outcome::Applied; 2]);
+        assert_eq!(row(&mut conn), None);
+    }
+}
+for_each_replica!(a_record_that_is_created_again_begins_with_a_new_row: sequential_position SequentialPosition, sequential_park SequentialPark);

@@ -119,6 +119,15 @@ fn dead_letters_are_applied_record_by_record<M: Replica + serde::de::Deserialize
     assert_eq!(outcome, Outcome::Applied);
     dead_letters::redrive::<M, _>(conn).unwrap();
     assert_eq!(kept::<M>(conn), []);
+    // What a newer event has superseded needs not be read.
+    keep(conn, "late", "7", 2, "no event");
+    let redriven = dead_letters::redrive::<M, _>(conn).unwrap();
+    assert_eq!(
+        (redriven.duplicates, redriven.failed),
+        (1, 0),
+        "{redriven:?}"
+    );
+    assert_eq!(kept::<M>(conn), []);
 }
 for_each_replica!(dead_letters_are_applied_record_by_record);
 
