@@ -9,7 +9,6 @@ mod problem;
 mod tally;
 pub(crate) mod trace;
 
-use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future;
 use std::panic::AssertUnwindSafe;
@@ -29,8 +28,9 @@ pub use self::problem::ConsumerProblem;
 pub use self::tally::Consumed;
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
-use crate::event::{Event, Op};
-use crate::operation::replica::dead_letters::{NewLetter, Passing};
+use crate::event::{self, Event, Op};
+use crate::operation::replica::dead_letters::Passing;
+use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
 
 /// How often to look for records that have waited too long.
@@ -236,26 +236,22 @@ where
                 let span = trace::Consuming::new(&events);
                 // The closure runs inside too: it may panic before it returns its future.
                 let handling = async move { handler.handle(events, bodies).await };
-                let handling = AssertUnwindSafe(span.applies(handling)).catch_unwind();
-                let handling =
-                    handling.map(|done| done.unwrap_or_else(|panic| Err(panicked(&*panic))));
-                let handling = within(deadline, handling);
+                let handling = within(deadline, span.applies(handling));
                 running.push(async move { (started, handling.await) });
             }
             if end.is_none() {
                 self.make_room();
-                let busy = running.len() + keeping.len() + redriving.len();
+                let deadline = self.settings.deadline;
                 if keeping.is_empty() {
-                    if let Some(letters) = self.letters_to_keep(busy) {
+                    let letters = self.letters_to_keep(running.len() + redriving.len());
+                    keeping.extend(letters.map(|letters| async move {
                         let new = letters.iter().map(|letter| letter.new.clone()).collect();
-                        let kept = within(self.settings.deadline, handler.keep(new));
-                        keeping.push(async move { (letters, kept.await) });
-                    }
+                        let kept = within(deadline, handler.keep(new)).await;
+                        (letters, kept)
+                    }));
                 }
                 if redriving.is_empty() {
-                    let busy = running.len() + keeping.len();
-                    let pass = self.pass_to_redrive(busy);
-                    let deadline = self.settings.deadline;
+                    let pass = self.pass_to_redrive(running.len() + keeping.len());
                     redriving.extend(pass.map(|pass| within(deadline, handler.redrive(pass))));
                 }
             } else if running.is_empty()
@@ -265,17 +261,7 @@ where
             {
                 return self.consumed;
             }
-            let now = Instant::now();
-            let due = [
-                Some(review),
-                Some(keep),
-                self.lanes.next_look(),
-                self.breaker.next_probe(),
-                self.letters.next_pass(),
-                end,
-            ];
-            // An event that is due and did not start waits for one in flight.
-            let wake = due.into_iter().flatten().filter(|at| *at > now).min();
+            let wake = self.wake([Some(review), Some(keep), end]);
             let timer = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -289,15 +275,10 @@ where
                     self.give_all_back();
                 }
                 Some(delivery) = deliveries.next() => {
-                    let mut arrived = Some(delivery);
-                    while let Some(delivery) = arrived {
-                        if end.is_none() {
-                            self.arrive(delivery);
-                        } else {
-                            self.answers.push(delivery.settle(Settlement::Retry(Duration::ZERO)));
-                        }
-                        // The others that are here too, so that they begin together.
-                        arrived = deliveries.next().now_or_never().flatten();
+                    self.arrive(delivery, end.is_some());
+                    // The others that are here too, so that they begin together.
+                    while let Some(Some(delivery)) = deliveries.next().now_or_never() {
+                        self.arrive(delivery, end.is_some());
                     }
                 }
                 Some((started, outcomes)) = running.next() => {
@@ -333,11 +314,29 @@ where
         }
     }
 
-    /// Queues a message behind those of its record.
-    fn arrive(&mut self, delivery: D) {
+    /// The time at which to look again, if nothing else happens. What is due already and did not
+    /// start waits for something in flight.
+    fn wake(&self, own: [Option<Instant>; 3]) -> Option<Instant> {
+        let now = Instant::now();
+        let due = [
+            self.lanes.next_look(),
+            self.breaker.next_probe(),
+            self.letters.next_pass(),
+        ];
+        let due = due.into_iter().chain(own).flatten();
+        due.filter(|at| *at > now).min()
+    }
+
+    /// Queues a message behind those of its record, or gives it back at the end.
+    fn arrive(&mut self, delivery: D, is_end: bool) {
+        if is_end {
+            self.answers
+                .push(delivery.settle(Settlement::Retry(Duration::ZERO)));
+            return;
+        }
         self.last += 1;
         let number = self.last;
-        let read = serde_json::from_slice::<Event<T>>(delivery.body().bytes());
+        let read = event::read(delivery.body().bytes());
         let held = |event| Held {
             delivery,
             event,
@@ -393,8 +392,8 @@ where
             return;
         };
         let body = message.delivery.body();
-        let event = message.event.take();
-        match event.map_or_else(|| serde_json::from_slice(body.bytes()), Ok) {
+        let read = message.event.take();
+        match read.map_or_else(|| event::read(body.bytes()), Ok) {
             Ok(event) => {
                 batch.started.push(started);
                 batch.events.push(event);
@@ -450,24 +449,17 @@ where
     }
 }
 
-/// Returns an error if `work` takes longer than the deadline.
+/// Returns an error if `work` panics or takes longer than the deadline.
 async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let late = |_| Err(Error::other(format!("it took longer than {deadline:?}")));
-    tokio::time::timeout(deadline, work)
-        .await
-        .unwrap_or_else(late)
-}
-
-/// The failure of an event whose handler panicked.
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::other(format!(
-        "the handler panicked: {}",
-        text.unwrap_or("no text")
-    ))
+    let work = AssertUnwindSafe(work).catch_unwind();
+    match tokio::time::timeout(deadline, work).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(panic)) => {
+            let text = event::text_of(&*panic);
+            Err(Error::other(format!("the handler panicked: {text}")))
+        }
+        Err(_) => Err(Error::other(format!("it took longer than {deadline:?}"))),
+    }
 }
 
 #[cfg(test)]

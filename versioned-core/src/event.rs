@@ -2,10 +2,12 @@
 
 mod constructors;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A change of a record: the operation, the version, and the record after the change.
@@ -164,6 +166,24 @@ pub(crate) fn micros_now() -> i64 {
         .ok()
         .and_then(|since| i64::try_from(since.as_micros()).ok())
         .unwrap_or(1)
+}
+
+/// Reads an event. A panic of a `Deserialize` of the caller is an error too.
+pub(crate) fn read<T: DeserializeOwned>(json: &[u8]) -> Result<Event<T>, String> {
+    let read = std::panic::catch_unwind(|| serde_json::from_slice::<Event<T>>(json));
+    match read {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(panic) => Err(format!("its `Deserialize` panicked: {}", text_of(&*panic))),
+    }
+}
+
+/// Returns the text of a panic.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
 }
 
 /// Returns the time that is so many microseconds after 1970-01-01 00:00 UTC.

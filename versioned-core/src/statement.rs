@@ -52,9 +52,11 @@ pub(crate) use self::owner::update_at::UpdateAt;
 pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
 pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
+#[cfg(feature = "nats")]
+pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::dead_letters::{
-    Between, Discard, DiscardAll, KeepLetter, LetterText, Letters, OfId, OfRecord, OnLetters,
-    Page as LetterPage, Retried, TouchLetter,
+    Discard, DiscardAll, LetterText, Letters, OfId, OfRecord, OnLetters, Page as LetterPage,
+    Retried, TouchLetter,
 };
 pub(crate) use self::replica::position::{
     Advance, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget, IsParked, Lock,

@@ -11,7 +11,8 @@ use super::lanes::Started;
 use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
-use crate::operation::replica::dead_letters::{NewLetter, Passing};
+use crate::operation::replica::dead_letters::Passing;
+use crate::operation::replica::dead_letters::keep::NewLetter;
 
 /// The number of failures in a row after which a pass over the dead letters ends.
 const FAILURES: usize = 20;
@@ -90,21 +91,15 @@ where
     R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
     /// Gives up a message that is not an event of this replica.
-    pub(super) fn unreadable(
-        &mut self,
-        number: u64,
-        started: Option<Started>,
-        error: &serde_json::Error,
-    ) {
-        let reason = error.to_string();
+    pub(super) fn unreadable(&mut self, number: u64, started: Option<Started>, reason: &str) {
         if let Some(message) = self.held.get(&number) {
             let body = message.delivery.body();
             self.report(&ConsumerProblem::Unreadable {
                 subject: body.subject(),
-                reason: &reason,
+                reason,
             });
         }
-        self.give_up(number, started, &reason);
+        self.give_up(number, started, reason);
     }
 
     /// Makes a message a dead letter, or rejects it if there is no place for it.

@@ -21,7 +21,8 @@ use crate::consumer::{
 use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
-use crate::operation::replica::dead_letters::{NewLetter, Passing};
+use crate::operation::replica::dead_letters::Passing;
+use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
 
 /// The time for which the server keeps a request for messages. The server reports its expiry, and

@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::front::asynchronous::AsyncExecutor;
 use crate::model::Gap;
-use crate::operation::replica::dead_letters::{NewLetter, Passing, keep_all, keep_behind, redrive};
+use crate::operation::replica::dead_letters::keep::{NewLetter, keep_all, keep_behind};
+use crate::operation::replica::dead_letters::{Passing, redrive};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 

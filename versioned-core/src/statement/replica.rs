@@ -2,6 +2,10 @@
 
 pub(crate) mod advance;
 pub(crate) mod bulk;
+#[cfg_attr(
+    not(feature = "nats"),
+    allow(dead_code, reason = "consumers of a broker keep them")
+)]
 pub(crate) mod dead_letters;
 pub(crate) mod position;
 pub(crate) mod positions;

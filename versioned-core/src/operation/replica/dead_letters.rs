@@ -1,5 +1,8 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
+#[cfg(feature = "nats")]
+pub(crate) mod keep;
+
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -9,10 +12,9 @@ use crate::dead_letter::{DeadLetter, Redriven};
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Letter, SqlFor as _};
 use crate::error::Result;
-use crate::event::{Event, EventError, micros_now};
+use crate::event::{self, Event, EventError, micros_now};
 use crate::executor::Executor;
 use crate::loadable::Persisted;
-use crate::migrations::LONGEST_KEY;
 use crate::model::{FromJson, Guard};
 use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
@@ -23,112 +25,13 @@ use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    Between, Current, Discard, FindVersion, KeepLetter, LetterPage, LetterText, Letters, OfId,
-    OfRecord, OnLetters, Position, Record, Retried, TouchLetter,
+    Current, Discard, FindVersion, LetterPage, LetterText, Letters, OfId, OfRecord, OnLetters,
+    Position, Record, Retried, TouchLetter,
 };
 use crate::version::SequentialVersion as _;
 
 /// The number of letters that one query returns.
 const PAGE: i64 = 500;
-/// The longest source, in bytes.
-const LONGEST_SOURCE: usize = 255;
-
-/// A message that could not be applied.
-#[derive(Debug, Clone)]
-pub(crate) struct NewLetter {
-    /// The entity, the key and the version of the event, if the message names them.
-    pub(crate) record: Option<(String, String, i64)>,
-    pub(crate) source: String,
-    pub(crate) headers: String,
-    pub(crate) body: Vec<u8>,
-    pub(crate) reason: String,
-    pub(crate) attempts: u32,
-}
-
-/// Keeps messages, in one transaction.
-pub(crate) async fn keep_all<M, C>(letters: &[NewLetter], conn: &mut C) -> Result<()>
-where
-    C: Executor,
-    M: Persisted<C::Backend>,
-{
-    begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-    let done = async {
-        for letter in letters {
-            keep::<M, C>(letter, conn).await?;
-        }
-        Ok(())
-    };
-    let done = done.await;
-    finish(done, conn).await
-}
-
-async fn keep<M, C>(letter: &NewLetter, conn: &mut C) -> Result<()>
-where
-    C: Executor,
-    M: Persisted<C::Backend>,
-{
-    let all = Letters::of::<M, C::Backend>();
-    // An event of another entity, or with a key that the column cannot hold, is of no record here.
-    let own = |(entity, key, _): &&(String, String, i64)| {
-        entity == all.entity && key.len() <= LONGEST_KEY && !key.contains('\0')
-    };
-    let record = letter.record.as_ref().filter(own);
-    let (key, version) = record.map_or(("", 0), |(_, key, version)| (key.as_str(), *version));
-    let (body, reason) = (encode(&letter.body), storable(&letter.reason));
-    let (source, headers) = (storable(&letter.source), storable(&letter.headers));
-    let mut end = source.len().min(LONGEST_SOURCE);
-    while !source.is_char_boundary(end) {
-        end -= 1;
-    }
-    let letter = Letters {
-        key,
-        version,
-        source: source.get(..end).unwrap_or_default(),
-        headers: &headers,
-        body: &body,
-        reason: &reason,
-        attempts: i64::from(letter.attempts),
-        at: micros_now(),
-        ..all
-    };
-    run::<KeepLetter, M, C>(letter, conn).await?;
-    Ok(())
-}
-
-/// Keeps an event that is early because a letter of its record is older. Returns `false` if there is
-/// no such letter, so that the event waits for another reason.
-pub(crate) async fn keep_behind<M, C>(
-    letter: &NewLetter,
-    current: i64,
-    conn: &mut C,
-) -> Result<bool>
-where
-    C: Executor,
-    M: Persisted<C::Backend>,
-{
-    let Some((_, key, version)) = &letter.record else {
-        return Ok(false);
-    };
-    begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-    let done = async {
-        lock::<M, C>(conn).await?;
-        let between = Letters {
-            key,
-            version: *version,
-            limit: current,
-            ..Letters::of::<M, C::Backend>()
-        };
-        // The lock waits for a transaction that applies the letter now.
-        let older = M::Sql::number(conn, on::<Between, M, C>(between)).await?;
-        if older.is_some() {
-            keep::<M, C>(letter, conn).await?;
-        }
-        Ok(older.is_some())
-    };
-    let done = done.await;
-    finish(done, conn).await
-}
-
 /// Loads dead letters in the order of their arrival, after the one with the id `after`.
 pub(crate) async fn list<M, C>(after: i64, most: usize, conn: &mut C) -> Result<Vec<DeadLetter>>
 where
@@ -259,8 +162,8 @@ where
     let mut page = Redriven::default();
     for (id, _, version, _, _, body, ..) in found {
         let letter = Letters {
-            id,
             version,
+            id,
             ..letters
         };
         conn.begin().await?;
@@ -308,9 +211,7 @@ where
             }
         }
     }
-    let event: Event<M> = serde_json::from_slice(body).map_err(|error| EventError::Unreadable {
-        reason: error.to_string(),
-    })?;
+    let event: Event<M> = event::read(body).map_err(|reason| EventError::Unreadable { reason })?;
     let mut incoming = Incoming::check::<C::Backend>(&event)?;
     incoming.json = std::str::from_utf8(body).ok();
     apply_one(&incoming, Level::ReadCommitted, conn, &mut NoHook).await
@@ -347,26 +248,13 @@ fn shown(letter: Letter) -> DeadLetter {
         body: decode(body),
         reason: (!reason.is_empty()).then_some(reason),
         attempts: u64::try_from(attempts).unwrap_or(0),
-        first_at: crate::event::time_of(first_at),
-        last_at: crate::event::time_of(last_at),
+        first_at: event::time_of(first_at),
+        last_at: event::time_of(last_at),
     }
 }
 
 /// Marks a body that is no text, and is written in hexadecimal digits.
 const HEX: &str = "hex:";
-
-/// Returns a body as the column holds it.
-fn encode(body: &[u8]) -> String {
-    match std::str::from_utf8(body) {
-        Ok(text) if !text.contains('\0') && !text.starts_with(HEX) => text.to_owned(),
-        _ => body.iter().fold(HEX.to_owned(), |text, byte| {
-            let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-            let mut text = text;
-            text.extend([digit(byte >> 4), digit(byte & 15)]);
-            text
-        }),
-    }
-}
 
 fn decode(text: String) -> Vec<u8> {
     let Some(digits) = text.strip_prefix(HEX) else {
@@ -409,25 +297,4 @@ where
     M: Persisted<C::Backend>,
 {
     conn.execute(on::<T, M, C>(letters)).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_is_kept_byte_by_byte() {
-        for body in [
-            &b"{}"[..],
-            b"",
-            b"hex:00",
-            &[0, 255, 16],
-            "\u{e9}\0".as_bytes(),
-        ] {
-            let text = encode(body);
-            assert!(!text.contains('\0'));
-            assert_eq!(decode(text), body);
-        }
-        assert_eq!(encode(b"{ }"), "{ }");
-    }
 }
