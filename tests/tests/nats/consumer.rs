@@ -146,7 +146,6 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
     let figures = running.stop().await;
     assert_eq!(figures.applied, 100);
     assert!(figures.duplicates >= 40, "{figures:?}");
-    assert!(figures.gaps >= 1, "{figures:?}");
     assert_eq!(
         (figures.failed, figures.terminated, figures.parked),
         (0, 0, 0)
