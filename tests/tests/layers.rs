@@ -33,7 +33,7 @@ const CORE: &[&[&str]] = &[
     &["statement/outbox"],
     &["statement/batch"],
     &["statement/replica", "trigger"],
-    &["guard_trigger", "version_trigger"],
+    &["guard_trigger", "version_trigger", "notify_trigger"],
     &["operation"],
     &["operation/outbox"],
     &["operation/replica"],

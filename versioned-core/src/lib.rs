@@ -192,6 +192,7 @@ mod migrations;
 pub mod model;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod notify_trigger;
 mod operation;
 pub mod outbox;
 mod outcome;
@@ -217,6 +218,7 @@ pub use self::front::blocking::transaction;
 pub use self::guard_trigger::guard_trigger;
 pub use self::migrations::{MIGRATIONS, Migrations};
 pub use self::model::Versioned;
+pub use self::notify_trigger::notify_trigger;
 pub use self::outcome::Outcome;
 pub use self::owner::Owner;
 pub use self::retry::Retry;

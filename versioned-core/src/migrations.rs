@@ -68,11 +68,8 @@ struct Positions;
 impl Step for Positions {
     const VERSION: &'static str = "00000000000000_versioned_1";
     const NAME: &'static str = "00000000000000_versioned_1_positions";
-
-    fn down(_dialect: Dialect) -> &'static str {
-        "DROP TABLE versioned_dead_letters; DROP TABLE versioned_parked; \
-            DROP TABLE versioned_positions;"
-    }
+    const DOWN: &'static str = "DROP TABLE versioned_dead_letters; DROP TABLE versioned_parked; \
+        DROP TABLE versioned_positions;";
 
     fn up(types: &Types) -> String {
         let Types {
@@ -137,15 +134,7 @@ struct Outbox;
 impl Step for Outbox {
     const VERSION: &'static str = "00000000000000_versioned_2";
     const NAME: &'static str = "00000000000000_versioned_2_outbox";
-
-    fn down(dialect: Dialect) -> &'static str {
-        match dialect {
-            Dialect::Postgres => {
-                "DROP TABLE versioned_outbox; DROP FUNCTION versioned_outbox_wake();"
-            }
-            Dialect::Sqlite | Dialect::Mysql => "DROP TABLE versioned_outbox;",
-        }
-    }
+    const DOWN: &'static str = "DROP TABLE versioned_outbox;";
 
     fn up(types: &Types) -> String {
         let Types {
@@ -156,7 +145,6 @@ impl Step for Outbox {
             counted,
             table,
             by_record,
-            wake,
             ..
         } = types;
         let by_record = if *by_record {
@@ -180,7 +168,7 @@ impl Step for Outbox {
                 error {long_text}
             ){table};
             CREATE INDEX versioned_outbox_attempts ON versioned_outbox (attempts, id);
-            {by_record}{wake}"
+            {by_record}"
         )
     }
 }
@@ -200,39 +188,7 @@ struct Types {
     keyed_table: &'static str,
     /// Whether an index finds the oldest event of each record.
     by_record: bool,
-    /// Notifies the listeners of relays of new events.
-    wake: &'static str,
 }
-
-/// Wakes the relays that listen: see [`Listener`](crate::outbox::Listener).
-///
-/// A NOTIFY takes a lock of the whole server from the commit's beginning to its end, so that of all
-/// transactions that notify, one commits at a time. With a notification in each transaction, eight
-/// writers committed 0.15 times as often as without. Therefore only a transaction that gets a gate
-/// notifies. The gate is an advisory lock which the transaction holds until it has committed. The
-/// others are not heard of, but the relay that the first one wakes also finds their events.
-///
-/// Each tenth of a second of the minute has its own gate, so that a long transaction keeps only
-/// those of its own tenth from notifying. The trigger tries the gate before it calls the function:
-/// refused transactions do not run PL/pgSQL.
-///
-/// A commit fails if the queue of notifications is full, which a session that listens inside of a
-/// transaction can cause. The events then wait for the relay's next poll instead.
-const WAKE: &str = "
-            CREATE FUNCTION versioned_outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $wake$
-            BEGIN
-                IF pg_catalog.pg_notification_queue_usage() < 0.5 THEN
-                    PERFORM pg_catalog.pg_notify('versioned_outbox', '');
-                END IF;
-                RETURN NULL;
-            END
-            $wake$;
-            CREATE TRIGGER versioned_outbox_wake AFTER INSERT ON versioned_outbox
-                FOR EACH STATEMENT
-                WHEN (pg_try_advisory_xact_lock(
-                    1449489011, (extract(milliseconds FROM clock_timestamp()) / 100)::int
-                ))
-                EXECUTE FUNCTION versioned_outbox_wake();";
 
 impl Types {
     fn of(dialect: Dialect) -> Self {
@@ -246,7 +202,6 @@ impl Types {
                 table: "",
                 keyed_table: "",
                 by_record: false,
-                wake: WAKE,
             },
             Dialect::Sqlite => Self {
                 text: "TEXT",
@@ -257,7 +212,6 @@ impl Types {
                 table: "",
                 keyed_table: " WITHOUT ROWID",
                 by_record: true,
-                wake: "",
             },
             Dialect::Mysql => Self {
                 text: "VARBINARY(255)",
@@ -270,7 +224,6 @@ impl Types {
                 table: " ENGINE = InnoDB",
                 keyed_table: "",
                 by_record: true,
-                wake: "",
             },
         }
     }
@@ -280,8 +233,7 @@ impl Types {
 trait Step: 'static {
     const VERSION: &'static str;
     const NAME: &'static str;
-
-    fn down(dialect: Dialect) -> &'static str;
+    const DOWN: &'static str;
 
     fn up(types: &Types) -> String;
 }
@@ -301,8 +253,7 @@ where
     }
 
     fn revert(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
-        let dialect = dialect(conn);
-        conn.batch_execute(S::down(dialect))?;
+        conn.batch_execute(S::DOWN)?;
         Ok(())
     }
 

@@ -219,11 +219,15 @@ on!(postgres, diesel_async::AsyncPgConnection);
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_sleeps_is_woken_by_a_commit() {
+    use diesel::connection::SimpleConnection as _;
     use diesel_async::AsyncPgConnection;
 
     let db = versioned_tests::postgres::Db::fresh(TICKETS);
     let mut blocking = db.connect();
     blocking.run_pending_migrations(MIGRATIONS).unwrap();
+    for statement in versioned_core::notify_trigger().up {
+        blocking.batch_execute(&statement).unwrap();
+    }
     let (hour, broker) = (Duration::from_hours(1), Arc::new(Broker::new()));
     let problems = Arc::new(AtomicUsize::new(0));
     let heard = Arc::clone(&problems);

@@ -24,6 +24,15 @@ const ASLEEP: (Duration, Duration) = (HOUR, HOUR);
 const GATES: &str =
     "SELECT pg_advisory_xact_lock(1449489011, gate) FROM generate_series(0, 600) gate";
 
+/// With the trigger that notifies.
+fn notifying() -> (Db, Conn) {
+    let (db, mut conn) = database();
+    for statement in versioned_core::notify_trigger().up {
+        conn.batch_execute(&statement).unwrap();
+    }
+    (db, conn)
+}
+
 /// A relay and its listener, which run until they are told to stop.
 struct Running {
     broker: Arc<Broker>,
@@ -130,7 +139,7 @@ fn rest() {
 /// Asleep for an hour, it publishes what commits, whoever wrote it.
 #[test]
 fn a_relay_that_sleeps_is_woken_by_a_commit() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     announce([1], &mut conn);
     let running = run(&db, ASLEEP, HOUR, Deafness::default());
     running.until_it_listens();
@@ -153,8 +162,6 @@ fn a_relay_that_sleeps_is_woken_by_a_commit() {
 #[test]
 fn an_outbox_without_the_trigger_is_polled() {
     let (db, mut conn) = database();
-    conn.batch_execute("DROP TRIGGER versioned_outbox_wake ON versioned_outbox")
-        .unwrap();
     let running = run(&db, (FIRST, SOON), SOON, Deafness::default());
     running.until_it_listens();
     rest();
@@ -167,7 +174,7 @@ fn an_outbox_without_the_trigger_is_polled() {
 /// The first of two transactions has the gate and wakes the relay, and the second one commits after the relay has looked.
 #[test]
 fn a_commit_that_was_refused_the_gate_is_found_after_the_one_that_had_it() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let running = run(&db, (FIRST, HOUR), HOUR, Deafness::default());
     running.until_it_listens();
     rest();
@@ -187,7 +194,7 @@ fn a_commit_that_was_refused_the_gate_is_found_after_the_one_that_had_it() {
 /// Nothing is notified if the transaction that has the gate rolls back: the heartbeat is what is promised.
 #[test]
 fn a_commit_whose_gate_was_rolled_back_is_found_at_the_heartbeat() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let second = Duration::from_secs(1);
     let running = run(&db, (FIRST, second), second, Deafness::default());
     running.until_it_listens();
@@ -204,7 +211,7 @@ fn a_commit_whose_gate_was_rolled_back_is_found_at_the_heartbeat() {
 /// A rollback to a savepoint takes the gate and the notification with it, and the next event takes them again.
 #[test]
 fn a_savepoint_that_is_rolled_back_does_not_silence_its_transaction() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let running = run(&db, ASLEEP, HOUR, Deafness::default());
     running.until_it_listens();
     conn.transaction(|conn| {
@@ -224,7 +231,7 @@ fn a_savepoint_that_is_rolled_back_does_not_silence_its_transaction() {
 /// A transaction that stays open keeps its own gate only.
 #[test]
 fn a_long_transaction_does_not_silence_the_others() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let running = run(&db, ASLEEP, HOUR, Deafness::default());
     running.until_it_listens();
     let mut long = db.connect();
@@ -245,7 +252,7 @@ fn a_long_transaction_does_not_silence_the_others() {
 /// An administrator, a network or a pooler ends the session: it is reported, and the relay is woken by the next one.
 #[test]
 fn a_listener_whose_session_ends_listens_again() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let running = run(&db, ASLEEP, HOUR, Deafness::default());
     running.until_it_listens();
     let listening = "FROM pg_stat_activity WHERE query = 'LISTEN versioned_outbox' AND datname = current_database()";
@@ -268,7 +275,7 @@ fn a_listener_whose_session_ends_listens_again() {
 /// The session lives and no longer listens, as behind a pooler that changes it.
 #[test]
 fn a_listener_that_hears_nothing_any_more_is_noticed_and_listens_again() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let second = Duration::from_secs(1);
     let running = run(&db, (FIRST, SOON), second, Deafness::default());
     running.until_it_listens();
@@ -291,7 +298,7 @@ fn a_listener_that_hears_nothing_any_more_is_noticed_and_listens_again() {
 /// A driver that delivers nothing: it is reported once, and the relay polls in fine steps.
 #[test]
 fn a_listener_that_is_deaf_from_the_beginning_is_reported_once_and_the_relay_polls() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let deaf = Deafness {
         swallows: true.into(),
         ..Deafness::default()
@@ -313,7 +320,7 @@ fn a_listener_that_is_deaf_from_the_beginning_is_reported_once_and_the_relay_pol
 /// An idle relay costs fewer than two statements per second.
 #[test]
 fn an_idle_relay_that_is_woken_polls_at_the_heartbeat_only() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let (half, five) = (Duration::from_millis(500), Duration::from_secs(5));
     let running = run(&db, (FIRST, half), five, Deafness::default());
     running.until_it_listens();
@@ -336,7 +343,7 @@ fn an_idle_relay_that_is_woken_polls_at_the_heartbeat_only() {
 /// No listener is held back by what it has not read: nothing is queued for it.
 #[test]
 fn a_listener_holds_no_transaction() {
-    let (db, mut conn) = database();
+    let (db, mut conn) = notifying();
     let running = run(&db, ASLEEP, HOUR, Deafness::default());
     running.until_it_listens();
     announce(1..=50, &mut conn);
@@ -354,4 +361,16 @@ fn announce_by_hand(id: i64, conn: &mut Conn) {
          VALUES ('tickets', '{id}', 1, 'created', '{{}}', 0)"
     ))
     .unwrap();
+}
+
+#[test]
+fn the_trigger_can_be_dropped() {
+    let (_db, mut conn) = notifying();
+    for _ in 0..2 {
+        let trigger = versioned_core::notify_trigger();
+        for statement in trigger.down.iter().chain(&trigger.up) {
+            conn.batch_execute(statement).unwrap();
+        }
+    }
+    announce([1], &mut conn);
 }

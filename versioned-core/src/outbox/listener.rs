@@ -12,8 +12,10 @@ use super::{RelayProblem, RelayWaker, trace};
 /// Wakes a relay when a transaction with events commits, on PostgreSQL.
 /// [`Relay::listener`](super::Relay::listener) returns it.
 ///
-/// The migration of the outbox creates a trigger that sends a NOTIFY on the channel
-/// `versioned_outbox`. The listener has a connection of its own, on which it runs
+/// The trigger of [`notify_trigger`](crate::notify_trigger), which is created in a migration of the
+/// application, sends a NOTIFY on the channel `versioned_outbox`. Without it, the listener hears
+/// only its checks, and each event waits for a poll. The listener has a connection of its own, on
+/// which it runs
 /// `LISTEN versioned_outbox`, and wakes the relay at each notification. Run it beside the relay, on
 /// a thread ([`run`](Self::run)) or as a task (`run_async`).
 ///
@@ -28,17 +30,6 @@ use super::{RelayProblem, RelayWaker, trace};
 /// [`NotListening`](RelayProblem::NotListening) once, polls as it does without a listener, and the
 /// listener connects again. This happens if the connection breaks, and behind a pooler that changes
 /// the session between transactions: connect the listener to the server directly.
-///
-/// **The cost.** A notification takes a lock that serializes the commits of the server. The trigger
-/// therefore notifies for one transaction at a time. In a benchmark of eight writers, the commits
-/// per second did not differ measurably from those without the trigger, and the server's CPU time
-/// for a save with its event rose by 13 % to 20 %. A transaction that inserts events cannot be
-/// prepared for a two-phase commit. If the trigger is dropped, the listener and the relay keep
-/// working, and each event waits for a poll:
-///
-/// ```sql
-/// DROP TRIGGER versioned_outbox_wake ON versioned_outbox;
-/// ```
 #[derive(Clone)]
 pub struct Listener {
     pub(crate) hearing: Hearing,

@@ -87,11 +87,9 @@ impl Crowd {
             });
         }
         if how == How::Notifying {
+            services::notify(&crowd.owner);
             let listening = listen::listen(&crowd.owner, "versioned_outbox", |_| ()).await;
             crowd.listening = Some(listening);
-        } else {
-            let drop = "DROP TRIGGER versioned_outbox_wake ON versioned_outbox";
-            crowd.owner.connect().batch_execute(drop).unwrap();
         }
         crowd
     }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, Context, stream};
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use diesel_migrations::MigrationHarness as _;
@@ -214,4 +215,12 @@ pub(crate) async fn versions(broker: &Broker) -> String {
         postgres.split(' ').next().unwrap_or_default(),
         nats.server_info().version
     )
+}
+
+/// Makes writes to the outbox of this database notify.
+pub(crate) fn notify(db: &Db) {
+    let mut conn = db.connect();
+    for statement in versioned_core::notify_trigger().up {
+        conn.batch_execute(&statement).unwrap();
+    }
 }

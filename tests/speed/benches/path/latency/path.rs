@@ -109,6 +109,7 @@ impl Path {
             .on_problem(|problem| eprintln!("{problem}"));
         let waker = relay.waker();
         if wiring == Wiring::Listen {
+            services::notify(owner);
             let listener = relay.listener();
             let (connect, shutdown) = (services::connect(owner), self.shutdown.clone());
             self.services.push(tokio::spawn(async move {
