@@ -1,6 +1,6 @@
 //! The settlements of a consumer, against a broker and a replica in memory that fail at random.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -27,7 +27,7 @@ struct World {
     deliveries: u64,
     acknowledged: BTreeMap<Id, u64>,
     replica: BTreeMap<usize, i64>,
-    letters: BTreeMap<Id, ()>,
+    letters: BTreeSet<Id>,
     /// The event that the replica rejects for now.
     poison: Option<Id>,
     faults: Vec<String>,
@@ -44,13 +44,13 @@ impl World {
 
     /// Whether what the message says is at the replica, or will be.
     fn is_safe(&self, (record, version): Id) -> bool {
-        self.letters.contains_key(&(record, version))
+        self.letters.contains(&(record, version))
             || (version != GARBAGE && self.replica.get(&record).is_some_and(|at| *at >= version))
     }
 
     fn is_done(&self) -> bool {
         let is_garbage = |(_, version): &Id| *version == GARBAGE;
-        self.waiting.is_empty() && self.generation.is_empty() && self.letters.keys().all(is_garbage)
+        self.waiting.is_empty() && self.generation.is_empty() && self.letters.iter().all(is_garbage)
     }
 
     /// Applies an event, and returns its outcome.
@@ -172,7 +172,7 @@ impl FakeHandler {
                     if between.next().is_none() {
                         return outcome;
                     }
-                    world.letters.insert(id, ());
+                    world.letters.insert(id);
                     Outcome::Parked
                 }
                 outcome => outcome,
@@ -209,7 +209,7 @@ impl Handler<Value, FakeMessage> for FakeHandler {
         for letter in letters {
             let (record, version) = letter.source.split_once(':').unwrap();
             let id = (record.parse().unwrap(), version.parse().unwrap());
-            world.letters.insert(id, ());
+            world.letters.insert(id);
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Handler<Value, FakeMessage> for FakeHandler {
         if world.roll(4) == 0 {
             return Err(rejected());
         }
-        let letters: Vec<Id> = world.letters.keys().copied().collect();
+        let letters: Vec<Id> = world.letters.iter().copied().collect();
         for id in letters {
             if id.1 == GARBAGE || world.poison == Some(id) {
                 continue;

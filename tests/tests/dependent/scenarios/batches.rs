@@ -6,7 +6,9 @@ use versioned_tests::random;
 use super::*;
 
 /// The rows, the positions and the parked events.
-fn state(conn: &mut Conn) -> (Vec<Row>, Vec<(String, i64)>, Vec<(String, i64)>) {
+type State = (Vec<Row>, Vec<(String, i64)>, Vec<(String, i64)>);
+
+fn state(conn: &mut Conn) -> State {
     use diesel::sql_types::{BigInt, Text};
 
     let (quote, cast) = match backend::NAME {
@@ -70,7 +72,7 @@ fn a_batch_answers_as_single_events_do<M: Replica + std::fmt::Debug>() {
                 applied += 1;
                 let follows =
                     |one: &&Event<M>| one.key == event.key && one.version + 1 == event.version;
-                runs += usize::from(before.filter(follows).is_some());
+                runs += usize::from(before.as_ref().is_some_and(follows));
                 before = Some(event);
             }
         }
