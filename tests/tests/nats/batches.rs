@@ -125,7 +125,6 @@ fn a_process_that_stands_still_catches_up() {
         let shutdown = Shutdown::new();
         let process = {
             let (stop, url, address) = (shutdown.clone(), db.url().to_owned(), broker.url());
-            let address = address.to_owned();
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()

@@ -124,7 +124,7 @@ impl Running {
 
 #[track_caller]
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < end, "not {what} within a minute");
         thread::sleep(Duration::from_millis(2));
