@@ -12,6 +12,7 @@ pub(crate) mod owner;
 pub(crate) mod query;
 pub(crate) mod replica;
 pub(crate) mod safe_updates;
+pub(crate) mod template;
 pub(crate) mod undo;
 pub(crate) mod version_guard;
 pub(crate) mod view;
@@ -52,15 +53,15 @@ pub(crate) use self::owner::update_at::UpdateAt;
 pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
 pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
+pub(crate) use self::replica::dead_letters::{
+    Arrivals, Discard, DiscardAll, LetterValue, Letters, OfId, OfRecord, OnLetters,
+    Page as LetterPage, Retried, TouchLetter,
+};
 #[cfg(feature = "nats")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
-pub(crate) use self::replica::dead_letters::{
-    Discard, DiscardAll, LetterText, Letters, OfId, OfRecord, OnLetters, Page as LetterPage,
-    Retried, TouchLetter,
-};
 pub(crate) use self::replica::position::{
     Advance, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget, IsParked, Lock,
-    LockAll, Look, OnPosition, Park, Peek, Position, Purge, PurgeOne, Refuse, SqlTemplate,
+    LockAll, Look, OnPosition, Park, Peek, Position, PositionValue, Purge, PurgeOne, Refuse,
     Tombstones, Unpark, Upsert,
 };
 pub(crate) use self::replica::positions::{
@@ -69,6 +70,7 @@ pub(crate) use self::replica::positions::{
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
 };
+pub(crate) use self::template::SqlTemplate;
 pub(crate) use self::undo::Unwritten;
 pub(crate) use self::version_guard::{Record, VersionGuard};
 pub(crate) use self::view::{AttachedViews, Views};

@@ -25,13 +25,14 @@ use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    Current, Discard, FindVersion, LetterPage, LetterText, Letters, OfId, OfRecord, OnLetters,
-    Position, Record, Retried, TouchLetter,
+    Arrivals, Current, Discard, FindVersion, LetterPage, LetterValue, Letters, OfId, OfRecord,
+    OnLetters, Position, Record, Retried, SqlTemplate, TouchLetter,
 };
 use crate::version::SequentialVersion as _;
 
 /// The number of letters that one query returns.
 const PAGE: i64 = 500;
+
 /// Loads dead letters in the order of their arrival, after the one with the id `after`.
 pub(crate) async fn list<M, C>(after: i64, most: usize, conn: &mut C) -> Result<Vec<DeadLetter>>
 where
@@ -89,11 +90,11 @@ where
             limit: PAGE,
             ..Letters::of::<M, C::Backend>()
         };
-        let found = M::Sql::letters(conn, on::<LetterPage, M, C>(page)).await?;
+        let found = M::Sql::pairs(conn, on::<Arrivals, M, C>(page)).await?;
         if found.is_empty() {
             return Ok((total, 0));
         }
-        for (id, key, ..) in found {
+        for (key, id) in found {
             after = id;
             if !key.is_empty() && !seen.insert(key.clone()) {
                 continue;
@@ -283,7 +284,7 @@ where
 
 fn on<T, M, C>(letters: Letters<'_>) -> OnLetters<'_, T, M::Sql>
 where
-    T: LetterText,
+    T: SqlTemplate<LetterValue>,
     C: Executor,
     M: Persisted<C::Backend>,
 {
@@ -292,7 +293,7 @@ where
 
 async fn run<T, M, C>(letters: Letters<'_>, conn: &mut C) -> QueryResult<usize>
 where
-    T: LetterText,
+    T: SqlTemplate<LetterValue>,
     C: Executor,
     M: Persisted<C::Backend>,
 {

@@ -14,7 +14,8 @@ use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::statement::{
     Advance, Clear, DiscardAll, DropAll, Enter, EnterOrLock, Expired, Forget, Letters, Lock,
-    LockAll, Look, OnLetters, OnPosition, Peek, Position, Purge, PurgeOne, SqlTemplate, Upsert,
+    LockAll, Look, OnLetters, OnPosition, Peek, Position, PositionValue, Purge, PurgeOne,
+    SqlTemplate, Upsert,
 };
 
 /// The outcome of moving a position.
@@ -244,7 +245,7 @@ where
 
 pub(crate) fn on<T, F, C>(position: Position<'_>) -> OnPosition<'_, T, F>
 where
-    T: SqlTemplate,
+    T: SqlTemplate<PositionValue>,
     C: Executor,
     F: SqlFor<C::Backend> + ?Sized,
 {
@@ -253,7 +254,7 @@ where
 
 pub(crate) async fn run<T, F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<usize>
 where
-    T: SqlTemplate,
+    T: SqlTemplate<PositionValue>,
     C: Executor,
     F: SqlFor<C::Backend> + ?Sized,
 {

@@ -9,7 +9,8 @@ use crate::dialect::Conversions;
 use crate::dialect::SqlFor;
 use crate::loadable::Persisted;
 use crate::model::{Clause, Walk};
-use crate::statement::replica::position::{OnPosition, Position, SqlTemplate};
+use crate::statement::replica::position::{OnPosition, Position, PositionValue};
+use crate::statement::template::SqlTemplate;
 use crate::statement::{Insert, Record, Unwritten};
 
 /// On PostgreSQL. Its row count is 1 exactly if the position moved.
@@ -31,7 +32,9 @@ pub(crate) struct AdvanceAndUpsert<'a, G, M: Persisted<DB>, DB: Backend> {
     row: Insert<'a, M, DB>,
 }
 
-impl<'a, G: SqlTemplate, M: Persisted<DB>, DB: Backend> AdvanceAndUpsert<'a, G, M, DB> {
+impl<'a, G: SqlTemplate<PositionValue>, M: Persisted<DB>, DB: Backend>
+    AdvanceAndUpsert<'a, G, M, DB>
+{
     pub(crate) fn new(position: Position<'a>, model: &'a M, version: &'a M::Version) -> Self {
         Self {
             position: OnPosition::new(position),
@@ -42,11 +45,13 @@ impl<'a, G: SqlTemplate, M: Persisted<DB>, DB: Backend> AdvanceAndUpsert<'a, G, 
 
 pub(crate) enum AdvanceAndUpsertId {}
 
-impl<G: SqlTemplate, M: Persisted<DB>, DB: Backend> QueryId for AdvanceAndUpsert<'_, G, M, DB> {
+impl<G: SqlTemplate<PositionValue>, M: Persisted<DB>, DB: Backend> QueryId
+    for AdvanceAndUpsert<'_, G, M, DB>
+{
     type QueryId = (AdvanceAndUpsertId, G, M::Static);
 }
 
-impl<G: SqlTemplate, M: Persisted<DB>, DB: Backend> QueryFragment<DB>
+impl<G: SqlTemplate<PositionValue>, M: Persisted<DB>, DB: Backend> QueryFragment<DB>
     for AdvanceAndUpsert<'_, G, M, DB>
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -4,15 +4,13 @@
 //! attempts, first_at, last_at)` keeps each message as it came. The key is empty if the message
 //! names no record. The reason is empty if the letter only waits for another one of its record.
 
-use std::marker::PhantomData;
-
 use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::loadable::Loadable;
-use crate::statement::safe_updates::push_verb;
+use crate::statement::template::{Templated, Values, texts};
 
 /// The values that a statement about dead letters can bind.
 #[derive(Debug, Clone, Copy)]
@@ -55,11 +53,9 @@ impl Letters<'_> {
     }
 }
 
-/// A token of a statement about dead letters.
+/// Names a value of dead letters.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Token {
-    Sql(&'static str),
-    KeyColumn,
+pub(crate) enum LetterValue {
     Replica,
     Entity,
     Key,
@@ -72,160 +68,125 @@ pub(crate) enum Token {
     At,
     Id,
     Limit,
-    /// The beginning of the part of an INSERT that says what happens to a letter that exists.
-    Again,
-    /// The verb DELETE of a statement that does not use a whole key.
-    Delete,
-    /// A lock, except on `SQLite`, which has one writer.
-    ForUpdate,
 }
 
-use Token::{
-    Again, At, Attempts, Body, Delete, Entity, ForUpdate, Headers, Id, Key, KeyColumn, Limit,
-    Reason, Replica, Source, Sql, Version,
-};
+impl Values for Letters<'_> {
+    type Value = LetterValue;
 
-/// The text of a statement about dead letters.
-pub(crate) trait LetterText: 'static {
-    const TOKENS: &'static [Token];
-}
-
-macro_rules! texts {
-    ($($(#[$docs:meta])* $name:ident = [$($piece:expr),* $(,)?];)*) => {$(
-        $(#[$docs])*
-        pub(crate) enum $name {}
-
-        impl LetterText for $name {
-            const TOKENS: &'static [Token] = &[$($piece),*];
+    fn bind<'b, F, DB>(
+        &'b self,
+        value: LetterValue,
+        out: &mut AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        F: SqlFor<DB> + ?Sized,
+        DB: Backend,
+    {
+        match value {
+            LetterValue::Replica => F::push_text(out, self.replica),
+            LetterValue::Entity => F::push_text(out, self.entity),
+            LetterValue::Key => F::push_text(out, self.key),
+            LetterValue::Version => F::push_number(out, &self.version),
+            LetterValue::Source => F::push_text(out, self.source),
+            LetterValue::Headers => F::push_text(out, self.headers),
+            LetterValue::Body => F::push_text(out, self.body),
+            LetterValue::Reason => F::push_text(out, self.reason),
+            LetterValue::Attempts => F::push_number(out, &self.attempts),
+            LetterValue::At => F::push_number(out, &self.at),
+            LetterValue::Id => F::push_number(out, &self.id),
+            LetterValue::Limit => F::push_number(out, &self.limit),
         }
-    )*};
+    }
 }
+
+/// The beginning of the part of an INSERT that says what happens to a letter that exists.
+fn if_kept(dialect: Option<Dialect>) -> &'static str {
+    match dialect {
+        Some(Dialect::Mysql) => "ON DUPLICATE KEY UPDATE ",
+        _ => "ON CONFLICT (replica, entity, source) DO UPDATE SET ",
+    }
+}
+
+/// A lock, except on `SQLite`, which has one writer.
+fn for_update(dialect: Option<Dialect>) -> &'static str {
+    match dialect {
+        Some(Dialect::Sqlite) => "",
+        _ => " FOR UPDATE",
+    }
+}
+
+/// The statement `T` about dead letters. `F` determines the backend.
+pub(crate) type OnLetters<'a, T, F> = Templated<Letters<'a>, T, F>;
 
 texts! {
+    LetterValue;
+
     /// Keeps a message. If it is kept already, adds the attempts.
     KeepLetter = [
-        Sql("INSERT INTO versioned_dead_letters (replica, entity, "), KeyColumn,
-        Sql(", version, source, headers, body, reason, attempts, first_at, last_at) VALUES ("), Replica,
-        Sql(", "), Entity, Sql(", "), Key, Sql(", "), Version, Sql(", "), Source, Sql(", "), Headers,
-        Sql(", "), Body, Sql(", "), Reason, Sql(", "), Attempts, Sql(", "), At, Sql(", "), At, Sql(") "),
-        Again, Sql("attempts = versioned_dead_letters.attempts + "), Attempts,
-        Sql(", reason = "), Reason, Sql(", last_at = "), At,
+        "INSERT INTO versioned_dead_letters (replica, entity, ", KeyColumn,
+        ", version, source, headers, body, reason, attempts, first_at, last_at) VALUES (", Replica,
+        ", ", Entity, ", ", Key, ", ", Version, ", ", Source, ", ", Headers,
+        ", ", Body, ", ", Reason, ", ", Attempts, ", ", At, ", ", At, ") ",
+        (if_kept), "attempts = versioned_dead_letters.attempts + ", Attempts,
+        ", reason = ", Reason, ", last_at = ", At,
     ];
 
     /// Locks the first letter of a record that is newer than the version `limit` and older than
     /// `version`, and selects its version.
     Between = [
-        Sql("SELECT version FROM versioned_dead_letters WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" AND version > "), Limit, Sql(" AND version < "), Version,
-        Sql(" ORDER BY version, id LIMIT 1"), ForUpdate,
+        "SELECT version FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key, " AND version > ", Limit, " AND version < ", Version,
+        " ORDER BY version, id LIMIT 1", (for_update),
     ];
 
     /// Selects letters in the order of their arrival, at most `limit`.
     Page = [
-        Sql("SELECT id, "), KeyColumn, Sql(", version, source, headers, body, reason, attempts, first_at, last_at \
-            FROM versioned_dead_letters WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND id > "), Id, Sql(" ORDER BY id LIMIT "), Limit,
+        "SELECT id, ", KeyColumn, ", version, source, headers, body, reason, attempts, first_at, last_at \
+            FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND id > ", Id, " ORDER BY id LIMIT ", Limit,
+    ];
+
+    /// Selects the keys and ids of letters in the order of their arrival, at most `limit`.
+    Arrivals = [
+        "SELECT ", KeyColumn, ", id FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND id > ", Id, " ORDER BY id LIMIT ", Limit,
     ];
 
     /// Locks the letters of a record, and selects them in the order of their versions, at most
     /// `limit`.
     OfRecord = [
-        Sql("SELECT id, "), KeyColumn, Sql(", version, source, headers, body, reason, attempts, first_at, last_at \
-            FROM versioned_dead_letters WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND "), KeyColumn, Sql(" = "), Key, Sql(" ORDER BY version, id LIMIT "), Limit, ForUpdate,
+        "SELECT id, ", KeyColumn, ", version, source, headers, body, reason, attempts, first_at, last_at \
+            FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key, " ORDER BY version, id LIMIT ", Limit, (for_update),
     ];
 
     /// Locks a letter and selects it.
     OfId = [
-        Sql("SELECT id, "), KeyColumn, Sql(", version, source, headers, body, reason, attempts, first_at, last_at \
-            FROM versioned_dead_letters WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND id = "), Id, ForUpdate,
+        "SELECT id, ", KeyColumn, ", version, source, headers, body, reason, attempts, first_at, last_at \
+            FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND id = ", Id, (for_update),
     ];
 
     /// Begins to write without a change, on `SQLite`. No letter has the id 0.
     TouchLetter = [
-        Sql("UPDATE versioned_dead_letters SET attempts = attempts WHERE replica = "), Replica,
-        Sql(" AND entity = "), Entity, Sql(" AND id = 0"),
+        "UPDATE versioned_dead_letters SET attempts = attempts WHERE replica = ", Replica,
+        " AND entity = ", Entity, " AND id = 0",
     ];
 
     /// Records an attempt that failed.
     Retried = [
-        Sql("UPDATE versioned_dead_letters SET attempts = attempts + 1, reason = "), Reason,
-        Sql(", last_at = "), At, Sql(" WHERE replica = "), Replica, Sql(" AND entity = "), Entity, Sql(" AND id = "), Id,
+        "UPDATE versioned_dead_letters SET attempts = attempts + 1, reason = ", Reason,
+        ", last_at = ", At, " WHERE replica = ", Replica, " AND entity = ", Entity, " AND id = ", Id,
     ];
 
     /// Deletes all letters of a replica.
     DiscardAll = [
-        Delete, Sql(" FROM versioned_dead_letters WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
+        Delete, " FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
     ];
 
     /// Deletes a letter.
     Discard = [
-        Sql("DELETE FROM versioned_dead_letters WHERE replica = "), Replica, Sql(" AND entity = "), Entity,
-        Sql(" AND id = "), Id,
+        "DELETE FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND id = ", Id,
     ];
-}
-
-/// The statement `T` about dead letters. `F` determines the backend.
-pub(crate) struct OnLetters<'a, T, F: ?Sized> {
-    letters: Letters<'a>,
-    text: PhantomData<fn() -> T>,
-    flavor: PhantomData<fn(&F)>,
-}
-
-impl<'a, T: LetterText, F: ?Sized> OnLetters<'a, T, F> {
-    pub(crate) fn new(letters: Letters<'a>) -> Self {
-        Self {
-            letters,
-            text: PhantomData,
-            flavor: PhantomData,
-        }
-    }
-}
-
-pub(crate) enum OnLettersId {}
-
-impl<T: LetterText, F: ?Sized> QueryId for OnLetters<'_, T, F> {
-    type QueryId = (OnLettersId, T);
-}
-
-impl<T, F, DB> QueryFragment<DB> for OnLetters<'_, T, F>
-where
-    T: LetterText,
-    F: SqlFor<DB> + ?Sized,
-    DB: Backend,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let letters = &self.letters;
-        let dialect = F::dialect(out.backend());
-        for piece in T::TOKENS {
-            match piece {
-                Sql(sql) => out.push_sql(sql),
-                KeyColumn => out.push_identifier("key")?,
-                Replica => F::push_text(&mut out, letters.replica)?,
-                Entity => F::push_text(&mut out, letters.entity)?,
-                Key => F::push_text(&mut out, letters.key)?,
-                Version => F::push_number(&mut out, &letters.version)?,
-                Source => F::push_text(&mut out, letters.source)?,
-                Headers => F::push_text(&mut out, letters.headers)?,
-                Body => F::push_text(&mut out, letters.body)?,
-                Reason => F::push_text(&mut out, letters.reason)?,
-                Attempts => F::push_number(&mut out, &letters.attempts)?,
-                At => F::push_number(&mut out, &letters.at)?,
-                Id => F::push_number(&mut out, &letters.id)?,
-                Limit => F::push_number(&mut out, &letters.limit)?,
-                Delete => push_verb("DELETE", dialect, &mut out),
-                Again => out.push_sql(match dialect {
-                    Some(Dialect::Mysql) => "ON DUPLICATE KEY UPDATE ",
-                    _ => "ON CONFLICT (replica, entity, source) DO UPDATE SET ",
-                }),
-                ForUpdate => {
-                    if dialect != Some(Dialect::Sqlite) {
-                        out.push_sql(" FOR UPDATE");
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
 }

@@ -18,38 +18,30 @@ pub(crate) struct Positions<'a> {
     pub(crate) keys: &'a [String],
 }
 
-impl<'a> Positions<'a> {
-    /// `SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (..)`, with one
-    /// subquery for each key, which cannot be planned as anything but a look-up in the index. With
-    /// `key = ANY($1)`, PostgreSQL may read all positions of the replica instead, and compare each
-    /// with each key: it does so before the table is analyzed.
-    fn each<F, DB>(
-        &'a self,
-        table: &str,
-        one: &str,
-        out: &mut AstPass<'_, 'a, DB>,
-    ) -> QueryResult<()>
-    where
-        F: SqlFor<DB> + ?Sized,
-        DB: Backend,
-    {
-        out.push_sql("SELECT p.\"key\", p.version FROM unnest(");
-        F::push_texts(out, self.keys)?;
-        out.push_sql(") AS g (\"key\") CROSS JOIN LATERAL (SELECT \"key\", version FROM ");
-        out.push_sql(table);
-        out.push_sql(" WHERE replica = ");
-        F::push_text(out, self.replica)?;
-        out.push_sql(" AND entity = ");
-        F::push_text(out, self.entity)?;
-        out.push_sql(" AND \"key\" = g.\"key\" ");
-        out.push_sql(one);
-        out.push_sql(") AS p");
-        Ok(())
-    }
+/// What a statement looks up for each key.
+pub(crate) trait OfKey: 'static {
+    const TABLE: &'static str;
+    /// The end of the look-up.
+    const END: &'static str;
 }
 
-/// Locks positions, in the order of the keys, and selects their versions. The keys must be sorted, so
-/// that concurrent statements never deadlock.
+/// The position, which is locked.
+pub(crate) enum Locked {}
+
+impl OfKey for Locked {
+    const TABLE: &'static str = "versioned_positions";
+    const END: &'static str = "FOR UPDATE";
+}
+
+/// One of the parked events.
+pub(crate) enum AnyParked {}
+
+impl OfKey for AnyParked {
+    const TABLE: &'static str = "versioned_parked";
+    const END: &'static str = "LIMIT 1";
+}
+
+/// Selects a key and a version for each key that has something:
 ///
 /// ```sql
 /// SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (
@@ -57,73 +49,63 @@ impl<'a> Positions<'a> {
 ///     WHERE replica = $2 AND entity = $3 AND key = g.key FOR UPDATE
 /// ) AS p
 /// ```
-pub(crate) struct LockEach<'a, F: ?Sized> {
-    positions: Positions<'a>,
-    flavor: PhantomData<fn(&F)>,
-}
-
-impl<'a, F: ?Sized> LockEach<'a, F> {
-    pub(crate) fn new(positions: Positions<'a>) -> Self {
-        Self {
-            positions,
-            flavor: PhantomData,
-        }
-    }
-}
-
-pub(crate) enum LockEachId {}
-
-impl<F: ?Sized> QueryId for LockEach<'_, F> {
-    type QueryId = LockEachId;
-}
-
-impl<F, DB> QueryFragment<DB> for LockEach<'_, F>
-where
-    F: SqlFor<DB> + ?Sized,
-    DB: Backend,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.positions
-            .each::<F, DB>("versioned_positions", "FOR UPDATE", &mut out)
-    }
-}
-
-/// Selects the keys that have parked events, each with one of the versions:
 ///
-/// ```sql
-/// SELECT p.key, p.version FROM unnest($1) AS g (key) CROSS JOIN LATERAL (
-///     SELECT key, version FROM versioned_parked
-///     WHERE replica = $2 AND entity = $3 AND key = g.key LIMIT 1
-/// ) AS p
-/// ```
-pub(crate) struct ParkedOf<'a, F: ?Sized> {
+/// One subquery for each key cannot be planned as anything but a look-up in the index. With `key =
+/// ANY($1)`, PostgreSQL may read all positions of the replica instead, and compare each with each
+/// key: it does so before the table is analyzed.
+pub(crate) struct OnEach<'a, T, F: ?Sized> {
     positions: Positions<'a>,
+    of_key: PhantomData<fn() -> T>,
     flavor: PhantomData<fn(&F)>,
 }
 
-impl<'a, F: ?Sized> ParkedOf<'a, F> {
+/// Locks positions, in the order of the keys, and selects their versions. The keys must be sorted,
+/// so that concurrent statements never deadlock.
+pub(crate) type LockEach<'a, F> = OnEach<'a, Locked, F>;
+
+/// Selects the keys that have parked events.
+pub(crate) type ParkedOf<'a, F> = OnEach<'a, AnyParked, F>;
+
+impl<'a, T, F: ?Sized> OnEach<'a, T, F> {
     pub(crate) fn new(positions: Positions<'a>) -> Self {
         Self {
             positions,
+            of_key: PhantomData,
             flavor: PhantomData,
         }
     }
 }
 
-pub(crate) enum ParkedOfId {}
+pub(crate) enum OnEachId {}
 
-impl<F: ?Sized> QueryId for ParkedOf<'_, F> {
-    type QueryId = ParkedOfId;
+impl<T: OfKey, F: ?Sized> QueryId for OnEach<'_, T, F> {
+    type QueryId = (OnEachId, T);
 }
 
-impl<F, DB> QueryFragment<DB> for ParkedOf<'_, F>
+impl<T, F, DB> QueryFragment<DB> for OnEach<'_, T, F>
 where
+    T: OfKey,
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.positions
-            .each::<F, DB>("versioned_parked", "LIMIT 1", &mut out)
+        let Positions {
+            replica,
+            entity,
+            keys,
+        } = &self.positions;
+        out.push_sql("SELECT p.\"key\", p.version FROM unnest(");
+        F::push_texts(&mut out, keys)?;
+        out.push_sql(") AS g (\"key\") CROSS JOIN LATERAL (SELECT \"key\", version FROM ");
+        out.push_sql(T::TABLE);
+        out.push_sql(" WHERE replica = ");
+        F::push_text(&mut out, replica)?;
+        out.push_sql(" AND entity = ");
+        F::push_text(&mut out, entity)?;
+        out.push_sql(" AND \"key\" = g.\"key\" ");
+        out.push_sql(T::END);
+        out.push_sql(") AS p");
+        Ok(())
     }
 }
 
