@@ -244,10 +244,9 @@ where
                 let deadline = self.settings.deadline;
                 if keeping.is_empty() {
                     let letters = self.letters_to_keep(running.len() + redriving.len());
-                    keeping.extend(letters.map(|letters| async move {
-                        let new = letters.iter().map(|letter| letter.new.clone()).collect();
-                        let kept = within(deadline, handler.keep(new)).await;
-                        (letters, kept)
+                    keeping.extend(letters.map(|(marked, letters)| async move {
+                        let kept = within(deadline, handler.keep(letters)).await;
+                        (marked, kept)
                     }));
                 }
                 if redriving.is_empty() {
@@ -287,8 +286,8 @@ where
                         self.give_all_back();
                     }
                 }
-                Some((letters, kept)) = keeping.next() => {
-                    self.kept(letters, kept);
+                Some((marked, kept)) = keeping.next() => {
+                    self.kept(marked, kept);
                     if end.is_some() {
                         self.give_all_back();
                     }

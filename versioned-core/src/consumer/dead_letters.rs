@@ -23,7 +23,7 @@ const TIME: Duration = Duration::from_secs(1);
 /// The dead letters that are not kept yet, and the passes over those that are.
 #[derive(Debug)]
 pub(super) struct Pending {
-    letters: Vec<PendingLetter>,
+    letters: Vec<(Marked, NewLetter)>,
     /// Whether there is a place for dead letters.
     place: Place,
     /// The time of the next pass.
@@ -40,13 +40,12 @@ enum Place {
     None,
 }
 
-/// A dead letter that is not kept yet.
+/// A message that becomes a dead letter.
 #[derive(Debug)]
-pub(super) struct PendingLetter {
+pub(super) struct Marked {
     number: u64,
     /// The event, if the message could be read.
     started: Option<Started>,
-    pub(super) new: NewLetter,
 }
 
 /// What can be read of an event if its data cannot.
@@ -80,7 +79,7 @@ impl Pending {
     /// Removes the letters that are not kept yet, and returns the numbers of their messages.
     pub(super) fn drain(&mut self) -> Vec<u64> {
         let letters = self.letters.drain(..);
-        letters.map(|letter| letter.number).collect()
+        letters.map(|(marked, _)| marked.number).collect()
     }
 }
 
@@ -128,32 +127,32 @@ where
             reason: reason.to_owned(),
             attempts: message.attempts.max(1),
         };
-        self.letters.letters.push(PendingLetter {
-            number,
-            started,
-            new,
-        });
+        self.letters.letters.push((Marked { number, started }, new));
     }
 
     /// Returns the letters to keep now, while so many things are being done.
-    pub(super) fn letters_to_keep(&mut self, busy: usize) -> Option<Vec<PendingLetter>> {
+    pub(super) fn letters_to_keep(&mut self, busy: usize) -> Option<(Vec<Marked>, Vec<NewLetter>)> {
         let wait = self.letters.letters.is_empty()
             || self.letters.place == Place::Unknown
             || !self.breaker.allows(busy, Instant::now());
-        (!wait).then(|| std::mem::take(&mut self.letters.letters))
+        (!wait).then(|| {
+            std::mem::take(&mut self.letters.letters)
+                .into_iter()
+                .unzip()
+        })
     }
 
     /// Acknowledges messages that are kept, or tries again later.
-    pub(super) fn kept(&mut self, letters: Vec<PendingLetter>, kept: Result<()>) {
+    pub(super) fn kept(&mut self, marked: Vec<Marked>, kept: Result<()>) {
         let now = Instant::now();
         self.note(&kept, now);
         let Err(error) = kept else {
-            for letter in letters {
+            for message in marked {
                 self.consumed.dead_letters += 1;
-                if let Some(started) = letter.started {
+                if let Some(started) = message.started {
                     self.lanes.dropped(&started.record);
                 }
-                self.settle(&[letter.number], Settlement::Acknowledge);
+                self.settle(&[message.number], Settlement::Acknowledge);
             }
             return;
         };
@@ -163,10 +162,10 @@ where
             self.consumed.failed += 1;
             self.report(&ConsumerProblem::NotKept { error: &error });
         }
-        for letter in letters {
-            match letter.started {
+        for message in marked {
+            match message.started {
                 Some(started) => self.lanes.failed(&started, now + AWAY),
-                None => self.settle(&[letter.number], Settlement::Retry(AWAY)),
+                None => self.settle(&[message.number], Settlement::Retry(AWAY)),
             }
         }
     }
@@ -227,8 +226,8 @@ where
 
     /// Rejects the messages for which there is no place.
     fn reject_letters(&mut self) {
-        for letter in std::mem::take(&mut self.letters.letters) {
-            self.give_up(letter.number, letter.started, &letter.new.reason);
+        for (marked, letter) in std::mem::take(&mut self.letters.letters) {
+            self.give_up(marked.number, marked.started, &letter.reason);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::front::asynchronous::AsyncExecutor;
 use crate::model::Gap;
-use crate::operation::replica::dead_letters::keep::{NewLetter, keep_all, keep_behind};
+use crate::operation::replica::dead_letters::keep::{NewLetter, has_any, keep_all, keep_behind};
 use crate::operation::replica::dead_letters::{Passing, redrive};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
@@ -174,6 +174,10 @@ where
     C: AsyncConnection,
     M: Dependent<C::Backend>,
 {
+    let is_early = |outcome: &Outcome| matches!(outcome, Outcome::Gap { .. });
+    if !outcomes.iter().any(is_early) || !has_any::<M, _>(executor).await? {
+        return Ok(());
+    }
     for (outcome, (event, message)) in outcomes.iter_mut().zip(events.iter().zip(messages)) {
         let Outcome::Gap { current, .. } = *outcome else {
             continue;

@@ -6,11 +6,16 @@ const LONGEST: usize = 2_000;
 /// Shortens a reason, because only its beginning is of use, and replaces NUL, which PostgreSQL's
 /// text columns reject.
 pub(crate) fn storable(reason: &str) -> String {
-    let mut end = reason.len().min(LONGEST);
-    while !reason.is_char_boundary(end) {
+    shortened(reason, LONGEST).replace('\0', " ")
+}
+
+/// Returns the beginning of a text, at most so many bytes.
+pub(crate) fn shortened(text: &str, longest: usize) -> &str {
+    let mut end = text.len().min(longest);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    reason.get(..end).unwrap_or_default().replace('\0', " ")
+    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

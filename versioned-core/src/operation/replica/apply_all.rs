@@ -94,10 +94,9 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let records = || incoming.chunk_by(|(_, one), (_, two)| one.event.key == two.event.key);
     let mut outcomes = Outcomes::of(incoming.len());
     // Each event is the whole record, so that only the newest one counts.
-    let relevant = records().map(|record| match M::POLICY {
+    let relevant = records(incoming).map(|record| match M::POLICY {
         Policy::Latest => record.get(record.len() - 1..).unwrap_or(record),
         Policy::Sequential => record,
     });
@@ -111,7 +110,7 @@ where
         }
     }
     if M::POLICY == Policy::Latest {
-        for record in records() {
+        for record in records(incoming) {
             outcomes.supersede(record);
         }
     }
@@ -130,7 +129,7 @@ where
     M: Dependent<C::Backend>,
 {
     let mut turns = Vec::with_capacity(incoming.len());
-    for record in incoming.chunk_by(|(_, one), (_, two)| one.event.key == two.event.key) {
+    for record in records(incoming) {
         let mut places: Vec<usize> = record.iter().map(|(place, _)| *place).collect();
         places.sort_unstable();
         turns.extend(places.into_iter().zip(record));
@@ -142,6 +141,13 @@ where
         outcomes.set(*place, outcome);
     }
     Ok(outcomes.in_order())
+}
+
+/// The events of each record.
+fn records<'i, 'e, M: DependentModel>(
+    incoming: &'i [Placed<'e, M>],
+) -> impl Iterator<Item = &'i [Placed<'e, M>]> {
+    incoming.chunk_by(|(_, one), (_, two)| one.event.key == two.event.key)
 }
 
 /// The outcomes of a batch, by the indices of the events.

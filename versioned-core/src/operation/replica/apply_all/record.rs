@@ -50,14 +50,12 @@ where
         }
         let outcome = apply_first(first, level, conn).await?;
         current = match outcome {
+            // Parked events may have followed.
+            Outcome::Applied if M::GAP == Gap::Park => None,
             Outcome::Applied => Some(first.event.version),
             Outcome::Duplicate { current } | Outcome::Gap { current, .. } => Some(current),
             Outcome::Parked => None,
         };
-        if M::GAP == Gap::Park && outcome == Outcome::Applied {
-            // Parked events may have followed.
-            current = None;
-        }
         outcomes.set(*place, outcome);
         rest = behind;
     }
@@ -75,20 +73,16 @@ fn refused<M: DependentModel>(incoming: &Incoming<'_, M>, current: Option<i64>) 
     (!is_parked).then_some(outcome)
 }
 
-/// The number of events, from the first one on, of which each may follow the one before it.
+/// The length of the run at the beginning, in which each event may follow the one before it.
 fn run_length<M: DependentModel>(events: &[Placed<'_, M>]) -> usize {
     if M::GUARD == Guard::Row {
         return 1;
     }
-    let follows = |(one, two): &(&Placed<'_, M>, &Placed<'_, M>)| {
-        let (_, one) = one;
-        two.1.follows(Some(one.event.version))
+    let follows = |pair: &&[Placed<'_, M>]| match pair {
+        [(_, one), (_, two)] => two.follows(Some(one.event.version)),
+        _ => false,
     };
-    1 + events
-        .iter()
-        .zip(events.iter().skip(1))
-        .take_while(follows)
-        .count()
+    1 + events.windows(2).take_while(follows).count()
 }
 
 /// Applies a run of consecutive events as one write, that of the last one, and returns its version.

@@ -82,7 +82,7 @@ where
     let mut parked = HashSet::new();
     if M::GAP == Gap::Park {
         let found = M::Sql::pairs(conn, ParkedOf::<M::Sql>::new(all)).await;
-        parked.extend(found.map_err(failed)?.into_iter().map(|(key, _)| key));
+        parked = keys_of(found.map_err(failed)?);
     }
 
     let (mut moving, mut entering) = (Vec::new(), Vec::new());
@@ -126,9 +126,9 @@ where
     }
     if !entering.is_empty() {
         let entered = M::Sql::pairs(conn, EnterAll::<M::Sql>::new(&moves_of(&entering))).await;
-        let entered: HashMap<String, i64> = entered.map_err(failed)?.into_iter().collect();
+        let entered = keys_of(entered.map_err(failed)?);
         for own in entering {
-            if entered.contains_key(&own.last.event.key) {
+            if entered.contains(&own.last.event.key) {
                 moving.push(own);
             } else {
                 // Another transaction has created the position since the query.
@@ -144,6 +144,10 @@ where
         apply_record(record, level, outcomes, conn).await?;
     }
     Ok(())
+}
+
+fn keys_of(pairs: Vec<(String, i64)>) -> HashSet<String> {
+    pairs.into_iter().map(|(key, _)| key).collect()
 }
 
 /// What the events of a record do.

@@ -6,16 +6,16 @@ use crate::event::micros_now;
 use crate::executor::Executor;
 use crate::loadable::Persisted;
 use crate::migrations::LONGEST_KEY;
-use crate::operation::reason::storable;
+use crate::operation::reason::{shortened, storable};
 use crate::operation::replica::dead_letters::{HEX, lock, on, run};
 use crate::operation::transaction::{Level, begin_at, finish};
-use crate::statement::{Between, KeepLetter, Letters};
+use crate::statement::{Arrivals, Between, KeepLetter, Letters};
 
 /// The longest source, in bytes.
 const LONGEST_SOURCE: usize = 255;
 
 /// A message that could not be applied.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct NewLetter {
     /// The entity, the key and the version of the event, if the message names them.
     pub(crate) record: Option<(String, String, i64)>,
@@ -57,14 +57,10 @@ where
     let (key, version) = record.map_or(("", 0), |(_, key, version)| (key.as_str(), *version));
     let (body, reason) = (encode(&letter.body), storable(&letter.reason));
     let (source, headers) = (storable(&letter.source), storable(&letter.headers));
-    let mut end = source.len().min(LONGEST_SOURCE);
-    while !source.is_char_boundary(end) {
-        end -= 1;
-    }
     let letter = Letters {
         key,
         version,
-        source: source.get(..end).unwrap_or_default(),
+        source: shortened(&source, LONGEST_SOURCE),
         headers: &headers,
         body: &body,
         reason: &reason,
@@ -74,6 +70,20 @@ where
     };
     run::<KeepLetter, M, C>(letter, conn).await?;
     Ok(())
+}
+
+/// Returns whether the replica has dead letters.
+pub(crate) async fn has_any<M, C>(conn: &mut C) -> Result<bool>
+where
+    C: Executor,
+    M: Persisted<C::Backend>,
+{
+    let first = Letters {
+        limit: 1,
+        ..Letters::of::<M, C::Backend>()
+    };
+    let found = M::Sql::pairs(conn, on::<Arrivals, M, C>(first)).await?;
+    Ok(!found.is_empty())
 }
 
 /// Keeps an event that is early because a letter of its record is older. Returns `false` if there is
