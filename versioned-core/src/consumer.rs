@@ -3,6 +3,8 @@
 
 mod breaker;
 mod dead_letters;
+#[cfg(test)]
+mod dice;
 mod finish;
 mod lanes;
 mod problem;

@@ -102,7 +102,7 @@ macro_rules! on {
                 }
             }
 
-            /// Asleep for an hour, it publishes what its waker announces.
+            /// A relay that polls once an hour publishes at once if its waker is called.
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn a_relay_that_sleeps_is_woken_to_publish() {
                 let db = fresh(1);
@@ -215,7 +215,7 @@ on!(
 #[cfg(feature = "postgres")]
 on!(postgres, diesel_async::AsyncPgConnection);
 
-/// Asleep for an hour, it publishes what commits; its listener's session is ended once.
+/// A relay that polls once an hour publishes at each commit, also after its listener's session was ended.
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_sleeps_is_woken_by_a_commit() {

@@ -136,7 +136,7 @@ fn rest() {
     thread::sleep(Duration::from_millis(1_500));
 }
 
-/// Asleep for an hour, it publishes what commits, whoever wrote it.
+/// A relay that polls once an hour publishes at each commit, also of rows written by hand.
 #[test]
 fn a_relay_that_sleeps_is_woken_by_a_commit() {
     let (db, mut conn) = notifying();

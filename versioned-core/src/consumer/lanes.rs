@@ -115,8 +115,8 @@ impl Record {
         *version <= current.saturating_add(1)
     }
 
-    /// The events that start next, at most so many: the first one, and those behind it of which each
-    /// may follow the one before it.
+    /// The events that start next, at most `most`: the first one, and the versions that follow it
+    /// without a gap.
     fn run(&self, most: usize) -> Vec<((i64, u64), Kind)> {
         let Some(first) = self.first() else {
             return Vec::new();

@@ -7,6 +7,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use futures_util::stream;
 use serde_json::Value;
 
+use super::dice::Dice;
 use super::*;
 
 const RECORDS: usize = 4;
@@ -20,7 +21,7 @@ const GARBAGE: i64 = 0;
 
 #[derive(Default)]
 struct World {
-    dice: u64,
+    dice: Dice,
     waiting: VecDeque<Id>,
     /// The delivery that waits for an answer, and those that were given up with a consumer.
     generation: HashMap<Id, u64>,
@@ -34,14 +35,6 @@ struct World {
 }
 
 impl World {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.dice = self
-            .dice
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.dice >> 33) % below
-    }
-
     /// Whether what the message says is at the replica, or will be.
     fn is_safe(&self, (record, version): Id) -> bool {
         self.letters.contains(&(record, version))
@@ -186,7 +179,7 @@ impl Handler<Value, FakeMessage> for FakeHandler {
     async fn handle(&self, events: Vec<Event<Value>>, _: Vec<FakeMessage>) -> Result<Vec<Outcome>> {
         let (pause, fate) = {
             let mut world = self.0.lock();
-            (world.roll(3), world.roll(24))
+            (world.dice.roll(3), world.dice.roll(24))
         };
         for _ in 0..pause {
             tokio::task::yield_now().await;
@@ -203,7 +196,7 @@ impl Handler<Value, FakeMessage> for FakeHandler {
     async fn keep(&self, letters: Vec<NewLetter>) -> Result<()> {
         tokio::task::yield_now().await;
         let mut world = self.0.lock();
-        if world.roll(4) == 0 {
+        if world.dice.roll(4) == 0 {
             return Err(rejected());
         }
         for letter in letters {
@@ -217,7 +210,7 @@ impl Handler<Value, FakeMessage> for FakeHandler {
     async fn redrive(&self, _: Passing) -> Result<Option<(Redriven, i64)>> {
         tokio::task::yield_now().await;
         let mut world = self.0.lock();
-        if world.roll(4) == 0 {
+        if world.dice.roll(4) == 0 {
             return Err(rejected());
         }
         let letters: Vec<Id> = world.letters.iter().copied().collect();
@@ -266,8 +259,8 @@ fn deliveries(
                     let mut own = world.lock();
                     let number = own.waiting.len();
                     (number > 0 && own.generation.len() < 6).then(|| {
-                        let place = own.roll(number as u64);
-                        let id = own.waiting.remove(usize::try_from(place).unwrap()).unwrap();
+                        let place = own.dice.roll(number);
+                        let id = own.waiting.remove(place).unwrap();
                         own.deliveries += 1;
                         let generation = own.deliveries;
                         own.generation.insert(id, generation);
@@ -294,8 +287,7 @@ async fn play(seed: u64) -> World {
     let shared = Shared::default();
     {
         let mut world = shared.lock();
-        world.dice = seed;
-        world.roll(1);
+        world.dice = Dice(seed);
         for record in 0..RECORDS {
             world
                 .waiting
@@ -315,7 +307,8 @@ async fn play(seed: u64) -> World {
         let closing = Arc::new(Mutex::new(false));
         let consumer =
             Consumer::<Value, FakeDelivery, _>::new(&settings, |_: &ConsumerProblem<'_>| ());
-        let time = Duration::from_micros(500 * (1 + shared.lock().roll(20)));
+        let time =
+            Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {
             if is_last {
                 let end = Instant::now() + Duration::from_secs(60);
@@ -337,7 +330,7 @@ async fn play(seed: u64) -> World {
             run.await;
             break;
         }
-        if shared.lock().roll(2) == 0 {
+        if shared.lock().dice.roll(2) == 0 {
             run.await;
         } else {
             // The process dies.

@@ -179,7 +179,7 @@ impl Report {
             ),
             Self::table(
                 &self.rates,
-                "Throughput, of which more is better. A turn of `replicate` begins with an empty replica:\n\n\
+                "Throughput: more is better. Each turn of `replicate` begins with an empty replica:\n\n\
                  | work | candidate | per second | ± % | × floor | × versioned | redelivered |\n\
                  | --- | --- | --: | --: | --: | --: | --: |\n"
             )

@@ -3,6 +3,7 @@
 use diesel::connection::SimpleConnection as _;
 use versioned_tests::random;
 
+use super::stress::Random;
 use super::*;
 
 /// The rows, the positions and the parked events.
@@ -27,31 +28,21 @@ fn state(conn: &mut Conn) -> State {
     (rows, positions, parked)
 }
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> i64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        i64::try_from(self.0 % bound).unwrap()
-    }
-}
-
 /// Random histories, with copies, gaps, snapshots and deletions, in batches: the same answers as event by event, and the
 /// same rows, positions and parked events.
 fn a_batch_answers_as_single_events_do<M: Replica + std::fmt::Debug>() {
-    let mut dice = Dice(random::seed() | 1);
+    let mut random = Random(random::seed() | 1);
+    let mut below = |bound| i64::try_from(random.below(bound)).unwrap();
     let ((_one, mut batched), (_two, mut single)) = (replica(), replica());
     let (mut applied, mut runs) = (0, 0);
     for batch in 0..i64::from(random::cases(60)) {
-        let events: Vec<Event<M>> = (0..=dice.below(25))
+        let events: Vec<Event<M>> = (0..=below(25))
             .map(|_| {
                 // The records of a batch move on together.
-                let (id, version) = (1 + dice.below(4), 1 + batch / 2 + dice.below(8));
+                let (id, version) = (1 + below(4), 1 + batch / 2 + below(8));
                 let op = match (id * 7 + version * 3) % 8 {
                     0 if M::GUARD == Guard::Position => Op::Deleted,
-                    _ if dice.below(20) == 0 => Op::Snapshot,
+                    _ if below(20) == 0 => Op::Snapshot,
                     _ if version == 1 => Op::Created,
                     _ => Op::Updated,
                 };

@@ -183,7 +183,7 @@ fn two_redrives_at_once<M: Replica + serde::de::DeserializeOwned>() {
 }
 for_each_replica!(two_redrives_at_once: sequential_position SequentialPosition, latest_position LatestPosition);
 
-/// A replica that is filled anew needs them no more.
+/// They are about rows that the rebuild deletes too.
 #[test]
 fn a_rebuild_deletes_the_dead_letters() {
     let (_db, mut conn) = replica();

@@ -21,10 +21,10 @@ const VERSIONS: i64 = 7;
 const CONSUMERS: usize = 8;
 
 /// A generator of its own for each seed, so that a run can be made again.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

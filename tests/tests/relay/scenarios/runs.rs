@@ -87,7 +87,7 @@ fn a_relay_that_sleeps_is_woken_to_end() {
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
-/// Asleep for an hour, it publishes what its waker announces.
+/// A relay that polls once an hour publishes at once if its waker is called.
 #[test]
 fn a_relay_that_sleeps_is_woken_to_publish() {
     let (db, mut conn) = database();

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::consumer::dice::Dice;
 
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -206,19 +207,6 @@ fn the_longer_a_record_waits_the_later_it_comes_back() {
     let pause = Duration::from_millis(700);
     lanes.failed(&failed, start + pause);
     assert_eq!(lanes.give_back(1, start), [(1, pause)]);
-}
-
-/// Draws numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(self.0 >> 33).unwrap() % below
-    }
 }
 
 /// A broker that redelivers, and a replica: whatever happens in between, each event is applied
