@@ -2,12 +2,14 @@
 //! those of different records in batches and concurrently.
 
 mod breaker;
+mod broker;
 mod dead_letters;
 #[cfg(test)]
 mod dice;
 mod finish;
 mod lanes;
 mod problem;
+mod settings;
 mod tally;
 pub(crate) mod trace;
 
@@ -24,130 +26,17 @@ use serde::de::DeserializeOwned;
 
 use self::breaker::Breaker;
 pub(crate) use self::breaker::NotConnected;
+pub(crate) use self::broker::{Delivery, Handler, Message, Settlement};
 use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
+pub(crate) use self::settings::Settings;
 pub use self::tally::Consumed;
-use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Op};
-use crate::operation::replica::dead_letters::Passing;
-use crate::operation::replica::dead_letters::keep::NewLetter;
-use crate::outcome::Outcome;
 
 /// How often to look for records that have waited too long.
 const REVIEW: Duration = Duration::from_secs(1);
-
-/// A message that a broker has delivered, and waits for an answer to.
-pub(crate) trait Delivery: Send + 'static {
-    type Body: Message;
-
-    /// The message. The copy is cheap.
-    fn body(&self) -> Self::Body;
-
-    /// Answers the broker.
-    fn settle(self, settlement: Settlement) -> BoxFuture<'static, ()>;
-
-    /// Tells the broker that the message is still being processed.
-    fn keep(&self) -> BoxFuture<'static, ()>;
-}
-
-/// What a broker has delivered.
-pub(crate) trait Message: Send + 'static {
-    /// The event, as JSON.
-    fn bytes(&self) -> &[u8];
-
-    /// The headers, one on each line.
-    fn headers(&self) -> String;
-
-    /// The topic or subject, for reports.
-    fn subject(&self) -> &str;
-
-    /// Its coordinates at the broker, which identify it.
-    fn source(&self) -> String;
-}
-
-/// Applies events, and keeps those that cannot be applied.
-pub(crate) trait Handler<T, B>: Send + Sync {
-    /// Applies events, and returns their outcomes.
-    fn handle(
-        &self,
-        events: Vec<Event<T>>,
-        messages: Vec<B>,
-    ) -> impl Future<Output = Result<Vec<Outcome>>> + Send;
-
-    /// Keeps dead letters, all or none.
-    fn keep(&self, letters: Vec<NewLetter>) -> impl Future<Output = Result<()>> + Send;
-
-    /// Applies dead letters again. Returns where the next pass begins, or `None` if there is no place
-    /// for dead letters.
-    fn redrive(
-        &self,
-        pass: Passing,
-    ) -> impl Future<Output = Result<Option<(Redriven, i64)>>> + Send;
-}
-
-/// The answer to a broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settlement {
-    Acknowledge,
-    /// Deliver it again, after this time.
-    Retry(Duration),
-    /// Never deliver it again.
-    Reject,
-}
-
-/// The settings of a consumer.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// The number of batches that are handled concurrently.
-    pub(crate) concurrency: usize,
-    /// The largest number of events in a batch.
-    pub(crate) batch: usize,
-    /// The number of messages in hand.
-    pub(crate) in_hand: usize,
-    pub(crate) first_delay: Duration,
-    pub(crate) longest_delay: Duration,
-    /// The time after which a record that waits for a version is reported.
-    pub(crate) patience: Duration,
-    /// The time for one batch.
-    pub(crate) deadline: Duration,
-    /// The number of attempts after which an event becomes a dead letter.
-    pub(crate) attempts: u32,
-    /// The pause between two passes over the dead letters.
-    pub(crate) redrive: Duration,
-    /// The time for the events in flight at the shutdown.
-    pub(crate) shutdown: Duration,
-    /// The interval at which the broker is told that messages are still being processed.
-    pub(crate) keep: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            concurrency: 8,
-            batch: 256,
-            in_hand: 1_024,
-            first_delay: Duration::from_millis(100),
-            longest_delay: Duration::from_secs(10),
-            patience: Duration::from_secs(30),
-            deadline: Duration::from_secs(60),
-            attempts: 20,
-            redrive: Duration::from_secs(60),
-            shutdown: Duration::from_secs(10),
-            keep: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Settings {
-    /// The delay before the next attempt.
-    fn delay(&self, attempts: u32) -> Duration {
-        let factor = 1_u32.checked_shl(attempts.saturating_sub(1));
-        let delay = self.first_delay.saturating_mul(factor.unwrap_or(u32::MAX));
-        delay.min(self.longest_delay)
-    }
-}
 
 /// A message in hand.
 struct Held<T, D> {

@@ -39,6 +39,7 @@
 //! ```
 
 mod consumer;
+mod message;
 mod names;
 mod publisher;
 mod replicate;

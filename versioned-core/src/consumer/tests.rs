@@ -9,6 +9,10 @@ use serde_json::Value;
 
 use super::dice::Dice;
 use super::*;
+use crate::dead_letter::Redriven;
+use crate::operation::replica::dead_letters::Passing;
+use crate::operation::replica::dead_letters::keep::NewLetter;
+use crate::outcome::Outcome;
 
 const RECORDS: usize = 4;
 const VERSIONS: i64 = 8;

@@ -8,16 +8,12 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{ConsumerError, Stream};
-use async_nats::jetstream::{AckKind, Message};
-use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::consumer::{
-    Consumed, Consumer, ConsumerProblem, Delivery, Handler, Message as BrokerMessage, Settings,
-    Settlement, trace,
-};
+use super::message::{Body, Held, Hook, report_broker};
+use crate::consumer::{Consumed, Consumer, ConsumerProblem, Handler, Settings};
 use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
@@ -64,8 +60,6 @@ pub struct JetStreamConsumer {
     pub(super) settings: Settings,
     on_problem: Hook,
 }
-
-type Hook = Arc<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
 
 impl JetStreamConsumer {
     /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements,
@@ -369,62 +363,6 @@ impl JetStreamConsumer {
     }
 }
 
-fn report_broker(report: &Hook, problem: &str) {
-    let problem = ConsumerProblem::Broker(problem);
-    trace::consumer_problem(&problem);
-    report(&problem);
-}
-
-/// A message in hand.
-pub(super) struct Held {
-    message: Arc<Message>,
-    report: Hook,
-    room: OwnedSemaphorePermit,
-}
-
-/// The payload of a message, which is shared.
-pub(super) struct Body(Arc<Message>);
-
-impl Body {
-    /// The payload, if it is text.
-    pub(super) fn text(&self) -> Option<&str> {
-        std::str::from_utf8(self.bytes()).ok()
-    }
-}
-
-impl BrokerMessage for Body {
-    fn bytes(&self) -> &[u8] {
-        &self.0.payload
-    }
-
-    fn headers(&self) -> String {
-        let headers = self.0.headers.iter().flat_map(|headers| headers.iter());
-        let lines = headers.flat_map(|(name, values)| {
-            values
-                .iter()
-                .map(move |value| format!("{name}: {}", value.as_str()))
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    fn subject(&self) -> &str {
-        &self.0.subject
-    }
-
-    fn source(&self) -> String {
-        match self.0.info() {
-            // A stream that is made again counts from 1 again.
-            Ok(info) => format!(
-                "{}:{}@{}",
-                info.stream,
-                info.stream_sequence,
-                info.published.unix_timestamp_nanos()
-            ),
-            Err(_) => self.0.subject.to_string(),
-        }
-    }
-}
-
 /// A closure of the user, which has no place for dead letters.
 struct Closure<F>(F);
 
@@ -448,44 +386,6 @@ where
 
     async fn redrive(&self, _: Passing) -> Result<Option<(Redriven, i64)>> {
         Ok(None)
-    }
-}
-
-impl Delivery for Held {
-    type Body = Body;
-
-    fn body(&self) -> Body {
-        Body(Arc::clone(&self.message))
-    }
-
-    fn settle(self, settlement: Settlement) -> BoxFuture<'static, ()> {
-        let kind = match settlement {
-            Settlement::Acknowledge => AckKind::Ack,
-            Settlement::Retry(Duration::ZERO) => AckKind::Nak(None),
-            Settlement::Retry(delay) => AckKind::Nak(Some(delay)),
-            Settlement::Reject => AckKind::Term,
-        };
-        let Self {
-            message,
-            report,
-            room,
-        } = self;
-        Box::pin(async move {
-            // If the answer is lost, the broker redelivers the event.
-            if let Err(error) = message.ack_with(kind).await {
-                report_broker(&report, &error.to_string());
-            }
-            drop(room);
-        })
-    }
-
-    fn keep(&self) -> BoxFuture<'static, ()> {
-        let (message, report) = (Arc::clone(&self.message), Arc::clone(&self.report));
-        Box::pin(async move {
-            if let Err(error) = message.ack_with(AckKind::Progress).await {
-                report_broker(&report, &error.to_string());
-            }
-        })
     }
 }
 

@@ -9,7 +9,7 @@ use diesel_async::{AsyncConnection, AsyncConnectionCore};
 use serde::de::DeserializeOwned;
 
 use super::JetStreamConsumer;
-use super::consumer::Body;
+use super::message::Body;
 use crate::consumer::{Consumed, Handler, Message as _, NotConnected};
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;

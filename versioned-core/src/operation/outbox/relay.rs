@@ -1,30 +1,28 @@
 //! The relay from the outbox to a broker. A pass claims a batch, publishes it and deletes the
 //! published events.
 
-use std::collections::{HashMap, HashSet};
-use std::future;
+mod publish;
+mod run;
+
 use std::marker::PhantomData;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use crate::clock::{Clock, Waited, wait, within};
+use self::publish::{Verdict, publish};
+pub(crate) use self::run::{Reconnecting, run};
+use crate::clock::Clock;
 use crate::dialect::{Dialect, SqlFor as _, Waiting};
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::operation::reason::storable;
 use crate::operation::transaction::{Level, begin_at, finish};
-use crate::outbox::{
-    Lag, OutboxRow, Pass, PublishError, Publisher, Relay, RelayProblem, SupportedBackend, Totals,
-};
+use crate::outbox::{Lag, OutboxRow, Pass, Publisher, Relay, SupportedBackend};
 use crate::retry::Retry;
 use crate::runner::Runner;
 use crate::statement::{
     Backlog, Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     Reschedule,
 };
-use crate::trace;
 
 /// The number of retries for recording the outcome of a batch on `SQLite`, if another connection is
 /// writing.
@@ -206,168 +204,6 @@ where
     Ok(rows)
 }
 
-/// The outcomes of the events of a batch. An event that was not sent has none.
-#[derive(Default)]
-struct Verdict {
-    published: Vec<i64>,
-    rejected: Vec<Rejected>,
-    /// The reason of the first event that was not published for a reason of the broker.
-    unavailable: Option<String>,
-    is_too_late: bool,
-    pass: Pass,
-}
-
-struct Rejected {
-    id: i64,
-    attempts: u32,
-    reason: String,
-}
-
-/// Publishes a batch: at once, or in waves if the relay is ordered.
-async fn publish<P, K>(relay: &Relay<P>, clock: &K, rows: Vec<OutboxRow>) -> Verdict
-where
-    P: Publisher,
-    K: Clock,
-{
-    let mut verdict = Verdict::default();
-    if relay.ordered {
-        publish_waves(relay, clock, rows, &mut verdict).await;
-    } else {
-        publish_wave(relay, clock, &rows, relay.timeout, &mut verdict).await;
-    }
-    if !verdict.is_too_late {
-        relay.widen();
-    }
-    if let Some(reason) = &verdict.unavailable {
-        relay.report(&RelayProblem::Unavailable {
-            events: verdict.pass.unavailable,
-            reason,
-        });
-    }
-    verdict.pass.published = verdict.published.len();
-    verdict.pass.rejected = verdict.rejected.len();
-    if verdict.pass.published > 0 {
-        relay.has_published();
-    }
-    verdict
-}
-
-/// Publishes the first event of each record, then the second one of each, and so on. If an event
-/// fails, the later ones of its record stay pending.
-///
-/// All waves together keep to the timeout, because the transaction stays open. No wave begins in
-/// the second half of it, so that each has time.
-async fn publish_waves<P, K>(
-    relay: &Relay<P>,
-    clock: &K,
-    rows: Vec<OutboxRow>,
-    verdict: &mut Verdict,
-) where
-    P: Publisher,
-    K: Clock,
-{
-    let start = Instant::now();
-    let mut blocked = HashSet::new();
-    for (number, mut wave) in waves(rows).into_iter().enumerate() {
-        if verdict.unavailable.is_some() {
-            verdict.pass.unavailable += wave.len();
-            continue;
-        }
-        let left = relay.timeout.saturating_sub(start.elapsed());
-        let time = if number == 0 { relay.timeout } else { left };
-        if time < relay.timeout / 2 {
-            return;
-        }
-        if !blocked.is_empty() {
-            wave.retain(|row| !blocked.contains(&(row.entity.clone(), row.key.clone())));
-        }
-        if wave.is_empty() {
-            return;
-        }
-        let rejected = verdict.rejected.len();
-        publish_wave(relay, clock, &wave, time, verdict).await;
-        if verdict.rejected.len() > rejected {
-            let failed: HashSet<i64> = verdict.rejected.iter().map(|event| event.id).collect();
-            let failed = wave.into_iter().filter(|row| failed.contains(&row.id));
-            blocked.extend(failed.map(|row| (row.entity, row.key)));
-        }
-    }
-}
-
-/// Splits a batch: the k-th event of each record goes to the k-th wave.
-fn waves(rows: Vec<OutboxRow>) -> Vec<Vec<OutboxRow>> {
-    let mut events: HashMap<(&str, &str), usize> = HashMap::with_capacity(rows.len());
-    let numbers: Vec<usize> = rows
-        .iter()
-        .map(|row| {
-            let events = events.entry((&row.entity, &row.key)).or_default();
-            *events += 1;
-            *events - 1
-        })
-        .collect();
-    let mut waves: Vec<Vec<OutboxRow>> = Vec::new();
-    for (row, number) in rows.into_iter().zip(numbers) {
-        match waves.get_mut(number) {
-            Some(wave) => wave.push(row),
-            // The waves before it have an event of this record.
-            None => waves.push(vec![row]),
-        }
-    }
-    waves
-}
-
-async fn publish_wave<P, K>(
-    relay: &Relay<P>,
-    clock: &K,
-    rows: &[OutboxRow],
-    time: Duration,
-    verdict: &mut Verdict,
-) where
-    P: Publisher,
-    K: Clock,
-{
-    let publishing = trace::publishing(rows.len(), relay.publisher.publish_counting(rows));
-    let (answers, duplicates) = if let Some(answers) = within(clock, time, publishing).await {
-        answers
-    } else {
-        verdict.is_too_late = true;
-        relay.narrow(rows.len());
-        let reason = format!("not published within {:?}", relay.timeout);
-        let error = match rows.len() {
-            1 if time == relay.timeout && relay.is_its_fault() => PublishError::Rejected(reason),
-            _ => PublishError::Unavailable(reason),
-        };
-        (vec![Err(error); rows.len()], 0)
-    };
-    verdict.pass.duplicates += duplicates;
-    let silence = || {
-        Err(PublishError::unavailable(
-            "the publisher returned no result",
-        ))
-    };
-    let answers = answers.into_iter().map(Some).chain(std::iter::repeat(None));
-    for (row, answer) in rows.iter().zip(answers) {
-        match answer.unwrap_or_else(silence) {
-            Ok(()) => verdict.published.push(row.id),
-            Err(PublishError::Rejected(reason)) => {
-                relay.report(&RelayProblem::Rejected {
-                    row,
-                    reason: &reason,
-                });
-                verdict.rejected.push(Rejected {
-                    id: row.id,
-                    attempts: row.attempts,
-                    reason: storable(&reason),
-                });
-            }
-            Err(PublishError::Unavailable(reason)) => {
-                verdict.pass.unavailable += 1;
-                verdict.unavailable.get_or_insert(reason);
-            }
-        }
-    }
-}
-
 /// Deletes the published events and reschedules the rejected ones.
 async fn record<P, C>(
     dialect: Dialect,
@@ -395,124 +231,6 @@ where
         conn.execute(refused).await?;
     }
     Ok(())
-}
-
-/// A connection that runs pass after pass and is replaced after a failure.
-pub(crate) trait Reconnecting: Send {
-    /// Runs one pass. Returns `None` if the database failed or is unreachable, which was reported.
-    fn pass(&mut self) -> impl Future<Output = Option<Pass>> + Send;
-}
-
-/// Runs pass after pass until `shutdown` is ready.
-pub(crate) async fn run<P, K, L, S>(relay: &Relay<P>, clock: &K, mut line: L, shutdown: S) -> Totals
-where
-    P: Publisher,
-    K: Clock,
-    L: Reconnecting,
-    S: Future,
-{
-    let mut shutdown = pin!(shutdown);
-    let mut totals = Totals::default();
-    let mut pauses = Pauses::new(relay.pause, relay.longest_pause);
-    let mut pause = Duration::ZERO;
-    loop {
-        // Writers must not storm a broker or a database that is unreachable.
-        let wake = async {
-            if pauses.is_away() {
-                future::pending::<()>().await;
-            } else {
-                relay.waker.woken().await;
-            }
-        };
-        match wait(clock, pause, &mut shutdown, wake).await {
-            Waited::Stopped => break,
-            Waited::Woken => pauses.restart(),
-            Waited::Over => {}
-        }
-        // Read before the pass, which may lower it.
-        let limit = relay.limit();
-        let pass = line.pass().await;
-        totals.count(pass);
-        pause = match pass {
-            Some(pass) if pass.unavailable > 0 => pauses.away(),
-            None => pauses.away(),
-            Some(pass) if pass.taken() == 0 => pauses.idle(relay.hearing.longest_pause()),
-            Some(pass) if pass.taken() >= limit || relay.ordered => pauses.busy(),
-            Some(_) => {
-                pauses.restart();
-                pauses.idle(relay.hearing.longest_pause())
-            }
-        };
-    }
-    totals
-}
-
-/// The pauses between the passes of a relay.
-struct Pauses {
-    first: Duration,
-    longest: Duration,
-    /// The next pause if nothing is pending.
-    idle: Duration,
-    /// The next pause while the broker or the database is unreachable.
-    away: Option<Duration>,
-}
-
-impl Pauses {
-    fn new(first: Duration, longest: Duration) -> Self {
-        Self {
-            first,
-            longest: longest.max(first),
-            idle: first,
-            away: None,
-        }
-    }
-
-    fn is_away(&self) -> bool {
-        self.away.is_some()
-    }
-
-    fn restart(&mut self) {
-        self.idle = self.first;
-    }
-
-    fn busy(&mut self) -> Duration {
-        self.restart();
-        self.away = None;
-        Duration::ZERO
-    }
-
-    /// The pauses grow up to `heartbeat` if that is given and longer than `longest`.
-    fn idle(&mut self, heartbeat: Option<Duration>) -> Duration {
-        self.away = None;
-        let longest = heartbeat.unwrap_or_default().max(self.longest);
-        let pause = self.idle.min(longest);
-        self.idle = pause.saturating_mul(2).min(longest);
-        pause
-    }
-
-    fn away(&mut self) -> Duration {
-        self.restart();
-        let pause = self.away.unwrap_or(self.longest);
-        let longest = self.longest.saturating_mul(10);
-        self.away = Some(pause.saturating_mul(2).min(longest));
-        pause
-    }
-}
-
-impl Totals {
-    fn count(&mut self, pass: Option<Pass>) {
-        let Some(pass) = pass else {
-            self.failures += 1;
-            return;
-        };
-        if pass.taken() > 0 {
-            self.passes += 1;
-        }
-        self.published += pass.published as u64;
-        self.duplicates += pass.duplicates as u64;
-        self.rejected += pass.rejected as u64;
-        self.unavailable += pass.unavailable as u64;
-    }
 }
 
 /// Counts the events in the outbox and returns the age of the oldest.

@@ -1,9 +1,12 @@
+use std::future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
+use crate::clock::{Waited, wait};
 use crate::front::blocking::poll_ready;
 use crate::operation::outbox::relay::*;
+use crate::outbox::{PublishError, Totals};
 
 struct Nobody;
 

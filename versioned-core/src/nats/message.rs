@@ -1,0 +1,107 @@
+//! A message of JetStream in hand, and its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::{AckKind, Message};
+use futures_util::future::BoxFuture;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::consumer::{ConsumerProblem, Delivery, Message as BrokerMessage, Settlement, trace};
+
+/// Hears of the problems of a consumer.
+pub(super) type Hook = Arc<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
+
+pub(super) fn report_broker(report: &Hook, problem: &str) {
+    let problem = ConsumerProblem::Broker(problem);
+    trace::consumer_problem(&problem);
+    report(&problem);
+}
+
+/// A message in hand.
+pub(super) struct Held {
+    pub(super) message: Arc<Message>,
+    pub(super) report: Hook,
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// The payload of a message, which is shared.
+pub(super) struct Body(Arc<Message>);
+
+impl Body {
+    /// The payload, if it is text.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes()).ok()
+    }
+}
+
+impl BrokerMessage for Body {
+    fn bytes(&self) -> &[u8] {
+        &self.0.payload
+    }
+
+    fn headers(&self) -> String {
+        let headers = self.0.headers.iter().flat_map(|headers| headers.iter());
+        let lines = headers.flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| format!("{name}: {}", value.as_str()))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    fn source(&self) -> String {
+        match self.0.info() {
+            // A stream that is made again counts from 1 again.
+            Ok(info) => format!(
+                "{}:{}@{}",
+                info.stream,
+                info.stream_sequence,
+                info.published.unix_timestamp_nanos()
+            ),
+            Err(_) => self.0.subject.to_string(),
+        }
+    }
+}
+
+impl Delivery for Held {
+    type Body = Body;
+
+    fn body(&self) -> Body {
+        Body(Arc::clone(&self.message))
+    }
+
+    fn settle(self, settlement: Settlement) -> BoxFuture<'static, ()> {
+        let kind = match settlement {
+            Settlement::Acknowledge => AckKind::Ack,
+            Settlement::Retry(Duration::ZERO) => AckKind::Nak(None),
+            Settlement::Retry(delay) => AckKind::Nak(Some(delay)),
+            Settlement::Reject => AckKind::Term,
+        };
+        let Self {
+            message,
+            report,
+            room,
+        } = self;
+        Box::pin(async move {
+            // If the answer is lost, the broker redelivers the event.
+            if let Err(error) = message.ack_with(kind).await {
+                report_broker(&report, &error.to_string());
+            }
+            drop(room);
+        })
+    }
+
+    fn keep(&self) -> BoxFuture<'static, ()> {
+        let (message, report) = (Arc::clone(&self.message), Arc::clone(&self.report));
+        Box::pin(async move {
+            if let Err(error) = message.ack_with(AckKind::Progress).await {
+                report_broker(&report, &error.to_string());
+            }
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Runs pass after pass, with pauses in between.
+
+use std::future;
+use std::pin::pin;
+use std::time::Duration;
+
+use crate::clock::{Clock, Waited, wait};
+use crate::outbox::{Pass, Publisher, Relay, Totals};
+
+/// A connection that runs pass after pass and is replaced after a failure.
+pub(crate) trait Reconnecting: Send {
+    /// Runs one pass. Returns `None` if the database failed or is unreachable, which was reported.
+    fn pass(&mut self) -> impl Future<Output = Option<Pass>> + Send;
+}
+
+/// Runs pass after pass until `shutdown` is ready.
+pub(crate) async fn run<P, K, L, S>(relay: &Relay<P>, clock: &K, mut line: L, shutdown: S) -> Totals
+where
+    P: Publisher,
+    K: Clock,
+    L: Reconnecting,
+    S: Future,
+{
+    let mut shutdown = pin!(shutdown);
+    let mut totals = Totals::default();
+    let mut pauses = Pauses::new(relay.pause, relay.longest_pause);
+    let mut pause = Duration::ZERO;
+    loop {
+        // Writers must not storm a broker or a database that is unreachable.
+        let wake = async {
+            if pauses.is_away() {
+                future::pending::<()>().await;
+            } else {
+                relay.waker.woken().await;
+            }
+        };
+        match wait(clock, pause, &mut shutdown, wake).await {
+            Waited::Stopped => break,
+            Waited::Woken => pauses.restart(),
+            Waited::Over => {}
+        }
+        // Read before the pass, which may lower it.
+        let limit = relay.limit();
+        let pass = line.pass().await;
+        totals.count(pass);
+        pause = match pass {
+            Some(pass) if pass.unavailable > 0 => pauses.away(),
+            None => pauses.away(),
+            Some(pass) if pass.taken() == 0 => pauses.idle(relay.hearing.longest_pause()),
+            Some(pass) if pass.taken() >= limit || relay.ordered => pauses.busy(),
+            Some(_) => {
+                pauses.restart();
+                pauses.idle(relay.hearing.longest_pause())
+            }
+        };
+    }
+    totals
+}
+
+/// The pauses between the passes of a relay.
+struct Pauses {
+    first: Duration,
+    longest: Duration,
+    /// The next pause if nothing is pending.
+    idle: Duration,
+    /// The next pause while the broker or the database is unreachable.
+    away: Option<Duration>,
+}
+
+impl Pauses {
+    fn new(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            longest: longest.max(first),
+            idle: first,
+            away: None,
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
+    fn restart(&mut self) {
+        self.idle = self.first;
+    }
+
+    fn busy(&mut self) -> Duration {
+        self.restart();
+        self.away = None;
+        Duration::ZERO
+    }
+
+    /// The pauses grow up to `heartbeat` if that is given and longer than `longest`.
+    fn idle(&mut self, heartbeat: Option<Duration>) -> Duration {
+        self.away = None;
+        let longest = heartbeat.unwrap_or_default().max(self.longest);
+        let pause = self.idle.min(longest);
+        self.idle = pause.saturating_mul(2).min(longest);
+        pause
+    }
+
+    fn away(&mut self) -> Duration {
+        self.restart();
+        let pause = self.away.unwrap_or(self.longest);
+        let longest = self.longest.saturating_mul(10);
+        self.away = Some(pause.saturating_mul(2).min(longest));
+        pause
+    }
+}
+
+impl Totals {
+    fn count(&mut self, pass: Option<Pass>) {
+        let Some(pass) = pass else {
+            self.failures += 1;
+            return;
+        };
+        if pass.taken() > 0 {
+            self.passes += 1;
+        }
+        self.published += pass.published as u64;
+        self.duplicates += pass.duplicates as u64;
+        self.rejected += pass.rejected as u64;
+        self.unavailable += pass.unavailable as u64;
+    }
+}
