@@ -52,7 +52,7 @@ impl Listener {
 
     /// Returns whether the last check of the listener succeeded.
     pub fn is_listening(&self) -> bool {
-        matches!(self.hearing.lock().ear, Ear::Hears)
+        matches!(self.hearing.lock().listening, Listening::Hears)
     }
 
     #[cfg_attr(
@@ -80,7 +80,7 @@ impl fmt::Debug for Listener {
 pub(crate) struct Hearing(Arc<Mutex<State>>);
 
 struct State {
-    ear: Ear,
+    listening: Listening,
     heartbeat: Duration,
     /// Distinguishes the probes of this relay from those of others.
     name: String,
@@ -89,7 +89,7 @@ struct State {
     probed: Option<Instant>,
     /// Whether the last probe has arrived.
     is_answered: bool,
-    /// The task of the listener, which waits for `Ear::Deaf`.
+    /// The task of the listener, which waits for `Listening::Deaf`.
     waiting: Option<Waker>,
 }
 
@@ -98,7 +98,7 @@ impl Default for State {
         use std::hash::{BuildHasher as _, RandomState};
 
         Self {
-            ear: Ear::Closed,
+            listening: Listening::Closed,
             heartbeat: Duration::from_secs(5),
             name: format!("{:x}", RandomState::new().hash_one(0)),
             probes: 0,
@@ -110,7 +110,7 @@ impl Default for State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ear {
+enum Listening {
     /// No LISTEN is in effect.
     Closed,
     /// LISTEN has succeeded, and no notification has arrived since.
@@ -129,14 +129,14 @@ impl Hearing {
     /// Returns the longest pause of a relay that a listener wakes. `None` if it must poll.
     pub(crate) fn longest_pause(&self) -> Option<Duration> {
         let state = self.lock();
-        (state.ear == Ear::Hears).then_some(state.heartbeat)
+        (state.listening == Listening::Hears).then_some(state.heartbeat)
     }
 
     /// Returns the payload of the probe that is to be sent now, if it is time for one. Notices
     /// whether the last one has not arrived.
     pub(crate) fn probe(&self, now: Instant) -> Option<String> {
         let mut state = self.lock();
-        if !matches!(state.ear, Ear::Open | Ear::Hears) {
+        if !matches!(state.listening, Listening::Open | Listening::Hears) {
             return None;
         }
         let age = state.probed.map(|sent| now.saturating_duration_since(sent));
@@ -144,7 +144,7 @@ impl Hearing {
             return None;
         }
         if age.is_some() && !state.is_answered {
-            state.ear = Ear::Deaf;
+            state.listening = Listening::Deaf;
             let waiting = state.waiting.take();
             drop(state);
             if let Some(listener) = waiting {
@@ -168,7 +168,7 @@ impl Hearing {
     /// LISTEN has succeeded on a new connection.
     pub(crate) fn open(&self) {
         let mut state = self.lock();
-        state.ear = Ear::Open;
+        state.listening = Listening::Open;
         state.probed = None;
         state.is_answered = false;
     }
@@ -176,8 +176,8 @@ impl Hearing {
     /// The connection is gone. Returns whether it received notifications.
     pub(crate) fn close(&self, received: bool) -> bool {
         let mut state = self.lock();
-        let heard = received || state.ear == Ear::Hears;
-        state.ear = Ear::Closed;
+        let heard = received || state.listening == Listening::Hears;
+        state.listening = Listening::Closed;
         heard
     }
 
@@ -189,8 +189,8 @@ impl Hearing {
             .and_then(|rest| rest.strip_prefix('/'));
         if probe.and_then(|number| number.parse().ok()) == Some(state.probes) {
             state.is_answered = true;
-            if state.ear == Ear::Open {
-                state.ear = Ear::Hears;
+            if state.listening == Listening::Open {
+                state.listening = Listening::Hears;
             }
         }
         probe.is_some()
@@ -200,7 +200,7 @@ impl Hearing {
     pub(crate) fn deaf(&self) -> impl Future<Output = ()> + Send + '_ {
         poll_fn(|task| {
             let mut state = self.lock();
-            if state.ear == Ear::Deaf {
+            if state.listening == Listening::Deaf {
                 return Poll::Ready(());
             }
             state.waiting = Some(task.waker().clone());
