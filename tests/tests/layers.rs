@@ -26,7 +26,7 @@ const CORE: &[&[&str]] = &[
     ],
     &["dialect", "error"],
     &["executor", "model", "migrations", "outbox", "clock"],
-    &["loadable", "change", "transaction"],
+    &["loadable", "change", "transaction", "format"],
     &["owner", "dependent", "tracked"],
     &["statement"],
     &["statement/owner"],

@@ -236,8 +236,8 @@ where
             Ok(event) => {
                 let record = format!("{}/{}", event.entity, event.key);
                 let kind = match event.op {
-                    Op::Snapshot => Kind::Snapshot,
-                    Op::Created | Op::Updated | Op::Deleted => Kind::Change,
+                    Op::Snapshot | Op::DeletedForever => Kind::Snapshot,
+                    Op::Created | Op::Updated | Op::Deleted | Op::DeletedAt => Kind::Change,
                 };
                 self.lanes.arrive(&record, event.version, number, kind);
                 self.held.insert(number, held(Some(event)));

@@ -123,7 +123,7 @@ impl<T> Event<T> {
 
 /// The operation of a write on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Op {
     /// The record was inserted.
@@ -132,6 +132,18 @@ pub enum Op {
     Updated,
     /// The record was deleted.
     Deleted,
+    /// The record was deleted by a source that spends no version on a deletion: the version is that
+    /// of the deleted row. Owners of this crate never send it.
+    ///
+    /// At a sequential replica it is applied onto this version, and otherwise onto any version up to
+    /// it. Afterwards everything up to this version is a duplicate, and the record can be created
+    /// again at the next one.
+    DeletedAt,
+    /// The record was deleted, and its key is never used again. The source knows no version: the
+    /// version is `i64::MAX`. Owners of this crate never send it.
+    ///
+    /// It is applied onto any version, and afterwards everything is a duplicate.
+    DeletedForever,
     /// The record did not change. The event carries its current state, for a replica that joins
     /// late.
     Snapshot,
@@ -143,6 +155,8 @@ impl Op {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
+            Self::DeletedAt => "deleted_at",
+            Self::DeletedForever => "deleted_forever",
             Self::Snapshot => "snapshot",
         }
     }

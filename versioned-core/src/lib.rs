@@ -163,6 +163,7 @@
 //! | `sqlite`, `postgres`, `mysql` | the backends; `mysql` includes MariaDB. The application chooses Diesel's driver |
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
+//! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
@@ -183,6 +184,8 @@ mod error;
 pub mod etag;
 mod event;
 mod executor;
+#[cfg(feature = "formats")]
+pub mod format;
 mod front;
 mod guard_trigger;
 #[cfg(any(doc, doctest))]

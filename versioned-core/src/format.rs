@@ -1,0 +1,18 @@
+//! The forms of messages: what a broker carries, apart from the broker and from the model.
+//!
+//! A form implements [`Encode`], which turns a row of the outbox into a message, [`Decode`], which
+//! turns a message into an event, or both. A publisher and a consumer take one each, with a method
+//! `format`.
+
+mod decode;
+mod encode;
+mod message;
+mod ours;
+mod record;
+
+pub(crate) use self::decode::read;
+pub use self::decode::{Decode, Decoded, Refused, Replica};
+pub use self::encode::{Encode, Encoded};
+pub use self::message::{Binding, Header, Message};
+pub use self::ours::Ours;
+pub use self::record::Record;

@@ -1,0 +1,243 @@
+//! From a message to an event.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::de::DeserializeOwned;
+
+use super::{Message, Record};
+use crate::event::{Event, EventError, Op, text_of};
+use crate::model::{DependentModel, KeyColumns as _};
+use crate::version::SequentialVersion as _;
+use diesel::query_source::Column as _;
+
+/// Reads messages of one form.
+///
+/// Implement it for a form of your own. The implementation knows neither the broker nor the model:
+/// it returns the facts of the event, and the record as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't read messages, implement `format::Decode` for it",
+    label = "not a form that can be read"
+)]
+pub trait Decode: Send + Sync {
+    /// Reads a message. Returns `None` if the message is not for this replica, which is then
+    /// acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the message cannot become an event. It is then kept as a
+    /// [dead letter](crate::dead_letters) with this reason.
+    fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused>;
+}
+
+impl<D: Decode + ?Sized> Decode for std::sync::Arc<D> {
+    fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused> {
+        D::decode(self, message, replica)
+    }
+}
+
+/// The replica that a message is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Replica {
+    /// The entity.
+    pub entity: &'static str,
+    /// The names of the key's columns.
+    pub key: &'static [&'static str],
+    /// The name of the version's column.
+    pub version: &'static str,
+    /// The first version of a record.
+    pub first: i64,
+    /// Whether each event has to follow the one before it.
+    pub is_sequential: bool,
+}
+
+impl Replica {
+    /// Describes the replica `M`.
+    pub fn of<M: DependentModel>() -> Self {
+        Self {
+            entity: M::ENTITY,
+            key: M::KeyColumns::NAMES,
+            version: M::VersionColumn::NAME,
+            first: M::initial_version().number(),
+            is_sequential: M::POLICY == crate::model::Policy::Sequential,
+        }
+    }
+}
+
+/// A message that was read.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Decoded {
+    /// The operation.
+    pub op: Op,
+    /// The version.
+    pub version: i64,
+    /// The key as text, as in [`Event::key`]. `None` for the key of the record.
+    pub key: Option<String>,
+    /// The record after the change. `None` after a deletion.
+    pub record: Option<Record>,
+    /// The time of the change, for people.
+    pub at: String,
+    /// The W3C `traceparent`.
+    pub trace: Option<String>,
+    /// Further data of the owner.
+    pub metadata: Option<serde_json::Value>,
+}
+
+impl Decoded {
+    /// Creates an event without a key and a record.
+    pub fn new(op: Op, version: i64) -> Self {
+        Self {
+            op,
+            version,
+            key: None,
+            record: None,
+            at: String::new(),
+            trace: None,
+            metadata: None,
+        }
+    }
+
+    /// Sets the key.
+    #[must_use]
+    pub fn key(self, key: impl Into<String>) -> Self {
+        Self {
+            key: Some(key.into()),
+            ..self
+        }
+    }
+
+    /// Sets the record.
+    #[must_use]
+    pub fn record(self, record: impl Into<Record>) -> Self {
+        Self {
+            record: Some(record.into()),
+            ..self
+        }
+    }
+}
+
+/// The reason why a message cannot become an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    reason: String,
+    record: Option<(String, i64)>,
+}
+
+impl Refused {
+    /// Creates a refusal. The reason says what is wrong, and which setting of the producer mends it.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            record: None,
+        }
+    }
+
+    /// Names the record and the version, if the message names them. Later events of this record are
+    /// then kept behind this one.
+    #[must_use]
+    pub fn of_record(self, key: impl Into<String>, version: i64) -> Self {
+        Self {
+            record: Some((key.into(), version)),
+            ..self
+        }
+    }
+
+    /// Returns the reason.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Returns the key and the version of the record, if they are known.
+    pub fn record(&self) -> Option<(&str, i64)> {
+        let (key, version) = self.record.as_ref()?;
+        Some((key, *version))
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<Refused> for EventError {
+    fn from(refused: Refused) -> Self {
+        Self::Unreadable {
+            reason: refused.reason,
+        }
+    }
+}
+
+/// An event, and the JSON of the same event with all fields of the message.
+pub(crate) struct Read<M> {
+    pub(crate) event: Event<M>,
+    /// Written only if the event is parked.
+    pub(crate) whole: Event<Record>,
+}
+
+/// Reads a message as an event of the replica `M`. A panic of the form, or of the `Deserialize` of
+/// the model, is an error too.
+pub(crate) fn read<M: DependentModel + DeserializeOwned>(
+    form: &(impl Decode + ?Sized),
+    message: &Message<'_>,
+) -> Result<Option<Read<M>>, Refused> {
+    let read = catch_unwind(AssertUnwindSafe(|| read_unguarded(form, message)));
+    read.unwrap_or_else(|panic| {
+        let text = text_of(&*panic);
+        Err(Refused::new(format!("reading it panicked: {text}")))
+    })
+}
+
+fn read_unguarded<M: DependentModel + DeserializeOwned>(
+    form: &(impl Decode + ?Sized),
+    message: &Message<'_>,
+) -> Result<Option<Read<M>>, Refused> {
+    let replica = Replica::of::<M>();
+    let Some(decoded) = form.decode(message, &replica)? else {
+        return Ok(None);
+    };
+    let (key, version) = (decoded.key, decoded.version);
+    let record = decoded
+        .record
+        .map(|record| record.with_version(replica.version, version));
+    let data: Option<M> = match &record {
+        None => None,
+        Some(record) => Some(record.read().map_err(|reason| {
+            let refused = Refused::new(reason);
+            match &key {
+                Some(key) => refused.of_record(key, version),
+                None => refused,
+            }
+        })?),
+    };
+    let of_data = || data.as_ref().map(|data| M::key_text(&data.id()));
+    let key = key
+        .or_else(of_data)
+        .ok_or_else(|| Refused::new("it has neither a key nor a record"))?;
+    let whole = Event {
+        entity: Cow::Borrowed(M::ENTITY),
+        key,
+        version,
+        op: decoded.op,
+        at: decoded.at,
+        data: record,
+        trace: decoded.trace,
+        metadata: decoded.metadata,
+    };
+    let event = Event {
+        entity: whole.entity.clone(),
+        key: whole.key.clone(),
+        version,
+        op: whole.op,
+        at: whole.at.clone(),
+        data,
+        trace: whole.trace.clone(),
+        metadata: whole.metadata.clone(),
+    };
+    Ok(Some(Read { event, whole }))
+}
