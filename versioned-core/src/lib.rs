@@ -184,7 +184,6 @@ mod error;
 pub mod etag;
 mod event;
 mod executor;
-#[cfg(feature = "formats")]
 pub mod format;
 mod front;
 mod guard_trigger;

@@ -52,7 +52,7 @@ where
         let waited = match outcome {
             Outcome::Applied => {
                 self.consumed.applied += 1;
-                self.lanes.reached(record, started.version, now)
+                self.lanes.reached(record, started.version(), now)
             }
             Outcome::Duplicate { current } => {
                 self.consumed.duplicates += 1;
@@ -80,7 +80,7 @@ where
         if matches!(error, Error::Event(_)) {
             let id = &started.id();
             self.report(&ConsumerProblem::Refused { id, error });
-            self.give_up(started.number, Some(started.clone()), &error.to_string());
+            self.give_up_event(started, &error.to_string());
             return;
         }
         self.report_failure(started, error);
@@ -98,7 +98,7 @@ where
                 attempts,
                 error,
             });
-            self.give_up(started.number, Some(started.clone()), &error.to_string());
+            self.give_up_event(started, &error.to_string());
             return;
         }
         let mut delay = self.settings.delay(attempts);
