@@ -41,7 +41,7 @@ const CORE: &[&[&str]] = &[
     &["operation/batch"],
     &["front", "etag"],
     &["consumer"],
-    &["nats", "positions", "dead_letters"],
+    &["nats", "positions", "dead_letters", "direct"],
 ];
 
 /// Those of `versioned-derive`.

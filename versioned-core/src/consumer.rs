@@ -25,7 +25,6 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use self::breaker::Breaker;
-pub(crate) use self::breaker::NotConnected;
 pub(crate) use self::broker::{Delivery, Handler, Message, Reader, Settlement, Source};
 use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};

@@ -179,6 +179,7 @@ mod dead_letter;
 pub mod dead_letters;
 mod dependent;
 mod dialect;
+pub mod direct;
 mod error;
 #[cfg(feature = "http")]
 pub mod etag;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::breaker::{Change, is_unreachable, may_be_unreachable};
+use super::breaker::{Change, may_be_unreachable};
 use super::lanes::Started;
 use super::{Consumer, ConsumerProblem, Delivery, Settlement};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_unreachable};
 use crate::operation::row_count::ends_the_transaction;
 use crate::outcome::Outcome;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::dice::Dice;
 use super::*;
 use crate::dead_letter::Redriven;
+use crate::error::NotConnected;
 use crate::format::{self, Binding, Refused};
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;

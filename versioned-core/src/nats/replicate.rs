@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 
 use super::JetStreamConsumer;
 use super::message::{BINDING, Body};
-use crate::consumer::{Consumed, Handler, Message as _, NotConnected, Source};
+use crate::consumer::{Consumed, Handler, Message as _, Source};
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
-use crate::error::{Error, Result};
+use crate::error::{Error, NotConnected, Result};
 use crate::event::Event;
 use crate::format::{Decode, Reading};
 use crate::front::asynchronous::AsyncExecutor;
