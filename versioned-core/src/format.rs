@@ -9,6 +9,7 @@ mod encode;
 mod message;
 mod ours;
 mod record;
+mod value;
 
 pub(crate) use self::decode::read;
 pub use self::decode::{Decode, Decoded, Refused, Replica};
