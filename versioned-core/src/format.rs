@@ -4,6 +4,7 @@
 //! turns a message into an event, or both. A publisher and a consumer take one each, with a method
 //! `format`.
 
+mod debezium;
 mod decode;
 mod encode;
 mod message;
@@ -11,6 +12,7 @@ mod ours;
 mod record;
 mod value;
 
+pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
 pub(crate) use self::decode::read;
 pub use self::decode::{Decode, Decoded, Refused, Replica};
 pub use self::encode::{Encode, Encoded};
