@@ -43,7 +43,7 @@ const PLACEHOLDER_UUID: &str = "b68a35a7-17ad-35b3-af2a-ae46edb4545a";
 ///
 /// The JSON can have schemas around the key, the value and the headers, each on its own. With a
 /// schema, decimals, dates and times are converted to text by the type that it names. It can also
-/// be [flattened](Self::flattened), or the data of a CloudEvent.
+/// be [flattened](Self::flattened), or the data of a `CloudEvent`.
 ///
 /// # What becomes of a message
 ///

@@ -157,14 +157,14 @@ impl Decode for DebeziumOutbox {
         let of_event = Event {
             replica,
             version: Body::of_header(message, &self.version).or_else(|| placed_in(&self.version)),
-            event_type: Body::of_header(message, &self.event_type)
+            kind: Body::of_header(message, &self.event_type)
                 .or_else(|| placed_in(&self.event_type))
                 .and_then(|value| value.as_str().map(str::to_owned)),
             key: Body::of_key(message).and_then(|key| key_part(&key.payload).ok()),
             payload: payload_of(body)?,
         };
-        let op = match &of_event.event_type {
-            Some(event_type) => self.operation_of(event_type),
+        let op = match &of_event.kind {
+            Some(kind) => self.operation_of(kind),
             None if of_event.payload.is_some() => Some(Op::Updated),
             None => return Err(of_event.without_type()),
         };
@@ -176,7 +176,7 @@ impl Decode for DebeziumOutbox {
 struct Event<'r> {
     replica: &'r Replica,
     version: Option<Value>,
-    event_type: Option<String>,
+    kind: Option<String>,
     key: Option<String>,
     payload: Option<Map<String, Value>>,
 }
@@ -199,11 +199,8 @@ impl Event<'_> {
                 Ok(decoded.record(record))
             }
             (_, None) => {
-                let event_type = self.event_type.unwrap_or_default();
-                let reason = format!(
-                    "{event_type} of {} {key} has no payload",
-                    self.replica.entity
-                );
+                let kind = self.kind.unwrap_or_default();
+                let reason = format!("{kind} of {} {key} has no payload", self.replica.entity);
                 Err(Refused::new(reason).of_record(key, version))
             }
         }

@@ -67,7 +67,7 @@ pub(super) fn relative(body: &Object) -> Option<Refused> {
     )))
 }
 
-/// Takes a change event out of the CloudEvent around it.
+/// Takes a change event out of the event of CloudEvents around it.
 pub(super) fn unwrap_cloud_event(body: Body) -> Result<Body, Refused> {
     let Value::Object(mut event) = body.payload else {
         return Ok(body);

@@ -81,7 +81,7 @@ fn mutated(text: &str, dice: &mut Dice) -> String {
         let at = dice.roll(characters.len());
         match (dice.roll(3), characters.get_mut(at)) {
             (0, Some(character)) => {
-                *character = ['"', '{', '}', '0', '-', ',', '\\', 'é', '\0'][dice.roll(9)]
+                *character = ['"', '{', '}', '0', '-', ',', '\\', 'é', '\0'][dice.roll(9)];
             }
             (1, Some(_)) => characters.truncate(at),
             (_, Some(_)) => drop(characters.remove(at)),
@@ -148,8 +148,8 @@ fn changed_messages_never_panic() {
                         assert!(decoded.version >= 0);
                         counts[0] += 1;
                         if let Some(mut record) = decoded.record {
-                            let _ = record.read::<Ticket>("tickets");
-                            let _ = record.read::<Value>("tickets").unwrap_or_default();
+                            drop(record.read::<Ticket>("tickets"));
+                            drop(record.read::<Value>("tickets"));
                         }
                     }
                     Ok(None) => counts[1] += 1,
