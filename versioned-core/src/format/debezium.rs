@@ -25,9 +25,6 @@ use super::{Decode, Decoded, Message, Refused, Replica};
 /// Debezium's placeholder for a value that is not in PostgreSQL's log.
 const PLACEHOLDER: &str = "__debezium_unavailable_value";
 
-/// The placeholder in an array of UUIDs, which is its MD5.
-const PLACEHOLDER_UUID: &str = "b68a35a7-17ad-35b3-af2a-ae46edb4545a";
-
 /// Reads the change events of [Debezium](https://debezium.io): of a table whose rows have their
 /// version in a column.
 ///
@@ -128,7 +125,7 @@ impl Debezium {
             deletions: Deletions::default(),
             is_full: false,
             version_default: None,
-            markers: Arc::new(Markers::new(PLACEHOLDER.as_bytes(), Some(PLACEHOLDER_UUID))),
+            markers: Arc::new(Markers::new(PLACEHOLDER.as_bytes())),
             fields: Vec::new(),
             texts: Arc::new([]),
             are_snapshots: false,
@@ -197,19 +194,19 @@ impl Debezium {
     }
 
     /// Sets the placeholder for values that are not in the log, as in the connector's
-    /// `unavailable.value.placeholder`, which can begin with `hex:`. An array of UUIDs with it is then
-    /// not recognized. The default is `__debezium_unavailable_value`.
+    /// `unavailable.value.placeholder`, which can begin with `hex:`. The default is
+    /// `__debezium_unavailable_value`.
     ///
-    /// A record with the placeholder in a field of the model is refused.
+    /// A record is refused if a field of the model is the placeholder, in any of the forms that it has
+    /// in columns of other types. So is an array of as many `true` as the placeholder has bytes.
     #[must_use]
     pub fn placeholder(self, placeholder: &str) -> Self {
         let bytes = placeholder
             .strip_prefix("hex:")
             .and_then(convert::bytes_of_hex)
             .unwrap_or_else(|| placeholder.as_bytes().to_vec());
-        let uuid = (placeholder == PLACEHOLDER).then_some(PLACEHOLDER_UUID);
         Self {
-            markers: Arc::new(Markers::new(&bytes, uuid)),
+            markers: Arc::new(Markers::new(&bytes)),
             ..self
         }
     }

@@ -10,6 +10,8 @@ mod decimal;
 mod failure;
 mod forms;
 mod key;
+mod markers;
+mod md5;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -18,11 +20,12 @@ mod time;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(super) use self::checks::{Checks, Markers};
+pub(super) use self::checks::Checks;
 pub(super) use self::decimal::{base64, decimal};
 use self::failure::Failure;
 pub(super) use self::forms::scaled;
 pub(super) use self::key::{join_key, key_of, key_part, version};
+pub(super) use self::markers::Markers;
 use self::node::Node;
 pub(super) use self::time::{Clock, date, moment, time_of_day, timestamp};
 

@@ -49,7 +49,7 @@ impl Debezium {
         if shape::is_beside_changes(&fields) {
             return Ok(None);
         }
-        if shape::is_change(&fields) {
+        if shape::is_change(&fields, self.flattened.is_some()) {
             return self.change(message, replica, fields, schemas);
         }
         if let Some(flattened) = &self.flattened {
@@ -158,7 +158,8 @@ impl Debezium {
         let connector = connector.unwrap_or_default().to_owned();
         let reading = self.reading(replica, &connector);
         // A table may have a column of this name, and not a header.
-        let header = Body::of_header(message, &format!("{}op", flattened.prefix));
+        let header = Body::of_header(message, &format!("{}op", flattened.prefix))
+            .or_else(|| Body::of_header(message, "__op"));
         let op = header
             .as_ref()
             .and_then(Value::as_str)
@@ -230,7 +231,7 @@ impl Reading<'_> {
             subject: format!("{} {key}", self.replica.entity),
             markers: Some(self.form.markers.clone()),
             unreadable: row.unreadable,
-            bare_number: Some("switch schemas on or name its unit"),
+            bare_number: (!facts.has_schema).then_some("switch schemas on or name its unit"),
             encoded_decimals: (!facts.has_schema).then(|| self.form.texts.clone()),
             absent_lists: false,
         };

@@ -42,6 +42,9 @@ impl Unit {
     }
 }
 
+/// Infinity as a count of nanoseconds, which would be a time of this world otherwise.
+const INFINITE: [i64; 2] = [i64::MIN, i64::MAX];
+
 /// What the user says about a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -161,7 +164,7 @@ fn by_option(value: &Value, field: Field) -> Result<Option<Value>, String> {
 
 fn in_unit(value: &Value, unit: Unit) -> Result<Option<Value>, String> {
     match value.as_i64() {
-        Some(count) => match unit.text(count) {
+        Some(count) => match unit.text(count).filter(|_| !INFINITE.contains(&count)) {
             Some(text) => Ok(Some(text.into())),
             None => Err(format!(
                 "is {count}, which is infinite, or no date of the years 1 to 9999 or time of a day"

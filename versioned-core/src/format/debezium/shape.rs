@@ -39,15 +39,16 @@ pub(super) fn is_beside_changes(body: &Object) -> bool {
     is_heartbeat || is_transaction || is_schema_change || is_notification
 }
 
-/// Returns whether the message is a change event that is not flattened.
-pub(super) fn is_change(body: &Object) -> bool {
-    let is_text = |name| body.get(name).is_some_and(Value::is_string);
-    let is_object = |name| body.get(name).is_some_and(Value::is_object);
-    is_text("op")
-        && (is_object("source")
-            || is_object("before")
-            || is_object("after")
-            || is_object("message"))
+/// Returns whether the message is a change event that is not flattened. A flattened row can have
+/// columns of these names.
+pub(super) fn is_change(body: &Object, is_flattened: bool) -> bool {
+    let has_text = |name: &str| body.get(name).is_some_and(Value::is_string);
+    let member = |name: &str, of: &str| body.get(name).is_some_and(|value| value.get(of).is_some());
+    let is_object = |name: &str| body.get(name).is_some_and(Value::is_object);
+    let is_certain =
+        member("source", "table") || member("source", "connector") || member("message", "prefix");
+    let is_likely = is_object("source") || is_object("before") || is_object("after");
+    has_text("op") && (is_certain || (is_likely && !is_flattened))
 }
 
 /// Returns the refusal of a message of another product.

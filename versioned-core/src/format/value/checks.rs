@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 
 use super::decimal::{base64, is_decimal};
 use super::failure::Failure;
+use super::markers::Markers;
 
 /// The checks of a record.
 #[derive(Debug, Clone, Default)]
@@ -25,57 +24,6 @@ pub(in crate::format) struct Checks {
     pub(in crate::format) encoded_decimals: Option<Arc<[String]>>,
     /// Whether a list that is empty is absent.
     pub(in crate::format) absent_lists: bool,
-}
-
-/// The values with which Debezium replaces those that PostgreSQL did not log.
-#[derive(Debug, Clone)]
-pub(in crate::format) struct Markers {
-    texts: Vec<String>,
-    bytes: Vec<u8>,
-}
-
-impl Markers {
-    /// Creates the markers of a placeholder, and the one for an array of UUIDs.
-    pub(in crate::format) fn new(placeholder: &[u8], uuid: Option<&str>) -> Self {
-        let mut texts = vec![
-            STANDARD.encode(placeholder),
-            URL_SAFE.encode(placeholder),
-            hex(placeholder),
-        ];
-        texts.extend(std::str::from_utf8(placeholder).map(str::to_owned));
-        texts.extend(uuid.map(str::to_owned));
-        texts.retain(|text| !text.is_empty());
-        Self {
-            texts,
-            bytes: placeholder.to_vec(),
-        }
-    }
-
-    /// Returns whether the whole value is a marker. Lists and maps are left to their items, except
-    /// for the bytes of the placeholder as numbers.
-    pub(in crate::format) fn contain(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => self.texts.contains(text),
-            Value::Array(items) => {
-                !self.bytes.is_empty()
-                    && items.len() == self.bytes.len()
-                    && items
-                        .iter()
-                        .zip(&self.bytes)
-                        .all(|(item, byte)| item.as_u64() == Some((*byte).into()))
-            }
-            _ => false,
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
-        text.extend(digits.into_iter().flatten());
-    }
-    text
 }
 
 impl Checks {
@@ -132,7 +80,7 @@ impl Checks {
             return Ok(());
         }
         Err(Failure::sentence(format_args!(
-            "{field} looks like an encoded decimal: `decimal.handling.mode=string`"
+            "{field} looks like an encoded decimal: `decimal.handling.mode=string`, or say that it is `text`"
         )))
     }
 }

@@ -203,7 +203,7 @@ fn the_records_are_those_of_the_owner() {
     let undecided = records::<Ticket>(PLAIN, &Debezium::new(), "tickets");
     assert_eq!(
         undecided[0],
-        Err("price_exact looks like an encoded decimal: `decimal.handling.mode=string`".to_owned())
+        Err("price_exact looks like an encoded decimal: `decimal.handling.mode=string`, or say that it is `text`".to_owned())
     );
 }
 

@@ -1,5 +1,8 @@
 //! Rows T4, T5 and D1 to D9: values and their schemas.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 fn of_field(value: &Value) -> Sent {
@@ -52,6 +55,33 @@ fn t5_a_value_that_was_not_in_the_log_is_refused() {
     // Also where the schema would convert it.
     let decimal = json!({"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}});
     is_refused::<String>(&of_schema(&decimal, &json!(base64)), &form, sentence);
+}
+
+#[test]
+fn t5_an_array_has_the_placeholder_in_the_type_of_its_items() {
+    let form = Debezium::new();
+    let bytes = || "__debezium_unavailable_value".bytes();
+    let date = json!({"type": "int32", "name": "io.debezium.time.Date"});
+    let decimal = json!({"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}});
+    let encoded: Vec<String> = bytes().map(|byte| STANDARD.encode([byte])).collect();
+    for (items, value) in [
+        (date, json!(bytes().collect::<Vec<u8>>())),
+        (decimal, json!(encoded)),
+        (
+            json!({"type": "double"}),
+            json!(bytes().map(f64::from).collect::<Vec<f64>>()),
+        ),
+        (
+            json!({"type": "boolean"}),
+            json!(bytes().map(|_| true).collect::<Vec<bool>>()),
+        ),
+    ] {
+        let schema = json!({"type": "array", "items": items});
+        let reason = of_schema(&schema, &value)
+            .field::<Value>(&form)
+            .unwrap_err();
+        assert!(reason.contains("was not in the log"), "{reason}");
+    }
 }
 
 #[test]
@@ -147,7 +177,7 @@ fn d2_decimals_are_decoded_by_their_schema() {
 #[test]
 fn d2_encoded_decimals_without_a_schema_are_refused() {
     let form = Debezium::new();
-    let sentence = "field looks like an encoded decimal: `decimal.handling.mode=string`";
+    let sentence = "field looks like an encoded decimal: `decimal.handling.mode=string`, or say that it is `text`";
     is_refused::<String>(&of_field(&json!("BOI=")), &form, sentence);
     is_refused::<f64>(&of_field(&json!("BOI=")), &form, sentence);
     is_refused::<i64>(&of_field(&json!("BOIA")), &form, sentence);
@@ -258,6 +288,8 @@ fn d3_infinity_and_other_times_are_refused_if_the_model_has_the_field() {
             "io.debezium.time.MicroTimestamp",
             json!(9_223_372_036_825_200_000_i64),
         ),
+        ("io.debezium.time.NanoTimestamp", json!(i64::MAX)),
+        ("io.debezium.time.NanoTimestamp", json!(i64::MIN)),
         ("io.debezium.time.Date", json!(2_147_483_647)),
         ("io.debezium.time.MicroTime", json!(-1)),
         ("io.debezium.time.MicroTime", json!(100_000_000_000_i64)),
