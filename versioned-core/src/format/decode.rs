@@ -1,5 +1,8 @@
 //! From a message to an event.
 
+#[cfg(all(test, feature = "derive", feature = "sqlite"))]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

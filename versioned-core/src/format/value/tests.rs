@@ -591,3 +591,59 @@ fn a_key_is_the_text_that_its_type_prints() {
         "it has no field `d`"
     );
 }
+
+/// A type of chrono, which reads text with `FromStr`.
+#[cfg(feature = "chrono")]
+#[derive(Debug, PartialEq)]
+struct Chrono<T>(T);
+
+#[cfg(feature = "chrono")]
+impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Chrono<T> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(feature = "chrono")]
+#[test]
+fn chrono_reads_the_texts_of_times() {
+    use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+
+    for count in [
+        0,
+        1,
+        -1,
+        1_000,
+        1_529_507_596_945_104,
+        1_529_507_596_000_000,
+    ] {
+        let expected = DateTime::from_timestamp_micros(count).unwrap().naive_utc();
+        let text = timestamp(count, Clock::Micros).unwrap();
+        assert_eq!(text, format!("{expected:?}"), "the text that chrono writes");
+        is(json!(text), Chrono(expected));
+        is(json!(format!("{text}Z")), Chrono(expected));
+        is(
+            json!(format!("{text}Z")),
+            Chrono::<DateTime<Utc>>(expected.and_utc()),
+        );
+        is(
+            json!(date(count / 100_000_000_000).unwrap()),
+            Chrono(
+                NaiveDate::from_ymd_opt(1970, 1, 1).unwrap()
+                    + chrono::Days::new(u64::try_from(count / 100_000_000_000).unwrap_or(0)),
+            ),
+        );
+    }
+    is(
+        json!("2026-09-15Z"),
+        Chrono(NaiveDate::from_ymd_opt(2026, 9, 15).unwrap()),
+    );
+    let time = NaiveTime::from_hms_micro_opt(1, 2, 3, 4).unwrap();
+    is(
+        json!(time_of_day(3_723_000_004, Clock::Micros).unwrap()),
+        Chrono(time),
+    );
+    is(json!("01:02:03.000004Z"), Chrono(time));
+    assert!(field::<Chrono<NaiveDateTime>>(json!("2026-09-15T01:02:03+02:00")).is_err());
+}
