@@ -4,12 +4,18 @@
 //! turns a message into an event, or both. A publisher and a consumer take one each, with a method
 //! `format`.
 
+#[cfg(feature = "formats")]
+mod debezium;
 mod decode;
 mod encode;
 mod message;
 mod ours;
 pub(crate) mod record;
+#[cfg(feature = "formats")]
+mod value;
 
+#[cfg(feature = "formats")]
+pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
 pub use self::decode::{Decode, Decoded, Refused, Replica, read};
 pub(crate) use self::decode::{Read, Reading, read_as};
 pub use self::encode::{Encode, Encoded};

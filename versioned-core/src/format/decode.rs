@@ -1,5 +1,8 @@
 //! From a message to an event.
 
+#[cfg(all(test, feature = "derive", feature = "sqlite"))]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,6 +88,8 @@ pub struct Decoded {
     pub trace: Option<String>,
     /// Further data of the owner.
     pub metadata: Option<serde_json::Value>,
+    /// Whether the key is the text that the owner's type prints, and no other text of this value.
+    pub(super) is_exact: bool,
 }
 
 impl Decoded {
@@ -98,6 +103,7 @@ impl Decoded {
             at: String::new(),
             trace: None,
             metadata: None,
+            is_exact: false,
         }
     }
 
@@ -274,15 +280,25 @@ fn read_whole<M: DependentModel + DeserializeOwned>(
     message: &Message<'_>,
 ) -> Result<Option<Read<M>>, Refused> {
     let replica = Replica::of::<M>();
-    let Some(decoded) = form.decode(message, &replica)? else {
+    let decoded = form.decode(message, &replica).map_err(|refused| Refused {
+        record: refused
+            .record
+            .map(|(key, version)| (one_text::<M>(key), version)),
+        ..refused
+    })?;
+    let Some(decoded) = decoded else {
         return Ok(None);
     };
-    let (key, op, version) = (decoded.key, decoded.op, decoded.version);
-    let record = decoded
+    let (op, version) = (decoded.op, decoded.version);
+    let key = match decoded.key {
+        Some(key) if !decoded.is_exact => Some(one_text::<M>(key)),
+        key => key,
+    };
+    let mut record = decoded
         .record
         .map(|record| record.with_version(replica.version, version));
-    let data = record.as_ref().map(Record::read::<M>).transpose();
-    let data = data.map_err(|reason| {
+    let data = record.as_mut().map(|record| record.read(replica.entity));
+    let data: Option<M> = data.transpose().map_err(|reason| {
         let refused = Refused::new(reason);
         match &key {
             Some(key) => refused.of_record(key, op.turn(version)),
@@ -316,4 +332,12 @@ fn read_whole<M: DependentModel + DeserializeOwned>(
         event,
         whole: Some(whole),
     }))
+}
+
+/// Returns the one text of a key. Other systems print the same key in other ways, such as `7.00`.
+fn one_text<M: DependentModel>(key: String) -> String {
+    match M::parse_key(&key) {
+        Some(id) => M::key_text(&id),
+        None => key,
+    }
 }
