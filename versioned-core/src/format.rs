@@ -4,15 +4,23 @@
 //! turns a message into an event, or both. A publisher and a consumer take one each, with a method
 //! `format`.
 
+mod cloudevents;
 mod decode;
+mod deletions;
 mod encode;
+mod fields;
+mod members;
 mod message;
 mod ours;
+mod plain;
 mod record;
 
+pub use self::cloudevents::CloudEvents;
 pub(crate) use self::decode::read;
 pub use self::decode::{Decode, Decoded, Refused, Replica};
+pub use self::deletions::Deletions;
 pub use self::encode::{Encode, Encoded};
 pub use self::message::{Binding, Header, Message};
 pub use self::ours::Ours;
+pub use self::plain::PlainJson;
 pub use self::record::Record;
