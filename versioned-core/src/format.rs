@@ -14,6 +14,8 @@ mod message;
 mod ours;
 mod plain;
 mod record;
+#[cfg(test)]
+mod testing;
 
 pub use self::cloudevents::CloudEvents;
 pub(crate) use self::decode::read;

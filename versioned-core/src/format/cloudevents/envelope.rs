@@ -27,10 +27,7 @@ impl<'m> Envelope<'m> {
         let media = content_type.as_deref().map(media_type);
         match media.as_deref() {
             Some(STRUCTURED | BATCH) => {
-                let members = members(message).map_err(|reason| {
-                    Refused::new(format!("it is not one CloudEvent as JSON: {reason}"))
-                })?;
-                return Self::structured(members, message);
+                return Self::structured(members(message)?, message);
             }
             Some(media) if media.starts_with("application/cloudevents") => {
                 return Err(Refused::new(format!(
@@ -46,7 +43,7 @@ impl<'m> Envelope<'m> {
                 Ok(members) if looks_like_an_event(&members) => {
                     return Self::structured(members, message);
                 }
-                Err(reason @ NotOne::Several) => return Err(Refused::new(reason.to_string())),
+                Err(several @ NotOne::Several) => return Err(several.into()),
                 _ => {}
             }
         }
@@ -116,11 +113,11 @@ enum NotOne {
     Unreadable(String),
 }
 
-impl std::fmt::Display for NotOne {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Several => f.write_str("it is a batch: send one event for each message"),
-            Self::Unreadable(reason) => f.write_str(reason),
+impl From<NotOne> for Refused {
+    fn from(reason: NotOne) -> Self {
+        match reason {
+            NotOne::Several => Self::new("it is a batch: send one event for each message"),
+            NotOne::Unreadable(reason) => Self::new(format!("it is not a JSON object: {reason}")),
         }
     }
 }

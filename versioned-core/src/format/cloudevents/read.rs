@@ -41,6 +41,9 @@ impl Decode for CloudEvents {
             (_, Some(mut data)) => {
                 let version = version.ok_or_else(|| self.no_version(&name))?;
                 data.insert(replica.version.to_owned(), version.into());
+                if let ([column], Some(key)) = (replica.key, self.key(subject.as_deref())) {
+                    data.entry(*column).or_insert_with(|| key.into());
+                }
                 Decoded::new(op, version).record(Value::Object(data))
             }
             (Op::Snapshot, None) if is_true(attributes.get(attributes::DELETED)?) => {

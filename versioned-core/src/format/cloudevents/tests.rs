@@ -1,1 +1,8 @@
-//! The tests of CloudEvents.
+//! The tests of CloudEvents. The names of tests begin with the quirk of other systems that they are
+//! about.
+
+mod attributes;
+mod content;
+mod fixtures;
+mod fuzz;
+mod written;

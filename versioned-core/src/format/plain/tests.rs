@@ -1,1 +1,1 @@
-
+//! The tests of plain JSON.
