@@ -8,14 +8,16 @@ mod cloudevents;
 mod decode;
 mod deletions;
 mod encode;
-mod fields;
+
 mod members;
 mod message;
 mod ours;
 mod plain;
+mod pointer;
 mod record;
 #[cfg(test)]
 mod testing;
+mod value;
 
 pub use self::cloudevents::CloudEvents;
 pub(crate) use self::decode::read;

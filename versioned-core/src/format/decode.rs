@@ -202,12 +202,12 @@ fn read_unguarded<M: DependentModel + DeserializeOwned>(
         return Ok(None);
     };
     let (key, version) = (decoded.key, decoded.version);
-    let record = decoded
+    let mut record = decoded
         .record
         .map(|record| record.with_version(replica.version, version));
-    let data: Option<M> = match &record {
+    let data: Option<M> = match &mut record {
         None => None,
-        Some(record) => Some(record.read().map_err(|reason| {
+        Some(record) => Some(record.read(replica.entity).map_err(|reason| {
             let refused = Refused::new(reason);
             match &key {
                 Some(key) => refused.of_record(key, version),

@@ -10,6 +10,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Members<V>(pub(super) Vec<(String, V)>);
 
+impl<V> Members<V> {
+    pub(super) fn get(&self, name: &str) -> Option<&V> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: V) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, before)) => *before = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+}
+
 impl<V: Serialize> Serialize for Members<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))

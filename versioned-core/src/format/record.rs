@@ -5,9 +5,31 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::value::{self, Checks};
+
 /// A record as JSON, which becomes a model.
+///
+/// The model's `Deserialize` decides which value a field needs. A field of a record can have any
+/// form that can only be this value:
+///
+/// | the model needs | and the record has |
+/// | --- | --- |
+/// | `bool` | `true`, `false`, 0, 1 |
+/// | an integer | `3`, `"3"`, `3.0` up to 2^53, `{"$numberLong":"3"}`, `{"low":3,"high":0}`, `{"scale":0,"value":"Aw=="}` |
+/// | a float | a number, decimal text, `"NaN"`, `"Infinity"`, `{"$numberDecimal":"1.5"}`, `{"scale":1,"value":"Dw=="}` |
+/// | text | text, `{"$oid":".."}`, `{"$date":..}`, `{"$numberDecimal":".."}`, `{"scale":..,"value":".."}` |
+/// | a date or time without a zone | its text, also with `Z` |
+/// | a struct, a map, a list, `serde_json::Value` | it, or text with the JSON of it |
+/// | bytes | base64, `{"type":"Buffer","data":[..]}`, a list of bytes |
+///
+/// What could be another value is an error that names the field: 2 is no `bool`, and a number is no
+/// text. Unknown fields are ignored. The fields of structs with `#[serde(flatten)]` and of
+/// `untagged` enums have to have the form that serde expects.
 #[derive(Debug, Clone)]
-pub struct Record(Json);
+pub struct Record {
+    json: Json,
+    checks: Box<Checks>,
+}
 
 #[derive(Debug, Clone)]
 enum Json {
@@ -18,13 +40,24 @@ enum Json {
 impl Record {
     /// Creates a record from JSON that is not parsed yet.
     pub fn raw(json: Box<RawValue>) -> Self {
-        Self(Json::Raw(json))
+        Self {
+            json: Json::Raw(json),
+            checks: Box::default(),
+        }
+    }
+
+    /// Adds the checks of the form.
+    pub(super) fn checked(self, checks: Checks) -> Self {
+        Self {
+            checks: Box::new(checks),
+            ..self
+        }
     }
 
     /// Sets the version, if the record does not have it.
     pub(super) fn with_version(self, name: &str, version: i64) -> Self {
         let mut record = self;
-        if let Json::Value(Value::Object(fields)) = &mut record.0 {
+        if let Json::Value(Value::Object(fields)) = &mut record.json {
             if !fields.contains_key(name) {
                 fields.insert(name.to_owned(), version.into());
             }
@@ -32,25 +65,40 @@ impl Record {
         record
     }
 
-    /// Reads the record as a model.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, String> {
-        let read = match &self.0 {
-            Json::Raw(json) => serde_json::from_str(json.get()),
-            Json::Value(value) => T::deserialize(value),
-        };
-        read.map_err(|error| error.to_string())
+    /// Reads the record as a model. What had to be changed for that stays changed.
+    pub(super) fn read<T: DeserializeOwned>(&mut self, entity: &str) -> Result<T, String> {
+        match &mut self.json {
+            Json::Raw(json) => read_raw(json.get(), &self.checks, entity),
+            Json::Value(value) => value::read(value, &self.checks, entity),
+        }
     }
+}
+
+/// Reads JSON in serde's own forms, which costs nothing more, and otherwise in any form.
+fn read_raw<T: DeserializeOwned>(json: &str, checks: &Checks, entity: &str) -> Result<T, String> {
+    serde_json::from_str(json).or_else(|error| {
+        let reason = error.to_string();
+        // Of a field that comes twice, a parsed value has only the last one.
+        if reason.starts_with("duplicate field") {
+            return Err(reason);
+        }
+        let mut value = serde_json::from_str(json).map_err(|_| reason)?;
+        value::read(&mut value, checks, entity)
+    })
 }
 
 impl From<Value> for Record {
     fn from(value: Value) -> Self {
-        Self(Json::Value(value))
+        Self {
+            json: Json::Value(value),
+            checks: Box::default(),
+        }
     }
 }
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
+        match &self.json {
             Json::Raw(json) => json.serialize(serializer),
             Json::Value(value) => value.serialize(serializer),
         }

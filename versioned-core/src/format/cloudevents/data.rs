@@ -1,18 +1,9 @@
 //! The data of a CloudEvent, which becomes a JSON object.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
 use super::envelope::media_type;
-use crate::format::Refused;
-
-/// Base64 with or without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::format::{Refused, value};
 
 /// The data as the message carries it.
 #[derive(Debug)]
@@ -32,9 +23,8 @@ impl<'m> Data<'m> {
         }
     }
 
-    pub(super) fn of_base64(value: &Value) -> Result<Self, Refused> {
-        let text = value.as_str();
-        let bytes = text.and_then(|text| BASE64.decode(text).ok());
+    pub(super) fn of_base64(member: &Value) -> Result<Self, Refused> {
+        let bytes = member.as_str().and_then(value::base64);
         let bytes = bytes.ok_or_else(|| Refused::new("its `data_base64` is not base64"))?;
         match bytes.trim_ascii() {
             b"" | b"null" => Ok(Self::Absent),

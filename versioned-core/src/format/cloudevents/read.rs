@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::envelope::{Attributes, Envelope};
 use super::{CloudEvents, VersionAt, attributes};
 use crate::event::Op;
-use crate::format::{Decode, Decoded, Deletions, Message, Refused, Replica, fields};
+use crate::format::{Decode, Decoded, Deletions, Message, Refused, Replica, pointer, value};
 
 impl Decode for CloudEvents {
     fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused> {
@@ -34,7 +34,7 @@ impl Decode for CloudEvents {
         let decoded = match (op, data) {
             (Op::Deleted | Op::DeletedAt | Op::DeletedForever, data) => {
                 let (op, version) = self.deletion(op, &name, version)?;
-                let of_data = data.and_then(|data| fields::key(&data, replica.key));
+                let of_data = data.and_then(|data| value::key_of(&data, replica.key).ok());
                 let key = of_data.or_else(|| self.key(subject.as_deref()));
                 Decoded::new(op, version).key(key.ok_or_else(|| no_subject(&name))?)
             }
@@ -92,14 +92,12 @@ impl CloudEvents {
                 }
             }
             VersionAt::Data(pointer) => {
-                let value = data.and_then(|data| fields::at(data, pointer));
-                let Some(value) = value.filter(|value| !value.is_null()) else {
+                let found = data.and_then(|data| pointer::at(data, pointer));
+                let Some(found) = found.filter(|found| !found.is_null()) else {
                     return Ok(None);
                 };
-                let version = fields::whole(value).ok_or_else(|| {
-                    Refused::new(format!(
-                        "`{pointer}` in the data of {name} is {value}, which is no version"
-                    ))
+                let version = value::version(found).map_err(|reason| {
+                    Refused::new(format!("`{pointer}` in the data of {name}: {reason}"))
                 })?;
                 Ok(Some(version))
             }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::PlainJson;
-use crate::format::{Message, Refused, fields};
+use crate::format::{Message, Refused, value};
 
 impl PlainJson {
     /// Parses the body. A string is parsed once more.
@@ -71,5 +71,5 @@ fn decoded_base64(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?.trim();
     let text = text.strip_prefix('"').unwrap_or(text);
     let text = text.strip_suffix('"').unwrap_or(text);
-    fields::base64(text)
+    value::base64(text)
 }

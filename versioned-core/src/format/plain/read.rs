@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{NameAt, PlainJson};
 use crate::event::Op;
-use crate::format::{Decode, Decoded, Deletions, Message, Refused, Replica, fields};
+use crate::format::{Decode, Decoded, Deletions, Message, Refused, Replica, value};
 
 impl Decode for PlainJson {
     fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused> {
@@ -116,11 +116,11 @@ impl PlainJson {
         let of_columns = self
             .ids
             .is_empty()
-            .then(|| fields::key(record, replica.key));
+            .then(|| value::key_of(record, replica.key).ok());
         let key = of_columns.flatten().or_else(|| {
             // The whole key of several columns may be one text.
             let mut ids = self.ids();
-            ids.find_map(|id| fields::part(record.get(id)?))
+            ids.find_map(|id| value::key_part(record.get(id)?).ok())
         });
         key.ok_or_else(|| self.no_key(name))
     }
@@ -155,16 +155,14 @@ impl PlainJson {
     }
 }
 
-fn whole(value: Option<&Value>, field: &str, name: &str) -> Result<Option<i64>, Refused> {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
+fn whole(found: Option<&Value>, field: &str, name: &str) -> Result<Option<i64>, Refused> {
+    let Some(found) = found.filter(|found| !found.is_null()) else {
         return Ok(None);
     };
-    let number = fields::whole(value).ok_or_else(|| {
-        Refused::new(format!(
-            "the field `{field}` of {name} is {value}, which is no version: send a whole number"
-        ))
+    let version = value::version(found).map_err(|reason| {
+        Refused::new(format!("the field `{field}` of {name}: {reason}"))
     })?;
-    Ok(Some(number))
+    Ok(Some(version))
 }
 
 fn header_text<'m>(message: &Message<'m>, header: &str) -> Result<Cow<'m, str>, Refused> {

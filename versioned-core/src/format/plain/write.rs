@@ -1,44 +1,53 @@
-//! From a row of the outbox to plain JSON.
+//! From a row of the outbox to plain JSON. Values are copied as they are, so none is rounded.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{NameAt, PlainJson};
 use crate::event::{Event, Op};
-use crate::format::{Binding, Encode, Encoded, fields};
+use crate::format::members::Members;
+use crate::format::{Binding, Encode, Encoded, pointer, value};
 use crate::outbox::OutboxRow;
 
 /// The largest integer that JavaScript does not round.
 const EXACT: u64 = 1 << 53;
 
+type Object = Members<Box<RawValue>>;
+
 impl Encode for PlainJson {
     fn encode(&self, row: &OutboxRow, binding: Binding) -> Result<Encoded, String> {
-        let event: Event<Map<String, Value>> =
+        let event: Event<Object> =
             serde_json::from_str(&row.payload).map_err(|error| error.to_string())?;
         let name = self.written_name(&event)?;
         let record = self.written_record(&event)?;
-        let mut body = Value::Object(record);
-        if !self.record.is_empty() {
-            body = wrapped(body, &self.record)?;
-        }
+        let mut body = if self.record.is_empty() {
+            record
+        } else {
+            let mut body = Members(Vec::new());
+            put(&mut body, &self.record, raw(&record)?)?;
+            body
+        };
         let mut headers = Vec::new();
         let mut subject = None;
         match &self.name {
             NameAt::Subject => subject = Some(name.to_owned()),
             NameAt::Header(header) => headers.push((header.clone(), name.to_owned())),
             NameAt::Field(pointer) => {
-                put(&mut body, pointer, name.into())?;
+                put(&mut body, pointer, raw(name)?)?;
                 // Nest subscribes to the names of its patterns.
                 subject = (self.is_nest && binding == Binding::Nats).then(|| name.to_owned());
             }
         }
-        if let Some(pointer) = self.version.as_deref().filter(|name| name.starts_with('/')) {
-            put(&mut body, pointer, self.number(event.version))?;
+        if self.version_is_in_body() {
+            let version = self.integer(raw(&event.version)?)?;
+            put(&mut body, self.version_name(), version)?;
         }
         if let Some(trace) = event.trace {
             headers.push(("traceparent".to_owned(), trace));
         }
-        let mut encoded =
-            Encoded::new(serde_json::to_vec(&body).map_err(|error| error.to_string())?);
+        let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;
+        let mut encoded = Encoded::new(body);
         encoded.subject = subject;
         encoded.headers = headers;
         Ok(encoded)
@@ -46,7 +55,7 @@ impl Encode for PlainJson {
 }
 
 impl PlainJson {
-    fn written_name(&self, event: &Event<Map<String, Value>>) -> Result<&str, String> {
+    fn written_name(&self, event: &Event<Object>) -> Result<&str, String> {
         let found = self.operations.iter().find(|(_, op)| *op == event.op);
         let (name, _) = found.ok_or_else(|| {
             format!(
@@ -65,83 +74,107 @@ impl PlainJson {
         Ok(name)
     }
 
-    fn written_record(
-        &self,
-        event: &Event<Map<String, Value>>,
-    ) -> Result<Map<String, Value>, String> {
+    fn written_record(&self, event: &Event<Object>) -> Result<Object, String> {
         let mut record = match (event.op, &event.data) {
-            (Op::Deleted, _) => Map::new(),
+            (Op::Deleted, _) => Members(Vec::new()),
             (_, Some(data)) => data.clone(),
             (op, None) => return Err(format!("{} is {op}, but has no data", event.id())),
         };
         if self.skip_nulls {
-            record.retain(|_, value| !value.is_null());
+            record.0.retain(|(_, value)| value.get() != "null");
         }
-        if self.large_integers_as_text {
-            record.values_mut().for_each(as_text);
+        for (_, value) in &mut record.0 {
+            *value = self.integer(value.clone())?;
         }
         let id = self.ids().next().unwrap_or("id");
-        let is_key = record
-            .get(id)
-            .is_none_or(|id| fields::part(id).as_ref() == Some(&event.key));
-        if is_key {
-            record.insert(id.to_owned(), event.key.as_str().into());
+        if record.get(id).is_none_or(|id| is_key(id, &event.key)) {
+            record.set(id, raw(&event.key)?);
         }
-        let version = self.version.as_deref().unwrap_or("version");
-        if !version.starts_with('/') {
-            record.insert(version.to_owned(), self.number(event.version));
+        if !self.version_is_in_body() {
+            let version = self.integer(raw(&event.version)?)?;
+            record.set(self.version_name(), version);
         }
         Ok(record)
     }
 
-    fn number(&self, version: i64) -> Value {
-        let mut number = version.into();
-        if self.large_integers_as_text {
-            as_text(&mut number);
-        }
-        number
+    fn version_name(&self) -> &str {
+        self.version.as_deref().unwrap_or("version")
     }
+
+    fn version_is_in_body(&self) -> bool {
+        self.version_name().starts_with('/')
+    }
+
+    /// Makes text of integers that JavaScript rounds, if told.
+    fn integer(&self, value: Box<RawValue>) -> Result<Box<RawValue>, String> {
+        if self.large_integers_as_text {
+            as_text(value)
+        } else {
+            Ok(value)
+        }
+    }
+}
+
+fn is_key(id: &RawValue, key: &str) -> bool {
+    let id: Result<Value, _> = serde_json::from_str(id.get());
+    let text = id.ok().and_then(|id| value::key_part(&id).ok());
+    text.as_deref() == Some(key)
+}
+
+fn raw(value: &(impl Serialize + ?Sized)) -> Result<Box<RawValue>, String> {
+    to_raw_value(value).map_err(|error| error.to_string())
+}
+
+fn parse<'j, T: serde::Deserialize<'j>>(json: &'j RawValue) -> Result<T, String> {
+    serde_json::from_str(json.get()).map_err(|error| error.to_string())
 }
 
 /// Makes text of integers that JavaScript rounds.
-fn as_text(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            let size = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
-            if size.is_some_and(|size| size > EXACT) {
-                *value = number.to_string().into();
+fn as_text(value: Box<RawValue>) -> Result<Box<RawValue>, String> {
+    let json = value.get();
+    match json.as_bytes().first() {
+        Some(b'{') => {
+            let mut object: Object = parse(&value)?;
+            for (_, member) in &mut object.0 {
+                *member = as_text(member.clone())?;
             }
+            raw(&object)
         }
-        Value::Array(values) => values.iter_mut().for_each(as_text),
-        Value::Object(fields) => fields.values_mut().for_each(as_text),
-        _ => {}
+        Some(b'[') => {
+            let items: Vec<Box<RawValue>> = parse(&value)?;
+            let items: Result<Vec<_>, _> = items.into_iter().map(as_text).collect();
+            raw(&items?)
+        }
+        Some(b'-' | b'0'..=b'9') if is_rounded(json) => raw(json),
+        _ => Ok(value),
     }
 }
 
-/// Returns the object that has `value` at a JSON pointer.
-fn wrapped(value: Value, pointer: &str) -> Result<Value, String> {
-    let mut body = Value::Object(Map::new());
-    put(&mut body, pointer, value)?;
-    Ok(body)
+fn is_rounded(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_integer && digits.parse().map_or(true, |size: u64| size > EXACT)
 }
 
-/// Sets the value at a JSON pointer, whose parts are names of fields.
-fn put(body: &mut Value, pointer: &str, value: Value) -> Result<(), String> {
-    let taken = || format!("`{pointer}` is a field of the record: name another");
-    let mut place = body;
-    let mut rest = pointer;
-    while !rest.is_empty() {
-        let (name, inner) = fields::split(rest)
-            .ok_or_else(|| format!("`{pointer}` is not a JSON pointer such as `/data`"))?;
-        let object = place.as_object_mut().ok_or_else(taken)?;
-        if inner.is_empty() && object.contains_key(&name) {
+/// Adds the value at a JSON pointer, whose parts are names.
+fn put(body: &mut Object, path: &str, value: Box<RawValue>) -> Result<(), String> {
+    let (name, inner) = pointer::split(path)
+        .ok_or_else(|| format!("`{path}` is not a JSON pointer such as `/data`"))?;
+    let taken = || format!("`{name}` is a field of the record: name another place");
+    let before = body.get(&name);
+    if inner.is_empty() {
+        if before.is_some() {
             return Err(taken());
         }
-        place = object
-            .entry(name)
-            .or_insert_with(|| Value::Object(Map::new()));
-        rest = inner;
+        body.set(&name, value);
+        return Ok(());
     }
-    *place = value;
+    let mut object = match before {
+        Some(before) => parse(before).map_err(|_| taken())?,
+        None => Members(Vec::new()),
+    };
+    put(&mut object, inner, value)?;
+    let object = raw(&object)?;
+    body.set(&name, object);
     Ok(())
 }

@@ -1,0 +1,95 @@
+//! From JSON to a model: lenient in form, and never in value.
+//!
+//! Producers write one value in many forms: a flag as 1, a number as text, a decimal as a struct, a
+//! list as text with JSON in it. The model says which value it needs, and each form that can only be
+//! this value is read. Everything else is an error that names the field.
+
+mod access;
+mod checks;
+mod decimal;
+mod failure;
+mod forms;
+mod key;
+mod node;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(super) use self::checks::{Checks, Markers};
+pub(super) use self::decimal::{base64, decimal};
+use self::failure::Failure;
+#[allow(unused_imports, reason = "for forms that are written next")]
+pub(super) use self::key::{join_key, key_of, key_part, version};
+use self::node::Node;
+#[allow(unused_imports, reason = "for forms that are written next")]
+pub(super) use self::time::{Clock, date, time_of_day, timestamp};
+
+/// Reads a record as a model. What had to be changed for that is changed in the record, so that it
+/// is read in the same way again.
+pub(super) fn read<T: DeserializeOwned>(
+    record: &mut Value,
+    checks: &Checks,
+    entity: &str,
+) -> Result<T, String> {
+    let mut mended = Mended::default();
+    loop {
+        let read = T::deserialize(Node::record(record, checks, &mended.lists));
+        let failure = match read {
+            Ok(model) => return Ok(model),
+            Err(failure) => failure,
+        };
+        if let Err(failure) = mended.mend(record, failure, checks) {
+            return Err(failure.text(entity));
+        }
+    }
+}
+
+/// The changes of a record after failures.
+#[derive(Default)]
+struct Mended {
+    /// The fields that were absent, and are empty lists now.
+    lists: Vec<String>,
+    /// The field that was changed last, and its failure before that.
+    last: Option<(String, Failure)>,
+}
+
+impl Mended {
+    /// Changes the field that failed. Returns the failure if nothing can be changed.
+    fn mend(
+        &mut self,
+        record: &mut Value,
+        failure: Failure,
+        checks: &Checks,
+    ) -> Result<(), Failure> {
+        let Some(field) = failure.field().map(str::to_owned) else {
+            return Err(failure);
+        };
+        if let Some((last, before)) = self.last.take() {
+            if last == field {
+                return Err(before);
+            }
+        }
+        let Value::Object(fields) = record else {
+            return Err(failure);
+        };
+        match fields.get_mut(&field) {
+            Some(Value::String(text)) if failure.is_at_field() => {
+                if !time::has_redundant_zone(text) {
+                    return Err(failure);
+                }
+                // The model's type has no time zone, or it would have been read.
+                text.pop();
+            }
+            None if failure.is_missing() && checks.absent_lists => {
+                fields.insert(field.clone(), Value::Array(Vec::new()));
+                self.lists.push(field.clone());
+            }
+            _ => return Err(failure),
+        }
+        self.last = Some((field, failure));
+        Ok(())
+    }
+}
