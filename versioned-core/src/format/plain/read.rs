@@ -159,9 +159,8 @@ fn whole(found: Option<&Value>, field: &str, name: &str) -> Result<Option<i64>, 
     let Some(found) = found.filter(|found| !found.is_null()) else {
         return Ok(None);
     };
-    let version = value::version(found).map_err(|reason| {
-        Refused::new(format!("the field `{field}` of {name}: {reason}"))
-    })?;
+    let version = value::version(found)
+        .map_err(|reason| Refused::new(format!("the field `{field}` of {name}: {reason}")))?;
     Ok(Some(version))
 }
 
