@@ -11,6 +11,7 @@ mod encode;
 
 mod members;
 mod message;
+mod object;
 mod ours;
 mod plain;
 mod pointer;

@@ -12,6 +12,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use self::source::uri_reference;
 use self::types::Types;
 use super::Deletions;
 use crate::event::Op;
@@ -116,7 +117,7 @@ impl CloudEvents {
     /// URI cannot hold is percent-encoded. The default is `/{entity}`.
     #[must_use]
     pub fn source(self, source: impl Into<String>) -> Self {
-        let source = source.into();
+        let source = uri_reference(&source.into());
         Self { source, ..self }
     }
 

@@ -22,6 +22,16 @@ pub enum Deletions {
 }
 
 impl Deletions {
+    /// Returns what the version of a deletion means that is named as `op`: the policy, unless the
+    /// operation says more.
+    pub(super) fn named(self, op: Op) -> Self {
+        match op {
+            Op::DeletedAt => Self::Last,
+            Op::DeletedForever => Self::Final,
+            _ => self,
+        }
+    }
+
     /// Returns the operation and the version of a deletion that `name` names.
     pub(super) fn of(self, name: &str, version: Option<i64>) -> Result<(Op, i64), Refused> {
         let op = match self {

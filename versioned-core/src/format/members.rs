@@ -1,10 +1,14 @@
-//! The members of a JSON object in their order.
+//! The members of a JSON object in their order, and its values as they came.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// An object whose values are copied from one JSON to another, so that none is rounded.
+pub(super) type Object = Members<Box<RawValue>>;
 
 /// The members of a JSON object, with names that came twice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -69,6 +69,12 @@ pub struct PlainJson {
     deletions: Deletions,
     is_base64: bool,
     is_nest: bool,
+    written: Written,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Written {
     any_first_version: bool,
     large_integers_as_text: bool,
     skip_nulls: bool,
@@ -185,29 +191,23 @@ impl PlainJson {
     /// Writes creations at any version. By default a creation at a version other than 0 is
     /// rejected, because a replica on mongoose inserts it at 0.
     #[must_use]
-    pub fn creations_at_any_version(self) -> Self {
-        Self {
-            any_first_version: true,
-            ..self
-        }
+    pub fn creations_at_any_version(mut self) -> Self {
+        self.written.any_first_version = true;
+        self
     }
 
     /// Writes integers above 2⁵³ as text, because JavaScript rounds them.
     #[must_use]
-    pub fn large_integers_as_text(self) -> Self {
-        Self {
-            large_integers_as_text: true,
-            ..self
-        }
+    pub fn large_integers_as_text(mut self) -> Self {
+        self.written.large_integers_as_text = true;
+        self
     }
 
     /// Leaves out fields that are null, because readers may distinguish null from absent.
     #[must_use]
-    pub fn skip_nulls(self) -> Self {
-        Self {
-            skip_nulls: true,
-            ..self
-        }
+    pub fn skip_nulls(mut self) -> Self {
+        self.written.skip_nulls = true;
+        self
     }
 
     fn ids(&self) -> impl Iterator<Item = &str> {

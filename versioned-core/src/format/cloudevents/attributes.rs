@@ -35,7 +35,7 @@ pub(super) fn is_free(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_plain) && !TAKEN.contains(&name)
 }
 
-/// Returns the attributes of an event, without those that are empty: SDKs refuse an empty `subject`
+/// Returns the attributes of an event from `source`, which is a URI-reference, without those that are empty: SDKs refuse an empty `subject`
 /// or `time`.
 ///
 /// The version is text, because integers of CloudEvents have 32 bits. There is no `sequence`, which
@@ -75,7 +75,7 @@ fn source_of<T>(event: &Event<T>, source: &str) -> String {
     if source.is_empty() {
         uri_reference(&format!("/{}", event.entity))
     } else {
-        uri_reference(source)
+        source.to_owned()
     }
 }
 
@@ -109,7 +109,7 @@ impl<T> Event<T> {
     where
         T: Serialize,
     {
-        let attributes = attributes(self, self.id(), source, super::VERSION);
+        let attributes = attributes(self, self.id(), &uri_reference(source), super::VERSION);
         let texts = attributes.into_iter();
         let mut envelope: serde_json::Map<String, Value> =
             texts.map(|(name, text)| (name, text.into())).collect();

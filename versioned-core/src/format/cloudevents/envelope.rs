@@ -1,6 +1,7 @@
 //! A CloudEvent in a message: its mode, its attributes and its data.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::data::Data;
 use super::{STRUCTURED, header};
@@ -17,8 +18,8 @@ pub(super) struct Envelope<'m> {
     /// The attributes in headers beside a structured event, which Kafka allows.
     pub(super) beside: Attributes,
     pub(super) data: Data<'m>,
-    /// The type of the data, if it has one.
-    pub(super) content_type: Option<String>,
+    /// The type of the body of a binary event.
+    body_type: Option<String>,
 }
 
 impl<'m> Envelope<'m> {
@@ -26,9 +27,7 @@ impl<'m> Envelope<'m> {
         let content_type = content_type(message);
         let media = content_type.as_deref().map(media_type);
         match media.as_deref() {
-            Some(STRUCTURED | BATCH) => {
-                return Self::structured(members(message)?, message);
-            }
+            Some(STRUCTURED | BATCH) => return Ok(Self::structured(members(message)?, message)),
             Some(media) if media.starts_with("application/cloudevents") => {
                 return Err(Refused::new(format!(
                     "CloudEvents as `{media}` are not read: send `{STRUCTURED}`"
@@ -41,9 +40,9 @@ impl<'m> Envelope<'m> {
         if content_type.is_none() || !is_binary {
             match members(message) {
                 Ok(members) if looks_like_an_event(&members) => {
-                    return Self::structured(members, message);
+                    return Ok(Self::structured(members, message));
                 }
-                Err(several @ NotOne::Several) => return Err(several.into()),
+                Err(several @ NotOne::Several) if !is_binary => return Err(several.into()),
                 _ => {}
             }
         }
@@ -52,42 +51,41 @@ impl<'m> Envelope<'m> {
                 "it is not a CloudEvent: it has neither its content type, nor a header `specversion`, nor a body with `specversion`, `id`, `type` and `source`",
             ));
         }
-        let of_attribute = || attributes.text("datacontenttype");
-        let content_type = content_type.map_or_else(of_attribute, |text| Ok(Some(text)))?;
         Ok(Self {
             data: Data::of_body(message.body),
             attributes,
             beside: Attributes::default(),
-            content_type,
+            body_type: content_type,
         })
     }
 
-    fn structured(members: Members<Value>, message: &Message<'_>) -> Result<Self, Refused> {
+    fn structured(members: Members<&'m RawValue>, message: &Message<'_>) -> Self {
         let mut data = Data::Absent;
         let mut attributes = Attributes::default();
-        for (name, value) in members.0 {
-            let is_data = name == "data" || name == "data_base64";
-            if !is_data {
-                attributes.add(name.to_ascii_lowercase(), Some(value));
-            } else if !value.is_null() {
-                if !matches!(data, Data::Absent) {
-                    return Err(Refused::new(
-                        "it has data twice: send `data` or `data_base64`",
-                    ));
-                }
-                data = if name == "data" {
-                    Data::Json(value)
-                } else {
-                    Data::of_base64(&value)?
-                };
+        for (name, json) in members.0 {
+            match name.as_str() {
+                "data" => data = data.add(json, false),
+                "data_base64" => data = data.add(json, true),
+                _ => attributes.add(
+                    name.to_ascii_lowercase(),
+                    serde_json::from_str(json.get()).ok(),
+                ),
             }
         }
-        Ok(Self {
-            content_type: attributes.text("datacontenttype")?,
+        Self {
             beside: Attributes::of_headers(message),
             attributes,
             data,
-        })
+            body_type: None,
+        }
+    }
+
+    /// Returns the type of the data, if it has one.
+    pub(super) fn content_type(&self) -> Result<Option<String>, Refused> {
+        match &self.body_type {
+            Some(content_type) => Ok(Some(content_type.clone())),
+            None => self.attributes.text("datacontenttype"),
+        }
     }
 }
 
@@ -123,21 +121,21 @@ impl From<NotOne> for Refused {
 }
 
 /// Returns the members of the object in the body, which may be the only one of a batch.
-fn members(message: &Message<'_>) -> Result<Members<Value>, NotOne> {
+fn members<'m>(message: &Message<'m>) -> Result<Members<&'m RawValue>, NotOne> {
     let body = message.body.unwrap_or_default();
     let unreadable = |error: serde_json::Error| NotOne::Unreadable(error.to_string());
     let is_batch = body.trim_ascii_start().starts_with(b"[");
     if !is_batch {
         return serde_json::from_slice(body).map_err(unreadable);
     }
-    let mut events: Vec<Members<Value>> = serde_json::from_slice(body).map_err(unreadable)?;
+    let mut events: Vec<Members<&RawValue>> = serde_json::from_slice(body).map_err(unreadable)?;
     match (events.pop(), events.is_empty()) {
         (Some(event), true) => Ok(event),
         _ => Err(NotOne::Several),
     }
 }
 
-fn looks_like_an_event(members: &Members<Value>) -> bool {
+fn looks_like_an_event(members: &Members<&RawValue>) -> bool {
     let has = |wanted: &str| {
         let mut names = members.0.iter().map(|(name, _)| name);
         names.any(|name| name.eq_ignore_ascii_case(wanted))
@@ -145,7 +143,7 @@ fn looks_like_an_event(members: &Members<Value>) -> bool {
     ["specversion", "id", "type", "source"].into_iter().all(has)
 }
 
-/// Attributes by their names in lower case. A value is `None` if it is not UTF-8.
+/// Attributes by their names in lower case. A value is `None` if it cannot be read.
 #[derive(Debug, Default)]
 pub(super) struct Attributes(Vec<(String, Option<Value>)>);
 
@@ -173,7 +171,9 @@ impl Attributes {
         let mut found = None;
         for (_, value) in self.0.iter().filter(|(known, _)| known == name) {
             let Some(value) = value else {
-                return Err(Refused::new(format!("the attribute `{name}` is not UTF-8")));
+                return Err(Refused::new(format!(
+                    "the attribute `{name}` is not text in UTF-8"
+                )));
             };
             if value.is_null() || value.as_str() == Some("") {
                 continue;

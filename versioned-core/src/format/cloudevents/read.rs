@@ -1,11 +1,12 @@
 //! From a CloudEvent to an event.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::envelope::{Attributes, Envelope};
 use super::{CloudEvents, VersionAt, attributes};
 use crate::event::Op;
-use crate::format::{Decode, Decoded, Deletions, Message, Refused, Replica, pointer, value};
+use crate::format::members::Object;
+use crate::format::{Decode, Decoded, Message, Refused, Replica, value};
 
 impl Decode for CloudEvents {
     fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused> {
@@ -28,23 +29,23 @@ impl Decode for CloudEvents {
             Some(subject) => format!("{name} {subject}"),
             None => name,
         };
-        let data = envelope.data.object(envelope.content_type.as_deref());
+        let content_type = envelope.content_type()?;
+        let data = envelope.data.object(content_type.as_deref());
         let data = data.map_err(|reason| Refused::new(format!("the data of {name} {reason}")))?;
         let version = self.version(attributes, &envelope.beside, data.as_ref(), &name)?;
         let decoded = match (op, data) {
             (Op::Deleted | Op::DeletedAt | Op::DeletedForever, data) => {
-                let (op, version) = self.deletion(op, &name, version)?;
-                let of_data = data.and_then(|data| value::key_of(&data, replica.key).ok());
+                let (op, version) = self.deletions.named(op).of(&name, version)?;
+                let of_data = data.and_then(|data| data.key(replica.key));
                 let key = of_data.or_else(|| self.key(subject.as_deref()));
                 Decoded::new(op, version).key(key.ok_or_else(|| no_subject(&name))?)
             }
             (_, Some(mut data)) => {
                 let version = version.ok_or_else(|| self.no_version(&name))?;
-                data.insert(replica.version.to_owned(), version.into());
                 if let ([column], Some(key)) = (replica.key, self.key(subject.as_deref())) {
-                    data.entry(*column).or_insert_with(|| key.into());
+                    data.set_if_absent(column, &key)?;
                 }
-                Decoded::new(op, version).record(Value::Object(data))
+                Decoded::new(op, version).record(data.into_record(version, replica)?)
             }
             (Op::Snapshot, None) if is_true(attributes.get(attributes::DELETED)?) => {
                 let version = version.ok_or_else(|| self.no_version(&name))?;
@@ -68,7 +69,7 @@ impl CloudEvents {
         &self,
         attributes: &Attributes,
         beside: &Attributes,
-        data: Option<&Map<String, Value>>,
+        data: Option<&Object>,
         name: &str,
     ) -> Result<Option<i64>, Refused> {
         match &self.version {
@@ -92,14 +93,11 @@ impl CloudEvents {
                 }
             }
             VersionAt::Data(pointer) => {
-                let found = data.and_then(|data| pointer::at(data, pointer));
-                let Some(found) = found.filter(|found| !found.is_null()) else {
-                    return Ok(None);
-                };
-                let version = value::version(found).map_err(|reason| {
+                let found = data.and_then(|data| data.field_at(pointer));
+                let version = found.as_ref().map(value::version).transpose();
+                version.map_err(|reason| {
                     Refused::new(format!("`{pointer}` in the data of {name}: {reason}"))
-                })?;
-                Ok(Some(version))
+                })
             }
         }
     }
@@ -112,16 +110,6 @@ impl CloudEvents {
         Refused::new(format!(
             "{missing}: name the attribute or the field that carries it"
         ))
-    }
-
-    /// An operation that says what the version means wins over the policy.
-    fn deletion(&self, op: Op, name: &str, version: Option<i64>) -> Result<(Op, i64), Refused> {
-        let deletions = match op {
-            Op::DeletedAt => Deletions::Last,
-            Op::DeletedForever => Deletions::Final,
-            _ => self.deletions,
-        };
-        deletions.of(name, version)
     }
 
     fn key(&self, subject: Option<&str>) -> Option<String> {

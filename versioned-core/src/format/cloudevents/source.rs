@@ -17,9 +17,7 @@ pub(super) fn uri_reference(text: &str) -> String {
             b'%' => is_escape(bytes.get(place + 1..place + 3)),
             b'#' => !std::mem::replace(&mut has_fragment, true),
             b'[' | b']' => authority.contains(&place),
-            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'@' => true,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
-            other => other.is_ascii_alphanumeric(),
+            other => other.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=".contains(&other),
         };
         if is_plain {
             uri.push(char::from(byte));

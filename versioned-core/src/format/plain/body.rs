@@ -1,69 +1,62 @@
 //! The body of a message as JSON.
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::PlainJson;
-use crate::format::{Message, Refused, value};
+use crate::format::members::Object;
+use crate::format::object::object;
+use crate::format::{Message, Refused, pointer, value};
 
 impl PlainJson {
     /// Parses the body. A string is parsed once more.
-    pub(super) fn parse(&self, message: &Message<'_>) -> Result<Value, Refused> {
+    pub(super) fn parse(&self, message: &Message<'_>) -> Result<Box<RawValue>, Refused> {
         let body = message.body.unwrap_or_default();
-        let decoded;
-        let body = if self.is_base64 {
-            decoded = decoded_base64(body)
-                .ok_or_else(|| Refused::new(format!("{} is not base64", message.subject)))?;
-            decoded.as_slice()
+        let of_subject = |reason| Refused::new(format!("{} {reason}", message.subject));
+        let json = if self.is_base64 {
+            let decoded = decoded_base64(body);
+            let decoded = decoded.ok_or_else(|| of_subject("is not base64".to_owned()))?;
+            parse(&decoded)
         } else {
-            body
+            parse(body)
         };
-        match parse(body, message)? {
-            Value::String(text) => parse(text.as_bytes(), message),
-            other => Ok(other),
-        }
+        json.and_then(once_more).map_err(of_subject)
     }
 
     /// Returns the record of a parsed body. If the record is a string, it is parsed once more.
-    pub(super) fn record(
-        &self,
-        body: Value,
-        name: &str,
-        message: &Message<'_>,
-    ) -> Result<Map<String, Value>, Refused> {
+    pub(super) fn record(&self, body: &RawValue, name: &str) -> Result<Object, Refused> {
+        let of_name = |reason| Refused::new(format!("{name} {reason}"));
         if self.record.is_empty() {
-            let is_packet = body.get("pattern").is_some() && body.get("data").is_some();
-            if is_packet {
+            let record = object(body).map_err(of_name)?;
+            if record.get("pattern").is_some() && record.get("data").is_some() {
                 return Err(Refused::new(
                     "this looks like Nest's packet: `record_at(\"/data\")`",
                 ));
             }
-            return object(body, name);
+            return Ok(record);
         }
-        let record = body.pointer(&self.record).cloned();
-        match record {
-            None | Some(Value::Null) => Err(Refused::new(format!(
-                "{name} has nothing at `{}`",
-                self.record
-            ))),
-            Some(Value::String(text)) => object(parse(text.as_bytes(), message)?, name),
-            Some(record) => object(record, name),
-        }
+        let record = pointer::at(body, &self.record);
+        let record = record.filter(|record| record.get() != "null");
+        let record = record.ok_or_else(|| of_name(format!("has nothing at `{}`", self.record)))?;
+        let record = once_more(record.to_owned()).map_err(of_name)?;
+        object(&record).map_err(of_name)
     }
 }
 
-fn parse(json: &[u8], message: &Message<'_>) -> Result<Value, Refused> {
-    serde_json::from_slice(json)
-        .map_err(|error| Refused::new(format!("{} is not JSON: {error}", message.subject)))
+fn parse(json: &[u8]) -> Result<Box<RawValue>, String> {
+    serde_json::from_slice(json).map_err(|error| format!("is not JSON: {error}"))
 }
 
-fn object(value: Value, name: &str) -> Result<Map<String, Value>, Refused> {
-    match value {
-        Value::Object(object) => Ok(object),
-        Value::String(_) => Err(Refused::new(format!(
-            "{name} is JSON in a string twice: encode it once"
-        ))),
-        _ => Err(Refused::new(format!("{name} is not a JSON object"))),
+/// Some producers encode JSON twice.
+fn once_more(json: Box<RawValue>) -> Result<Box<RawValue>, String> {
+    if !json.get().starts_with('"') {
+        return Ok(json);
     }
+    let text: String = serde_json::from_str(json.get()).map_err(|error| error.to_string())?;
+    let inner = parse(text.as_bytes())?;
+    if inner.get().starts_with('"') {
+        return Err("is JSON in a string twice: encode it once".to_owned());
+    }
+    Ok(inner)
 }
 
 /// The body may be base64, or a JSON string of base64.

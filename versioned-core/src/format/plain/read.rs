@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{NameAt, PlainJson};
 use crate::event::Op;
-use crate::format::{Decode, Decoded, Deletions, Message, Refused, Replica, value};
+use crate::format::members::Object;
+use crate::format::object::present;
+use crate::format::{Decode, Decoded, Message, Refused, Replica, pointer, value};
 
 impl Decode for PlainJson {
     fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused> {
@@ -32,28 +35,18 @@ impl Decode for PlainJson {
             Some(body) => body,
             None => self.parse(message)?,
         };
-        let version = self.read_version(&body, &name, replica)?;
-        let mut record = self.record(body, &name, message)?;
-        let version = match version {
-            Some(version) => Some(version),
-            None => self.version_of(&record, &name, replica)?,
-        };
+        let mut record = self.record(&body, &name)?;
+        let version = self.read_version(&body, &record, &name, replica)?;
         let decoded = match op {
             Op::Deleted | Op::DeletedAt | Op::DeletedForever => {
-                let deletions = match op {
-                    Op::DeletedAt => Deletions::Last,
-                    Op::DeletedForever => Deletions::Final,
-                    _ => self.deletions,
-                };
                 let key = self.key(&record, &name, replica)?;
-                let (op, version) = deletions.of(&name, version)?;
+                let (op, version) = self.deletions.named(op).of(&name, version)?;
                 Decoded::new(op, version).key(key)
             }
             _ => {
                 let version = version.ok_or_else(|| self.no_version(&name, replica))?;
                 self.name_key(&mut record, &name, replica)?;
-                record.insert(replica.version.to_owned(), version.into());
-                Decoded::new(op, version).record(Value::Object(record))
+                Decoded::new(op, version).record(record.into_record(version, replica)?)
             }
         };
         let trace = message.header("traceparent").map(String::from_utf8_lossy);
@@ -70,31 +63,21 @@ impl PlainJson {
         found.map(|(_, op)| *op)
     }
 
-    /// Reads a version that is outside of the record.
     fn read_version(
         &self,
-        body: &Value,
+        body: &RawValue,
+        record: &Object,
         name: &str,
         replica: &Replica,
     ) -> Result<Option<i64>, Refused> {
         let field = self.version_field(replica);
-        if !field.starts_with('/') {
-            return Ok(None);
-        }
-        whole(body.pointer(field), field, name)
-    }
-
-    fn version_of(
-        &self,
-        record: &Map<String, Value>,
-        name: &str,
-        replica: &Replica,
-    ) -> Result<Option<i64>, Refused> {
-        let field = self.version_field(replica);
-        if field.starts_with('/') {
-            return Ok(None);
-        }
-        whole(record.get(field), field, name)
+        let found = if field.starts_with('/') {
+            pointer::at(body, field).and_then(present)
+        } else {
+            record.field(field)
+        };
+        let version = found.as_ref().map(value::version).transpose();
+        version.map_err(|reason| Refused::new(format!("the field `{field}` of {name}: {reason}")))
     }
 
     fn version_field<'a>(&'a self, replica: &'a Replica) -> &'a str {
@@ -107,45 +90,28 @@ impl PlainJson {
     }
 
     /// Returns the key of a deleted record.
-    fn key(
-        &self,
-        record: &Map<String, Value>,
-        name: &str,
-        replica: &Replica,
-    ) -> Result<String, Refused> {
-        let of_columns = self
-            .ids
-            .is_empty()
-            .then(|| value::key_of(record, replica.key).ok());
+    fn key(&self, record: &Object, name: &str, replica: &Replica) -> Result<String, Refused> {
+        let of_columns = self.ids.is_empty().then(|| record.key(replica.key));
         let key = of_columns.flatten().or_else(|| {
             // The whole key of several columns may be one text.
             let mut ids = self.ids();
-            ids.find_map(|id| value::key_part(record.get(id)?).ok())
+            ids.find_map(|id| value::key_part(&record.field(id)?).ok())
         });
         key.ok_or_else(|| self.no_key(name))
     }
 
     /// Names the id of a record as the replica's model does.
-    fn name_key(
-        &self,
-        record: &mut Map<String, Value>,
-        name: &str,
-        replica: &Replica,
-    ) -> Result<(), Refused> {
+    fn name_key(&self, record: &mut Object, name: &str, replica: &Replica) -> Result<(), Refused> {
         let [column] = replica.key else {
             return Ok(());
         };
-        let has_column = record.get(*column).is_some_and(|id| !id.is_null());
-        if self.ids.is_empty() && has_column {
+        if self.ids.is_empty() && record.field(column).is_some() {
             return Ok(());
         }
-        let of_ids = |id: &str| record.get(id).filter(|id| !id.is_null()).cloned();
-        let id = self
-            .ids()
-            .find_map(of_ids)
-            .ok_or_else(|| self.no_key(name))?;
-        // A model may have a type of its own for the column, so the value keeps its form.
-        record.insert((*column).to_owned(), id);
+        let id = self.ids().find(|id| record.field(id).is_some());
+        let id = id.and_then(|id| record.get(id)).cloned();
+        // The model decides which type the id has, so the value keeps its form.
+        record.set(column, id.ok_or_else(|| self.no_key(name))?);
         Ok(())
     }
 
@@ -153,15 +119,6 @@ impl PlainJson {
         let ids: Vec<String> = self.ids().map(|id| format!("`{id}`")).collect();
         Refused::new(format!("{name} has no field {}", ids.join(" or ")))
     }
-}
-
-fn whole(found: Option<&Value>, field: &str, name: &str) -> Result<Option<i64>, Refused> {
-    let Some(found) = found.filter(|found| !found.is_null()) else {
-        return Ok(None);
-    };
-    let version = value::version(found)
-        .map_err(|reason| Refused::new(format!("the field `{field}` of {name}: {reason}")))?;
-    Ok(Some(version))
 }
 
 fn header_text<'m>(message: &Message<'m>, header: &str) -> Result<Cow<'m, str>, Refused> {
@@ -174,9 +131,9 @@ fn header_text<'m>(message: &Message<'m>, header: &str) -> Result<Cow<'m, str>, 
     Ok(String::from_utf8_lossy(value))
 }
 
-fn name_at(body: &Value, pointer: &str, message: &Message<'_>) -> Result<String, Refused> {
-    match body.pointer(pointer) {
-        Some(Value::String(text)) => Ok(text.clone()),
+fn name_at(body: &RawValue, pointer: &str, message: &Message<'_>) -> Result<String, Refused> {
+    match pointer::at(body, pointer).and_then(present) {
+        Some(Value::String(text)) => Ok(text),
         Some(other @ (Value::Bool(_) | Value::Number(_))) => Ok(other.to_string()),
         _ => Err(Refused::new(format!(
             "{} has no text at `{pointer}`, which names its operation",

@@ -6,14 +6,12 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{NameAt, PlainJson};
 use crate::event::{Event, Op};
-use crate::format::members::Members;
+use crate::format::members::{Members, Object};
 use crate::format::{Binding, Encode, Encoded, pointer, value};
 use crate::outbox::OutboxRow;
 
 /// The largest integer that JavaScript does not round.
 const EXACT: u64 = 1 << 53;
-
-type Object = Members<Box<RawValue>>;
 
 impl Encode for PlainJson {
     fn encode(&self, row: &OutboxRow, binding: Binding) -> Result<Encoded, String> {
@@ -64,7 +62,7 @@ impl PlainJson {
                 event.op
             )
         })?;
-        if event.op == Op::Created && event.version != 0 && !self.any_first_version {
+        if event.op == Op::Created && event.version != 0 && !self.written.any_first_version {
             return Err(format!(
                 "{} is created at version {}, but replicas in this form insert it at 0: use a version type with `initial = 0`, or `creations_at_any_version`",
                 event.id(),
@@ -80,7 +78,7 @@ impl PlainJson {
             (_, Some(data)) => data.clone(),
             (op, None) => return Err(format!("{} is {op}, but has no data", event.id())),
         };
-        if self.skip_nulls {
+        if self.written.skip_nulls {
             record.0.retain(|(_, value)| value.get() != "null");
         }
         for (_, value) in &mut record.0 {
@@ -107,7 +105,7 @@ impl PlainJson {
 
     /// Makes text of integers that JavaScript rounds, if told.
     fn integer(&self, value: Box<RawValue>) -> Result<Box<RawValue>, String> {
-        if self.large_integers_as_text {
+        if self.written.large_integers_as_text {
             as_text(value)
         } else {
             Ok(value)

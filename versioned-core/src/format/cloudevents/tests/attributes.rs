@@ -76,7 +76,7 @@ fn c1_headers_are_percent_decoded_once_on_nats_and_http_and_nowhere_else() {
         assert_eq!(key(r#""a \"b\"""#, binding), r#"a "b""#);
         assert_eq!(
             deletion_of("%ff", binding).refusal(&form),
-            "the attribute `subject` is not UTF-8"
+            "the attribute `subject` is not text in UTF-8"
         );
     }
     for binding in [Binding::Kafka, Binding::Amqp] {

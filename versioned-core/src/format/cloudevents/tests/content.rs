@@ -98,13 +98,13 @@ fn c6_json_data_as_a_string_is_parsed_once_more() {
     }
     assert_eq!(
         with("tickets.updated", json!({ "data_base64": "?" })).refusal(&form),
-        "its `data_base64` is not base64"
+        "the data of tickets.updated 7 is not base64"
     );
     let twice = json!({ "data_base64": "e30=", "data": {} });
     assert!(
         with("tickets.updated", twice)
             .refusal(&form)
-            .contains("data twice")
+            .contains("came twice")
     );
 }
 

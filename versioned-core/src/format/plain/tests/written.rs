@@ -222,7 +222,8 @@ fn what_is_written_is_read_back() {
         for form in &forms {
             for binding in [Binding::Nats, Binding::Kafka, Binding::Amqp, Binding::Http] {
                 for op in [Op::Created, Op::Updated, Op::Snapshot, Op::Deleted] {
-                    let record = json!({ "id": key, "price": 0.1, "big": 1_i64 << 40, "version": 5 });
+                    let record =
+                        json!({ "id": key, "price": 0.1, "big": 1_i64 << 40, "version": 5 });
                     let is_deletion = op == Op::Deleted;
                     let event = Event {
                         trace: Some(TRACE.to_owned()),
