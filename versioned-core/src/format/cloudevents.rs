@@ -145,8 +145,8 @@ impl CloudEvents {
         }
     }
 
-    /// Writes headers on AMQP that begin with `ce-`, as readers of RabbitMQ expect them. The
-    /// default is `cloudEvents_`. All spellings are read.
+    /// Writes headers on AMQP that begin with `ce-`, as readers of `RabbitMQ` expect them.
+    /// The default is `cloudEvents_`. All spellings are read.
     #[must_use]
     pub fn ce_on_amqp(self) -> Self {
         Self {

@@ -41,7 +41,9 @@ impl Encode for PlainJson {
             let version = self.integer(raw(&event.version)?)?;
             put(&mut body, self.version_name(), version)?;
         }
-        if let Some(trace) = event.trace {
+        // A header carries no other bytes on some brokers, and a `traceparent` needs none.
+        let is_plain = |trace: &String| trace.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some(trace) = event.trace.filter(is_plain) {
             headers.push(("traceparent".to_owned(), trace));
         }
         let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;

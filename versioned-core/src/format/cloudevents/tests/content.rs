@@ -158,3 +158,27 @@ fn the_extension_is_the_version_whatever_the_data_says() {
     assert_eq!(read.version, 3);
     assert_eq!(data(&read)["version"], 3);
 }
+
+#[test]
+fn data_of_other_events_is_not_looked_at() {
+    let form = CloudEvents::new();
+    assert!(with("orders.updated", json!({ "data_base64": "?" })).is_skipped(&form));
+    assert!(with("orders.updated", json!({ "specversion": "0.3" })).is_skipped(&form));
+    for body in ["[1,2]", "?", "{\"id\":1,\"id\":2}"] {
+        assert!(binary("orders.updated", None, Some(body)).is_skipped(&form));
+        assert!(binary("orders.updated", Some("text/plain"), Some(body)).is_skipped(&form));
+    }
+}
+
+#[test]
+fn integers_of_any_size_are_read_as_they_are() {
+    #[derive(serde::Deserialize)]
+    struct Huge {
+        huge: u128,
+    }
+    let huge = "340282366920938463463374607431768211455";
+    let body = format!(r#"{{"id":7,"huge":{huge}}}"#);
+    let read = binary("tickets.updated", None, Some(&body)).read(&CloudEvents::new());
+    let model: Huge = read.record.unwrap().read("tickets").unwrap();
+    assert_eq!(model.huge, u128::MAX);
+}
