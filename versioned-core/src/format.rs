@@ -5,8 +5,9 @@
 //! `format`.
 
 mod cloudevents;
+mod debezium;
 mod decode;
-mod deletions;
+mod deletion_version;
 mod encode;
 
 mod members;
@@ -21,9 +22,10 @@ mod testing;
 mod value;
 
 pub use self::cloudevents::CloudEvents;
+pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
 pub(crate) use self::decode::read;
 pub use self::decode::{Decode, Decoded, Refused, Replica};
-pub use self::deletions::Deletions;
+pub use self::deletion_version::DeletionVersion;
 pub use self::encode::{Encode, Encoded};
 pub use self::message::{Binding, Header, Message};
 pub use self::ours::Ours;

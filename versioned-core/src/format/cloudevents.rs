@@ -14,7 +14,7 @@ mod tests;
 
 use self::source::uri_reference;
 use self::types::Types;
-use super::Deletions;
+use super::DeletionVersion;
 use crate::event::Op;
 
 /// The media type of an event as one JSON object.
@@ -73,7 +73,7 @@ pub struct CloudEvents {
     types: Types,
     version: VersionAt,
     last_segment: bool,
-    deletions: Deletions,
+    deletions: DeletionVersion,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -224,9 +224,9 @@ impl CloudEvents {
         }
     }
 
-    /// Says what the version of a deletion means. The default is [`Deletions::Next`].
+    /// Says what the version of a deletion means. The default is [`DeletionVersion::Next`].
     #[must_use]
-    pub fn deletions(self, deletions: Deletions) -> Self {
+    pub fn deletions(self, deletions: DeletionVersion) -> Self {
         Self { deletions, ..self }
     }
 }

@@ -84,6 +84,8 @@ pub struct Decoded {
     pub trace: Option<String>,
     /// Further data of the owner.
     pub metadata: Option<serde_json::Value>,
+    /// Whether the key is the text that the owner's type prints, and no other text of this value.
+    pub(super) is_exact: bool,
 }
 
 impl Decoded {
@@ -97,6 +99,7 @@ impl Decoded {
             at: String::new(),
             trace: None,
             metadata: None,
+            is_exact: false,
         }
     }
 
@@ -198,10 +201,19 @@ fn read_unguarded<M: DependentModel + DeserializeOwned>(
     message: &Message<'_>,
 ) -> Result<Option<Read<M>>, Refused> {
     let replica = Replica::of::<M>();
-    let Some(decoded) = form.decode(message, &replica)? else {
+    let decoded = form.decode(message, &replica).map_err(|refused| Refused {
+        record: refused
+            .record
+            .map(|(key, version)| (one_text::<M>(key), version)),
+        ..refused
+    })?;
+    let Some(decoded) = decoded else {
         return Ok(None);
     };
-    let (key, version) = (decoded.key, decoded.version);
+    let (key, version) = match decoded.key {
+        Some(key) if !decoded.is_exact => (Some(one_text::<M>(key)), decoded.version),
+        key => (key, decoded.version),
+    };
     let mut record = decoded
         .record
         .map(|record| record.with_version(replica.version, version));
@@ -240,4 +252,12 @@ fn read_unguarded<M: DependentModel + DeserializeOwned>(
         metadata: whole.metadata.clone(),
     };
     Ok(Some(Read { event, whole }))
+}
+
+/// Returns the one text of a key. Other systems print the same key in other ways, such as `7.00`.
+fn one_text<M: DependentModel>(key: String) -> String {
+    match M::parse_key(&key) {
+        Some(id) => M::key_text(&id),
+        None => key,
+    }
 }

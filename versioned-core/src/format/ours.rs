@@ -33,6 +33,7 @@ impl Decode for Ours {
             at: event.at,
             trace: event.trace,
             metadata: event.metadata,
+            is_exact: true,
             ..Decoded::new(event.op, event.version)
         }))
     }

@@ -7,7 +7,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use super::Deletions;
+use super::DeletionVersion;
 use crate::event::Op;
 
 /// A record as JSON with a version field, as services on Node with mongoose send and read it.
@@ -66,7 +66,7 @@ pub struct PlainJson {
     version: Option<String>,
     ids: Vec<String>,
     record: String,
-    deletions: Deletions,
+    deletions: DeletionVersion,
     is_base64: bool,
     is_nest: bool,
     written: Written,
@@ -172,10 +172,10 @@ impl PlainJson {
         self
     }
 
-    /// Says what the version of a deletion means. The default is [`Deletions::Next`], which refuses
+    /// Says what the version of a deletion means. The default is [`DeletionVersion::Next`], which refuses
     /// a deletion without a version.
     #[must_use]
-    pub fn deletions(self, deletions: Deletions) -> Self {
+    pub fn deletions(self, deletions: DeletionVersion) -> Self {
         Self { deletions, ..self }
     }
 

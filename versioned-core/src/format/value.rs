@@ -21,11 +21,10 @@ use serde_json::Value;
 pub(super) use self::checks::{Checks, Markers};
 pub(super) use self::decimal::{base64, decimal};
 use self::failure::Failure;
-#[allow(unused_imports, reason = "for forms that are written next")]
+pub(super) use self::forms::scaled;
 pub(super) use self::key::{join_key, key_of, key_part, version};
 use self::node::Node;
-#[allow(unused_imports, reason = "for forms that are written next")]
-pub(super) use self::time::{Clock, date, time_of_day, timestamp};
+pub(super) use self::time::{Clock, date, moment, time_of_day, timestamp};
 
 /// Reads a record as a model. What had to be changed for that is changed in the record, so that it
 /// is read in the same way again.

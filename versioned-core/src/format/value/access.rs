@@ -174,7 +174,7 @@ impl<'k> IntoStr<'k> {
 #[derive(Clone, Copy)]
 pub(super) struct Byte(pub(super) u8);
 
-impl<'de> de::IntoDeserializer<'de, Failure> for Byte {
+impl de::IntoDeserializer<'_, Failure> for Byte {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

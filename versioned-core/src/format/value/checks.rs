@@ -40,10 +40,7 @@ impl Markers {
         let mut texts = vec![
             STANDARD.encode(placeholder),
             URL_SAFE.encode(placeholder),
-            placeholder
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            hex(placeholder),
         ];
         texts.extend(std::str::from_utf8(placeholder).map(str::to_owned));
         texts.extend(uuid.map(str::to_owned));
@@ -70,6 +67,15 @@ impl Markers {
             _ => false,
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+        text.extend(digits.into_iter().flatten());
+    }
+    text
 }
 
 impl Checks {

@@ -13,7 +13,7 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 const LONGEST: usize = 4096;
 
 /// The largest scale. PostgreSQL's numbers have at most 16,383 digits after the point.
-const LARGEST_SCALE: i64 = 20_000;
+const LARGEST_SCALE: u64 = 20_000;
 
 /// Decodes base64 of either alphabet, with or without padding.
 pub(in crate::format) fn base64(text: &str) -> Option<Vec<u8>> {
@@ -26,7 +26,7 @@ pub(in crate::format) fn base64(text: &str) -> Option<Vec<u8>> {
 /// Returns the text of a decimal: a number in two's complement, the highest byte first, divided by
 /// ten to the power of the scale.
 pub(in crate::format) fn decimal(unscaled: &[u8], scale: i64) -> Option<String> {
-    if unscaled.is_empty() || unscaled.len() > LONGEST || scale.abs() > LARGEST_SCALE {
+    if unscaled.is_empty() || unscaled.len() > LONGEST || scale.unsigned_abs() > LARGEST_SCALE {
         return None;
     }
     let is_negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
@@ -78,11 +78,9 @@ fn digits(mut number: Vec<u8>) -> String {
         number.drain(..zeros);
     }
     let mut groups = groups.into_iter().rev();
-    let mut text = groups.next().unwrap_or(0).to_string();
-    for group in groups {
-        text.push_str(&format!("{group:09}"));
-    }
-    text
+    let first = groups.next().unwrap_or(0).to_string();
+    let rest = groups.map(|group| format!("{group:09}"));
+    [first].into_iter().chain(rest).collect()
 }
 
 /// Returns whether the text is a decimal, possibly with an exponent.
@@ -134,7 +132,7 @@ mod tests {
     #[test]
     fn a_decimal_without_bytes_or_with_a_huge_scale_is_none() {
         assert_eq!(decimal(&[], 0), None);
-        assert_eq!(decimal(&[1], i64::MIN + 1), None);
+        assert_eq!(decimal(&[1], i64::MIN), None);
         assert_eq!(decimal(&[1], 20_001), None);
         assert_eq!(decimal(&[1; 5000], 0), None);
     }

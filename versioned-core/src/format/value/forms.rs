@@ -181,7 +181,7 @@ pub(super) fn buffer(object: &Object) -> Option<Vec<u8>> {
 }
 
 /// Reads a decimal of Debezium: `{"scale":2,"value":"BOI="}`.
-pub(super) fn scaled(object: &Object) -> Option<String> {
+pub(in crate::format) fn scaled(object: &Object) -> Option<String> {
     let scale = object.get("scale").and_then(Value::as_i64)?;
     let unscaled = object.get("value").and_then(Value::as_str)?;
     if object.len() != 2 {

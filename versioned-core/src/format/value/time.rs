@@ -60,7 +60,7 @@ pub(in crate::format) fn timestamp(count: i64, unit: Clock) -> Option<String> {
 }
 
 /// Returns the moment in RFC 3339 with milliseconds.
-pub(super) fn moment(millis: i64) -> Option<String> {
+pub(in crate::format) fn moment(millis: i64) -> Option<String> {
     let text = timestamp(millis, Clock::Millis)?;
     let fraction = if text.contains('.') { "" } else { ".000" };
     Some(format!("{text}{fraction}Z"))

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::CloudEvents;
 use crate::event::Op;
 use crate::format::testing::{Sent, data, facts};
-use crate::format::{Binding, Deletions};
+use crate::format::{Binding, DeletionVersion};
 
 const BODY: &str = r#"{"id":7,"price":25}"#;
 const WHOLE: &str = r#"{"specversion":"1.0","id":"a","source":"/t","type":"tickets.updated","subject":"7","version":"3","data":{"id":7,"price":25}}"#;
@@ -362,20 +362,20 @@ fn c14_the_type_ends_with_the_operation_and_the_subject_may_be_a_path() {
 fn a_deletion_is_what_the_form_says() {
     let sent = deletion_of("7", Binding::Nats);
     for (deletions, op, version) in [
-        (Deletions::Next, Op::Deleted, 3),
-        (Deletions::Last, Op::DeletedAt, 3),
-        (Deletions::Final, Op::DeletedForever, i64::MAX),
+        (DeletionVersion::Next, Op::Deleted, 3),
+        (DeletionVersion::Last, Op::DeletedAt, 3),
+        (DeletionVersion::Final, Op::DeletedForever, i64::MAX),
     ] {
         let form = CloudEvents::new().deletions(deletions);
         assert_eq!(facts(&sent.read(&form)), (op, version, Some("7")));
     }
-    let refuse = CloudEvents::new().deletions(Deletions::Refuse);
+    let refuse = CloudEvents::new().deletions(DeletionVersion::Refuse);
     assert!(sent.refusal(&refuse).contains("deletions are refused"));
     let named = CloudEvents::new().with_suffix("deleted", Op::DeletedAt);
     assert_eq!(sent.read(&named).op, Op::DeletedAt);
     let mut without = sent.clone();
     without.headers.retain(|(name, _)| name != "ce-version");
-    let form = CloudEvents::new().deletions(Deletions::Final);
+    let form = CloudEvents::new().deletions(DeletionVersion::Final);
     assert_eq!(
         facts(&without.read(&form)),
         (Op::DeletedForever, i64::MAX, Some("7"))

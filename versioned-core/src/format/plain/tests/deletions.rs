@@ -3,7 +3,7 @@
 use super::course;
 use crate::event::Op;
 use crate::format::testing::{Sent, data, facts, replica};
-use crate::format::{Deletions, PlainJson};
+use crate::format::{DeletionVersion, PlainJson};
 
 /// The contents of duplicates are not compared, which is out of scope.
 #[test]
@@ -27,23 +27,23 @@ fn t8_a_deletion_is_what_the_form_says() {
         "ticket:deleted has no version: say that ids are used once (`final`), or send one";
     assert_eq!(without.refusal(&course()), missing);
     assert_eq!(
-        without.refusal(&course().deletions(Deletions::Last)),
+        without.refusal(&course().deletions(DeletionVersion::Last)),
         missing
     );
     let forever = (Op::DeletedForever, i64::MAX, Some("6b07"));
     for sent in [&without, &with] {
-        let form = course().deletions(Deletions::Final);
+        let form = course().deletions(DeletionVersion::Final);
         assert_eq!(facts(&sent.read(&form)), forever);
     }
     for (deletions, op) in [
-        (Deletions::Next, Op::Deleted),
-        (Deletions::Last, Op::DeletedAt),
+        (DeletionVersion::Next, Op::Deleted),
+        (DeletionVersion::Last, Op::DeletedAt),
     ] {
         let form = course().deletions(deletions);
         assert_eq!(facts(&with.read(&form)), (op, 4, Some("6b07")));
         assert!(with.read(&form).record.is_none());
     }
-    let refuse = course().deletions(Deletions::Refuse);
+    let refuse = course().deletions(DeletionVersion::Refuse);
     assert_eq!(
         with.refusal(&refuse),
         "ticket:deleted is a deletion, and deletions are refused: say what their versions mean (`next`, `last` or `final`)"
@@ -57,7 +57,7 @@ fn t8_a_deletion_is_what_the_form_says() {
 
 #[test]
 fn a_deletion_names_its_record() {
-    let form = course().deletions(Deletions::Final);
+    let form = course().deletions(DeletionVersion::Final);
     for body in ["{}", r#"{"id":null,"version":1}"#, r#"{"id":[7]}"#] {
         assert_eq!(
             Sent::on("ticket:deleted", body).refusal(&form),

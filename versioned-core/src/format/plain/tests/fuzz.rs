@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::course;
 use super::fixtures::{form, messages};
 use crate::event::Op;
-use crate::format::Deletions;
+use crate::format::DeletionVersion;
 use crate::format::testing::{Draw, Sent, replica};
 
 #[test]
@@ -48,7 +48,9 @@ fn any_bytes_are_refused_without_a_panic() {
         course().base64(),
         course().nest(),
         course().record_at("/a/0").version("/b"),
-        course().deletions(Deletions::Final).on("x", Op::DeletedAt),
+        course()
+            .deletions(DeletionVersion::Final)
+            .on("x", Op::DeletedAt),
     ];
     let mut draw = Draw(24);
     for _ in 0..5_000 {

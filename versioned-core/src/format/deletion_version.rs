@@ -6,7 +6,7 @@ use crate::event::Op;
 /// What the version of a deletion means at its source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Deletions {
+pub enum DeletionVersion {
     /// The deletion has a version of its own, the one after the version of the deleted record, as
     /// an owner of this crate sends it. A deletion without a version is refused.
     #[default]
@@ -21,7 +21,7 @@ pub enum Deletions {
     Refuse,
 }
 
-impl Deletions {
+impl DeletionVersion {
     /// Returns what the version of a deletion means that is named as `op`: the policy, unless the
     /// operation says more.
     pub(super) fn named(self, op: Op) -> Self {

@@ -1,0 +1,165 @@
+//! Changed messages: they are read or refused, and never panic.
+
+use super::fixtures::{OUTBOX, PLAIN, SCHEMAS, UNWRAP, lines};
+use super::*;
+
+/// A generator of numbers: xorshift, with a fixed seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(sides.max(1)).unwrap()).unwrap()
+    }
+}
+
+fn any_value(dice: &mut Dice) -> Value {
+    match dice.roll(20) {
+        0 => Value::Null,
+        1 => json!(true),
+        2 => json!(i64::MIN),
+        3 => json!(u64::MAX),
+        4 => json!(-1.5e300),
+        5 => json!("__debezium_unavailable_value"),
+        6 => json!([95, 95]),
+        7 => json!({"scale": i64::MAX, "value": "BOI="}),
+        8 => json!({"scale": -20_000, "value": "////////////"}),
+        9 => json!({"$date": {"$numberLong": "-9223372036854775808"}}),
+        10 => json!({"low": 1, "high": -1, "unsigned": true}),
+        11 => json!("9".repeat(400)),
+        12 => json!("{\"a\":[1,{\"b\":null}]}"),
+        13 => json!({"schema": null, "payload": {"id": 1}}),
+        14 => json!("infinity"),
+        15 => json!("é=Z"),
+        16 => json!({"type": "Buffer", "data": [1, 300]}),
+        17 => json!("2026-01-01Z"),
+        18 => json!("d"),
+        _ => json!(dice.roll(5)),
+    }
+}
+
+/// Changes one value in a tree.
+fn mutate(value: &mut Value, dice: &mut Dice) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() && dice.roll(12) != 0 => {
+            let at = dice.roll(fields.len());
+            let Some(name) = fields.keys().nth(at).cloned() else {
+                return;
+            };
+            match dice.roll(8) {
+                0 => drop(fields.remove(&name)),
+                1 => {
+                    let moved = fields.remove(&name).unwrap();
+                    fields.insert(
+                        ["id", "version", "op", "schema", "payload", "after"][dice.roll(6)]
+                            .to_owned(),
+                        moved,
+                    );
+                }
+                _ => mutate(fields.get_mut(&name).unwrap(), dice),
+            }
+        }
+        Value::Array(items) if !items.is_empty() && dice.roll(12) != 0 => {
+            let at = dice.roll(items.len());
+            mutate(&mut items[at], dice);
+        }
+        other => *other = any_value(dice),
+    }
+}
+
+fn mutated(text: &str, dice: &mut Dice) -> String {
+    if let (Ok(mut value), true) = (serde_json::from_str(text), dice.roll(4) != 0) {
+        for _ in 0..=dice.roll(3) {
+            mutate(&mut value, dice);
+        }
+        return value.to_string();
+    }
+    let mut characters: Vec<char> = text.chars().collect();
+    for _ in 0..=dice.roll(4) {
+        let at = dice.roll(characters.len());
+        match (dice.roll(3), characters.get_mut(at)) {
+            (0, Some(character)) => {
+                *character = ['"', '{', '}', '0', '-', ',', '\\', 'é', '\0'][dice.roll(9)];
+            }
+            (1, Some(_)) => characters.truncate(at),
+            (_, Some(_)) => drop(characters.remove(at)),
+            (_, None) => characters.push('{'),
+        }
+    }
+    characters.into_iter().collect()
+}
+
+/// A form whose type is not known.
+struct Form<'f>(&'f dyn Decode);
+
+impl Decode for Form<'_> {
+    fn decode(&self, message: &Message<'_>, replica: &Replica) -> Result<Option<Decoded>, Refused> {
+        self.0.decode(message, replica)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct Ticket {
+    id: i64,
+    title: Option<Vec<u8>>,
+    price: f64,
+    seats: Option<i32>,
+    sold: Option<bool>,
+    opened: Option<String>,
+    price_exact: Option<Value>,
+    version: i64,
+}
+
+#[test]
+fn changed_messages_never_panic() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let times = if cfg!(miri) { 1 } else { 60 };
+    let change = Debezium::new()
+        .time("price", Unit::Micros)
+        .hex("title")
+        .json("opened");
+    let flattened = Debezium::new().flattened().decimal("price_exact", 2);
+    let forms: [(&str, &dyn Decode); 5] = [
+        (PLAIN, &change),
+        (SCHEMAS, &change),
+        (UNWRAP, &flattened),
+        (UNWRAP, &change),
+        (OUTBOX, &DebeziumOutbox::new()),
+    ];
+    let mut counts = [0; 3];
+    for (file, form) in forms {
+        for sent in lines(file) {
+            for _ in 0..times {
+                let mut sent = sent.clone();
+                sent.body = sent.body.map(|body| mutated(&body, &mut dice));
+                if dice.roll(4) == 0 {
+                    sent.key = sent.key.map(|key| mutated(&key, &mut dice));
+                }
+                for (_, header) in &mut sent.headers {
+                    if dice.roll(8) == 0 {
+                        *header = mutated(header, &mut dice);
+                    }
+                }
+                match sent.decode_for(&Form(form), &tickets()) {
+                    Ok(Some(decoded)) => {
+                        assert!(decoded.version >= 0);
+                        counts[0] += 1;
+                        if let Some(mut record) = decoded.record {
+                            drop(record.read::<Ticket>("tickets"));
+                            drop(record.read::<Value>("tickets"));
+                        }
+                    }
+                    Ok(None) => counts[1] += 1,
+                    Err(refused) => {
+                        assert!(!refused.reason().is_empty());
+                        counts[2] += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+}
