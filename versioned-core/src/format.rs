@@ -9,7 +9,6 @@ mod debezium;
 mod decode;
 mod deletion_version;
 mod encode;
-
 mod members;
 mod message;
 mod object;
