@@ -44,8 +44,10 @@ use crate::event::Op;
 /// column. Its key is in the replica's key columns, or in `id`, or in `_id`. A message in a JSON
 /// string is read too.
 ///
-/// A message is refused if it is not a JSON object, if it has no version or no key, or if it looks
-/// like an envelope and the form does not say [where the record is](Self::record_at).
+/// A message is refused if it is not a JSON object, if a field comes twice, if it has no version, if
+/// it is a deletion without a key, or if it looks like a packet of Nest and the form does not say
+/// [where the record is](Self::record_at). Contents of one version are not compared: an owner that
+/// does not move its version has to be mended.
 ///
 /// # Written
 ///
@@ -155,7 +157,7 @@ impl PlainJson {
 
     /// Sets the name of the record's version field, such as `__v`, or a JSON pointer into the body,
     /// such as `/meta/version`. By default it is the replica's version column, and is written as
-    /// `version`.
+    /// `version`. The model reads it under the name of the column.
     #[must_use]
     pub fn version(self, name: impl Into<String>) -> Self {
         Self {
@@ -164,8 +166,9 @@ impl PlainJson {
         }
     }
 
-    /// Adds a name of the record's id field. The names that are added replace `id` and `_id`. The
-    /// first name is the one that is written.
+    /// Adds a name of the record's id field. The names that are added replace the names of the key
+    /// columns, `id` and `_id`, and one of them has to be there. The model reads the id under the
+    /// name of the column. The first name is the one that is written.
     #[must_use]
     pub fn id(mut self, name: impl Into<String>) -> Self {
         self.ids.push(name.into());

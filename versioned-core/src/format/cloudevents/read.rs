@@ -54,10 +54,12 @@ impl Decode for CloudEvents {
             }
             (_, None) => return Err(Refused::new(format!("{name} has no data"))),
         };
-        let metadata = attributes.text("metadata")?;
+        // These decide nothing, so an event does not fail on them.
+        let text = |name| attributes.text(name).ok().flatten();
+        let metadata = text("metadata");
         Ok(Some(Decoded {
-            at: attributes.text("time")?.unwrap_or_default(),
-            trace: attributes.text("traceparent")?,
+            at: text("time").unwrap_or_default(),
+            trace: text("traceparent"),
             metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
             ..decoded
         }))

@@ -109,9 +109,13 @@ impl PlainJson {
             return Ok(());
         }
         let id = self.ids().find(|id| record.field(id).is_some());
-        let id = id.and_then(|id| record.get(id)).cloned();
-        // The model decides which type the id has, so the value keeps its form.
-        record.set(column, id.ok_or_else(|| self.no_key(name))?);
+        match id.and_then(|id| record.get(id)).cloned() {
+            // The model decides which type the id has, so the value keeps its form.
+            Some(id) => record.set(column, id),
+            // The model may have another name for it.
+            None if self.ids.is_empty() => {}
+            None => return Err(self.no_key(name)),
+        }
         Ok(())
     }
 
