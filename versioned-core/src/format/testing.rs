@@ -157,6 +157,44 @@ impl Draw {
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
+    /// Draws a text with characters that forms escape.
+    pub(super) fn text(&mut self) -> String {
+        const CHARACTERS: &str = "ab7% \"\\/,.:{}[]é日\u{1f600}\u{7f}\0\r\n";
+        let all: Vec<char> = CHARACTERS.chars().collect();
+        (0..self.below(6))
+            .map(|_| all[self.below(all.len())])
+            .collect()
+    }
+
+    /// Draws any JSON.
+    pub(super) fn json(&mut self, depth: usize) -> Value {
+        match self.below(if depth == 0 { 6 } else { 8 }) {
+            0 => Value::Null,
+            1 => (self.below(2) == 0).into(),
+            2 => (i64::MAX >> self.below(63)).into(),
+            3 => (i64::MIN >> self.below(63)).into(),
+            4 => json!(f64::from(i32::try_from(self.below(1 << 20)).unwrap()) / 3.0e7),
+            5 => self.text().into(),
+            6 => (0..self.below(4)).map(|_| self.json(depth - 1)).collect(),
+            _ => self.object(depth - 1),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Value {
+        let members = (0..self.below(4)).map(|_| (self.text(), self.json(depth)));
+        Value::Object(members.collect())
+    }
+
+    /// Draws a ticket with a key, a version and further fields.
+    pub(super) fn ticket(&mut self) -> (String, i64, Value) {
+        let key = format!("{}{}", self.text(), self.below(10));
+        let version = i64::MAX >> self.below(63);
+        let mut record = self.object(3);
+        record["id"] = key.as_str().into();
+        record["version"] = version.into();
+        (key, version, record)
+    }
+
     /// Changes a few bytes.
     pub(super) fn mutate(&mut self, bytes: &mut Vec<u8>) {
         const NEW: &[u8] = b"0123456789-+.eE\"\\{}[]:,% ntf\x00\xff\xc3";

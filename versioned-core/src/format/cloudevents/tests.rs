@@ -5,4 +5,5 @@ mod attributes;
 mod content;
 mod fixtures;
 mod fuzz;
+mod round_trip;
 mod written;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::PlainJson;
 use super::course;
 use crate::event::{Event, Op};
-use crate::format::testing::{Sent, data, event, facts, json_of, row, written};
+use crate::format::testing::{Draw, Sent, data, event, facts, json_of, row, written};
 use crate::format::{Binding, Encode};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -242,5 +242,28 @@ fn what_is_written_is_read_back() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn random_records_are_read_back() {
+    let mut draw = Draw(26);
+    let forms = [
+        course(),
+        course().nest(),
+        course().operation_in_header("op"),
+    ];
+    for _ in 0..2_000 {
+        let (key, version, record) = draw.ticket();
+        let form = &forms[draw.below(forms.len())];
+        let updated = event(Op::Updated, &key, version, Some(record.clone()));
+        let message = written(form, &updated, Binding::Kafka);
+        let read = Sent::of(message, Binding::Kafka).read(form);
+        assert_eq!(facts(&read), (Op::Updated, version, None));
+        assert_eq!(data(&read), record);
+        let deleted = event(Op::Deleted, &key, version, None);
+        let message = written(form, &deleted, Binding::Kafka);
+        let read = Sent::of(message, Binding::Kafka).read(form);
+        assert_eq!(facts(&read), (Op::Deleted, version, Some(key.as_str())));
     }
 }
