@@ -74,59 +74,6 @@ impl<T> Event<T> {
     pub(crate) fn turn(&self) -> i64 {
         self.op.turn(self.version)
     }
-
-    /// Returns this event as a CloudEvents 1.0 structure from `source`, a URI such as
-    /// `/tickets-service`.
-    ///
-    /// The version is text, because integers of CloudEvents have 32 bits. `sequence` is the version
-    /// with leading zeros, which sorts as text.
-    ///
-    /// ```
-    /// # use versioned_core::Event;
-    /// let event: Event<serde_json::Value> = serde_json::from_str(
-    ///     r#"{ "entity": "tickets", "key": "7", "version": 2, "op": "updated",
-    ///          "data": { "price": 25 } }"#,
-    /// )?;
-    /// let cloud = event.cloudevent("/tickets-service")?;
-    /// assert_eq!(cloud["id"], "tickets/7/2");
-    /// assert_eq!(cloud["type"], "tickets.updated");
-    /// assert_eq!(cloud["subject"], "7");
-    /// assert_eq!(cloud["version"], "2");
-    /// # Ok::<(), serde_json::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of serde if the data cannot be serialized as JSON.
-    pub fn cloudevent(&self, source: &str) -> serde_json::Result<serde_json::Value>
-    where
-        T: Serialize,
-    {
-        let mut envelope = serde_json::json!({
-            "specversion": "1.0",
-            "id": self.id(),
-            "source": source,
-            "type": format!("{}.{}", self.entity, self.op),
-            "subject": self.key,
-            "time": self.at,
-            // Integers of CloudEvents have 32 bits, and sequences sort as text.
-            "version": self.version.to_string(),
-            "sequence": format!("{:019}", self.version),
-        });
-        if let Some(fields) = envelope.as_object_mut() {
-            if let Some(data) = &self.data {
-                fields.insert("datacontenttype".into(), "application/json".into());
-                fields.insert("data".into(), serde_json::to_value(data)?);
-            }
-            if let Some(metadata) = &self.metadata {
-                fields.insert("metadata".into(), metadata.to_string().into());
-            }
-            if let Some(trace) = &self.trace {
-                fields.insert("traceparent".into(), trace.as_str().into());
-            }
-        }
-        Ok(envelope)
-    }
 }
 
 /// The operation of a write on a record.

@@ -5,21 +5,41 @@
 //! `format`.
 
 #[cfg(feature = "formats")]
+mod cloudevents;
+#[cfg(feature = "formats")]
 mod debezium;
 mod decode;
+#[cfg(feature = "formats")]
+mod deletion_version;
 mod encode;
+#[cfg(feature = "formats")]
+mod members;
 mod message;
+#[cfg(feature = "formats")]
+mod object;
 mod ours;
+#[cfg(feature = "formats")]
+mod plain;
+#[cfg(feature = "formats")]
+mod pointer;
 pub(crate) mod record;
+#[cfg(all(test, feature = "formats"))]
+mod testing;
 #[cfg(feature = "formats")]
 mod value;
 
 #[cfg(feature = "formats")]
+pub use self::cloudevents::CloudEvents;
+#[cfg(feature = "formats")]
 pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
 pub use self::decode::{Decode, Decoded, Refused, Replica, read};
 pub(crate) use self::decode::{Read, Reading, read_as};
+#[cfg(feature = "formats")]
+pub use self::deletion_version::DeletionVersion;
 pub use self::encode::{Encode, Encoded};
 pub(crate) use self::message::OwnedMessage;
 pub use self::message::{Binding, Header, Message};
 pub use self::ours::Ours;
+#[cfg(feature = "formats")]
+pub use self::plain::PlainJson;
 pub use self::record::Record;
