@@ -4,7 +4,8 @@
 //! cargo run --example two_services --features async
 //! ```
 //!
-//! runs both in one process, on temporary `SQLite` files, with a channel between them: nothing to install, nothing left behind.
+//! runs both in one process, on temporary `SQLite` files. The relay writes to the replica itself, without a broker: nothing to
+//! install, nothing left behind.
 //!
 //! ```sh
 //! cargo run --example two_services --features nats,postgres -- --nats nats://localhost \
@@ -16,7 +17,6 @@
 
 #![allow(missing_docs, clippy::print_stdout, reason = "an example that talks")]
 
-use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::future::Future;
@@ -29,10 +29,10 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection as _};
 use diesel_migrations::MigrationHarness as _;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use versioned_core::MIGRATIONS;
 use versioned_core::async_prelude::*;
-use versioned_core::outbox::{self, OutboxRow, PublishError, Publisher, Relay, Shutdown};
-use versioned_core::{Event, MIGRATIONS, Outcome};
+use versioned_core::direct::DirectPublisher;
+use versioned_core::outbox::{self, Publisher, Relay, Shutdown};
 
 type Result<T, E = Box<dyn StdError + Send + Sync>> = std::result::Result<T, E>;
 type Sqlite = SyncConnectionWrapper<SqliteConnection>;
@@ -237,61 +237,7 @@ impl Dice {
     }
 }
 
-// One process, two SQLite files, a channel.
-
-/// A channel as the broker.
-struct Channel(mpsc::UnboundedSender<String>);
-
-impl Publisher for Channel {
-    async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
-        let send = |row: &OutboxRow| {
-            self.0
-                .send(row.payload.clone())
-                .map_err(PublishError::unavailable)
-        };
-        batch.iter().map(send).collect()
-    }
-}
-
-/// The orders service on a channel, which delivers twice, and in an order of its own.
-async fn orders_on_a_channel(
-    mut channel: mpsc::UnboundedReceiver<String>,
-    mut conn: Sqlite,
-) -> Result<()> {
-    let mut dice = Dice(11);
-    let mut queue = VecDeque::new();
-    let (mut applied, mut duplicates, mut gaps) = (0, 0, 0);
-    loop {
-        if queue.is_empty() {
-            match channel.recv().await {
-                Some(json) => queue.extend([json.clone(), json]),
-                None => break,
-            }
-        }
-        while let Ok(json) = channel.try_recv() {
-            queue.extend([json.clone(), json]);
-        }
-        let turns = dice.throw(3).unsigned_abs();
-        queue.rotate_left(usize::try_from(turns)?.min(queue.len()));
-        let Some(json) = queue.pop_front() else {
-            continue;
-        };
-        let event: Event<TicketCopy> = serde_json::from_str(&json)?;
-        let outcome = TicketCopy::apply(&event, &mut conn).await?;
-        match outcome {
-            Outcome::Applied => applied += 1,
-            Outcome::Duplicate { .. } => duplicates += 1,
-            _ => gaps += 1,
-        }
-        if !outcome.should_ack() {
-            queue.push_back(json);
-        }
-    }
-    println!(
-        "  orders       {applied} applied, {duplicates} duplicates, {gaps} redelivered because of a gap"
-    );
-    Ok(())
-}
+// One process, two SQLite files, no broker.
 
 async fn open(file: &Path) -> Result<Sqlite> {
     let file = file
@@ -322,13 +268,16 @@ async fn in_one_process() -> Result<()> {
     );
     create(&tickets, TICKETS)?;
     create(&orders, COPIES)?;
-    println!("Two services in one process, on SQLite, with a channel between them:");
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let conn = open(&orders).await?;
-    let orders_service = tokio::spawn(orders_on_a_channel(receiver, conn));
+    println!("Two services in one process, on SQLite, without a broker:");
+    let file = orders.clone();
+    let connect = move || {
+        let file = file.clone();
+        async move { open(&file).await }
+    };
+    let publisher = DirectPublisher::new().replica_async::<TicketCopy, _, _, _>(connect);
     let file = tickets.clone();
     let tickets_service =
-        tokio::spawn(async move { tickets_service(Channel(sender), || open(&file)).await });
+        tokio::spawn(async move { tickets_service(publisher, || open(&file)).await });
     let is_done = || Ok(tickets_service.is_finished());
     watch(
         &mut open(&tickets).await?,
@@ -336,8 +285,7 @@ async fn in_one_process() -> Result<()> {
         is_done,
     )
     .await?;
-    tickets_service.await??;
-    orders_service.await?
+    tickets_service.await?
 }
 
 // Two processes, PostgreSQL, JetStream.

@@ -90,13 +90,11 @@ fn two_services_in_one_process() {
     let directory = TempDir::with_prefix("versioned-tests-").unwrap();
     let text = said(run(TWO_SERVICES, &[], directory.path()));
     assert!(
-        text.starts_with("Two services in one process, on SQLite, with a channel between them:\n"),
+        text.starts_with("Two services in one process, on SQLite, without a broker:\n"),
         "{text}"
     );
     assert_the_same(&text, 20);
     assert_eq!(numbers(&text, "  relay ")[0], WRITES, "{text}");
-    // The channel delivers twice.
-    assert_eq!(numbers(&text, "  orders ")[..2], [WRITES, WRITES], "{text}");
     assert!(is_empty(&directory));
 }
 

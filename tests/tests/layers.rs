@@ -24,7 +24,7 @@ const CORE: &[&[&str]] = &[
         "table_name",
         "connection",
     ],
-    &["dialect", "error"],
+    &["dialect", "error", "format/record"],
     &["executor", "model", "migrations", "outbox", "clock"],
     &["loadable", "change", "transaction", "format"],
     &["owner", "dependent", "tracked"],
@@ -41,7 +41,7 @@ const CORE: &[&[&str]] = &[
     &["operation/batch"],
     &["front", "etag"],
     &["consumer"],
-    &["nats", "positions", "dead_letters"],
+    &["nats", "positions", "dead_letters", "direct"],
 ];
 
 /// Those of `versioned-derive`.

@@ -25,8 +25,7 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use self::breaker::Breaker;
-pub(crate) use self::breaker::NotConnected;
-pub(crate) use self::broker::{Delivery, Handler, Message, Settlement};
+pub(crate) use self::broker::{Delivery, Handler, Message, Reader, Settlement, Source};
 use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
@@ -34,6 +33,7 @@ pub(crate) use self::settings::Settings;
 pub use self::tally::Consumed;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Op};
+use crate::format::Read;
 
 /// How often to look for records that have waited too long.
 const REVIEW: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ const REVIEW: Duration = Duration::from_secs(1);
 struct Held<T, D> {
     delivery: D,
     /// The event, until its first attempt.
-    event: Option<Event<T>>,
+    read: Option<Read<T>>,
     attempts: u32,
 }
 
@@ -50,12 +50,13 @@ struct Held<T, D> {
 struct Batch<T, D: Delivery> {
     started: Vec<Started>,
     events: Vec<Event<T>>,
-    bodies: Vec<D::Body>,
+    sources: Vec<Source<D::Body>>,
 }
 
 /// A consumer that runs.
-pub(crate) struct Consumer<'c, T, D, R> {
+pub(crate) struct Consumer<'c, T, D: Delivery, R> {
     settings: &'c Settings,
+    reader: Reader<T, D::Body>,
     report: R,
     consumed: Consumed,
     lanes: Lanes,
@@ -75,9 +76,10 @@ where
     D: Delivery,
     R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
-    pub(crate) fn new(settings: &'c Settings, report: R) -> Self {
+    pub(crate) fn new(settings: &'c Settings, reader: Reader<T, D::Body>, report: R) -> Self {
         Self {
             settings,
+            reader,
             report,
             consumed: Consumed::default(),
             lanes: Lanes::new(settings.longest_delay),
@@ -118,7 +120,7 @@ where
                 let Some(Batch {
                     started,
                     events,
-                    bodies,
+                    sources,
                 }) = self.start(running.len() + keeping.len() + redriving.len())
                 else {
                     break;
@@ -126,7 +128,7 @@ where
                 let deadline = self.settings.deadline;
                 let span = trace::Consuming::new(&events);
                 // The closure runs inside too: it may panic before it returns its future.
-                let handling = async move { handler.handle(events, bodies).await };
+                let handling = async move { handler.handle(events, sources).await };
                 let handling = within(deadline, span.applies(handling));
                 running.push(async move { (started, handling.await) });
             }
@@ -226,25 +228,31 @@ where
         }
         self.last += 1;
         let number = self.last;
-        let read = event::read(delivery.body().bytes());
-        let held = |event| Held {
+        let read = (self.reader.read)(&delivery.body());
+        let held = |read| Held {
             delivery,
-            event,
+            read,
             attempts: 0,
         };
         match read {
-            Ok(event) => {
+            Ok(Some(read)) => {
+                let event = &read.event;
                 let record = format!("{}/{}", event.entity, event.key);
                 let kind = match event.op {
                     Op::Snapshot | Op::DeletedForever => Kind::Snapshot,
-                    Op::Created | Op::Updated | Op::Deleted | Op::DeletedAt => Kind::Change,
+                    Op::Created | Op::Updated | Op::Deleted => Kind::Change,
+                    Op::DeletedAt => Kind::Derived,
                 };
-                self.lanes.arrive(&record, event.version, number, kind);
-                self.held.insert(number, held(Some(event)));
+                self.lanes.arrive(&record, event.turn(), number, kind);
+                self.held.insert(number, held(Some(read)));
             }
-            Err(error) => {
+            Ok(None) => {
                 self.held.insert(number, held(None));
-                self.unreadable(number, None, &error);
+                self.skip(number);
+            }
+            Err(refused) => {
+                self.held.insert(number, held(None));
+                self.unreadable(number, None, &refused);
             }
         }
     }
@@ -264,7 +272,7 @@ where
             let mut batch = Batch {
                 started: Vec::with_capacity(taken.len()),
                 events: Vec::with_capacity(taken.len()),
-                bodies: Vec::with_capacity(taken.len()),
+                sources: Vec::with_capacity(taken.len()),
             };
             for started in taken {
                 self.read(started, &mut batch);
@@ -282,16 +290,32 @@ where
             return;
         };
         let body = message.delivery.body();
-        let read = message.event.take();
-        match read.map_or_else(|| event::read(body.bytes()), Ok) {
-            Ok(event) => {
+        let read = match message.read.take() {
+            Some(read) => Ok(Some(read)),
+            None => (self.reader.read)(&body),
+        };
+        match read {
+            Ok(Some(Read { event, whole })) => {
                 batch.started.push(started);
                 batch.events.push(event);
-                batch.bodies.push(body);
+                batch.sources.push(Source {
+                    message: body,
+                    whole,
+                });
             }
-            // It was read when it arrived, by a `Deserialize` that fails now.
-            Err(error) => self.unreadable(started.number, Some(started), &error),
+            // It was read when it arrived, by a form or a `Deserialize` that answers otherwise now.
+            Ok(None) => {
+                self.lanes.dropped(&started.record);
+                self.skip(started.number);
+            }
+            Err(refused) => self.unreadable(started.number, Some(started), &refused),
         }
+    }
+
+    /// Acknowledges a message that is not for this replica.
+    fn skip(&mut self, number: u64) {
+        self.consumed.skipped += 1;
+        self.settle(&[number], Settlement::Acknowledge);
     }
 
     /// Gives events that wait back to the broker, if they take the room of those that they wait

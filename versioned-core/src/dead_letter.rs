@@ -9,15 +9,21 @@ use std::time::SystemTime;
 pub struct DeadLetter {
     /// The key of the row. Ids are in the order of arrival.
     pub id: i64,
-    /// The key of the record and the version of the event, if the message has them.
+    /// The key of the record and the version of the event, if the message has them. A deletion
+    /// without a version of its own has the version after the deleted one.
     pub record: Option<(String, i64)>,
     /// Where the message came from. For JetStream: the stream, the sequence number, and the time at
     /// which the stream stored the message, in nanoseconds since 1970, as
     /// `EVENTS:17@1764225600000000000`.
     pub source: String,
-    /// The headers of the message, one on each line.
+    /// The subject or topic of the message.
+    pub subject: String,
+    /// The key of the message, on brokers that have one.
+    pub message_key: Option<Vec<u8>>,
+    /// The headers of the message, one on each line. A line break in a value is `\n`, and a backslash
+    /// is `\\`. A value that is no text is `hex:`, followed by hexadecimal digits.
     pub headers: String,
-    /// The body of the message, as it was received.
+    /// The body of the message, as it was received. It is empty if the message has none.
     pub body: Vec<u8>,
     /// The error of the last attempt. `None` if the event only waits for an older letter of its
     /// record.

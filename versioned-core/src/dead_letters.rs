@@ -39,6 +39,7 @@ use diesel_async::AsyncConnection;
 pub use crate::dead_letter::{DeadLetter, Redriven};
 use crate::dependent::Dependent;
 use crate::error::Result;
+use crate::format::{Binding, Decode, Reading};
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
@@ -94,7 +95,31 @@ where
     M: Dependent<C::Backend> + FromJson,
 {
     let mut executor = BlockingExecutor::new(conn);
-    let done = poll_ready(operation::redrive::<M, _>(ALL, &mut executor));
+    let done = poll_ready(operation::redrive::<M, _>(
+        ALL,
+        Reading::OURS,
+        &mut executor,
+    ));
+    done.map(|(redriven, _)| redriven)
+}
+
+/// As [`redrive`], for messages of a form other than that of this crate. `binding` is that of the
+/// consumer's broker.
+///
+/// # Errors
+///
+/// Returns the errors of [`redrive`].
+pub fn redrive_as<M, C>(form: &dyn Decode, binding: Binding, conn: &mut C) -> Result<Redriven>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let mut executor = BlockingExecutor::new(conn);
+    let reading = Reading {
+        form: Some(form),
+        binding,
+    };
+    let done = poll_ready(operation::redrive::<M, _>(ALL, reading, &mut executor));
     done.map(|(redriven, _)| redriven)
 }
 
@@ -160,7 +185,37 @@ where
     M: Dependent<C::Backend> + FromJson,
 {
     async move {
-        let done = operation::redrive::<M, _>(ALL, &mut AsyncExecutor::new(conn)).await;
+        let done =
+            operation::redrive::<M, _>(ALL, Reading::OURS, &mut AsyncExecutor::new(conn)).await;
+        done.map(|(redriven, _)| redriven)
+    }
+}
+
+/// As [`dead_letters::redrive_as`](redrive_as), on a connection of `diesel-async`.
+///
+/// # Errors
+///
+/// Returns the errors of [`redrive`].
+#[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn redrive_as_async<M, C>(
+    form: &dyn Decode,
+    binding: Binding,
+    conn: &mut C,
+) -> impl Future<Output = Result<Redriven>> + Send
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
+    async move {
+        let reading = Reading {
+            form: Some(form),
+            binding,
+        };
+        let done = operation::redrive::<M, _>(ALL, reading, &mut AsyncExecutor::new(conn)).await;
         done.map(|(redriven, _)| redriven)
     }
 }

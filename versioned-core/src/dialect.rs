@@ -204,11 +204,14 @@ pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
 
 type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
 
-/// `id, key, version, source, headers, body, reason, attempts, first_at, last_at` of a dead letter.
+/// `id, key, version, source, subject, message_key, headers, body, reason, attempts, first_at,
+/// last_at` of a dead letter.
 pub(crate) type Letter = (
     i64,
     String,
     i64,
+    String,
+    String,
     String,
     String,
     String,
@@ -222,6 +225,8 @@ type LetterSql = (
     BigInt,
     Text,
     BigInt,
+    Text,
+    Text,
     Text,
     Text,
     Text,

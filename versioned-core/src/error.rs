@@ -2,6 +2,7 @@
 
 mod classify;
 mod conflict;
+mod unreachable;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,6 +10,9 @@ use std::fmt;
 pub(crate) use self::classify::is_serialization_failure;
 pub(crate) use self::conflict::Target;
 pub use self::conflict::{Conflict, ConflictKind, RowConflict};
+#[cfg(feature = "nats")]
+pub(crate) use self::unreachable::NotConnected;
+pub(crate) use self::unreachable::is_unreachable;
 use crate::event::EventError;
 use crate::version::Token;
 

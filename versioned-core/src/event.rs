@@ -67,6 +67,14 @@ impl<T> Event<T> {
         format!("{}/{}/{}", self.entity, self.key, self.version)
     }
 
+    /// Returns the turn of the event among those of its record. It is the version, and for a deletion
+    /// without a version of its own the one after it: that deletion follows the event with its
+    /// version, and the event with the next version supersedes it.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "for consumers"))]
+    pub(crate) fn turn(&self) -> i64 {
+        self.op.turn(self.version)
+    }
+
     /// Returns this event as a CloudEvents 1.0 structure from `source`, a URI such as
     /// `/tickets-service`.
     ///
@@ -150,6 +158,14 @@ pub enum Op {
 }
 
 impl Op {
+    /// See [`Event::turn`].
+    pub(crate) fn turn(self, version: i64) -> i64 {
+        match self {
+            Self::DeletedAt => version.saturating_add(1),
+            _ => version,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Created => "created",

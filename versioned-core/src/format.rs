@@ -9,13 +9,14 @@ mod decode;
 mod encode;
 mod message;
 mod ours;
-mod record;
+pub(crate) mod record;
 mod value;
 
 pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
-pub(crate) use self::decode::read;
-pub use self::decode::{Decode, Decoded, Refused, Replica};
+pub use self::decode::{Decode, Decoded, Refused, Replica, read};
+pub(crate) use self::decode::{Read, Reading, read_as};
 pub use self::encode::{Encode, Encoded};
+pub(crate) use self::message::OwnedMessage;
 pub use self::message::{Binding, Header, Message};
 pub use self::ours::Ours;
 pub use self::record::Record;

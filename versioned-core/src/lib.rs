@@ -179,12 +179,12 @@ mod dead_letter;
 pub mod dead_letters;
 mod dependent;
 mod dialect;
+pub mod direct;
 mod error;
 #[cfg(feature = "http")]
 pub mod etag;
 mod event;
 mod executor;
-#[cfg(feature = "formats")]
 pub mod format;
 mod front;
 mod guard_trigger;

@@ -25,7 +25,7 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// -- Early events, with `gap = "park"`:
 /// versioned_parked (replica, entity, key, version, event, at, error)
 /// -- Messages that a consumer could not apply:
-/// versioned_dead_letters (id, replica, entity, key, version, source, headers, body, reason, attempts, first_at, last_at)
+/// versioned_dead_letters (id, replica, entity, key, version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at)
 /// -- Events to publish:
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)
 /// ```
@@ -108,6 +108,8 @@ impl Step for Positions {
                 {key} {key_text} NOT NULL,
                 version BIGINT NOT NULL,
                 source {text} NOT NULL,
+                subject {long_text} NOT NULL,
+                message_key {long_text} NOT NULL,
                 headers {long_text} NOT NULL,
                 body {long_text} NOT NULL,
                 reason {long_text} NOT NULL,

@@ -60,12 +60,12 @@ pub(crate) use self::replica::dead_letters::{
 #[cfg(feature = "nats")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::position::{
-    Advance, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget, IsParked, Lock,
-    LockAll, Look, OnPosition, Park, Peek, Position, PositionValue, Purge, PurgeOne, Refuse,
-    Tombstones, Unpark, Upsert,
+    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget,
+    Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, Position, PositionValue, Purge,
+    PurgeOne, Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive,
 };
 pub(crate) use self::replica::positions::{
-    EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,
+    DeletedOf, EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,
 };
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,

@@ -49,10 +49,63 @@ fn histories(length: usize, deletions: bool) -> Vec<History> {
     all
 }
 
-/// The owner's state of a record at each version: its price, or gone.
+/// All histories of up to `length` operations of an owner that spends no version on a deletion, and may end a record for
+/// good.
+fn histories_with_derived_deletions(length: usize) -> Vec<History> {
+    let mut all: Vec<History> = vec![vec![Op::Created]];
+    let mut longest = all.clone();
+    for _ in 1..length {
+        longest = longest
+            .iter()
+            .flat_map(|history| {
+                let next: &[Op] = match history.last() {
+                    Some(Op::DeletedForever) => &[],
+                    Some(Op::DeletedAt) => &[Op::Created],
+                    _ => &[Op::Updated, Op::DeletedAt, Op::DeletedForever],
+                };
+                next.iter().map(|op| [&history[..], &[*op]].concat())
+            })
+            .collect();
+        all.extend(longest.clone());
+    }
+    all
+}
+
+/// The versions of the operations.
+fn versions(history: &History) -> Vec<(i64, Op)> {
+    let mut version = 0;
+    let of = |op: &Op| {
+        version += i64::from(!matches!(op, Op::DeletedAt | Op::DeletedForever));
+        let own = if *op == Op::DeletedForever {
+            i64::MAX
+        } else {
+            version
+        };
+        (own, *op)
+    };
+    history.iter().map(of).collect()
+}
+
+/// The price of a record at a version that it had.
 fn price(history: &History, id: i64, version: i64) -> Option<i64> {
-    let op = history.get(usize::try_from(version - 1).ok()?)?;
-    (*op != Op::Deleted).then_some(id * 1_000 + version)
+    let lives = |(own, op): &(i64, Op)| *own == version && matches!(op, Op::Created | Op::Updated);
+    versions(history)
+        .iter()
+        .any(lives)
+        .then(|| id * 1_000 + version)
+}
+
+/// Whether the record was deleted at this version.
+fn is_deleted(history: &History, version: i64) -> bool {
+    let deletes =
+        |(own, op): &(i64, Op)| *own == version && !matches!(op, Op::Created | Op::Updated);
+    versions(history).iter().any(deletes)
+}
+
+/// What the owner has at the end.
+fn last(history: &History, id: i64) -> Option<(i64, i64, i64)> {
+    let (version, op) = *versions(history).last()?;
+    matches!(op, Op::Created | Op::Updated).then(|| (id, id * 1_000 + version, version))
 }
 
 /// The content of the tables.
@@ -144,7 +197,12 @@ impl<'h, M: Replica> Explorer<'h, M> {
     fn with_snapshots(histories: &'h [History]) -> Self {
         let mut explorer = Self::new(histories, false);
         for (id, history) in (1..).zip(histories) {
-            for version in (1..).take(history.len()) {
+            let mut versions: Vec<i64> = versions(history).iter().map(|(own, _)| *own).collect();
+            versions.dedup();
+            for version in versions {
+                if version == i64::MAX {
+                    continue;
+                }
                 let price = price(history, id, version);
                 let mut snapshot = event(Op::Snapshot, id, version, price.unwrap_or(0));
                 if price.is_none() {
@@ -162,9 +220,9 @@ impl<'h, M: Replica> Explorer<'h, M> {
         migrate(&mut conn);
         let mut events = Vec::new();
         for (id, history) in (1..).zip(histories) {
-            for (version, op) in (1..).zip(history) {
+            for (version, op) in versions(history) {
                 events.push(event(
-                    *op,
+                    op,
                     id,
                     version,
                     price(history, id, version).unwrap_or(0),
@@ -234,13 +292,19 @@ impl<'h, M: Replica> Explorer<'h, M> {
                 return Err(self.fault(&format!("record {id} went back")));
             }
             let row = after.rows.iter().find(|row| row.0 == id);
+            let was_there = before.rows.iter().any(|row| row.0 == id);
+            if row.is_some() && !was_there && row.map(|row| row.2) == Some(before.version_of(id)) {
+                return Err(self.fault(&format!("record {id} came back")));
+            }
             if let Some((_, held, version)) = row {
                 if price(history, id, *version) != Some(*held) {
                     return Err(self.fault(&format!(
                         "record {id} is in a state that its owner never had"
                     )));
                 }
-            } else if price(history, id, after.version_of(id)).is_some() {
+            } else if price(history, id, after.version_of(id)).is_some()
+                && !is_deleted(history, after.version_of(id))
+            {
                 return Err(self.fault(&format!("record {id} is not there")));
             }
         }
@@ -262,23 +326,31 @@ impl<'h, M: Replica> Explorer<'h, M> {
         let event = &self.events[place];
         let id = event.key.parse().unwrap();
         let version = before.version_of(id);
+        let turn = event
+            .version
+            .saturating_add(i64::from(event.op == Op::DeletedAt));
+        let was_there = before.rows.iter().any(|row| row.0 == id);
+        // What may follow a version that it does not move, and when.
+        let repeats = event.version == version
+            && match event.op {
+                Op::Snapshot => event.data.is_none() || was_there,
+                Op::DeletedAt => was_there,
+                _ => false,
+            };
         let told = match outcome {
-            Outcome::Applied => {
-                let repeats = event.op == Op::Snapshot && event.version == version;
-                event.version > version || repeats
-            }
+            Outcome::Applied => event.version > version || repeats,
             Outcome::Duplicate { current } => {
-                after == before && current == version && event.version <= version
+                after == before && current == version && event.version <= version && !repeats
             }
             Outcome::Gap { current, received } => {
                 after == before
                     && current == version
                     && received == event.version
-                    && event.version > version + 1
+                    && turn > version + 1
             }
             Outcome::Parked => {
-                let kept = (event.key.clone(), event.version);
-                after.parked.contains(&kept) && event.version > version + 1
+                let kept = (event.key.clone(), turn);
+                after.parked.contains(&kept) && turn > version + 1
             }
             _ => false,
         };
@@ -292,10 +364,7 @@ impl<'h, M: Replica> Explorer<'h, M> {
     fn check_end(&self, content: &Content) -> Result<(), Fault> {
         let owner: Vec<_> = (1..)
             .zip(self.histories)
-            .filter_map(|(id, history)| {
-                let version = i64::try_from(history.len()).unwrap();
-                price(history, id, version).map(|price| (id, price, version))
-            })
+            .filter_map(|(id, history)| last(history, id))
             .collect();
         if content.rows != owner {
             return Err(self.fault(&format!(
@@ -398,6 +467,43 @@ fn snapshots_with_parking() {
 fn snapshots_on_the_row() {
     explore_snapshots::<SequentialRow>("sequential, row", false);
     explore_snapshots::<LatestRow>("latest, row", false);
+}
+
+/// Deletions without a version of their own, with a snapshot of each version.
+fn explore_derived_deletions<M: Replica>(name: &str) {
+    let mut runs = 0;
+    for history in histories_with_derived_deletions(5) {
+        let histories = [history];
+        runs += Explorer::<M>::new(&histories, false)
+            .explore(2)
+            .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
+    }
+    for history in histories_with_derived_deletions(3) {
+        let histories = [history];
+        runs += Explorer::<M>::with_snapshots(&histories)
+            .explore(2)
+            .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
+    }
+    for one in histories_with_derived_deletions(3) {
+        for two in histories_with_derived_deletions(3) {
+            let histories = [one.clone(), two];
+            runs += Explorer::<M>::new(&histories, false)
+                .explore(1)
+                .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
+        }
+    }
+    assert!(runs >= 100_000, "{name}: only {runs} runs");
+}
+
+#[test]
+fn derived_deletions_with_positions() {
+    explore_derived_deletions::<SequentialPosition>("sequential, position, nack");
+    explore_derived_deletions::<LatestPosition>("latest, position");
+}
+
+#[test]
+fn derived_deletions_with_parking() {
+    explore_derived_deletions::<SequentialPark>("sequential, position, park");
 }
 
 /// The explorer is worth something: it finds what goes wrong when a deletion is not remembered.

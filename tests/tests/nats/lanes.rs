@@ -303,14 +303,20 @@ async fn a_handler_that_panics_before_its_future_is_a_failure_of_its_event() {
 }
 
 /// Reads the first time, and never again.
-struct Moody;
+#[derive(Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(dependent)]
+struct Moody {
+    id: i64,
+    version: i64,
+}
 
 impl<'de> Deserialize<'de> for Moody {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
         static READ: AtomicUsize = AtomicUsize::new(0);
         serde::de::IgnoredAny::deserialize(from)?;
         match READ.fetch_add(1, Ordering::SeqCst) {
-            0 => Ok(Self),
+            0 => Ok(Self { id: 1, version: 2 }),
             _ => Err(serde::de::Error::custom("not again")),
         }
     }

@@ -1,11 +1,8 @@
 //! Stops all attempts while the replica's database is unreachable, except one probe at a time.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-
-use crate::error::Error;
+use crate::error::{Error, is_unreachable};
 
 /// The pause before the first probe. It doubles with each probe that fails.
 const FIRST: Duration = Duration::from_millis(250);
@@ -88,31 +85,6 @@ impl Breaker {
             probe: now + FIRST,
         });
         Change::Opened
-    }
-}
-
-/// The error of a connection that could not be opened.
-#[derive(Debug)]
-pub(crate) struct NotConnected(pub(crate) String);
-
-impl fmt::Display for NotConnected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NotConnected {}
-
-/// Returns whether the error says that the database is unreachable.
-pub(crate) fn is_unreachable(error: &Error) -> bool {
-    match error {
-        Error::Other(error) => error.is::<NotConnected>(),
-        Error::Database(DieselError::BrokenTransactionManager) => true,
-        Error::Database(DieselError::DatabaseError(kind, _)) => matches!(
-            kind,
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-        ),
-        _ => false,
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a consumer needs of a broker and of a replica.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 
 use crate::dead_letter::Redriven;
-use crate::error::Result;
+use crate::error;
 use crate::event::Event;
+use crate::format::{self, Decode, Read, Record, Refused, read_as};
+use crate::model::DependentModel;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
@@ -27,17 +31,44 @@ pub(crate) trait Delivery: Send + 'static {
 
 /// What a broker has delivered.
 pub(crate) trait Message: Send + 'static {
-    /// The event, as JSON.
-    fn bytes(&self) -> &[u8];
-
-    /// The headers, one on each line.
-    fn headers(&self) -> String;
-
-    /// The topic or subject, for reports.
-    fn subject(&self) -> &str;
+    /// Shows the message as a form sees it.
+    fn with<R>(&self, read: impl FnOnce(&format::Message<'_>) -> R) -> R;
 
     /// Its coordinates at the broker, which identify it.
     fn source(&self) -> String;
+}
+
+/// Reads the messages of a broker.
+pub(crate) struct Reader<T, B> {
+    /// The entity of the replica.
+    pub(crate) entity: &'static str,
+    pub(crate) read: ReadFn<T, B>,
+}
+
+/// Reads a message. Returns `None` if it is not for the replica.
+pub(crate) type ReadFn<T, B> = Box<dyn Fn(&B) -> Result<Option<Read<T>>, Refused> + Send + Sync>;
+
+impl<M, B> Reader<M, B>
+where
+    M: DependentModel + DeserializeOwned,
+    B: Message,
+{
+    /// For the replica `M`, and the messages of a form.
+    pub(crate) fn of(form: Option<Arc<dyn Decode>>) -> Self {
+        Self {
+            entity: M::ENTITY,
+            read: Box::new(move |message: &B| {
+                message.with(|message| read_as(form.as_deref(), message))
+            }),
+        }
+    }
+}
+
+/// Where an event comes from.
+pub(crate) struct Source<B> {
+    pub(crate) message: B,
+    /// See [`Read::whole`].
+    pub(crate) whole: Option<Event<Record>>,
 }
 
 /// Applies events, and keeps those that cannot be applied.
@@ -46,18 +77,18 @@ pub(crate) trait Handler<T, B>: Send + Sync {
     fn handle(
         &self,
         events: Vec<Event<T>>,
-        messages: Vec<B>,
-    ) -> impl Future<Output = Result<Vec<Outcome>>> + Send;
+        sources: Vec<Source<B>>,
+    ) -> impl Future<Output = error::Result<Vec<Outcome>>> + Send;
 
     /// Keeps dead letters, all or none.
-    fn keep(&self, letters: Vec<NewLetter>) -> impl Future<Output = Result<()>> + Send;
+    fn keep(&self, letters: Vec<NewLetter>) -> impl Future<Output = error::Result<()>> + Send;
 
     /// Applies dead letters again. Returns where the next pass begins, or `None` if there is no place
     /// for dead letters.
     fn redrive(
         &self,
         pass: Passing,
-    ) -> impl Future<Output = Result<Option<(Redriven, i64)>>> + Send;
+    ) -> impl Future<Output = error::Result<Option<(Redriven, i64)>>> + Send;
 }
 
 /// The answer to a broker.

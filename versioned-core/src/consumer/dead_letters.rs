@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::finish::AWAY;
@@ -11,6 +10,7 @@ use super::lanes::Started;
 use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
+use crate::format::Refused;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 
@@ -48,14 +48,6 @@ pub(super) struct Marked {
     started: Option<Started>,
 }
 
-/// What can be read of an event if its data cannot.
-#[derive(Deserialize)]
-struct Envelope {
-    entity: String,
-    key: String,
-    version: i64,
-}
-
 impl Default for Pending {
     fn default() -> Self {
         Self {
@@ -90,19 +82,40 @@ where
     R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
     /// Gives up a message that is not an event of this replica.
-    pub(super) fn unreadable(&mut self, number: u64, started: Option<Started>, reason: &str) {
+    pub(super) fn unreadable(&mut self, number: u64, started: Option<Started>, refused: &Refused) {
         if let Some(message) = self.held.get(&number) {
-            let body = message.delivery.body();
-            self.report(&ConsumerProblem::Unreadable {
-                subject: body.subject(),
-                reason,
+            message.delivery.body().with(|message| {
+                self.report(&ConsumerProblem::Unreadable {
+                    subject: message.subject,
+                    reason: refused.reason(),
+                });
             });
         }
-        self.give_up(number, started, reason);
+        let record = refused.record().map(|(key, turn)| (key.to_owned(), turn));
+        self.give_up(number, started, record, refused.reason());
+    }
+
+    /// Gives up an event that was read.
+    pub(super) fn give_up_event(&mut self, started: &Started, reason: &str) {
+        let message = self.held.get(&started.number);
+        let read = message.map(|message| (self.reader.read)(&message.delivery.body()));
+        let record = match read {
+            Some(Ok(Some(read))) if read.event.entity == self.reader.entity => {
+                Some((read.event.key.clone(), read.event.turn()))
+            }
+            _ => None,
+        };
+        self.give_up(started.number, Some(started.clone()), record, reason);
     }
 
     /// Makes a message a dead letter, or rejects it if there is no place for it.
-    pub(super) fn give_up(&mut self, number: u64, started: Option<Started>, reason: &str) {
+    fn give_up(
+        &mut self,
+        number: u64,
+        started: Option<Started>,
+        record: Option<(String, i64)>,
+        reason: &str,
+    ) {
         let Some(message) = self.held.get(&number) else {
             if let Some(started) = started {
                 self.lanes.dropped(&started.record);
@@ -118,12 +131,10 @@ where
             return;
         }
         let body = message.delivery.body();
-        let envelope = serde_json::from_slice::<Envelope>(body.bytes()).ok();
         let new = NewLetter {
-            record: envelope.map(|event| (event.entity, event.key, event.version)),
+            record,
             source: body.source(),
-            headers: body.headers(),
-            body: body.bytes().to_vec(),
+            message: body.with(|message| message.into()),
             reason: reason.to_owned(),
             attempts: message.attempts.max(1),
         };
@@ -227,7 +238,8 @@ where
     /// Rejects the messages for which there is no place.
     fn reject_letters(&mut self) {
         for (marked, letter) in std::mem::take(&mut self.letters.letters) {
-            self.give_up(marked.number, marked.started, &letter.reason);
+            let NewLetter { record, reason, .. } = letter;
+            self.give_up(marked.number, marked.started, record, &reason);
         }
     }
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::breaker::{Change, is_unreachable, may_be_unreachable};
+use super::breaker::{Change, may_be_unreachable};
 use super::lanes::Started;
 use super::{Consumer, ConsumerProblem, Delivery, Settlement};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_unreachable};
 use crate::operation::row_count::ends_the_transaction;
 use crate::outcome::Outcome;
 
@@ -52,7 +52,7 @@ where
         let waited = match outcome {
             Outcome::Applied => {
                 self.consumed.applied += 1;
-                self.lanes.reached(record, started.version, now)
+                self.lanes.reached(record, started.version(), now)
             }
             Outcome::Duplicate { current } => {
                 self.consumed.duplicates += 1;
@@ -80,7 +80,7 @@ where
         if matches!(error, Error::Event(_)) {
             let id = &started.id();
             self.report(&ConsumerProblem::Refused { id, error });
-            self.give_up(started.number, Some(started.clone()), &error.to_string());
+            self.give_up_event(started, &error.to_string());
             return;
         }
         self.report_failure(started, error);
@@ -98,7 +98,7 @@ where
                 attempts,
                 error,
             });
-            self.give_up(started.number, Some(started.clone()), &error.to_string());
+            self.give_up_event(started, &error.to_string());
             return;
         }
         let mut delay = self.settings.delay(attempts);

@@ -27,7 +27,7 @@ pub(crate) struct Lanes {
 
 #[derive(Debug, Default)]
 struct Record {
-    /// The events that wait for their turn, by version and number.
+    /// The events that wait, by turn and number.
     queue: BTreeMap<(i64, u64), Kind>,
     /// The number of events that are being handled.
     busy: usize,
@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Change,
     /// Any.
     Snapshot,
+    /// The one before its turn, which it deletes.
+    Derived,
 }
 
 /// Why the first event of a record does not start.
@@ -82,15 +84,24 @@ pub(crate) struct Overdue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Started {
     pub(crate) record: Arc<str>,
-    pub(crate) version: i64,
+    /// The turn of the event.
+    pub(crate) turn: i64,
     pub(crate) number: u64,
     pub(crate) kind: Kind,
 }
 
 impl Started {
+    /// The version of the event.
+    pub(crate) fn version(&self) -> i64 {
+        match self.kind {
+            Kind::Derived => self.turn - 1,
+            Kind::Change | Kind::Snapshot => self.turn,
+        }
+    }
+
     /// The id of the event.
     pub(crate) fn id(&self) -> String {
-        format!("{}/{}", self.record, self.version)
+        format!("{}/{}", self.record, self.version())
     }
 }
 
@@ -147,11 +158,11 @@ impl Lanes {
     }
 
     /// Adds an event, which the caller knows by `number`.
-    pub(crate) fn arrive(&mut self, record: &str, version: i64, number: u64, kind: Kind) {
+    pub(crate) fn arrive(&mut self, record: &str, turn: i64, number: u64, kind: Kind) {
         let known = self.records.get_key_value(record);
         let record = known.map_or_else(|| record.into(), |(record, _)| Arc::clone(record));
         let own = self.records.entry(Arc::clone(&record)).or_default();
-        own.queue.insert((version, number), kind);
+        own.queue.insert((turn, number), kind);
         self.look(&record, None);
     }
 
@@ -182,10 +193,10 @@ impl Lanes {
             }
             for (event, kind) in run {
                 own.queue.remove(&event);
-                let (version, number) = event;
+                let (turn, number) = event;
                 batch.push(Started {
                     record: Arc::clone(&record),
-                    version,
+                    turn,
                     number,
                     kind,
                 });
@@ -221,14 +232,14 @@ impl Lanes {
         };
         own.current = Some(current);
         own.queue
-            .insert((started.version, started.number), started.kind);
+            .insert((started.turn, started.number), started.kind);
         let gap = own.gap.get_or_insert(Open {
             since: now,
             looks: 0,
-            received: started.version,
+            received: started.version(),
             is_reported: false,
         });
-        gap.received = started.version;
+        gap.received = started.version();
         gap.looks += 1;
         let waited = now.duration_since(gap.since);
         let pause = if waited < SHORT_WAIT {
@@ -249,7 +260,7 @@ impl Lanes {
     pub(crate) fn failed(&mut self, started: &Started, again: Instant) {
         if let Some(own) = self.records.get_mut(&started.record) {
             own.queue
-                .insert((started.version, started.number), started.kind);
+                .insert((started.turn, started.number), started.kind);
             own.wait = Wait::Failed(again);
             own.is_alone = true;
         }

@@ -19,6 +19,9 @@ pub struct Consumed {
     pub dead_letters: u64,
     /// Dead letters that were applied later.
     pub redriven: u64,
+    /// Messages that are not for this replica, according to their [form](crate::format::Decode).
+    /// They are acknowledged.
+    pub skipped: u64,
     /// Messages that cannot be read or are not for this replica, if there is no place for dead
     /// letters. They are not redelivered.
     pub terminated: u64,

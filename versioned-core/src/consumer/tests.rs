@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::dice::Dice;
 use super::*;
 use crate::dead_letter::Redriven;
+use crate::error::NotConnected;
+use crate::format::{self, Binding, Refused};
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
@@ -83,16 +85,9 @@ struct FakeMessage {
 }
 
 impl Message for FakeMessage {
-    fn bytes(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-
-    fn headers(&self) -> String {
-        String::new()
-    }
-
-    fn subject(&self) -> &'static str {
-        "tickets"
+    fn with<R>(&self, read: impl FnOnce(&format::Message<'_>) -> R) -> R {
+        let body = Some(self.text.as_bytes());
+        read(&format::Message::new(Binding::Nats, "tickets", body))
     }
 
     fn source(&self) -> String {
@@ -180,7 +175,11 @@ impl FakeHandler {
 }
 
 impl Handler<Value, FakeMessage> for FakeHandler {
-    async fn handle(&self, events: Vec<Event<Value>>, _: Vec<FakeMessage>) -> Result<Vec<Outcome>> {
+    async fn handle(
+        &self,
+        events: Vec<Event<Value>>,
+        _: Vec<Source<FakeMessage>>,
+    ) -> Result<Vec<Outcome>> {
         let (pause, fate) = {
             let mut world = self.0.lock();
             (world.dice.roll(3), world.dice.roll(24))
@@ -309,8 +308,16 @@ async fn play(seed: u64) -> World {
             shared.lock().poison = None;
         }
         let closing = Arc::new(Mutex::new(false));
-        let consumer =
-            Consumer::<Value, FakeDelivery, _>::new(&settings, |_: &ConsumerProblem<'_>| ());
+        let reader = Reader {
+            entity: "tickets",
+            read: Box::new(|message: &FakeMessage| {
+                let read = event::read(message.text.as_bytes());
+                let read = read.map(|event| Some(Read { event, whole: None }));
+                read.map_err(Refused::new)
+            }),
+        };
+        let report = |_: &ConsumerProblem<'_>| ();
+        let consumer = Consumer::<Value, FakeDelivery, _>::new(&settings, reader, report);
         let time =
             Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Message, Record};
-use crate::event::{Event, EventError, Op, text_of};
+use super::{Binding, Message, Record};
+use crate::event::{self, Event, EventError, Op, text_of};
 use crate::model::{DependentModel, KeyColumns as _};
 use crate::version::SequentialVersion as _;
 use diesel::query_source::Column as _;
@@ -179,28 +180,103 @@ impl From<Refused> for EventError {
     }
 }
 
-/// An event, and the JSON of the same event with all fields of the message.
-pub(crate) struct Read<M> {
-    pub(crate) event: Event<M>,
-    /// Written only if the event is parked.
-    pub(crate) whole: Event<Record>,
+/// Reads a message as an event of the replica `M`, for a consumer of your own. Returns `None` if the
+/// message is not for this replica.
+///
+/// # Errors
+///
+/// Returns the refusal of the form, and the error of the model's `Deserialize`.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Debug, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// use versioned_core::format::{self, Binding, Message, Ours};
+///
+/// let body = br#"{ "entity": "tickets", "key": "7", "version": 1, "op": "created",
+///                  "data": { "id": 7, "price": 20, "version": 1 } }"#;
+/// let message = Message::new(Binding::Amqp, "tickets", Some(body));
+/// let event = format::read::<TicketCopy>(&Ours, &message)?.expect("of this replica");
+/// assert_eq!(event.data.unwrap().price, 20);
+/// # Ok::<(), format::Refused>(())
+/// ```
+pub fn read<M: DependentModel + DeserializeOwned>(
+    form: &dyn Decode,
+    message: &Message<'_>,
+) -> Result<Option<Event<M>>, Refused> {
+    Ok(read_as(Some(form), message)?.map(|read| read.event))
+}
+
+/// How the messages of a consumer are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'f> {
+    /// The form. `None` for the one of this crate, which is read without a detour.
+    pub(crate) form: Option<&'f dyn Decode>,
+    pub(crate) binding: Binding,
+}
+
+impl Reading<'_> {
+    /// Reads the form of this crate.
+    pub(crate) const OURS: Self = Self {
+        form: None,
+        binding: Binding::Nats,
+    };
+}
+
+/// An event that was read.
+#[derive(Debug)]
+pub(crate) struct Read<T> {
+    pub(crate) event: Event<T>,
+    /// The event with all fields of the message, if its body is not an [`Event`]. It is what is
+    /// parked.
+    pub(crate) whole: Option<Event<Record>>,
 }
 
 /// Reads a message as an event of the replica `M`. A panic of the form, or of the `Deserialize` of
-/// the model, is an error too.
-pub(crate) fn read<M: DependentModel + DeserializeOwned>(
-    form: &(impl Decode + ?Sized),
+/// the model, is an error too. Returns `None` for a message that is not for this replica.
+pub(crate) fn read_as<M: DependentModel + DeserializeOwned>(
+    form: Option<&dyn Decode>,
     message: &Message<'_>,
 ) -> Result<Option<Read<M>>, Refused> {
-    let read = catch_unwind(AssertUnwindSafe(|| read_unguarded(form, message)));
+    let Some(form) = form else {
+        return ours(message.body.unwrap_or_default()).map(Some);
+    };
+    let read = catch_unwind(AssertUnwindSafe(|| read_whole(form, message)));
     read.unwrap_or_else(|panic| {
         let text = text_of(&*panic);
         Err(Refused::new(format!("reading it panicked: {text}")))
     })
 }
 
-fn read_unguarded<M: DependentModel + DeserializeOwned>(
-    form: &(impl Decode + ?Sized),
+/// Reads an event of this crate.
+fn ours<M: DependentModel + DeserializeOwned>(body: &[u8]) -> Result<Read<M>, Refused> {
+    /// What can be read of an event if its data cannot.
+    #[derive(Deserialize)]
+    struct Envelope {
+        entity: String,
+        key: String,
+        version: i64,
+        op: Op,
+    }
+
+    let read = event::read(body).map(|event| Read { event, whole: None });
+    read.map_err(|reason| {
+        let refused = Refused::new(reason);
+        match serde_json::from_slice::<Envelope>(body) {
+            Ok(event) if event.entity == M::ENTITY => {
+                refused.of_record(event.key, event.op.turn(event.version))
+            }
+            _ => refused,
+        }
+    })
+}
+
+fn read_whole<M: DependentModel + DeserializeOwned>(
+    form: &dyn Decode,
     message: &Message<'_>,
 ) -> Result<Option<Read<M>>, Refused> {
     let replica = Replica::of::<M>();
@@ -213,48 +289,49 @@ fn read_unguarded<M: DependentModel + DeserializeOwned>(
     let Some(decoded) = decoded else {
         return Ok(None);
     };
-    let (key, version) = match decoded.key {
-        Some(key) if !decoded.is_exact => (Some(one_text::<M>(key)), decoded.version),
-        key => (key, decoded.version),
+    let (op, version) = (decoded.op, decoded.version);
+    let key = match decoded.key {
+        Some(key) if !decoded.is_exact => Some(one_text::<M>(key)),
+        key => key,
     };
     let mut record = decoded
         .record
         .map(|record| record.with_version(replica.version, version));
-    let data: Option<M> = match &mut record {
-        None => None,
-        Some(record) => Some(record.read(replica.entity).map_err(|reason| {
-            let refused = Refused::new(reason);
-            match &key {
-                Some(key) => refused.of_record(key, version),
-                None => refused,
-            }
-        })?),
-    };
+    let data = record.as_mut().map(|record| record.read(replica.entity));
+    let data: Option<M> = data.transpose().map_err(|reason| {
+        let refused = Refused::new(reason);
+        match &key {
+            Some(key) => refused.of_record(key, op.turn(version)),
+            None => refused,
+        }
+    })?;
     let of_data = || data.as_ref().map(|data| M::key_text(&data.id()));
-    let key = key
-        .or_else(of_data)
-        .ok_or_else(|| Refused::new("it has neither a key nor a record"))?;
-    let whole = Event {
+    let Some(key) = key.or_else(of_data) else {
+        return Err(Refused::new("the message has neither a key nor a record"));
+    };
+    let event = Event {
         entity: Cow::Borrowed(M::ENTITY),
         key,
         version,
-        op: decoded.op,
+        op,
         at: decoded.at,
-        data: record,
+        data,
         trace: decoded.trace,
         metadata: decoded.metadata,
     };
-    let event = Event {
-        entity: whole.entity.clone(),
-        key: whole.key.clone(),
-        version,
-        op: whole.op,
-        at: whole.at.clone(),
-        data,
-        trace: whole.trace.clone(),
-        metadata: whole.metadata.clone(),
+    let whole = Event {
+        entity: event.entity.clone(),
+        key: event.key.clone(),
+        at: event.at.clone(),
+        data: record,
+        trace: event.trace.clone(),
+        metadata: event.metadata.clone(),
+        ..Event::new(op, "", "", version, None)
     };
-    Ok(Some(Read { event, whole }))
+    Ok(Some(Read {
+        event,
+        whole: Some(whole),
+    }))
 }
 
 /// Returns the one text of a key. Other systems print the same key in other ways, such as `7.00`.

@@ -57,6 +57,42 @@ impl<'m> Message<'m> {
     }
 }
 
+/// A message that outlives its delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OwnedMessage {
+    pub(crate) subject: String,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl OwnedMessage {
+    /// Shows the message as it came.
+    pub(crate) fn with<R>(&self, binding: Binding, read: impl FnOnce(&Message<'_>) -> R) -> R {
+        let headers = self.headers.iter();
+        let headers: Vec<Header<'_>> = headers
+            .map(|(name, value)| Header::new(name, value))
+            .collect();
+        let message = Message::new(binding, &self.subject, self.body.as_deref());
+        read(&message.key(self.key.as_deref()).headers(&headers))
+    }
+}
+
+#[cfg(feature = "nats")]
+impl From<&Message<'_>> for OwnedMessage {
+    fn from(message: &Message<'_>) -> Self {
+        let headers = message.headers.iter();
+        Self {
+            subject: message.subject.to_owned(),
+            key: message.key.map(<[u8]>::to_vec),
+            headers: headers
+                .map(|header| (header.name.to_owned(), header.value.to_vec()))
+                .collect(),
+            body: message.body.map(<[u8]>::to_vec),
+        }
+    }
+}
+
 /// A header of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

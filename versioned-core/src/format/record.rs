@@ -6,6 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::value::{self, Checks};
+#[cfg(feature = "formats")]
+use crate::event::Event;
 
 /// A record as JSON, which becomes a model.
 ///
@@ -103,4 +105,22 @@ impl Serialize for Record {
             Json::Value(value) => value.serialize(serializer),
         }
     }
+}
+
+/// Reads an event whose record may be in a lenient form.
+#[cfg(feature = "formats")]
+pub(crate) fn read_event<T: DeserializeOwned>(text: &str) -> Result<Event<T>, String> {
+    let event: Event<Box<RawValue>> =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let data = event.data.map(|json| Record::raw(json).read(&event.entity));
+    Ok(Event {
+        entity: event.entity,
+        key: event.key,
+        version: event.version,
+        op: event.op,
+        at: event.at,
+        data: data.transpose()?,
+        trace: event.trace,
+        metadata: event.metadata,
+    })
 }

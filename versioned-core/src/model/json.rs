@@ -85,5 +85,10 @@ pub fn parked_to_json<T: ToJson>(event: &Event<T>) -> JsonResult<String> {
 ///
 /// Returns the error of `serde_json`.
 pub fn parked_from_json<T: FromJson>(text: &str) -> JsonResult<Event<T>> {
-    serde_json::from_str(text)
+    match serde_json::from_str(text) {
+        // A message of another form may be read leniently, and so is the event that was made of it.
+        #[cfg(feature = "formats")]
+        Err(error) => crate::format::record::read_event(text).map_err(|_| error),
+        read => read,
+    }
 }

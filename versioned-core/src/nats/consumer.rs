@@ -13,10 +13,12 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::message::{Body, Held, Hook, report_broker};
-use crate::consumer::{Consumed, Consumer, ConsumerProblem, Handler, Settings};
+use crate::consumer::{Consumed, Consumer, ConsumerProblem, Handler, Reader, Settings, Source};
 use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
+use crate::format::Decode;
+use crate::model::DependentModel;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
@@ -58,6 +60,8 @@ const AWAY: Duration = Duration::from_millis(500);
 pub struct JetStreamConsumer {
     consumer: PullConsumer,
     pub(super) settings: Settings,
+    /// The form of the messages. `None` for the one of this crate.
+    pub(super) form: Option<Arc<dyn Decode>>,
     on_problem: Hook,
 }
 
@@ -75,6 +79,7 @@ impl JetStreamConsumer {
         Self {
             consumer,
             settings,
+            form: None,
             on_problem: Arc::new(|_| ()),
         }
     }
@@ -101,6 +106,16 @@ impl JetStreamConsumer {
             .get_or_create_consumer(name, config)
             .await
             .map(Self::new)
+    }
+
+    /// Sets the form of the messages. The default is that of this crate, an [`Event`] as JSON.
+    ///
+    /// A message that the form skips is acknowledged. One that it refuses becomes a [dead
+    /// letter](crate::dead_letters), with the reason.
+    #[must_use]
+    pub fn format(mut self, form: impl Decode + 'static) -> Self {
+        self.form = Some(Arc::new(form));
+        self
     }
 
     /// Sets the maximum number of events of [`run`](Self::run), or of batches of
@@ -238,7 +253,7 @@ impl JetStreamConsumer {
         shutdown: impl Future + Send,
     ) -> impl Future<Output = Consumed> + Send
     where
-        T: DeserializeOwned + Send,
+        T: DependentModel + DeserializeOwned,
         F: Fn(Event<T>) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
@@ -258,7 +273,7 @@ impl JetStreamConsumer {
         shutdown: impl Future + Send,
     ) -> impl Future<Output = Consumed> + Send
     where
-        T: DeserializeOwned + Send,
+        T: DependentModel + DeserializeOwned,
         H: Handler<T, Body>,
     {
         async move {
@@ -270,7 +285,7 @@ impl JetStreamConsumer {
             let closing = AtomicBool::new(false);
             let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
             let close = || closing.store(true, Ordering::Relaxed);
-            Consumer::new(&settings, report)
+            Consumer::new(&settings, Reader::of(self.form.clone()), report)
                 .run(self.messages(&room, &closing), handler, shutdown, close)
                 .await
         }
@@ -372,7 +387,7 @@ where
     F: Fn(Event<T>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Outcome>> + Send,
 {
-    async fn handle(&self, events: Vec<Event<T>>, _: Vec<Body>) -> Result<Vec<Outcome>> {
+    async fn handle(&self, events: Vec<Event<T>>, _: Vec<Source<Body>>) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::with_capacity(events.len());
         for event in events {
             outcomes.push((self.0)(event).await?);

@@ -8,6 +8,10 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::consumer::{ConsumerProblem, Delivery, Message as BrokerMessage, Settlement, trace};
+use crate::format::{self, Binding, Header};
+
+/// How NATS carries the attributes of an event.
+pub(super) const BINDING: Binding = Binding::Nats;
 
 /// Hears of the problems of a consumer.
 pub(super) type Hook = Arc<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
@@ -31,27 +35,21 @@ pub(super) struct Body(Arc<Message>);
 impl Body {
     /// The payload, if it is text.
     pub(super) fn text(&self) -> Option<&str> {
-        std::str::from_utf8(self.bytes()).ok()
+        std::str::from_utf8(&self.0.payload).ok()
     }
 }
 
 impl BrokerMessage for Body {
-    fn bytes(&self) -> &[u8] {
-        &self.0.payload
-    }
-
-    fn headers(&self) -> String {
+    fn with<R>(&self, read: impl FnOnce(&format::Message<'_>) -> R) -> R {
         let headers = self.0.headers.iter().flat_map(|headers| headers.iter());
-        let lines = headers.flat_map(|(name, values)| {
-            values
-                .iter()
-                .map(move |value| format!("{name}: {}", value.as_str()))
+        let headers = headers.flat_map(|(name, values)| {
+            let name: &str = name.as_ref();
+            let values = values.iter().map(|value| value.as_str().as_bytes());
+            values.map(move |value| Header::new(name, value))
         });
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    fn subject(&self) -> &str {
-        &self.0.subject
+        let headers: Vec<Header<'_>> = headers.collect();
+        let body = Some(&*self.0.payload);
+        read(&format::Message::new(BINDING, &self.0.subject, body).headers(&headers))
     }
 
     fn source(&self) -> String {

@@ -1,14 +1,18 @@
 //! The publisher, which sends a relay's events to JetStream.
 
 use std::fmt;
+use std::str::FromStr as _;
+use std::sync::Arc;
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{Context, ErrorCode, context};
+use async_nats::{HeaderName, HeaderValue};
 use futures_util::future::join_all;
 
 use super::names::{message_id, subject};
+use crate::format::{Binding, Encode, Encoded};
 use crate::outbox::{OutboxRow, PublishError, Publisher};
 
 /// The number of events that are sent before their acknowledgements are awaited.
@@ -38,6 +42,8 @@ const LONGEST_SUBJECT: usize = 4_000;
 pub struct JetStreamPublisher {
     context: Context,
     prefix: String,
+    /// The form of the messages. `None` for the one of this crate.
+    form: Option<Arc<dyn Encode>>,
 }
 
 impl JetStreamPublisher {
@@ -47,20 +53,45 @@ impl JetStreamPublisher {
         Self {
             context,
             prefix: prefix.into(),
+            form: None,
         }
     }
 
+    /// Sets the form of the messages. The default is that of this crate, an
+    /// [`Event`](crate::Event) as JSON.
+    ///
+    /// A form may choose the subject, which the stream must then accept. An event that it cannot
+    /// write is [rejected](PublishError::Rejected), with the reason.
+    #[must_use]
+    pub fn format(mut self, form: impl Encode + 'static) -> Self {
+        self.form = Some(Arc::new(form));
+        self
+    }
+
     async fn send(&self, row: &OutboxRow) -> Result<PublishAckFuture, PublishError> {
-        let subject = subject(&self.prefix, &row.entity, &row.key);
+        let encoded = match &self.form {
+            None => Encoded::new(row.payload.as_bytes()),
+            Some(form) => form
+                .encode(row, Binding::Nats)
+                .map_err(PublishError::rejected)?,
+        };
+        let own_subject = || subject(&self.prefix, &row.entity, &row.key);
+        let subject = encoded.subject.unwrap_or_else(own_subject);
         if subject.len() > LONGEST_SUBJECT {
             let bytes = subject.len();
             return Err(PublishError::rejected(format_args!(
                 "use shorter keys, the subject has {bytes} bytes and may have {LONGEST_SUBJECT}"
             )));
         }
-        let message = PublishMessage::build()
+        let mut message = PublishMessage::build();
+        for (name, value) in encoded.headers {
+            let name = HeaderName::from_str(&name).map_err(PublishError::rejected)?;
+            let value = HeaderValue::from_str(&value).map_err(PublishError::rejected)?;
+            message = message.header(name, value);
+        }
+        let message = message
             .message_id(message_id(row))
-            .payload(row.payload.clone().into());
+            .payload(encoded.body.unwrap_or_default().into());
         let sent = self.context.send_publish(subject, message).await;
         sent.map_err(|error| classified(&error))
     }

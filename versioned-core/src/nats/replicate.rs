@@ -1,20 +1,22 @@
 //! `replicate`: feeds a replica without a handler.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel_async::{AsyncConnection, AsyncConnectionCore};
 use serde::de::DeserializeOwned;
 
 use super::JetStreamConsumer;
-use super::message::Body;
-use crate::consumer::{Consumed, Handler, Message as _, NotConnected};
+use super::message::{BINDING, Body};
+use crate::consumer::{Consumed, Handler, Message as _, Source};
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
-use crate::error::{Error, Result};
+use crate::error::{Error, NotConnected, Result};
 use crate::event::Event;
+use crate::format::{Decode, Reading};
 use crate::front::asynchronous::AsyncExecutor;
 use crate::model::Gap;
 use crate::operation::replica::dead_letters::keep::{NewLetter, has_any, keep_all, keep_behind};
@@ -85,6 +87,7 @@ impl JetStreamConsumer {
                 connect,
                 connecting: tokio::sync::Mutex::new(()),
                 idle: Mutex::new(Vec::new()),
+                form: self.form.clone(),
                 keeps_letters: AtomicBool::new(false),
             };
             let batch = self.settings.batch;
@@ -99,6 +102,8 @@ struct Connections<C: Connect> {
     /// Held while a connection is opened, or taken from a pool.
     connecting: tokio::sync::Mutex<()>,
     idle: Mutex<Vec<C::Connection>>,
+    /// The form of the messages.
+    form: Option<Arc<dyn Decode>>,
     /// Whether there is a table of dead letters.
     keeps_letters: AtomicBool,
 }
@@ -108,12 +113,16 @@ where
     C: Connect,
     M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
 {
-    async fn handle(&self, events: Vec<Event<M>>, messages: Vec<Body>) -> Result<Vec<Outcome>> {
+    async fn handle(
+        &self,
+        events: Vec<Event<M>>,
+        sources: Vec<Source<Body>>,
+    ) -> Result<Vec<Outcome>> {
         let mut conn = self.take().await?;
         let mut executor = AsyncExecutor::new(&mut conn);
-        let mut outcomes = apply(&events, &messages, &mut executor).await;
+        let mut outcomes = apply(&events, &sources, &mut executor).await;
         if let (Ok(outcomes), true) = (&mut outcomes, self.keeps_letters.load(Ordering::Relaxed)) {
-            keep_early::<M, _>(&events, &messages, outcomes, &mut executor).await?;
+            keep_early::<M, _>(&events, &sources, outcomes, &mut executor).await?;
         }
         drop(executor);
         self.give_back(conn, &outcomes);
@@ -132,7 +141,11 @@ where
     async fn redrive(&self, pass: Passing) -> Result<Option<(Redriven, i64)>> {
         let mut conn = self.take().await?;
         let mut executor = AsyncExecutor::new(&mut conn);
-        let done = redrive::<M, _>(pass, &mut executor).await;
+        let reading = Reading {
+            form: self.form.as_deref(),
+            binding: BINDING,
+        };
+        let done = redrive::<M, _>(pass, reading, &mut executor).await;
         drop(executor);
         self.keeps_letters.fetch_or(done.is_ok(), Ordering::Relaxed);
         self.give_back(conn, &done);
@@ -142,17 +155,18 @@ where
 
 async fn apply<M, C>(
     events: &[Event<M>],
-    messages: &[Body],
+    sources: &[Source<Body>],
     executor: &mut AsyncExecutor<'_, C>,
 ) -> Result<Vec<Outcome>>
 where
     C: AsyncConnection,
     M: Dependent<C::Backend>,
 {
-    let json: Vec<Option<&str>> = match M::GAP {
-        Gap::Park => messages.iter().map(Body::text).collect(),
+    let json: Vec<Option<Cow<'_, str>>> = match M::GAP {
+        Gap::Park => sources.iter().map(json_of).collect(),
         Gap::Nack => Vec::new(),
     };
+    let json: Vec<Option<&str>> = json.iter().map(Option::as_deref).collect();
     match events {
         [event] => {
             let json = json.first().copied().flatten();
@@ -163,10 +177,18 @@ where
     }
 }
 
+/// The event as JSON, with all fields of the message.
+fn json_of(source: &Source<Body>) -> Option<Cow<'_, str>> {
+    match &source.whole {
+        Some(whole) => serde_json::to_string(whole).ok().map(Cow::Owned),
+        None => source.message.text().map(Cow::Borrowed),
+    }
+}
+
 /// Keeps the events that are early because an older event of their record is a dead letter.
 async fn keep_early<M, C>(
     events: &[Event<M>],
-    messages: &[Body],
+    sources: &[Source<Body>],
     outcomes: &mut [Outcome],
     executor: &mut AsyncExecutor<'_, C>,
 ) -> Result<()>
@@ -178,16 +200,14 @@ where
     if !outcomes.iter().any(is_early) || !has_any::<M, _>(executor).await? {
         return Ok(());
     }
-    for (outcome, (event, message)) in outcomes.iter_mut().zip(events.iter().zip(messages)) {
+    for (outcome, (event, source)) in outcomes.iter_mut().zip(events.iter().zip(sources)) {
         let Outcome::Gap { current, .. } = *outcome else {
             continue;
         };
-        let entity = event.entity.clone().into_owned();
         let letter = NewLetter {
-            record: Some((entity, event.key.clone(), event.version)),
-            source: message.source(),
-            headers: message.headers(),
-            body: message.bytes().to_vec(),
+            record: Some((event.key.clone(), event.turn())),
+            source: source.message.source(),
+            message: source.message.with(|message| message.into()),
             reason: String::new(),
             attempts: 0,
         };

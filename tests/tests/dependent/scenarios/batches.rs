@@ -6,7 +6,7 @@ use versioned_tests::random;
 use super::stress::Random;
 use super::*;
 
-/// The rows, the positions and the parked events.
+/// The rows, the positions (twice the version, and one more if the record is deleted) and the parked events.
 type State = (Vec<Row>, Vec<(String, i64)>, Vec<(String, i64)>);
 
 fn state(conn: &mut Conn) -> State {
@@ -16,14 +16,16 @@ fn state(conn: &mut Conn) -> State {
         "mysql" => ('`', "CHAR"),
         _ => ('"', "TEXT"),
     };
-    let mut pairs = |table: &str| -> Vec<(String, i64)> {
+    let mut pairs = |table: &str, number: &str| -> Vec<(String, i64)> {
         let key = format!("CAST({quote}key{quote} AS {cast})");
         let pairs = diesel::dsl::sql::<(Text, BigInt)>(&format!(
-            "SELECT {key}, version FROM {table} ORDER BY 1, 2"
+            "SELECT {key}, {number} FROM {table} ORDER BY 1, 2"
         ));
         pairs.load(conn).unwrap()
     };
-    let (positions, parked) = (pairs("versioned_positions"), pairs("versioned_parked"));
+    let place = "version * 2 + CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END";
+    let positions = pairs("versioned_positions", place);
+    let parked = pairs("versioned_parked", "version");
     let rows = copies::table.order(copies::id).load(conn).unwrap();
     (rows, positions, parked)
 }
@@ -42,6 +44,7 @@ fn a_batch_answers_as_single_events_do<M: Replica + std::fmt::Debug>() {
                 let (id, version) = (1 + below(4), 1 + batch / 2 + below(8));
                 let op = match (id * 7 + version * 3) % 8 {
                     0 if M::GUARD == Guard::Position => Op::Deleted,
+                    _ if M::GUARD == Guard::Position && below(8) == 0 => Op::DeletedAt,
                     _ if below(20) == 0 => Op::Snapshot,
                     _ if version == 1 => Op::Created,
                     _ => Op::Updated,
@@ -52,7 +55,9 @@ fn a_batch_answers_as_single_events_do<M: Replica + std::fmt::Debug>() {
         let mut turns: Vec<usize> = (0..events.len()).collect();
         turns.sort_by_key(|place| {
             let event = &events[*place];
-            (&event.key, event.version, event.op == Op::Snapshot)
+            let is_derived = event.op == Op::DeletedAt;
+            let turn = event.version + i64::from(is_derived);
+            (&event.key, turn, !is_derived, event.op == Op::Snapshot)
         });
         let mut expected = vec![Outcome::Applied; events.len()];
         let mut before: Option<&Event<M>> = None;

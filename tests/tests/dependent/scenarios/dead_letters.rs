@@ -15,9 +15,9 @@ fn keep(conn: &mut Conn, source: &str, key: &str, version: i64, body: &str) {
         _ => "?, ?, ?, ?",
     };
     diesel::sql_query(format!(
-        "INSERT INTO versioned_dead_letters (replica, entity, source, {quote}key{quote}, version, body, headers,
-            reason, attempts, first_at, last_at)
-        VALUES ('copies', 'tickets', {binds}, '', 'not now', 2, 1000000, 2000000)"
+        "INSERT INTO versioned_dead_letters (replica, entity, source, {quote}key{quote}, version, body, subject,
+            message_key, headers, reason, attempts, first_at, last_at)
+        VALUES ('copies', 'tickets', {binds}, 'events', 'none:', '', 'not now', 2, 1000000, 2000000)"
     ))
     .bind::<Text, _>(source)
     .bind::<Text, _>(key)

@@ -6,6 +6,7 @@ mod batches;
 mod bootstrap;
 mod composite;
 mod dead_letters;
+mod derived;
 mod end_to_end;
 mod fuzz;
 mod made_events;
@@ -130,7 +131,8 @@ pub(crate) fn event<M: Replica>(op: Op, id: i64, version: i64, price: i64) -> Ev
         version,
         op,
         at: "2026-11-23T05:10:00Z".into(),
-        data: (op != Op::Deleted).then(|| M::new(id, price, version)),
+        data: matches!(op, Op::Created | Op::Updated | Op::Snapshot)
+            .then(|| M::new(id, price, version)),
         trace: None,
         metadata: None,
     }

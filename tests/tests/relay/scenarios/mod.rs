@@ -1,6 +1,7 @@
 //! What holds on each backend, with one relay.
 
 mod clocks;
+mod direct;
 mod passes;
 mod runs;
 

@@ -12,14 +12,14 @@ fn start_one(lanes: &mut Lanes, now: Instant) -> Option<Started> {
 }
 
 fn started(lanes: &mut Lanes, now: Instant) -> Option<(String, i64)> {
-    start_one(lanes, now).map(|one| (one.record.to_string(), one.version))
+    start_one(lanes, now).map(|one| (one.record.to_string(), one.version()))
 }
 
 /// Starts a batch.
 fn batch(lanes: &mut Lanes, most: usize, now: Instant) -> Vec<(String, i64)> {
     let batch = lanes.start(most, now).into_iter();
     batch
-        .map(|one| (one.record.to_string(), one.version))
+        .map(|one| (one.record.to_string(), one.version()))
         .collect()
 }
 
@@ -266,8 +266,8 @@ fn whatever_happens_every_event_is_applied_in_order() {
                     }
                     for one in batch {
                         let current = replica.entry(one.record.to_string()).or_default();
-                        if one.version <= *current + 1 {
-                            *current = one.version.max(*current);
+                        if one.version() <= *current + 1 {
+                            *current = one.version().max(*current);
                             lanes.reached(&one.record, *current, now);
                             held.remove(&one.number).unwrap();
                         } else {

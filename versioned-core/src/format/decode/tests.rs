@@ -36,7 +36,7 @@ fn read_as_ticket(
     decoded: Result<Option<Decoded>, Refused>,
 ) -> Result<Option<Read<Ticket>>, Refused> {
     let message = Message::new(Binding::Nats, "tickets", None);
-    read(&Fixed(decoded), &message)
+    read_as(Some(&Fixed(decoded)), &message)
 }
 
 fn updated(record: Value) -> Decoded {
@@ -48,7 +48,7 @@ fn the_key_has_one_text() {
     let deleted = Decoded::new(Op::Deleted, 2).key("007");
     let read = read_as_ticket(Ok(Some(deleted))).unwrap().unwrap();
     assert_eq!(read.event.key, "7");
-    assert_eq!(read.whole.key, "7");
+    assert_eq!(read.whole.unwrap().key, "7");
     let refused = Refused::new("no").of_record("007", 2);
     let refused = read_as_ticket(Err(refused)).err().unwrap();
     assert_eq!(refused.record(), Some(("7", 2)));
@@ -63,14 +63,17 @@ fn a_record_without_its_key_and_version_gets_them() {
     let read = read_as_ticket(Ok(Some(decoded))).unwrap().unwrap();
     assert_eq!(read.event.key, "7");
     assert_eq!(read.event.data.unwrap().version, 2);
-    let whole = serde_json::to_value(&read.whole).unwrap();
+    let whole = serde_json::to_value(&read.whole.unwrap()).unwrap();
     assert_eq!(
         whole["data"],
         json!({"id": "7", "title": "a", "version": 2})
     );
     let nothing = Decoded::new(Op::Deleted, 2);
     let refused = read_as_ticket(Ok(Some(nothing))).err().unwrap();
-    assert_eq!(refused.reason(), "it has neither a key nor a record");
+    assert_eq!(
+        refused.reason(),
+        "the message has neither a key nor a record"
+    );
 }
 
 #[test]

@@ -5,10 +5,12 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::operation::replica::incoming::{Incoming, Write};
+use crate::operation::replica::incoming::{Incoming, Reached, Write};
 use crate::operation::replica::positions;
 use crate::outcome::Outcome;
-use crate::statement::{Advance, AdvanceAndUpdate, AdvanceAndUpsert, Unwritten, Upsert};
+use crate::statement::{
+    Advance, AdvanceAndUpdate, AdvanceAndUpsert, Unwritten, Upsert, UpsertLive,
+};
 
 /// Applies an event in one statement, or returns why it cannot be applied. Returns `None` if the
 /// event needs a transaction: a deletion, an event for which MySQL finds no row, and every event on
@@ -22,11 +24,17 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let Write::Put(model) = incoming.write else {
+    let Write::Put(model, version) = &incoming.write else {
         return Ok(None);
     };
-    let (position, version) = (incoming.position(), &incoming.version);
+    let position = incoming.position();
     let written = match dialect {
+        Dialect::Postgres if position.only_live => {
+            conn.execute(AdvanceAndUpsert::<UpsertLive, M, _>::new(
+                position, model, version,
+            ))
+            .await
+        }
         Dialect::Postgres if incoming.may_be_first() => {
             conn.execute(AdvanceAndUpsert::<Upsert, M, _>::new(
                 position, model, version,
@@ -54,6 +62,8 @@ where
         Err(error) => return Err(incoming.failed(error)),
     }
     let current = positions::look::<M::Sql, C>(position, conn).await;
-    let current = current.map_err(|error| incoming.failed(error))?;
+    let current = current
+        .map_err(|error| incoming.failed(error))?
+        .map(Reached::at);
     Ok((!incoming.follows(current)).then(|| incoming.refused(current)))
 }

@@ -53,8 +53,14 @@ where
     }
     incoming.sort_by(|(_, one), (_, two)| {
         let place = |incoming: &Incoming<'_, M>| {
-            // A snapshot may repeat the version of another event.
-            (incoming.event.version, incoming.event.op == Op::Snapshot)
+            // A snapshot may repeat the version of another event. An event supersedes a deletion
+            // that has its turn.
+            let event = incoming.event;
+            (
+                event.turn(),
+                !incoming.is_derived(),
+                event.op == Op::Snapshot,
+            )
         };
         (&one.event.key, place(one)).cmp(&(&two.event.key, place(two)))
     });

@@ -1,5 +1,6 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
+mod encoded;
 #[cfg(feature = "nats")]
 pub(crate) mod keep;
 
@@ -12,13 +13,15 @@ use crate::dead_letter::{DeadLetter, Redriven};
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Letter, SqlFor as _};
 use crate::error::Result;
-use crate::event::{self, Event, EventError, micros_now};
+use crate::event::{self, EventError, micros_now};
 use crate::executor::Executor;
+use crate::format::{OwnedMessage, Read, Reading, read_as};
 use crate::loadable::Persisted;
-use crate::model::{FromJson, Guard};
+use crate::model::{FromJson, Gap, Guard};
 use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
 use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::dead_letters::encoded::Encoded;
 use crate::operation::replica::incoming::{Incoming, read_key};
 use crate::operation::replica::positions;
 use crate::operation::row_count::ends_the_transaction;
@@ -75,7 +78,11 @@ pub(crate) struct Passing {
 /// Applies the dead letters again, record by record, and each record's in the order of their
 /// versions. Each record is a transaction. Returns the id of the last letter that was tried, or 0 at
 /// the end.
-pub(crate) async fn redrive<M, C>(pass: Passing, conn: &mut C) -> Result<(Redriven, i64)>
+pub(crate) async fn redrive<M, C>(
+    pass: Passing,
+    reading: Reading<'_>,
+    conn: &mut C,
+) -> Result<(Redriven, i64)>
 where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
@@ -99,7 +106,7 @@ where
             if !key.is_empty() && !seen.insert(key.clone()) {
                 continue;
             }
-            let of_record = redrive_record::<M, C>(id, &key, conn).await?;
+            let of_record = redrive_record::<M, C>(id, &key, reading, conn).await?;
             failures = if of_record.failed > 0 {
                 failures + 1
             } else {
@@ -114,7 +121,12 @@ where
 }
 
 /// Applies the letters of one record, or the letter with this id if it is of no record.
-async fn redrive_record<M, C>(id: i64, key: &str, conn: &mut C) -> Result<Redriven>
+async fn redrive_record<M, C>(
+    id: i64,
+    key: &str,
+    reading: Reading<'_>,
+    conn: &mut C,
+) -> Result<Redriven>
 where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
@@ -130,7 +142,7 @@ where
     loop {
         begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
         let done = match lock::<M, C>(conn).await {
-            Ok(()) => redrive_page::<M, C>(letters, conn).await,
+            Ok(()) => redrive_page::<M, C>(letters, reading, conn).await,
             Err(error) => Err(error.into()),
         };
         match finish(done, conn).await {
@@ -150,7 +162,11 @@ where
     }
 }
 
-async fn redrive_page<M, C>(letters: Letters<'_>, conn: &mut C) -> Result<Redriven>
+async fn redrive_page<M, C>(
+    letters: Letters<'_>,
+    reading: Reading<'_>,
+    conn: &mut C,
+) -> Result<Redriven>
 where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
@@ -161,14 +177,14 @@ where
         M::Sql::letters(conn, on::<OfRecord, M, C>(letters)).await?
     };
     let mut page = Redriven::default();
-    for (id, _, version, _, _, body, ..) in found {
+    for found in found {
         let letter = Letters {
-            version,
-            id,
+            version: found.2,
+            id: found.0,
             ..letters
         };
         conn.begin().await?;
-        let done = again::<M, C>(letter, &decode(body), conn).await;
+        let done = again::<M, C>(letter, &message_of(found), reading, conn).await;
         match finish(done, conn).await {
             Ok(Outcome::Gap { .. }) => {
                 page.waiting += 1;
@@ -199,7 +215,12 @@ where
     Ok(page)
 }
 
-async fn again<M, C>(letter: Letters<'_>, body: &[u8], conn: &mut C) -> Result<Outcome>
+async fn again<M, C>(
+    letter: Letters<'_>,
+    message: &OwnedMessage,
+    reading: Reading<'_>,
+    conn: &mut C,
+) -> Result<Outcome>
 where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
@@ -212,9 +233,24 @@ where
             }
         }
     }
-    let event: Event<M> = event::read(body).map_err(|reason| EventError::Unreadable { reason })?;
+    let read = message.with(reading.binding, |message| {
+        read_as::<M>(reading.form, message)
+    });
+    let Some(Read { event, whole }) = read.map_err(EventError::from)? else {
+        // The form skips it now.
+        let current = letter.version;
+        return Ok(Outcome::Duplicate { current });
+    };
     let mut incoming = Incoming::check::<C::Backend>(&event)?;
-    incoming.json = std::str::from_utf8(body).ok();
+    let whole = match (&whole, M::GAP) {
+        (Some(whole), Gap::Park) => serde_json::to_string(whole).ok(),
+        _ => None,
+    };
+    let body = message.body.as_deref().unwrap_or_default();
+    incoming.json = match reading.form {
+        None => std::str::from_utf8(body).ok(),
+        Some(_) => whole.as_deref(),
+    };
     apply_one(&incoming, Level::ReadCommitted, conn, &mut NoHook).await
 }
 
@@ -240,13 +276,23 @@ where
 }
 
 fn shown(letter: Letter) -> DeadLetter {
-    let (id, key, version, source, headers, body, reason, attempts, first_at, last_at) = letter;
+    let headers = letter.6.clone();
+    let (id, key, version, source) = (letter.0, letter.1.clone(), letter.2, letter.3.clone());
+    let (reason, attempts, first_at, last_at) = (letter.8.clone(), letter.9, letter.10, letter.11);
+    let OwnedMessage {
+        subject,
+        key: message_key,
+        body,
+        ..
+    } = message_of(letter);
     DeadLetter {
         id,
         record: (!key.is_empty()).then_some((key, version)),
         source,
+        subject,
+        message_key,
         headers,
-        body: decode(body),
+        body: body.unwrap_or_default(),
         reason: (!reason.is_empty()).then_some(reason),
         attempts: u64::try_from(attempts).unwrap_or(0),
         first_at: event::time_of(first_at),
@@ -254,19 +300,15 @@ fn shown(letter: Letter) -> DeadLetter {
     }
 }
 
-/// Marks a body that is no text, and is written in hexadecimal digits.
-const HEX: &str = "hex:";
-
-fn decode(text: String) -> Vec<u8> {
-    let Some(digits) = text.strip_prefix(HEX) else {
-        return text.into_bytes();
+fn message_of(letter: Letter) -> OwnedMessage {
+    let (_, _, _, _, subject, message_key, headers, body, ..) = letter;
+    let encoded = Encoded {
+        subject,
+        message_key,
+        headers,
+        body,
     };
-    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0);
-    let byte = |pair: &[u8]| {
-        let byte = pair.iter().fold(0, |byte, digit| byte * 16 + value(*digit));
-        u8::try_from(byte).unwrap_or(0)
-    };
-    digits.as_bytes().chunks(2).map(byte).collect()
+    encoded.message()
 }
 
 /// Begins to write, on `SQLite`. A transaction that reads first fails if another connection writes

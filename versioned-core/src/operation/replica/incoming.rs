@@ -21,7 +21,6 @@ use diesel::result::Error as DieselError;
 /// A validated event and the write that it requires.
 pub(crate) struct Incoming<'e, M: DependentModel> {
     pub(crate) event: &'e Event<M>,
-    pub(crate) version: M::Version,
     pub(crate) write: Write<'e, M>,
     /// The version that stands for "no record yet", which is the one before the initial version.
     pub(crate) nothing: i64,
@@ -33,10 +32,27 @@ pub(crate) struct Incoming<'e, M: DependentModel> {
 
 /// The write to the replica's row.
 pub(crate) enum Write<'e, M: DependentModel> {
-    /// The row becomes this model.
-    Put(&'e M),
+    /// The row becomes this model, at this version.
+    Put(&'e M, M::Version),
     /// The row is deleted.
     Remove(M::Id),
+}
+
+/// Where a record is at a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) version: i64,
+    pub(crate) is_deleted: bool,
+}
+
+impl Reached {
+    /// A record that is at this version, and not known to be deleted.
+    pub(crate) fn at(version: i64) -> Self {
+        Self {
+            version,
+            is_deleted: false,
+        }
+    }
 }
 
 impl<'e, M: DependentModel> Incoming<'e, M> {
@@ -62,25 +78,31 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
         if event.version < first {
             return Err(bad_version().into());
         }
-        let version = M::Version::from_number(event.version).ok_or_else(bad_version)?;
+        let is_forever = event.op == Op::DeletedForever;
+        if is_forever && event.version != i64::MAX {
+            return Err(bad_version().into());
+        }
+        let version = || M::Version::from_number(event.version).ok_or_else(bad_version);
         let bad_key = || EventError::Key {
             received: event.key.clone(),
         };
         let write = match (event.op, &event.data) {
             // A snapshot without data describes a deleted record.
-            (Op::Deleted, _) | (Op::Snapshot, None) if M::GUARD == Guard::Row => {
-                return Err(EventError::Deletion.into());
-            }
-            (Op::Deleted, _) | (Op::Snapshot, None) => {
+            (Op::Deleted | Op::DeletedAt | Op::DeletedForever, _) | (Op::Snapshot, None) => {
+                if M::GUARD == Guard::Row {
+                    return Err(EventError::Deletion.into());
+                }
+                if !is_forever {
+                    version()?;
+                }
                 Write::Remove(read_key::<M>(&event.key).ok_or_else(bad_key)?)
             }
-            (_, Some(data)) if M::key_text(&data.id()) == event.key => Write::Put(data),
+            (_, Some(data)) if M::key_text(&data.id()) == event.key => Write::Put(data, version()?),
             (_, Some(_)) => return Err(bad_key().into()),
             (_, None) => return Err(EventError::NoData.into()),
         };
         Ok(Self {
             event,
-            version,
             write,
             nothing: first - 1,
             replica: M::replica(),
@@ -104,30 +126,50 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
     pub(crate) fn removes(&self) -> Option<&M::Id> {
         match &self.write {
             Write::Remove(id) => Some(id),
-            Write::Put(_) => None,
+            Write::Put(..) => None,
         }
     }
 
-    /// Returns whether the event may follow any older version. A snapshot is the whole record,
-    /// whatever the policy.
+    /// Returns where the record is after the event.
+    pub(crate) fn reaches(&self) -> Reached {
+        Reached {
+            version: self.event.version,
+            is_deleted: self.removes().is_some(),
+        }
+    }
+
+    /// Returns whether the event is a deletion without a version of its own.
+    pub(crate) fn is_derived(&self) -> bool {
+        self.event.op == Op::DeletedAt
+    }
+
+    /// Returns whether the event may follow any older version. A snapshot is the whole record, and a
+    /// final deletion is its end, whatever the policy.
     pub(crate) fn replaces_any_older(&self) -> bool {
-        M::POLICY == Policy::Latest || self.event.op == Op::Snapshot
+        M::POLICY == Policy::Latest || matches!(self.event.op, Op::Snapshot | Op::DeletedForever)
     }
 
     /// Returns whether the event may be the first one of its record at this replica.
     pub(crate) fn may_be_first(&self) -> bool {
-        self.replaces_any_older() || self.event.version - 1 == self.nothing
+        let is_next = self.event.version - 1 == self.nothing && !self.is_derived();
+        self.replaces_any_older() || is_next
     }
 
-    /// Returns whether the event may follow the current version, if there is one.
-    pub(crate) fn follows(&self, current: Option<i64>) -> bool {
-        match current {
-            Some(current) => {
-                let Position { oldest, newest, .. } = self.position();
-                (oldest..=newest).contains(&current)
-            }
-            None => self.may_be_first(),
-        }
+    /// Returns whether the event may follow what the replica has of the record.
+    pub(crate) fn follows(&self, current: Option<Reached>) -> bool {
+        let Some(current) = current else {
+            return self.may_be_first();
+        };
+        let position = self.position();
+        let is_over = position.only_live && current.is_deleted;
+        (position.oldest..=position.newest).contains(&current.version)
+            && !(is_over && current.version == self.event.version)
+    }
+
+    /// Returns whether it depends on more than the current version whether the event may follow:
+    /// whether the record is deleted at it.
+    pub(crate) fn depends_on_deletion(&self, current: i64) -> bool {
+        self.position().only_live && current == self.event.version
     }
 
     /// Returns whether the row may be new and its column may store another key.
@@ -141,8 +183,16 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
 
     /// Returns the outcome of an event that the guard rejected at the current version, if there is
     /// one.
-    pub(crate) fn refused(&self, current: Option<i64>) -> Outcome {
-        Outcome::refused(current.unwrap_or(self.nothing), self.event.version)
+    pub(crate) fn refused(&self, current: Option<Reached>) -> Outcome {
+        let current = current.unwrap_or(Reached::at(self.nothing));
+        let received = self.event.version;
+        if self.is_derived() && current.version == received && !current.is_deleted {
+            return Outcome::Gap {
+                current: received,
+                received,
+            };
+        }
+        Outcome::refused(current.version, received)
     }
 
     /// Converts a database error of this event.
@@ -151,23 +201,28 @@ impl<'e, M: DependentModel> Incoming<'e, M> {
     }
 
     /// Returns the position that the event moves, with the versions that it may move from. A
-    /// snapshot may repeat its version.
+    /// snapshot may repeat its version. A deletion without a version of its own, and a snapshot of a
+    /// live record, may not follow a deletion at their version.
     pub(crate) fn position(&self) -> Position<'e> {
-        let before = self.event.version - 1;
-        let repeats = self.event.op == Op::Snapshot;
+        let version = self.event.version;
+        let is_end = matches!(self.event.op, Op::DeletedAt | Op::DeletedForever);
+        let is_snapshot = self.event.op == Op::Snapshot;
+        let repeats = is_end || is_snapshot;
+        let newest = if repeats { version } else { version - 1 };
         Position {
             replica: self.replica,
             entity: M::ENTITY,
             key: &self.event.key,
-            version: self.event.version,
+            version,
             oldest: if self.replaces_any_older() {
                 i64::MIN
             } else {
-                before
+                newest
             },
-            newest: if repeats { self.event.version } else { before },
+            newest,
+            only_live: is_end || (is_snapshot && self.removes().is_none()),
             at: match self.write {
-                Write::Put(_) => 0,
+                Write::Put(..) => 0,
                 Write::Remove(_) => crate::event::micros_now(),
             },
             body: "",

@@ -1,11 +1,13 @@
 //! Parked events: they arrived too early, are stored until the events before them have arrived, and
 //! are applied with them.
 
+use serde::Deserialize;
+
 use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::dialect::SqlFor as _;
 use crate::error::{Error, Result};
-use crate::event::micros_now;
+use crate::event::{Op, micros_now};
 use crate::executor::Executor;
 use crate::operation::closure::AfterApply;
 use crate::operation::reason::storable;
@@ -15,7 +17,7 @@ use crate::operation::replica::step::{advance, write};
 use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::Level;
 use crate::outcome::Outcome;
-use crate::statement::{Drop, IsParked, Park, Position, Refuse, Unpark};
+use crate::statement::{Drop, Park, Position, Refuse, Repark, Unpark};
 use crate::trace;
 
 /// Parks the event until the one before it has arrived. The position is locked, at the version
@@ -35,23 +37,42 @@ where
     M: Dependent<C::Backend>,
     F: AfterApply<M, C>,
 {
-    let position = incoming.position();
-    let parked = M::Sql::number(conn, on::<IsParked, M::Sql, C>(position)).await;
-    if parked.map_err(|error| incoming.failed(error))?.is_none() {
+    let failed = |error| incoming.failed(error);
+    let turn = incoming.event.turn();
+    let position = Position {
+        version: turn,
+        ..incoming.position()
+    };
+    let parked = M::Sql::text(conn, on::<Unpark, M::Sql, C>(position)).await;
+    let parked = parked.map_err(failed)?;
+    // An event supersedes a deletion that has the same turn.
+    let is_superseded = |parked: &str| is_derived(parked) && !incoming.is_derived();
+    if parked.as_deref().is_none_or(is_superseded) {
         let event = incoming.to_park()?;
         let position = Position {
             body: &event,
             at: micros_now(),
             ..position
         };
-        let kept = run::<Park, M::Sql, C>(position, conn).await;
-        kept.map_err(|error| incoming.failed(error))?;
+        let kept = match parked {
+            None => run::<Park, M::Sql, C>(position, conn).await,
+            Some(_) => run::<Repark, M::Sql, C>(position, conn).await,
+        };
+        kept.map_err(failed)?;
     }
-    let reached = drain(incoming, current, dialect, conn, then).await?;
-    if reached < position.version {
+    if drain(incoming, current, dialect, conn, then).await? < turn {
         return Ok(Outcome::Parked);
     }
     Ok(Outcome::Applied)
+}
+
+/// Returns whether a parked event is a deletion without a version of its own.
+fn is_derived(event: &str) -> bool {
+    #[derive(Deserialize)]
+    struct OfOp {
+        op: Op,
+    }
+    serde_json::from_str::<OfOp>(event).is_ok_and(|event| event.op == Op::DeletedAt)
 }
 
 /// Drops the parked events that an applied event has superseded, and applies those that are next in
@@ -75,7 +96,7 @@ where
 }
 
 /// Applies the parked events of the record that are next in order after the version `current`.
-/// Returns the version reached. An event that cannot be applied stays parked, with the reason.
+/// Returns the turn of the last one. An event that cannot be applied stays parked, with the reason.
 async fn drain<M, C, F>(
     incoming: &Incoming<'_, M>,
     current: i64,
@@ -89,25 +110,25 @@ where
     F: AfterApply<M, C>,
 {
     let failed = |error| incoming.failed(error);
-    let mut position = Position {
-        version: current,
-        ..incoming.position()
-    };
-    while let Some(next) = position.version.checked_add(1) {
-        let before = position.version;
-        position.version = next;
+    let (mut current, mut done) = (current, current);
+    while let Some(next) = current.checked_add(1) {
+        let position = Position {
+            version: next,
+            ..incoming.position()
+        };
         let found = M::Sql::text(conn, on::<Unpark, M::Sql, C>(position)).await;
         let Some(text) = found.map_err(failed)? else {
-            return Ok(before);
+            return Ok(done);
         };
         // The writes of a rejected event are undone, and the events applied before it stay.
         conn.begin().await?;
         let error = match apply_parked(&text, dialect, conn, then).await {
             Ok(applied) => {
                 conn.commit().await?;
-                if !applied {
-                    return Ok(before);
-                }
+                let Some(reached) = applied else {
+                    return Ok(done);
+                };
+                (current, done) = (reached, next);
                 run::<Drop, M::Sql, C>(position, conn)
                     .await
                     .map_err(failed)?;
@@ -132,9 +153,9 @@ where
         run::<Refuse, M::Sql, C>(refused, conn)
             .await
             .map_err(failed)?;
-        return Ok(before);
+        return Ok(done);
     }
-    Ok(position.version)
+    Ok(done)
 }
 
 /// Why a parked event was not applied.
@@ -146,14 +167,14 @@ enum Stopped {
     Failed(Error),
 }
 
-/// Applies a parked event. Returns `false` if the position is not at a version that the event may
-/// follow.
+/// Applies a parked event, and returns the version reached. Returns `None` if the position is not at
+/// a version that the event may follow.
 async fn apply_parked<M, C, F>(
     text: &str,
     dialect: Dialect,
     conn: &mut C,
     then: &mut F,
-) -> Result<bool, Stopped>
+) -> Result<Option<i64>, Stopped>
 where
     C: Executor,
     M: Dependent<C::Backend>,
@@ -165,10 +186,11 @@ where
         .await
         .map_err(Stopped::Failed)?;
     if advanced == Advanced::Not {
-        return Ok(false);
+        // The record is deleted at its version already.
+        return Ok(next.is_derived().then_some(event.version));
     }
     let written = write(&next, advanced, dialect, conn).await;
     written.map_err(Stopped::Refused)?;
     then.then(conn, &event).await.map_err(Stopped::Refused)?;
-    Ok(true)
+    Ok(Some(event.version))
 }

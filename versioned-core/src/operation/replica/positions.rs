@@ -13,9 +13,9 @@ use crate::loadable::Persisted;
 use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::statement::{
-    Advance, Clear, DiscardAll, DropAll, Enter, EnterOrLock, Expired, Forget, Letters, Lock,
-    LockAll, Look, OnLetters, OnPosition, Peek, Position, PositionValue, Purge, PurgeOne,
-    SqlTemplate, Upsert,
+    Advance, AdvanceLive, Clear, DiscardAll, DropAll, Enter, EnterOrLock, Expired, Forget, Letters,
+    Lock, LockAll, Look, LookLive, OnLetters, OnPosition, Peek, Position, PositionValue, Purge,
+    PurgeOne, SqlTemplate, Upsert, UpsertLive,
 };
 
 /// The outcome of moving a position.
@@ -58,9 +58,12 @@ where
         }
     };
     if first == First::No {
-        return Ok(moved(run::<Advance, F, C>(position, conn).await?));
+        return Ok(moved(advance_existing::<F, C>(position, conn).await?));
     }
     match dialect {
+        Dialect::Postgres | Dialect::Sqlite if position.only_live => {
+            Ok(moved(run::<UpsertLive, F, C>(position, conn).await?))
+        }
         Dialect::Postgres | Dialect::Sqlite => {
             Ok(moved(run::<Upsert, F, C>(position, conn).await?))
         }
@@ -71,22 +74,40 @@ where
             {
                 return Ok(Advanced::Made);
             }
-            if run::<Advance, F, C>(position, conn).await? > 0 {
+            if advance_existing::<F, C>(position, conn).await? > 0 {
                 return Ok(Advanced::Moved);
             }
             match look::<F, C>(position, conn).await? {
                 // A repeated snapshot may leave a position unchanged, which is not counted on a
                 // connection without CLIENT_FOUND_ROWS.
                 Some(version) if version == position.version && position.newest == version => {
-                    Ok(Advanced::Moved)
+                    let is_unchanged = position.at == 0
+                        && look_live::<F, C>(position, conn).await? == Some(version);
+                    Ok(if is_unchanged || !position.only_live {
+                        Advanced::Moved
+                    } else {
+                        Advanced::Not
+                    })
                 }
                 Some(_) => Ok(Advanced::Not),
                 // Another transaction has purged the position since the query, or emptied the
                 // replica.
                 None if enter::<F, C>(position, conn).await? => Ok(Advanced::Made),
-                None => Ok(moved(run::<Advance, F, C>(position, conn).await?)),
+                None => Ok(moved(advance_existing::<F, C>(position, conn).await?)),
             }
         }
+    }
+}
+
+async fn advance_existing<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<usize>
+where
+    C: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+{
+    if position.only_live {
+        run::<AdvanceLive, F, C>(position, conn).await
+    } else {
+        run::<Advance, F, C>(position, conn).await
     }
 }
 
@@ -112,6 +133,18 @@ where
     F::number(conn, on::<Look, F, C>(position)).await
 }
 
+/// Returns the version of a position, if it exists and its record is not deleted.
+pub(crate) async fn look_live<F, C>(
+    position: Position<'_>,
+    conn: &mut C,
+) -> QueryResult<Option<i64>>
+where
+    C: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+{
+    F::number(conn, on::<LookLive, F, C>(position)).await
+}
+
 /// Locks a position. Creates a missing one at the version `nothing`.
 pub(crate) async fn lock<F, C>(
     position: Position<'_>,
@@ -128,6 +161,7 @@ where
         // An empty range: an existing position is locked and does not move.
         oldest: 1,
         newest: 0,
+        only_live: false,
         at: 0,
         ..position
     };

@@ -7,7 +7,9 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::operation::replica::incoming::{Incoming, Write, already_taken, keeps_key, not_written};
+use crate::operation::replica::incoming::{
+    Incoming, Reached, Write, already_taken, keeps_key, not_written,
+};
 use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::outcome::Outcome;
@@ -27,17 +29,16 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let model = match &incoming.write {
-        Write::Put(model) => *model,
-        // `Incoming::check` rejects deletions with this guard.
-        Write::Remove(_) => return Ok(incoming.refused(None)),
+    // `Incoming::check` rejects deletions with this guard.
+    let Write::Put(model, version) = &incoming.write else {
+        return Ok(incoming.refused(None));
     };
     if !incoming.may_change_key(model, dialect) {
-        return replace_any(incoming, model, dialect, conn).await;
+        return replace_any(incoming, model, version, dialect, conn).await;
     }
     conn.begin().await?;
     let done = async {
-        let outcome = replace_any(incoming, model, dialect, conn).await?;
+        let outcome = replace_any(incoming, model, version, dialect, conn).await?;
         if outcome == Outcome::Applied {
             keeps_key(incoming, model, dialect, conn).await?;
         }
@@ -50,6 +51,7 @@ where
 async fn replace_any<M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
+    version: &M::Version,
     dialect: Dialect,
     conn: &mut C,
 ) -> Result<Outcome>
@@ -58,15 +60,16 @@ where
     M: Dependent<C::Backend>,
 {
     if incoming.event.op == Op::Snapshot {
-        replace::<NoNewer, M, C>(incoming, model, dialect, conn).await
+        replace::<NoNewer, M, C>(incoming, model, version, dialect, conn).await
     } else {
-        replace::<Older, M, C>(incoming, model, dialect, conn).await
+        replace::<Older, M, C>(incoming, model, version, dialect, conn).await
     }
 }
 
 async fn replace<R, M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
+    version: &M::Version,
     dialect: Dialect,
     conn: &mut C,
 ) -> Result<Outcome>
@@ -75,7 +78,7 @@ where
     M: Dependent<C::Backend>,
     R: Replacing,
 {
-    let (key, version) = (&incoming.event.key, &incoming.version);
+    let key = &incoming.event.key;
     let before = M::Version::from_number(incoming.event.version - 1);
     let mut last = None;
     loop {
@@ -103,8 +106,9 @@ where
             .await
             .map_err(|error| incoming.failed(error))?
             .map(|version| version.number());
-        if !incoming.follows(found) {
-            return Ok(incoming.refused(found));
+        let reached = found.map(Reached::at);
+        if !incoming.follows(reached) {
+            return Ok(incoming.refused(reached));
         }
         // Another consumer may have written the row between the two statements. Versions never go
         // back. If the version is the same as last time, the row was there for the write, which the

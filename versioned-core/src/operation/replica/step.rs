@@ -6,7 +6,7 @@ use crate::error::{Conflict, Result};
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::operation::replica::incoming::{
-    Incoming, Write, already_taken, failed_event, keeps_key, not_written, target,
+    Incoming, Reached, Write, already_taken, failed_event, keeps_key, not_written, target,
 };
 use crate::operation::replica::positions::{self, Advanced, First};
 use crate::operation::replica::row::{insert_or_overtake, overtake};
@@ -45,8 +45,19 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let current = positions::look::<M::Sql, C>(incoming.position(), conn).await;
-    Ok(incoming.refused(current.map_err(|error| incoming.failed(error))?))
+    let position = incoming.position();
+    let current = positions::look::<M::Sql, C>(position, conn).await;
+    let mut current = current
+        .map_err(|error| incoming.failed(error))?
+        .map(Reached::at);
+    if let (Some(current), true) = (&mut current, incoming.is_derived()) {
+        // Another transaction may have reached the version after the guard. The deletion then
+        // follows.
+        let live = positions::look_live::<M::Sql, C>(position, conn).await;
+        let live = live.map_err(|error| incoming.failed(error))?;
+        current.is_deleted = live != Some(current.version);
+    }
+    Ok(incoming.refused(current))
 }
 
 /// Writes or deletes the replica's row, after the guard.
@@ -62,13 +73,14 @@ where
 {
     match &incoming.write {
         Write::Remove(id) => remove::<M, C>(&incoming.event.key, id, conn).await,
-        Write::Put(model) => put(incoming, model, advanced, dialect, conn).await,
+        Write::Put(model, version) => put(incoming, model, version, advanced, dialect, conn).await,
     }
 }
 
 async fn put<M, C>(
     incoming: &Incoming<'_, M>,
     model: &M,
+    version: &M::Version,
     advanced: Advanced,
     dialect: Dialect,
     conn: &mut C,
@@ -77,7 +89,6 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let version = &incoming.version;
     let written = match dialect {
         Dialect::Postgres | Dialect::Sqlite => {
             conn.execute(Merge::<Anything, M, _>::new(model, version))

@@ -1,7 +1,7 @@
 //! The dead letters of a replica: messages that a consumer could not apply.
 //!
-//! `versioned_dead_letters (id, replica, entity, key, version, source, headers, body, reason,
-//! attempts, first_at, last_at)` keeps each message as it came. The key is empty if the message
+//! `versioned_dead_letters (id, replica, entity, key, version, source, subject, message_key,
+//! headers, body, reason, attempts, first_at, last_at)` keeps each message as it came. The key is empty if the message
 //! names no record. The reason is empty if the letter only waits for another one of its record.
 
 use diesel::backend::Backend;
@@ -21,6 +21,8 @@ pub(crate) struct Letters<'a> {
     pub(crate) version: i64,
     /// Where the message came from: its coordinates at the broker.
     pub(crate) source: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) message_key: &'a str,
     pub(crate) headers: &'a str,
     pub(crate) body: &'a str,
     pub(crate) reason: &'a str,
@@ -42,6 +44,8 @@ impl Letters<'_> {
             key: "",
             version: 0,
             source: "",
+            subject: "",
+            message_key: "",
             headers: "",
             body: "",
             reason: "",
@@ -61,6 +65,8 @@ pub(crate) enum LetterValue {
     Key,
     Version,
     Source,
+    Subject,
+    MessageKey,
     Headers,
     Body,
     Reason,
@@ -88,6 +94,8 @@ impl Values for Letters<'_> {
             LetterValue::Key => F::push_text(out, self.key),
             LetterValue::Version => F::push_number(out, &self.version),
             LetterValue::Source => F::push_text(out, self.source),
+            LetterValue::Subject => F::push_text(out, self.subject),
+            LetterValue::MessageKey => F::push_text(out, self.message_key),
             LetterValue::Headers => F::push_text(out, self.headers),
             LetterValue::Body => F::push_text(out, self.body),
             LetterValue::Reason => F::push_text(out, self.reason),
@@ -124,8 +132,8 @@ texts! {
     /// Keeps a message. If it is kept already, adds the attempts.
     KeepLetter = [
         "INSERT INTO versioned_dead_letters (replica, entity, ", KeyColumn,
-        ", version, source, headers, body, reason, attempts, first_at, last_at) VALUES (", Replica,
-        ", ", Entity, ", ", Key, ", ", Version, ", ", Source, ", ", Headers,
+        ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at) VALUES (", Replica,
+        ", ", Entity, ", ", Key, ", ", Version, ", ", Source, ", ", Subject, ", ", MessageKey, ", ", Headers,
         ", ", Body, ", ", Reason, ", ", Attempts, ", ", At, ", ", At, ") ",
         (if_kept), "attempts = versioned_dead_letters.attempts + ", Attempts,
         ", reason = ", Reason, ", last_at = ", At,
@@ -141,7 +149,7 @@ texts! {
 
     /// Selects letters in the order of their arrival, at most `limit`.
     Page = [
-        "SELECT id, ", KeyColumn, ", version, source, headers, body, reason, attempts, first_at, last_at \
+        "SELECT id, ", KeyColumn, ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at \
             FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND id > ", Id, " ORDER BY id LIMIT ", Limit,
     ];
@@ -155,14 +163,14 @@ texts! {
     /// Locks the letters of a record, and selects them in the order of their versions, at most
     /// `limit`.
     OfRecord = [
-        "SELECT id, ", KeyColumn, ", version, source, headers, body, reason, attempts, first_at, last_at \
+        "SELECT id, ", KeyColumn, ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at \
             FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND ", KeyColumn, " = ", Key, " ORDER BY version, id LIMIT ", Limit, (for_update),
     ];
 
     /// Locks a letter and selects it.
     OfId = [
-        "SELECT id, ", KeyColumn, ", version, source, headers, body, reason, attempts, first_at, last_at \
+        "SELECT id, ", KeyColumn, ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at \
             FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND id = ", Id, (for_update),
     ];

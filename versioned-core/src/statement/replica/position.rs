@@ -5,7 +5,7 @@
 //! was deleted. A position without a row is a tombstone.
 //!
 //! `versioned_parked (replica, entity, key, version, event, at, error)` stores events that arrived
-//! too early.
+//! too early. There, `version` is the event's turn: see `Event::turn`.
 
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
@@ -27,6 +27,8 @@ pub(crate) struct Position<'a> {
     /// The range of versions from which it may move.
     pub(crate) oldest: i64,
     pub(crate) newest: i64,
+    /// Whether it may not move from `version` if the record is deleted at it.
+    pub(crate) only_live: bool,
     /// The time at which the record was deleted or its event was parked, in microseconds since
     /// 1970. It is 0 otherwise.
     pub(crate) at: i64,
@@ -44,6 +46,7 @@ impl Position<'_> {
             version: 0,
             oldest: 0,
             newest: 0,
+            only_live: false,
             at: 0,
             body: "",
         }
@@ -110,6 +113,15 @@ texts! {
         " AND version BETWEEN ", Oldest, " AND ", Newest,
     ];
 
+    /// Moves an existing position, unless the record is deleted at this version.
+    AdvanceLive = [
+        "UPDATE versioned_positions SET version = ", Version,
+        ", deleted_at = NULLIF(", At,
+        ", 0) WHERE replica = ", Replica, " AND entity = ", Entity, " AND ", KeyColumn, " = ", Key,
+        " AND version BETWEEN ", Oldest, " AND ", Newest,
+        " AND (version < ", Version, " OR deleted_at IS NULL)",
+    ];
+
     /// Moves a position or creates it. Locks it in either case, even if it may not move. PostgreSQL
     /// and `SQLite`.
     Upsert = [
@@ -119,6 +131,17 @@ texts! {
         ", 0)) ON CONFLICT (replica, entity, ", KeyColumn,
         ") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
             WHERE versioned_positions.version BETWEEN ", Oldest, " AND ", Newest,
+    ];
+
+    /// As `Upsert`, unless the record is deleted at this version.
+    UpsertLive = [
+        "INSERT INTO versioned_positions (replica, entity, ", KeyColumn,
+        ", version, deleted_at) VALUES (", Replica, ", ", Entity, ", ", Key, ", ", Version,
+        ", NULLIF(", At,
+        ", 0)) ON CONFLICT (replica, entity, ", KeyColumn,
+        ") DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at \
+            WHERE versioned_positions.version BETWEEN ", Oldest, " AND ", Newest,
+        " AND (versioned_positions.version < ", Version, " OR versioned_positions.deleted_at IS NULL)",
     ];
 
     /// Creates a position. Fails with a unique violation if it exists.
@@ -184,6 +207,12 @@ texts! {
         " AND ", KeyColumn, " = ", Key, (share_lock),
     ];
 
+    /// Selects the current version of a position whose record is not deleted.
+    LookLive = [
+        "SELECT version FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key, " AND deleted_at IS NULL", (share_lock),
+    ];
+
     /// Selects the version of a position from the transaction's snapshot. Locks neither the row
     /// nor, on MySQL, the gap where it would be.
     Peek = [
@@ -204,13 +233,13 @@ texts! {
         " AND ", KeyColumn, " = ", Key, " AND version = ", Version,
     ];
 
-    /// Selects whether an event of this version is parked.
-    IsParked = [
-        "SELECT version FROM versioned_parked WHERE replica = ", Replica, " AND entity = ", Entity,
-        " AND ", KeyColumn, " = ", Key, " AND version = ", Version, (share_lock),
+    /// Parks another event in the place of one.
+    Repark = [
+        "UPDATE versioned_parked SET event = ", Body, ", at = ", At, ", error = NULL WHERE replica = ", Replica,
+        " AND entity = ", Entity, " AND ", KeyColumn, " = ", Key, " AND version = ", Version,
     ];
 
-    /// Selects the parked event of this version.
+    /// Selects the event that is parked for this turn.
     Unpark = [
         "SELECT event FROM versioned_parked WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND ", KeyColumn, " = ", Key, " AND version = ", Version, (share_lock),

@@ -33,6 +33,14 @@ impl OfKey for Locked {
     const END: &'static str = "FOR UPDATE";
 }
 
+/// The position, if the record is deleted.
+pub(crate) enum Deleted {}
+
+impl OfKey for Deleted {
+    const TABLE: &'static str = "versioned_positions";
+    const END: &'static str = "AND deleted_at IS NOT NULL";
+}
+
 /// One of the parked events.
 pub(crate) enum AnyParked {}
 
@@ -62,6 +70,9 @@ pub(crate) struct OnEach<'a, T, F: ?Sized> {
 /// Locks positions, in the order of the keys, and selects their versions. The keys must be sorted,
 /// so that concurrent statements never deadlock.
 pub(crate) type LockEach<'a, F> = OnEach<'a, Locked, F>;
+
+/// Selects the positions whose records are deleted.
+pub(crate) type DeletedOf<'a, F> = OnEach<'a, Deleted, F>;
 
 /// Selects the keys that have parked events.
 pub(crate) type ParkedOf<'a, F> = OnEach<'a, AnyParked, F>;

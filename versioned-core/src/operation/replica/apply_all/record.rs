@@ -9,7 +9,7 @@ use crate::operation::closure::NoHook;
 use crate::operation::replica::advance::follow;
 use crate::operation::replica::apply::apply_one;
 use crate::operation::replica::apply_all::{Outcomes, Placed};
-use crate::operation::replica::incoming::{Incoming, target};
+use crate::operation::replica::incoming::{Incoming, Reached, target};
 use crate::operation::replica::parked::follow_up;
 use crate::operation::replica::positions::{self, Advanced};
 use crate::operation::replica::step::{advance, remove, write};
@@ -28,7 +28,7 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    // The version of the replica, once it is known.
+    // Where the replica is, once it is known.
     let mut current = None;
     let mut rest = record;
     while let Some(((place, first), behind)) = rest.split_first() {
@@ -52,8 +52,10 @@ where
         current = match outcome {
             // Parked events may have followed.
             Outcome::Applied if M::GAP == Gap::Park => None,
-            Outcome::Applied => Some(first.event.version),
-            Outcome::Duplicate { current } | Outcome::Gap { current, .. } => Some(current),
+            Outcome::Applied => Some(first.reaches()),
+            Outcome::Duplicate { current } | Outcome::Gap { current, .. } => {
+                Some(Reached::at(current))
+            }
             Outcome::Parked => None,
         };
         outcomes.set(*place, outcome);
@@ -64,7 +66,10 @@ where
 
 /// The outcome of an event that may not follow the current version, if that is known. An event that
 /// must be parked needs statements.
-fn refused<M: DependentModel>(incoming: &Incoming<'_, M>, current: Option<i64>) -> Option<Outcome> {
+fn refused<M: DependentModel>(
+    incoming: &Incoming<'_, M>,
+    current: Option<Reached>,
+) -> Option<Outcome> {
     if current.is_none() || incoming.follows(current) {
         return None;
     }
@@ -79,15 +84,19 @@ fn run_length<M: DependentModel>(events: &[Placed<'_, M>]) -> usize {
         return 1;
     }
     let follows = |pair: &&[Placed<'_, M>]| match pair {
-        [(_, one), (_, two)] => two.follows(Some(one.event.version)),
+        [(_, one), (_, two)] => two.follows(Some(one.reaches())),
         _ => false,
     };
     1 + events.windows(2).take_while(follows).count()
 }
 
-/// Applies a run of consecutive events as one write, that of the last one, and returns its version.
-/// Returns `None` if the first event may not be applied.
-async fn apply_run<M, C>(run: &[Placed<'_, M>], level: Level, conn: &mut C) -> Result<Option<i64>>
+/// Applies a run of consecutive events as one write, that of the last one, and returns what it
+/// reaches. Returns `None` if the first event may not be applied.
+async fn apply_run<M, C>(
+    run: &[Placed<'_, M>],
+    level: Level,
+    conn: &mut C,
+) -> Result<Option<Reached>>
 where
     C: Executor,
     M: Dependent<C::Backend>,
@@ -101,7 +110,7 @@ where
         return Ok(None);
     }
     let from = first.event.version;
-    if last.event.version > from {
+    if last.reaches() != first.reaches() {
         let position = Position {
             oldest: from,
             newest: from,
@@ -120,7 +129,7 @@ where
     if M::GAP == Gap::Park {
         follow_up(last, dialect, conn, &mut NoHook).await?;
     }
-    Ok(Some(last.event.version))
+    Ok(Some(last.reaches()))
 }
 
 /// Applies one event. On MySQL, position and row are one statement where that locks no gaps.

@@ -14,14 +14,14 @@ use crate::executor::Executor;
 use crate::model::{DependentModel, Gap, WriteKind};
 use crate::operation::replica::apply_all::record::apply_record;
 use crate::operation::replica::apply_all::{Outcomes, Placed};
-use crate::operation::replica::incoming::{Incoming, Write, failed_event, target};
+use crate::operation::replica::incoming::{Incoming, Reached, Write, failed_event, target};
 use crate::operation::replica::positions::Advanced;
 use crate::operation::replica::step::{remove, write};
 use crate::operation::transaction::{Level, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    BatchRows, Counted, EnterAll, Keys, LockEach, MergeAll, MoveAll, Moves, ParkedOf, Positions,
-    Removed, RowsOf,
+    BatchRows, Counted, DeletedOf, EnterAll, Keys, LockEach, MergeAll, MoveAll, Moves, ParkedOf,
+    Positions, Removed, RowsOf,
 };
 
 /// The number of records in one statement. All values of a statement are held in memory.
@@ -85,11 +85,28 @@ where
         parked = keys_of(found.map_err(failed)?);
     }
 
+    let depends = |(record, key): (&&[Placed<'_, M>], &String)| {
+        let current = found.get(key).copied();
+        let on = |current| {
+            let mut events = record.iter();
+            events.any(|(_, incoming)| incoming.depends_on_deletion(current))
+        };
+        current.is_some_and(on)
+    };
+    let mut deleted = HashSet::new();
+    if chunk.iter().zip(&keys).any(depends) {
+        let found = M::Sql::pairs(conn, DeletedOf::<M::Sql>::new(all)).await;
+        deleted = keys_of(found.map_err(failed)?);
+    }
+
     let (mut moving, mut entering) = (Vec::new(), Vec::new());
     // The records that need statements of their own.
     let mut single = Vec::new();
     for (record, key) in chunk.iter().copied().zip(&keys) {
-        let current = found.get(key).copied();
+        let current = found.get(key).map(|version| Reached {
+            version: *version,
+            is_deleted: deleted.contains(key),
+        });
         let Decided {
             outcomes: decided,
             last,
@@ -160,7 +177,7 @@ struct Decided<'i, 'e, M: DependentModel> {
 /// Decides what each event of a record does at a replica that is at `current`.
 fn decide<'i, 'e, M: DependentModel>(
     record: &'i [Placed<'e, M>],
-    mut current: Option<i64>,
+    mut current: Option<Reached>,
 ) -> Decided<'i, 'e, M> {
     let mut decided = Decided {
         outcomes: Vec::with_capacity(record.len()),
@@ -172,7 +189,7 @@ fn decide<'i, 'e, M: DependentModel>(
             decided.outcomes.push(incoming.refused(current));
             continue;
         }
-        current = Some(incoming.event.version);
+        current = Some(incoming.reaches());
         decided.outcomes.push(Outcome::Applied);
         decided.deleted = decided.last.and_then(Incoming::removes).or(decided.deleted);
         decided.last = Some(incoming);
@@ -200,9 +217,9 @@ where
         // A record that is created again begins with a new row.
         removed.extend(own.deleted);
         match &own.last.write {
-            Write::Put(model) => {
+            Write::Put(model, version) => {
                 put.models.push(*model);
-                put.next.push(&own.last.version);
+                put.next.push(version);
             }
             Write::Remove(id) if own.deleted.is_none() => removed.push(id),
             Write::Remove(_) => {}
@@ -311,7 +328,7 @@ where
     M: Dependent<C::Backend>,
 {
     for own in moving {
-        if matches!(own.last.write, Write::Put(_)) {
+        if matches!(own.last.write, Write::Put(..)) {
             write(own.last, Advanced::Moved, Dialect::Postgres, conn).await?;
         }
     }

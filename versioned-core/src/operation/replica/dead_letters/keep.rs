@@ -4,10 +4,12 @@ use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::event::micros_now;
 use crate::executor::Executor;
+use crate::format::OwnedMessage;
 use crate::loadable::Persisted;
 use crate::migrations::LONGEST_KEY;
 use crate::operation::reason::{shortened, storable};
-use crate::operation::replica::dead_letters::{HEX, lock, on, run};
+use crate::operation::replica::dead_letters::encoded::Encoded;
+use crate::operation::replica::dead_letters::{lock, on, run};
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::statement::{Arrivals, Between, KeepLetter, Letters};
 
@@ -17,11 +19,10 @@ const LONGEST_SOURCE: usize = 255;
 /// A message that could not be applied.
 #[derive(Debug)]
 pub(crate) struct NewLetter {
-    /// The entity, the key and the version of the event, if the message names them.
-    pub(crate) record: Option<(String, String, i64)>,
+    /// The key and the turn of the event, if it is one of this replica.
+    pub(crate) record: Option<(String, i64)>,
     pub(crate) source: String,
-    pub(crate) headers: String,
-    pub(crate) body: Vec<u8>,
+    pub(crate) message: OwnedMessage,
     pub(crate) reason: String,
     pub(crate) attempts: u32,
 }
@@ -49,18 +50,23 @@ where
     M: Persisted<C::Backend>,
 {
     let all = Letters::of::<M, C::Backend>();
-    // An event of another entity, or with a key that the column cannot hold, is of no record here.
-    let own = |(entity, key, _): &&(String, String, i64)| {
-        entity == all.entity && key.len() <= LONGEST_KEY && !key.contains('\0')
-    };
-    let record = letter.record.as_ref().filter(own);
-    let (key, version) = record.map_or(("", 0), |(_, key, version)| (key.as_str(), *version));
-    let (body, reason) = (encode(&letter.body), storable(&letter.reason));
-    let (source, headers) = (storable(&letter.source), storable(&letter.headers));
+    // An event with a key that the column cannot hold is of no record here.
+    let fits = |(key, _): &&(String, i64)| key.len() <= LONGEST_KEY && !key.contains('\0');
+    let record = letter.record.as_ref().filter(fits);
+    let (key, version) = record.map_or(("", 0), |(key, turn)| (key.as_str(), *turn));
+    let (source, reason) = (storable(&letter.source), storable(&letter.reason));
+    let Encoded {
+        subject,
+        message_key,
+        headers,
+        body,
+    } = Encoded::of(&letter.message);
     let letter = Letters {
         key,
         version,
         source: shortened(&source, LONGEST_SOURCE),
+        subject: &subject,
+        message_key: &message_key,
         headers: &headers,
         body: &body,
         reason: &reason,
@@ -97,7 +103,7 @@ where
     C: Executor,
     M: Persisted<C::Backend>,
 {
-    let Some((_, key, version)) = &letter.record else {
+    let Some((key, version)) = &letter.record else {
         return Ok(false);
     };
     begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
@@ -118,39 +124,4 @@ where
     };
     let done = done.await;
     finish(done, conn).await
-}
-
-/// Returns a body as the column holds it.
-fn encode(body: &[u8]) -> String {
-    match std::str::from_utf8(body) {
-        Ok(text) if !text.contains('\0') && !text.starts_with(HEX) => text.to_owned(),
-        _ => body.iter().fold(HEX.to_owned(), |text, byte| {
-            let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-            let mut text = text;
-            text.extend([digit(byte >> 4), digit(byte & 15)]);
-            text
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::operation::replica::dead_letters::decode;
-
-    #[test]
-    fn a_body_is_kept_byte_by_byte() {
-        for body in [
-            &b"{}"[..],
-            b"",
-            b"hex:00",
-            &[0, 255, 16],
-            "\u{e9}\0".as_bytes(),
-        ] {
-            let text = encode(body);
-            assert!(!text.contains('\0'));
-            assert_eq!(decode(text), body);
-        }
-        assert_eq!(encode(b"{ }"), "{ }");
-    }
 }
