@@ -63,7 +63,7 @@ fn a_record_without_its_key_and_version_gets_them() {
     let read = read_as_ticket(Ok(Some(decoded))).unwrap().unwrap();
     assert_eq!(read.event.key, "7");
     assert_eq!(read.event.data.unwrap().version, 2);
-    let whole = serde_json::to_value(&read.whole.unwrap()).unwrap();
+    let whole = serde_json::to_value(read.whole.unwrap()).unwrap();
     assert_eq!(
         whole["data"],
         json!({"id": "7", "title": "a", "version": 2})
