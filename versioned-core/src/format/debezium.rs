@@ -145,7 +145,8 @@ impl Debezium {
         self
     }
 
-    /// Sets the name of the column with the version. The default is that of the replica.
+    /// Sets the name of the column with the version. The default is that of the replica. The record has
+    /// it under the replica's name.
     #[must_use]
     pub fn version(self, column: impl Into<String>) -> Self {
         Self {
@@ -155,7 +156,8 @@ impl Debezium {
     }
 
     /// Sets the names of the columns of the key, in the order of the replica's key. The default is
-    /// the names of the replica.
+    /// the names of the replica. The record has them under these names, and under those of the replica
+    /// unless other columns have these.
     #[must_use]
     pub fn key<S: Into<String>>(self, columns: impl IntoIterator<Item = S>) -> Self {
         Self {
@@ -213,7 +215,8 @@ impl Debezium {
 
     /// Reads messages that `ExtractNewRecordState` has flattened. They need `add.fields=op`, unless
     /// the replica takes any newer version, and `delete.tombstone.handling.mode=rewrite` for
-    /// deletions that have a version.
+    /// deletions that have a version. Add `table` if the topic is not that of one table, and
+    /// `connector` if the database logs whole rows.
     ///
     /// A message without a value is a deletion without a version. It is refused, or final.
     #[must_use]

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Binding, Message, Record};
 use crate::event::{self, Event, EventError, Op, text_of};
-use crate::model::{DependentModel, KeyColumns as _};
+use crate::model::{DependentModel, Gap, KeyColumns as _, Policy};
 use crate::version::SequentialVersion as _;
 use diesel::query_source::Column as _;
 
@@ -65,7 +65,7 @@ impl Replica {
             key: M::KeyColumns::NAMES,
             version: M::VersionColumn::NAME,
             first: M::initial_version().number(),
-            is_sequential: M::POLICY == crate::model::Policy::Sequential,
+            is_sequential: M::POLICY == Policy::Sequential,
         }
     }
 }
@@ -231,8 +231,8 @@ impl Reading<'_> {
 #[derive(Debug)]
 pub(crate) struct Read<T> {
     pub(crate) event: Event<T>,
-    /// The event with all fields of the message, if its body is not an [`Event`]. It is what is
-    /// parked.
+    /// The event with all fields of the message, if the replica parks events, and if the body is not
+    /// an [`Event`].
     pub(crate) whole: Option<Event<Record>>,
 }
 
@@ -319,19 +319,17 @@ fn read_whole<M: DependentModel + DeserializeOwned>(
         trace: decoded.trace,
         metadata: decoded.metadata,
     };
-    let whole = Event {
+    let whole = (M::GAP == Gap::Park).then(|| Event {
         entity: event.entity.clone(),
         key: event.key.clone(),
+        version,
+        op,
         at: event.at.clone(),
         data: record,
         trace: event.trace.clone(),
         metadata: event.metadata.clone(),
-        ..Event::new(op, "", "", version, None)
-    };
-    Ok(Some(Read {
-        event,
-        whole: Some(whole),
-    }))
+    });
+    Ok(Some(Read { event, whole }))
 }
 
 /// Returns the one text of a key. Other systems print the same key in other ways, such as `7.00`.

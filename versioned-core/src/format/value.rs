@@ -13,6 +13,7 @@ mod key;
 mod markers;
 mod md5;
 mod node;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod time;

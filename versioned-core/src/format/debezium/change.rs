@@ -235,7 +235,8 @@ impl Reading<'_> {
             encoded_decimals: (!facts.has_schema).then(|| self.form.texts.clone()),
             absent_lists: false,
         };
-        let record = Record::from(Value::Object(row.fields)).checked(checks);
+        let fields = self.with_names_of_replica(row.fields, version);
+        let record = Record::from(Value::Object(fields)).checked(checks);
         Ok(Decoded {
             at: facts.at,
             metadata: facts.metadata,

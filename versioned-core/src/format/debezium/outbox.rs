@@ -189,7 +189,9 @@ impl Event<'_> {
         match (op, self.payload) {
             (Op::DeletedForever, _) => Ok(Decoded::new(op, i64::MAX).key(key)),
             (Op::Deleted | Op::DeletedAt, _) => Ok(decoded),
-            (_, Some(fields)) => {
+            (_, Some(mut fields)) => {
+                // The outbox may have it in another form.
+                fields.insert(self.replica.version.to_owned(), version.into());
                 let checks = Checks {
                     subject: format!("{} {key}", self.replica.entity),
                     absent_lists: true,

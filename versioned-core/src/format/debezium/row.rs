@@ -7,10 +7,12 @@ use super::{Body, Debezium};
 use crate::format::value::{join_key, key_of, key_part, version};
 use crate::format::{Message, Refused, Replica};
 
+type Object = Map<String, Value>;
+
 /// A row, before or after a change, with values that need no schema.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) fields: Map<String, Value>,
+    pub(super) fields: Object,
     /// The fields that could not be converted, with the reasons.
     pub(super) unreadable: Vec<(String, String)>,
 }
@@ -24,7 +26,7 @@ pub(super) struct Reading<'r> {
 }
 
 impl Row {
-    pub(super) fn new(fields: Map<String, Value>, schema: Option<&Value>, form: &Debezium) -> Self {
+    pub(super) fn new(fields: Object, schema: Option<&Value>, form: &Debezium) -> Self {
         let mut fields = fields;
         let unreadable = convert(&mut fields, schema, &form.fields, &form.markers);
         Self { fields, unreadable }
@@ -50,6 +52,19 @@ impl Reading<'_> {
             Some(names) => names.iter().map(String::as_str).collect(),
             None => self.replica.key.to_vec(),
         }
+    }
+
+    /// Names the version and the key as the replica does, if the table has other names. The version
+    /// becomes a number.
+    pub(super) fn with_names_of_replica(&self, mut fields: Object, version: i64) -> Object {
+        fields.insert(self.replica.version.to_owned(), version.into());
+        for (column, name) in self.key_names().into_iter().zip(self.replica.key) {
+            if !fields.contains_key(*name) {
+                let part = fields.get(column).cloned().unwrap_or_default();
+                fields.insert((*name).to_owned(), part);
+            }
+        }
+        fields
     }
 
     fn refused(&self, column: &str, reason: &str) -> Refused {

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use versioned_derive::Versioned;
 
@@ -14,9 +14,9 @@ diesel::table! {
     }
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Deserialize, Versioned)]
+#[derive(Debug, Clone, Queryable, Selectable, Serialize, Deserialize, Versioned)]
 #[diesel(table_name = tickets)]
-#[versioned(dependent, crate = crate)]
+#[versioned(dependent, gap = "park", crate = crate)]
 struct Ticket {
     id: i64,
     title: String,
@@ -63,14 +63,17 @@ fn a_record_without_its_key_and_version_gets_them() {
     let read = read_as_ticket(Ok(Some(decoded))).unwrap().unwrap();
     assert_eq!(read.event.key, "7");
     assert_eq!(read.event.data.unwrap().version, 2);
-    let whole = serde_json::to_value(&read.whole).unwrap();
+    let whole = serde_json::to_value(read.whole.unwrap()).unwrap();
     assert_eq!(
         whole["data"],
         json!({"id": "7", "title": "a", "version": 2})
     );
     let nothing = Decoded::new(Op::Deleted, 2);
     let refused = read_as_ticket(Ok(Some(nothing))).err().unwrap();
-    assert_eq!(refused.reason(), "it has neither a key nor a record");
+    assert_eq!(
+        refused.reason(),
+        "the message has neither a key nor a record"
+    );
 }
 
 #[test]

@@ -124,13 +124,11 @@ fn after(block: &[u8], state: [u32; 4]) -> [u32; 4] {
         let turned = sum.rotate_left(rotations.copied().unwrap_or_default());
         (a, d, c, b) = (d, c, b, b.wrapping_add(turned));
     }
-    let [e, f, g, h] = state;
-    [
-        a.wrapping_add(e),
-        b.wrapping_add(f),
-        c.wrapping_add(g),
-        d.wrapping_add(h),
-    ]
+    let mut sums = [a, b, c, d];
+    for (sum, before) in sums.iter_mut().zip(state) {
+        *sum = sum.wrapping_add(before);
+    }
+    sums
 }
 
 #[cfg(test)]

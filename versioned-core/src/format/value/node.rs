@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::access::{Byte, Fields, Items, Variant};
 use super::checks::Checks;
-use super::decimal::is_decimal;
 use super::failure::Failure;
 use super::forms;
+use super::takes::Takes;
 
 /// A value, and its place in the record.
 #[derive(Clone, Copy)]
@@ -183,65 +183,43 @@ impl<'v> Node<'v> {
     /// Reads what a type that takes any value gets. Types that keep any value, and models that are
     /// `untagged` or flattened, get the value as it is.
     fn any<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let takes = Takes::of(&visitor);
         match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(*flag),
-            Value::Number(number) if takes == Takes::Decimal => match number.as_i64() {
-                Some(whole) => visitor.visit_i64(whole),
-                // The shortest text, and not the binary fraction.
-                None => visitor.visit_string(number.to_string()),
-            },
+            // The shortest text, and not the binary fraction.
+            Value::Number(number) if number.is_f64() && Takes::of(&visitor) == Takes::Decimal => {
+                visitor.visit_string(number.to_string())
+            }
             Value::Number(number) => number.deserialize_any(visitor).map_err(Failure::custom),
             Value::String(text) => {
-                if takes == Takes::Json && self.place.is_field {
-                    if let Some(parsed) = self.parsed('{').or_else(|| self.parsed('[')) {
-                        return self.inside(&parsed).any(visitor);
-                    }
+                if let Some(parsed) = self.parsed_for(&visitor) {
+                    return self.inside(&parsed).any(visitor);
                 }
-                if takes == Takes::Decimal && !is_decimal(text) {
-                    self.place.checks.check_decimal(self.name(), text)?;
+                let checks = self.place.checks;
+                if checks.encoded_decimals.is_some() && Takes::of(&visitor) == Takes::Decimal {
+                    checks.check_decimal(self.name(), text)?;
                 }
                 visitor.visit_str(text)
             }
             Value::Array(_) if self.is_absent_list() => Err(self.invalid(&visitor)),
             Value::Array(items) => self.items(items, visitor),
             Value::Object(object) => match forms::text(self.value) {
-                Some(text) if takes == Takes::Decimal || takes == Takes::Other => {
-                    visitor.visit_str(&text)
-                }
+                Some(text) if !Takes::of(&visitor).keeps_any() => visitor.visit_str(&text),
                 _ => visitor.visit_map(Fields::new(self, object)),
             },
         }
     }
 
+    /// Returns the object or list in the text of a field, if any JSON is needed.
+    fn parsed_for<'de, V: Visitor<'de>>(&self, visitor: &V) -> Option<Value> {
+        if !self.place.is_field || Takes::of(visitor) != Takes::Json {
+            return None;
+        }
+        self.parsed('{').or_else(|| self.parsed('['))
+    }
+
     fn is_absent_list(&self) -> bool {
         self.place.is_field && self.place.lists.iter().any(|list| list == self.name())
-    }
-}
-
-/// What a type that takes any value does with it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    /// It is `serde_json::Value`.
-    Json,
-    /// It keeps the value for another type: `untagged`, `flatten`, `tag`.
-    Content,
-    /// It is a decimal.
-    Decimal,
-    Other,
-}
-
-impl Takes {
-    /// Types say what they take in the text for errors only.
-    fn of<'de, V: Visitor<'de>>(visitor: &V) -> Self {
-        let expected = (visitor as &dyn Expected).to_string();
-        match expected.as_str() {
-            "any valid JSON value" => Self::Json,
-            "any value" => Self::Content,
-            other if other.to_ascii_lowercase().contains("decimal") => Self::Decimal,
-            _ => Self::Other,
-        }
     }
 }
 

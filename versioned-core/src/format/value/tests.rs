@@ -375,7 +375,7 @@ fn a_decimal_type_gets_the_shortest_text() {
                 fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                     f.write_str("a number or formatted decimal string")
                 }
-                fn visit_i64<E>(self, whole: i64) -> Result<Decimal, E> {
+                fn visit_u64<E>(self, whole: u64) -> Result<Decimal, E> {
                     Ok(Decimal(whole.to_string()))
                 }
                 fn visit_str<E>(self, text: &str) -> Result<Decimal, E> {

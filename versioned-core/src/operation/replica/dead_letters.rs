@@ -17,7 +17,7 @@ use crate::event::{self, EventError, micros_now};
 use crate::executor::Executor;
 use crate::format::{OwnedMessage, Read, Reading, read_as};
 use crate::loadable::Persisted;
-use crate::model::{FromJson, Gap, Guard};
+use crate::model::{FromJson, Guard};
 use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
 use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
@@ -242,10 +242,7 @@ where
         return Ok(Outcome::Duplicate { current });
     };
     let mut incoming = Incoming::check::<C::Backend>(&event)?;
-    let whole = match (&whole, M::GAP) {
-        (Some(whole), Gap::Park) => serde_json::to_string(whole).ok(),
-        _ => None,
-    };
+    let whole = whole.and_then(|whole| serde_json::to_string(&whole).ok());
     let body = message.body.as_deref().unwrap_or_default();
     incoming.json = match reading.form {
         None => std::str::from_utf8(body).ok(),

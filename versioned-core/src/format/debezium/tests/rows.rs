@@ -219,6 +219,21 @@ fn d15_a_key_can_have_several_columns_and_other_names() {
         .unwrap()
         .unwrap();
     is(&decoded, Op::Updated, "a\\,b,7", 2);
+    let record = serde_json::to_value(decoded.record.unwrap()).unwrap();
+    let (tenant, number, version) = (&record["tenant"], &record["number"], &record["version"]);
+    assert_eq!(
+        (tenant, number, version),
+        (&json!("a,b"), &json!(7), &json!(2))
+    );
+}
+
+#[test]
+fn a_column_with_the_name_of_the_version_does_not_hide_it() {
+    let row = updated(&json!({"id": 7, "version": "v2", "revision": "0005", "field": 1}));
+    let mut decoded = row.decode(&Debezium::new().version("revision"));
+    is(&decoded, Op::Updated, "7", 5);
+    let record: Value = decoded.record.take().unwrap().read("tickets").unwrap();
+    assert_eq!(record["version"], json!(5));
 }
 
 #[test]
