@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::iter::once;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -185,7 +186,7 @@ where
         }
     }
     let mut is_usable = true;
-    let mut parts = vec![0..events.len()];
+    let mut parts: Vec<_> = once(0..events.len()).collect();
     while let Some(part) = parts.pop() {
         let (Some(own), Some(texts)) = (events.get(part.clone()), json.get(part.clone())) else {
             continue;
@@ -208,14 +209,15 @@ where
                     set(&mut answers, *place, away::<M>(&error));
                 }
             }
-            Err(error) => match of_part {
-                [place] => set(&mut answers, *place, Answer::Rejected(error.to_string())),
-                // One of the events is the reason.
-                _ => {
+            Err(error) => {
+                if let [place] = of_part {
+                    set(&mut answers, *place, Answer::Rejected(error.to_string()));
+                } else {
+                    // One of the events is the reason.
                     let half = part.start + part.len() / 2;
                     parts.extend([half..part.end, part.start..half]);
                 }
-            },
+            }
         }
     }
     (answers, is_usable)

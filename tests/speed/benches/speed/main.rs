@@ -22,6 +22,7 @@ mod batch;
 mod by_hand;
 mod cached;
 mod crowd;
+mod formats;
 mod growth;
 mod machine;
 mod models;
@@ -54,5 +55,6 @@ fn main() {
     crowd::run(&mut suite);
     apply::run(&mut suite);
     relay::run(&mut suite);
+    formats::run(&mut suite);
     suite.finish();
 }
