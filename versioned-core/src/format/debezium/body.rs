@@ -30,7 +30,7 @@ impl Body {
 
     /// Reads the key of a message. Text that is no JSON is a key too.
     pub(super) fn of_key(message: &Message<'_>) -> Option<Self> {
-        let bytes = message.key.filter(|key| !is_nothing(key))?;
+        let bytes = message.key.filter(|key| !key.trim_ascii().is_empty())?;
         Some(text_or_json(bytes))
     }
 
@@ -85,10 +85,13 @@ fn is_nothing(bytes: &[u8]) -> bool {
     text.is_empty() || text == b"null" || text == b"default"
 }
 
+/// Reads JSON, or text that is no JSON. Numbers stay text: `5e10` can be an id.
 fn text_or_json(bytes: &[u8]) -> Body {
     match serde_json::from_slice(bytes) {
-        Ok(value) => Body::unwrapped(value),
-        Err(_) => Body {
+        Ok(value @ (Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_))) => {
+            Body::unwrapped(value)
+        }
+        _ => Body {
             schema: None,
             payload: String::from_utf8_lossy(bytes).into_owned().into(),
         },

@@ -2,6 +2,8 @@ mod deletions;
 mod fixtures;
 mod fuzz;
 mod outbox;
+#[cfg(all(feature = "derive", feature = "sqlite"))]
+mod replica;
 mod rows;
 mod values;
 

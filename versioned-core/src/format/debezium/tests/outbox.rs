@@ -127,6 +127,34 @@ fn d25_the_version_is_placed_in_a_header() {
 }
 
 #[test]
+fn d25_a_key_is_text_even_if_it_looks_like_another_number() {
+    let replica = tickets();
+    for id in [
+        "5e10",
+        "1.50",
+        "007",
+        "123456789012345678901234567890",
+        "true",
+        "default",
+        "a b",
+    ] {
+        for key in [id.to_owned(), json!(id).to_string()] {
+            let sent = Sent {
+                key: Some(key),
+                ..Sent::new(&json!({"id": id, "version": 3}))
+                    .topic("outbox.event.tickets")
+                    .header("version", "0003")
+            };
+            let decoded = sent
+                .decode_for(&DebeziumOutbox::new(), &replica)
+                .unwrap()
+                .unwrap();
+            is(&decoded, Op::Updated, id, 3);
+        }
+    }
+}
+
+#[test]
 fn d25_without_a_header_the_version_is_that_of_the_payload() {
     let form = DebeziumOutbox::new();
     let sent = |body: &str| {
