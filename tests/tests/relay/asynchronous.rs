@@ -8,11 +8,32 @@ use diesel_async::AsyncConnection as _;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_migrations::MigrationHarness as _;
+use versioned_core::direct::DirectPublisher;
 use versioned_core::outbox::{Lag, Relay, Shutdown};
 use versioned_core::{Error, MIGRATIONS};
 
 use super::broker::*;
 use super::*;
+
+diesel::table! {
+    copied {
+        id -> BigInt,
+        price -> BigInt,
+        version -> BigInt,
+    }
+}
+
+const COPIES: &str =
+    "CREATE TABLE copied (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)";
+
+#[derive(Debug, Queryable, Selectable, serde::Deserialize, Versioned)]
+#[diesel(table_name = copied)]
+#[versioned(dependent, entity = "tickets")]
+struct Copied {
+    id: i64,
+    price: i64,
+    version: i64,
+}
 
 macro_rules! on {
     ($name:ident, $connection:ty) => {
@@ -88,6 +109,46 @@ macro_rules! on {
                 assert_eq!(broker.sorted_ids(), created([1, 2, 4]));
                 let lag = Lag::load_async(&mut conn).await.unwrap();
                 assert_eq!((lag.pending, lag.rejected), (2, 2));
+            }
+
+            /// A replica without a broker, which is away at first.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn replicas_are_written_without_a_broker() {
+                let db = fresh(20);
+                let copies = Arc::new(Db::fresh(COPIES));
+                copies.connect().run_pending_migrations(MIGRATIONS).unwrap();
+                let is_away = Arc::new(AtomicUsize::new(1));
+                let (file, away) = (Arc::clone(&copies), Arc::clone(&is_away));
+                let connect_copies = move || {
+                    let (file, away) = (Arc::clone(&file), Arc::clone(&away));
+                    async move {
+                        match away.load(Ordering::SeqCst) {
+                            0 => connect(file.url()).await.map_err(|error| error.to_string()),
+                            _ => Err("it is away".to_owned()),
+                        }
+                    }
+                };
+                let publisher =
+                    DirectPublisher::new().replica_async::<Copied, _, _, _>(connect_copies);
+                let relay = Relay::new(publisher).batch(10);
+                let mut conn = connect(db.url()).await.unwrap();
+                let pass = relay.run_once_async(&mut conn).await.unwrap();
+                assert_eq!((pass.published, pass.unavailable), (0, 10));
+                is_away.store(0, Ordering::SeqCst);
+                let conn = tokio::spawn(async move {
+                    for expected in [10, 10, 0] {
+                        let pass = relay.run_once_async(&mut conn).await.unwrap();
+                        assert_eq!((pass.taken(), pass.published), (expected, expected));
+                    }
+                    conn
+                });
+                drop(conn.await.unwrap());
+                let rows: Vec<(i64, i64, i64)> = copied::table
+                    .order(copied::id)
+                    .load(&mut copies.connect())
+                    .unwrap();
+                let all: Vec<_> = (1..=20).map(|id| (id, id * 10, 1)).collect();
+                assert_eq!(rows, all);
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

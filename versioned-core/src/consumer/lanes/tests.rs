@@ -54,6 +54,27 @@ fn a_batch_has_the_versions_of_a_record_that_may_follow_each_other() {
 }
 
 #[test]
+fn a_deletion_without_a_version_of_its_own_follows_the_version_that_it_deletes() {
+    let now = Instant::now();
+    let mut lanes = Lanes::new(LONGEST);
+    let of = |version| ("a".to_owned(), version);
+    lanes.arrive("a", 4, 1, Kind::Derived);
+    let early = start_one(&mut lanes, now).unwrap();
+    assert_eq!((early.version(), early.id().as_str()), (3, "a/3"));
+    lanes.gap(&early, 1, now);
+    assert_eq!(batch(&mut lanes, 9, now), [], "version 2 is missing");
+    lanes.arrive("a", 3, 2, Kind::Change);
+    lanes.arrive("a", 2, 3, Kind::Change);
+    assert_eq!(batch(&mut lanes, 9, now), [of(2), of(3), of(3)]);
+    let a: Arc<str> = "a".into();
+    for version in [2, 3, 3] {
+        lanes.reached(&a, version, now);
+    }
+    lanes.arrive("a", 4, 4, Kind::Change);
+    assert_eq!(batch(&mut lanes, 9, now), [of(4)], "it is created again");
+}
+
+#[test]
 fn after_a_failure_an_event_starts_alone_until_it_succeeds() {
     let now = Instant::now();
     let mut lanes = Lanes::new(LONGEST);
