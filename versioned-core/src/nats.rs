@@ -39,10 +39,12 @@
 //! ```
 
 mod consumer;
+mod durable;
 mod message;
 mod names;
 mod publisher;
 mod replicate;
+mod requests;
 
 pub use self::consumer::JetStreamConsumer;
 pub use self::names::subject;

@@ -16,6 +16,7 @@ mod consumer;
 mod dead_letters;
 mod lanes;
 mod publisher;
+mod requests;
 
 use std::time::{Duration, Instant};
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{ConsumerError, Stream};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::message::{Body, Held, Hook, report_broker};
+use super::durable::Durable;
+use super::message::{Body, Hook};
+use super::requests::Requests;
 use crate::consumer::{Consumed, Consumer, ConsumerProblem, Handler, Settings};
 use crate::dead_letter::Redriven;
 use crate::error::Result;
@@ -20,16 +21,6 @@ use crate::event::Event;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
-
-/// The time for which the server keeps a request for messages. The server reports its expiry, and
-/// may send messages until then.
-const EXPIRES: Duration = Duration::from_secs(1);
-/// The time after which a request counts as lost.
-const LOST: Duration = Duration::from_secs(3);
-/// The time in which events that are settled count as settled together.
-const TOGETHER: Duration = Duration::from_millis(1);
-/// The pause before the next request to an unreachable broker.
-const AWAY: Duration = Duration::from_millis(500);
 
 /// Feeds a replica from a durable pull consumer of JetStream. Any number of processes can share one
 /// consumer.
@@ -56,7 +47,9 @@ const AWAY: Duration = Duration::from_millis(500);
 /// another process after the consumer's `ack_wait`. If the event was committed, it is a duplicate
 /// there.
 pub struct JetStreamConsumer {
-    consumer: PullConsumer,
+    durable: Durable,
+    /// Where to create the durable again.
+    stream: Option<Stream>,
     pub(super) settings: Settings,
     on_problem: Hook,
 }
@@ -73,7 +66,11 @@ impl JetStreamConsumer {
             settings.keep = (ack_wait / 3).max(Duration::from_millis(100));
         }
         Self {
-            consumer,
+            durable: Durable {
+                consumer,
+                stream: None,
+            },
+            stream: None,
             settings,
             on_problem: Arc::new(|_| ()),
         }
@@ -97,10 +94,24 @@ impl JetStreamConsumer {
             max_ack_pending: -1,
             ..pull::Config::default()
         };
-        stream
-            .get_or_create_consumer(name, config)
-            .await
-            .map(Self::new)
+        let consumer = stream.get_or_create_consumer(name, config).await?;
+        Ok(Self {
+            stream: Some(stream.clone()),
+            ..Self::new(consumer)
+        })
+    }
+
+    /// Creates the durable consumer again, with the configuration that it had, if it is deleted at
+    /// the broker while this one runs. Without this, it is used again once the application or an
+    /// operator has created it.
+    ///
+    /// The new one delivers the messages of the stream from its beginning, and those that were
+    /// applied before are duplicates. The stream itself is never created. Has an effect only after
+    /// [`durable`](Self::durable), which knows the stream.
+    #[must_use]
+    pub fn recreate(mut self) -> Self {
+        self.durable.stream = self.stream.take();
+        self
     }
 
     /// Sets the maximum number of events of [`run`](Self::run), or of batches of
@@ -266,100 +277,19 @@ impl JetStreamConsumer {
                 batch,
                 ..self.settings.clone()
             };
-            let room = Arc::new(Semaphore::new(self.settings.in_hand));
             let closing = AtomicBool::new(false);
             let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
             let close = || closing.store(true, Ordering::Relaxed);
+            let in_hand = self.settings.in_hand;
+            let requests = Requests::new(&self.durable, &self.on_problem, in_hand, &closing);
+            let messages = stream::unfold(requests, async |mut requests| {
+                let message = requests.next().await?;
+                Some((message, requests))
+            });
             Consumer::new(&settings, report)
-                .run(self.messages(&room, &closing), handler, shutdown, close)
+                .run(messages, handler, shutdown, close)
                 .await
         }
-    }
-
-    /// The messages of the consumer, each with its permit. Ends after `closing` is set and all
-    /// requested messages have arrived.
-    fn messages(
-        &self,
-        room: &Arc<Semaphore>,
-        closing: &AtomicBool,
-    ) -> impl futures_util::Stream<Item = Held> + Send {
-        stream::unfold(None, async move |mut request: Option<Request>| {
-            loop {
-                let Some(Request {
-                    batch,
-                    room: reserved,
-                }) = &mut request
-                else {
-                    request = self.request(room, closing).await?;
-                    continue;
-                };
-                let problem = match tokio::time::timeout(LOST, batch.next()).await {
-                    Ok(Some(Ok(message))) => {
-                        if let Some(room) = reserved.split(1) {
-                            let report = Arc::clone(&self.on_problem);
-                            let held = Held {
-                                message: Arc::new(message),
-                                report,
-                                room,
-                            };
-                            return Some((held, request));
-                        }
-                        None
-                    }
-                    Ok(None) => None,
-                    Ok(Some(Err(error))) => Some(error.to_string()),
-                    Err(_) => Some("no response to a request for messages".to_owned()),
-                };
-                request = None;
-                if let Some(problem) = problem {
-                    self.away(&problem).await;
-                }
-            }
-        })
-    }
-
-    /// Requests as many messages as there are permits. Returns `None` when no more are to be
-    /// requested.
-    #[allow(
-        clippy::option_option,
-        reason = "the outer one is the end of the stream, the inner one a request that failed"
-    )]
-    async fn request(
-        &self,
-        room: &Arc<Semaphore>,
-        closing: &AtomicBool,
-    ) -> Option<Option<Request>> {
-        let mut reserved = Arc::clone(room).acquire_owned().await.ok()?;
-        // Batches that end together would otherwise cause a request for each event.
-        if room.available_permits() < self.settings.in_hand / 8 {
-            tokio::time::sleep(TOGETHER).await;
-        }
-        if closing.load(Ordering::Relaxed) {
-            return None;
-        }
-        while let Ok(one) = Arc::clone(room).try_acquire_owned() {
-            reserved.merge(one);
-        }
-        let batch = self
-            .consumer
-            .batch()
-            .max_messages(reserved.num_permits())
-            .expires(EXPIRES);
-        match batch.messages().await {
-            Ok(batch) => Some(Some(Request {
-                batch,
-                room: reserved,
-            })),
-            Err(error) => {
-                self.away(&error.to_string()).await;
-                Some(None)
-            }
-        }
-    }
-
-    async fn away(&self, problem: &str) {
-        report_broker(&self.on_problem, problem);
-        tokio::time::sleep(AWAY).await;
     }
 }
 
@@ -395,10 +325,4 @@ impl fmt::Debug for JetStreamConsumer {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// A request for messages, and the permits of the messages that have not arrived yet.
-struct Request {
-    batch: pull::Batch,
-    room: OwnedSemaphorePermit,
 }
