@@ -31,7 +31,8 @@ use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
 pub(crate) use self::settings::Settings;
-pub use self::tally::Consumed;
+use self::tally::Tally;
+pub use self::tally::{Consumed, Counters};
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Op};
 
@@ -57,7 +58,7 @@ struct Batch<T, D: Delivery> {
 pub(crate) struct Consumer<'c, T, D, R> {
     settings: &'c Settings,
     report: R,
-    consumed: Consumed,
+    counters: Counters,
     lanes: Lanes,
     /// The parts of batches that failed.
     parts: VecDeque<Vec<Started>>,
@@ -75,11 +76,11 @@ where
     D: Delivery,
     R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
-    pub(crate) fn new(settings: &'c Settings, report: R) -> Self {
+    pub(crate) fn new(settings: &'c Settings, report: R, counters: Counters) -> Self {
         Self {
             settings,
             report,
-            consumed: Consumed::default(),
+            counters,
             lanes: Lanes::new(settings.longest_delay),
             parts: VecDeque::new(),
             breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
@@ -149,7 +150,7 @@ where
                 && self.answers.is_empty()
                 && deliveries.is_done()
             {
-                return self.consumed;
+                return self.counters.snapshot();
             }
             let wake = self.wake([Some(review), Some(keep), end]);
             let timer = async {
@@ -190,7 +191,7 @@ where
             while self.answers.next().now_or_never().flatten().is_some() {}
             let now = Instant::now();
             if end.is_some_and(|end| end <= now) {
-                return self.consumed;
+                return self.counters.snapshot();
             }
             if review <= now {
                 review = now + REVIEW;
@@ -331,6 +332,10 @@ where
         let Self { held, answers, .. } = self;
         let settled = numbers.iter().filter_map(|number| held.remove(number));
         answers.extend(settled.map(|message| message.delivery.settle(settlement)));
+    }
+
+    fn count(&self) -> &Tally {
+        self.counters.tally()
     }
 
     fn report(&self, problem: &ConsumerProblem<'_>) {

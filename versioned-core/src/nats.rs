@@ -50,4 +50,4 @@ pub use self::consumer::JetStreamConsumer;
 pub use self::names::subject;
 pub use self::publisher::JetStreamPublisher;
 pub use self::replicate::Connect;
-pub use crate::consumer::{Consumed, ConsumerProblem};
+pub use crate::consumer::{Consumed, ConsumerProblem, Counters};

@@ -110,7 +110,7 @@ where
             return;
         };
         if self.letters.place == Place::None {
-            self.consumed.terminated += 1;
+            self.count().terminated.add(1);
             if let Some(started) = started {
                 self.lanes.dropped(&started.record);
             }
@@ -148,7 +148,7 @@ where
         self.note(&kept, now);
         let Err(error) = kept else {
             for message in marked {
-                self.consumed.dead_letters += 1;
+                self.count().dead_letters.add(1);
                 if let Some(started) = message.started {
                     self.lanes.dropped(&started.record);
                 }
@@ -159,7 +159,7 @@ where
         if is_missing(&error) {
             self.no_place(&error);
         } else {
-            self.consumed.failed += 1;
+            self.count().failed.add(1);
             self.report(&ConsumerProblem::NotKept { error: &error });
         }
         for message in marked {
@@ -194,7 +194,7 @@ where
                 self.note(&Ok(()), now);
                 self.letters.place = Place::Known;
                 self.letters.after = after;
-                self.consumed.redriven += redriven.applied;
+                self.count().redriven.add(redriven.applied);
                 if after > 0 && redriven.done() > 0 {
                     pause = Duration::ZERO;
                 }

@@ -309,8 +309,9 @@ async fn play(seed: u64) -> World {
             shared.lock().poison = None;
         }
         let closing = Arc::new(Mutex::new(false));
+        let report = |_: &ConsumerProblem<'_>| ();
         let consumer =
-            Consumer::<Value, FakeDelivery, _>::new(&settings, |_: &ConsumerProblem<'_>| ());
+            Consumer::<Value, FakeDelivery, _>::new(&settings, report, Counters::default());
         let time =
             Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::durable::Durable;
 use super::message::{Body, Hook};
 use super::requests::Requests;
-use crate::consumer::{Consumed, Consumer, ConsumerProblem, Handler, Settings};
+use crate::consumer::{Consumed, Consumer, ConsumerProblem, Counters, Handler, Settings};
 use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
@@ -52,6 +52,7 @@ pub struct JetStreamConsumer {
     stream: Option<Stream>,
     pub(super) settings: Settings,
     on_problem: Hook,
+    counters: Counters,
 }
 
 impl JetStreamConsumer {
@@ -73,6 +74,7 @@ impl JetStreamConsumer {
             stream: None,
             settings,
             on_problem: Arc::new(|_| ()),
+            counters: Counters::default(),
         }
     }
 
@@ -211,6 +213,12 @@ impl JetStreamConsumer {
         self
     }
 
+    /// Returns the totals of this consumer, to be read while it runs. They count on from one
+    /// [`run`](Self::run) or [`replicate`](Self::replicate) to the next.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+
     /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
     /// until `shutdown` is ready.
     ///
@@ -286,7 +294,7 @@ impl JetStreamConsumer {
                 let message = requests.next().await?;
                 Some((message, requests))
             });
-            Consumer::new(&settings, report)
+            Consumer::new(&settings, report, self.counters.clone())
                 .run(messages, handler, shutdown, close)
                 .await
         }
