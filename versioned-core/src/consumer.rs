@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 
 use self::breaker::Breaker;
 pub(crate) use self::breaker::NotConnected;
-pub(crate) use self::broker::{Delivery, Handler, Message, Settlement};
+pub(crate) use self::broker::{Delivery, Handler, Incoming, Message, Settlement};
 use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
@@ -67,6 +67,8 @@ pub(crate) struct Consumer<'c, T, D, R> {
     held: HashMap<u64, Held<T, D>>,
     /// The number of the last message.
     last: u64,
+    /// Whether it was reported that the broker delivers no more.
+    full_is_reported: bool,
     answers: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
@@ -87,6 +89,7 @@ where
             letters: Pending::default(),
             held: HashMap::new(),
             last: 0,
+            full_is_reported: false,
             answers: FuturesUnordered::new(),
         }
     }
@@ -95,7 +98,7 @@ where
     /// `deliveries` must end.
     pub(crate) async fn run<H>(
         mut self,
-        deliveries: impl Stream<Item = D> + Send,
+        deliveries: impl Stream<Item = Incoming<D>> + Send,
         handler: H,
         shutdown: impl Future + Send,
         close: impl Fn() + Send + Sync,
@@ -165,11 +168,11 @@ where
                     close();
                     self.give_all_back();
                 }
-                Some(delivery) = deliveries.next() => {
-                    self.arrive(delivery, end.is_some());
+                Some(incoming) = deliveries.next() => {
+                    self.receive(incoming, end.is_some());
                     // The others that are here too, so that they begin together.
-                    while let Some(Some(delivery)) = deliveries.next().now_or_never() {
-                        self.arrive(delivery, end.is_some());
+                    while let Some(Some(incoming)) = deliveries.next().now_or_never() {
+                        self.receive(incoming, end.is_some());
                     }
                 }
                 Some((started, outcomes)) = running.next() => {
@@ -218,6 +221,14 @@ where
         due.filter(|at| *at > now).min()
     }
 
+    fn receive(&mut self, incoming: Incoming<D>, is_end: bool) {
+        match incoming {
+            Incoming::Delivery(delivery) => self.arrive(delivery, is_end),
+            Incoming::Full(limit) if !is_end => self.full(limit),
+            Incoming::Full(_) => {}
+        }
+    }
+
     /// Queues a message behind those of its record, or gives it back at the end.
     fn arrive(&mut self, delivery: D, is_end: bool) {
         if is_end {
@@ -226,6 +237,7 @@ where
             return;
         }
         self.last += 1;
+        self.full_is_reported = false;
         let number = self.last;
         let read = event::read(delivery.body().bytes());
         let held = |event| Held {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::finish::AWAY;
 use super::lanes::Started;
-use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement};
+use super::{Consumer, ConsumerProblem, Delivery, Message, Settlement};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
 use crate::operation::replica::dead_letters::Passing;
@@ -19,6 +19,8 @@ const FAILURES: usize = 20;
 /// The time of a pass, which has a connection for itself. The next one follows at once if letters
 /// were applied.
 const TIME: Duration = Duration::from_secs(1);
+/// The pause before the first pass after early events were kept.
+const SOON: Duration = Duration::from_millis(500);
 
 /// The dead letters that are not kept yet, and the passes over those that are.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Pending {
     place: Place,
     /// The time of the next pass.
     next: Option<Instant>,
+    /// The pause before the pass after it, while early events are kept.
+    pause: Option<Duration>,
     /// The id of the letter at which the last pass ended.
     after: i64,
 }
@@ -46,6 +50,8 @@ pub(super) struct Marked {
     number: u64,
     /// The event, if the message could be read.
     started: Option<Started>,
+    /// Whether it is no dead letter, but waits for an earlier version.
+    is_early: bool,
 }
 
 /// What can be read of an event if its data cannot.
@@ -62,6 +68,7 @@ impl Default for Pending {
             letters: Vec::new(),
             place: Place::Unknown,
             next: Some(Instant::now()),
+            pause: None,
             after: 0,
         }
     }
@@ -74,6 +81,12 @@ impl Pending {
 
     pub(super) fn next_pass(&self) -> Option<Instant> {
         self.next
+    }
+
+    /// Plans passes that begin soon, and are farther apart as long as they apply nothing.
+    fn soon(&mut self, now: Instant) {
+        self.pause = Some(SOON);
+        self.next = self.next.map(|next| next.min(now + SOON));
     }
 
     /// Removes the letters that are not kept yet, and returns the numbers of their messages.
@@ -117,17 +130,39 @@ where
             self.settle(&[number], Settlement::Reject);
             return;
         }
-        let body = message.delivery.body();
-        let envelope = serde_json::from_slice::<Envelope>(body.bytes()).ok();
-        let new = NewLetter {
-            record: envelope.map(|event| (event.entity, event.key, event.version)),
-            source: body.source(),
-            headers: body.headers(),
-            body: body.bytes().to_vec(),
-            reason: reason.to_owned(),
-            attempts: message.attempts.max(1),
+        let letter = letter(&message.delivery.body(), reason, message.attempts.max(1));
+        let marked = Marked {
+            number,
+            started,
+            is_early: false,
         };
-        self.letters.letters.push((Marked { number, started }, new));
+        self.letters.letters.push((marked, letter));
+    }
+
+    /// Keeps the events that wait for an earlier version like dead letters, because the broker
+    /// delivers no more before some messages are settled.
+    pub(super) fn full(&mut self, limit: u64) {
+        if !self.letters.are_kept() {
+            if self.lanes.has_early() && !self.full_is_reported {
+                self.full_is_reported = true;
+                self.report(&ConsumerProblem::WindowFull { limit });
+            }
+            return;
+        }
+        for started in self.lanes.start_early() {
+            let number = started.number;
+            let Some(message) = self.held.get(&number) else {
+                self.lanes.dropped(&started.record);
+                continue;
+            };
+            let letter = letter(&message.delivery.body(), "", 0);
+            let marked = Marked {
+                number,
+                started: Some(started),
+                is_early: true,
+            };
+            self.letters.letters.push((marked, letter));
+        }
     }
 
     /// Returns the letters to keep now, while so many things are being done.
@@ -148,7 +183,12 @@ where
         self.note(&kept, now);
         let Err(error) = kept else {
             for message in marked {
-                self.count().dead_letters.add(1);
+                if message.is_early {
+                    self.count().parked.add(1);
+                    self.letters.soon(now);
+                } else {
+                    self.count().dead_letters.add(1);
+                }
                 if let Some(started) = message.started {
                     self.lanes.dropped(&started.record);
                 }
@@ -195,6 +235,12 @@ where
                 self.letters.place = Place::Known;
                 self.letters.after = after;
                 self.count().redriven.add(redriven.applied);
+                if let Some(soon) = &mut self.letters.pause {
+                    pause = pause.min(*soon);
+                    if redriven.done() == 0 {
+                        *soon = soon.saturating_mul(2);
+                    }
+                }
                 if after > 0 && redriven.done() > 0 {
                     pause = Duration::ZERO;
                 }
@@ -226,9 +272,26 @@ where
 
     /// Rejects the messages for which there is no place.
     fn reject_letters(&mut self) {
+        let again = Instant::now() + AWAY;
         for (marked, letter) in std::mem::take(&mut self.letters.letters) {
+            if let (true, Some(started)) = (marked.is_early, &marked.started) {
+                self.lanes.failed(started, again);
+                continue;
+            }
             self.give_up(marked.number, marked.started, &letter.reason);
         }
+    }
+}
+
+fn letter(body: &impl Message, reason: &str, attempts: u32) -> NewLetter {
+    let envelope = serde_json::from_slice::<Envelope>(body.bytes()).ok();
+    NewLetter {
+        record: envelope.map(|event| (event.entity, event.key, event.version)),
+        source: body.source(),
+        headers: body.headers(),
+        body: body.bytes().to_vec(),
+        reason: reason.to_owned(),
+        attempts,
     }
 }
 

@@ -84,6 +84,15 @@ pub enum ConsumerProblem<'a> {
         /// The time since the pause began.
         after: Duration,
     },
+    /// The broker delivers no more than so many messages before it has an acknowledgement, and all of
+    /// them are in hand, among them events that wait for a version that may be behind them. With
+    /// [`replicate`](crate::nats::JetStreamConsumer::replicate), such events are kept with the [dead
+    /// letters](crate::dead_letters) instead, if there is a place for them. Set the `max_ack_pending`
+    /// of the durable consumer to -1. Reported once until a message is delivered.
+    WindowFull {
+        /// The limit.
+        limit: u64,
+    },
     /// The stream does not exist at the broker. Create it again, and its durable consumer: the
     /// consumer then continues by itself. Reported once.
     StreamMissing {
@@ -150,6 +159,10 @@ impl fmt::Display for ConsumerProblem<'_> {
                     "the replica's database is reachable again, after {after:?}"
                 )
             }
+            Self::WindowFull { limit } => write!(
+                f,
+                "raise the `max_ack_pending` of the durable consumer: {limit} messages wait for an acknowledgement, among them early events"
+            ),
             Self::StreamMissing { stream } => write!(
                 f,
                 "the stream {stream} does not exist: create it again, and its durable consumer"

@@ -250,7 +250,7 @@ fn settings() -> Settings {
 fn deliveries(
     world: &Shared,
     closing: Arc<Mutex<bool>>,
-) -> impl Stream<Item = FakeDelivery> + use<> {
+) -> impl Stream<Item = Incoming<FakeDelivery>> + use<> {
     let world = world.clone();
     stream::unfold((), move |()| {
         let (world, closing) = (world.clone(), Arc::clone(&closing));
@@ -277,9 +277,12 @@ fn deliveries(
                         id,
                         generation,
                     };
-                    return Some((delivery, ()));
+                    return Some((Incoming::Delivery(delivery), ()));
                 }
                 tokio::time::sleep(Duration::from_micros(300)).await;
+                if world.lock().dice.roll(20) == 0 {
+                    return Some((Incoming::Full(6), ()));
+                }
             }
         }
     })

@@ -21,8 +21,7 @@ pub(super) struct Durable {
 
 /// What the broker says about a durable consumer.
 pub(super) enum Look {
-    /// It exists, and was created at this time.
-    Exists(i128),
+    Exists(Box<Info>),
     Missing(Missing),
     Unreachable(String),
 }
@@ -43,14 +42,15 @@ impl Durable {
         &self.consumer.cached_info().name
     }
 
-    pub(super) fn created(&self) -> i128 {
-        created(self.consumer.cached_info())
+    /// Returns whether messages may not be delivered before others are acknowledged.
+    pub(super) fn has_window(&self) -> bool {
+        self.consumer.cached_info().config.max_ack_pending > 0
     }
 
     /// Asks the broker about it.
     pub(super) async fn look(&self) -> Look {
         match tokio::time::timeout(ANSWER, self.consumer.get_info()).await {
-            Ok(Ok(info)) => Look::Exists(created(&info)),
+            Ok(Ok(info)) => Look::Exists(Box::new(info)),
             Ok(Err(error)) => match error.kind() {
                 ConsumerInfoErrorKind::NotFound => Look::Missing(Missing::Durable),
                 ConsumerInfoErrorKind::StreamNotFound => Look::Missing(Missing::Stream),
@@ -72,8 +72,10 @@ impl Durable {
     }
 }
 
-fn created(info: &Info) -> i128 {
-    info.created.unix_timestamp_nanos()
+/// Returns how many messages wait for an acknowledgement, if the server delivers no more of them.
+pub(super) fn full(info: &Info) -> Option<u64> {
+    let limit = u64::try_from(info.config.max_ack_pending).ok()?;
+    (limit > 0 && info.num_ack_pending as u64 >= limit).then_some(limit)
 }
 
 /// Tells whether the durable consumer is still the one that delivered a message. The sequences of

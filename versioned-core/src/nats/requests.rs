@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use async_nats::datetime::{DateTime, add_std_duration};
 use async_nats::jetstream::Message;
-use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::consumer::{Info, pull};
 use futures_util::stream::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::durable::{Durable, Incarnation, Look, Missing};
+use super::durable::{Durable, Incarnation, Look, Missing, full};
 use super::message::{Held, Hook, report, report_broker};
-use crate::consumer::ConsumerProblem;
+use crate::consumer::{ConsumerProblem, Incoming};
 
 /// The time for which the server keeps a request for messages. The server reports its expiry, and
 /// may send messages until then.
@@ -37,7 +38,7 @@ pub(super) struct Requests<'c> {
     late: Option<pull::Batch>,
     /// The number of requests in a row without an answer.
     silent: u32,
-    created: i128,
+    created: DateTime,
     incarnation: Incarnation,
     missing: Option<(Missing, Instant)>,
 }
@@ -47,6 +48,7 @@ struct Request {
     batch: pull::Batch,
     room: OwnedSemaphorePermit,
     over: Instant,
+    is_answered: bool,
 }
 
 /// The answer to a request.
@@ -73,7 +75,7 @@ impl<'c> Requests<'c> {
             current: None,
             late: None,
             silent: 0,
-            created: durable.created(),
+            created: durable.consumer.cached_info().created,
             incarnation: Incarnation::default(),
             missing: None,
         }
@@ -81,7 +83,7 @@ impl<'c> Requests<'c> {
 
     /// The next message, with its permit. `None` after `closing` is set and all requested messages
     /// have arrived.
-    pub(super) async fn next(&mut self) -> Option<Held> {
+    pub(super) async fn next(&mut self) -> Option<Incoming<Held>> {
         loop {
             let Some(request) = &mut self.current else {
                 self.request().await?;
@@ -90,17 +92,26 @@ impl<'c> Requests<'c> {
             match answer(request, &mut self.late).await {
                 Answer::Message(message) => {
                     self.silent = 0;
-                    return Some(Held {
+                    request.is_answered = true;
+                    return Some(Incoming::Delivery(Held {
                         message,
                         report: Arc::clone(self.report),
                         incarnation: self.incarnation.clone(),
                         // A late message may have taken the permit of this one.
                         room: request.room.split(1),
-                    });
+                    }));
                 }
                 Answer::End => {
                     self.silent = 0;
+                    let is_empty = !request.is_answered;
                     self.current = None;
+                    if is_empty && self.may_be_shut_out() {
+                        if let Look::Exists(info) = self.durable.look().await {
+                            if let Some(limit) = full(&info) {
+                                return Some(Incoming::Full(limit));
+                            }
+                        }
+                    }
                 }
                 Answer::Silence => {
                     self.silent += 1;
@@ -135,19 +146,31 @@ impl<'c> Requests<'c> {
         match batch.expires(EXPIRES).messages().await {
             Ok(batch) => {
                 let over = Instant::now() + OVER;
-                self.current = Some(Request { batch, room, over });
+                self.current = Some(Request {
+                    batch,
+                    room,
+                    over,
+                    is_answered: false,
+                });
             }
             Err(error) => self.look(Some(&error.to_string())).await,
         }
         Some(())
     }
 
+    /// Returns whether messages in hand may be why no others are delivered.
+    fn may_be_shut_out(&self) -> bool {
+        self.durable.has_window()
+            && self.room.available_permits() < self.in_hand
+            && !self.is_closing()
+    }
+
     /// Finds out why a request failed, and returns when the next one is due.
     async fn look(&mut self, problem: Option<&str>) {
         while !self.is_closing() {
             match self.durable.look().await {
-                Look::Exists(created) => {
-                    let is_new = self.exists(created);
+                Look::Exists(info) => {
+                    let is_new = self.exists(&info);
                     if let (Some(problem), false) = (problem, is_new) {
                         self.away(problem).await;
                     }
@@ -172,9 +195,10 @@ impl<'c> Requests<'c> {
     }
 
     /// Returns whether the durable was missing, or is another one.
-    fn exists(&mut self, created: i128) -> bool {
+    fn exists(&mut self, info: &Info) -> bool {
+        let created = info.created;
         let missing = self.missing.take();
-        if missing.is_none() && created == self.created {
+        if missing.is_none() && !is_another(created, self.created) {
             return false;
         }
         if missing.is_none() {
@@ -217,6 +241,12 @@ impl<'c> Requests<'c> {
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
+}
+
+/// Returns whether a durable was created after the one that was created at `before`. A server may
+/// show a slightly different time after a restart.
+fn is_another(created: DateTime, before: DateTime) -> bool {
+    add_std_duration(before, Duration::from_millis(100)).is_ok_and(|before| created > before)
 }
 
 /// The answer to a request, or a message of the one before it.
