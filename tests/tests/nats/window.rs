@@ -110,6 +110,39 @@ async fn two_processes_share_a_window_that_is_full_of_early_events() {
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
 
+/// The event that waits is no longer in hand, and its record is reported all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
+    let broker = Broker::start();
+    let (db, mut conn) = database();
+    let context = jetstream(&broker).await;
+    let stream = events(&context).await;
+    send_all(&context, (1..=WINDOW).map(|id| event(Op::Updated, id, 2))).await;
+    send_all(&context, (2..=WINDOW).map(|id| event(Op::Updated, id, 1))).await;
+    let (heard, report) = heard();
+    let consumer = narrow(&stream).await.patience(Duration::from_secs(3));
+    let running = Running::replica(consumer.on_problem(report), &db);
+    let others: Vec<_> = (2..=WINDOW).map(|id| (id, 2)).collect();
+    until("the others", async || rows(&mut conn) == others).await;
+    until("the report", async || !heard.lock().unwrap().is_empty()).await;
+    assert_eq!(outstanding(&stream).await.0, 0);
+    send_all(&context, [event(Op::Snapshot, 1, 2)]).await;
+    let mut letters = || dead_letters::list::<Copy, _>(0, 100, &mut conn).unwrap();
+    until("no letter is left", async || letters().is_empty()).await;
+    let figures = running.stop().await;
+    assert_eq!(
+        (figures.parked, figures.redriven, figures.failed),
+        (20, 19, 0),
+        "{figures:?}"
+    );
+    assert_eq!(rows(&mut conn)[0], (1, 2));
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    let waits = "tickets/1 is at version 0, and version 2 has waited for";
+    assert!(heard[0].starts_with(waits), "{heard:?}");
+    assert!(heard[1].starts_with("tickets/1 goes on"), "{heard:?}");
+}
+
 /// There is no place where a closure's events could be kept, nor those of a replica without the
 /// table.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -84,11 +84,11 @@ pub enum ConsumerProblem<'a> {
         /// The time since the pause began.
         after: Duration,
     },
-    /// The broker delivers no more than so many messages before it has an acknowledgement, and all of
-    /// them are in hand, among them events that wait for a version that may be behind them. With
-    /// [`replicate`](crate::nats::JetStreamConsumer::replicate), such events are kept with the [dead
-    /// letters](crate::dead_letters) instead, if there is a place for them. Set the `max_ack_pending`
-    /// of the durable consumer to -1. Reported once until a message is delivered.
+    /// The broker delivers nothing until one of so many messages is acknowledged, and early events
+    /// are among these. They may wait for events that are not delivered. Set the `max_ack_pending`
+    /// of the durable consumer to -1. [`replicate`](crate::nats::JetStreamConsumer::replicate)
+    /// reports this only if it cannot keep the early events with the [dead
+    /// letters](crate::dead_letters). Reported once until a message is delivered.
     WindowFull {
         /// The limit.
         limit: u64,
@@ -99,8 +99,9 @@ pub enum ConsumerProblem<'a> {
         /// The name of the stream.
         stream: &'a str,
     },
-    /// The durable consumer does not exist at the broker. Create it again: the consumer then continues
-    /// by itself. [`recreate`](crate::nats::JetStreamConsumer::recreate) creates it. Reported once.
+    /// The durable consumer does not exist at the broker. Create it again: the consumer then
+    /// continues by itself. [`recreate`](crate::nats::JetStreamConsumer::recreate) creates it.
+    /// Reported once.
     DurableMissing {
         /// The name of the stream.
         stream: &'a str,

@@ -11,8 +11,8 @@ pub struct Consumed {
     pub applied: u64,
     /// Deliveries of events that the replica had already applied.
     pub duplicates: u64,
-    /// Events that were parked, or kept behind a [dead letter](crate::dead_letters) of their
-    /// record.
+    /// Events that were parked, or kept with the [dead letters](crate::dead_letters) because they
+    /// are early.
     pub parked: u64,
     /// Attempts to apply an early event, which waits for its predecessor.
     pub gaps: u64,
@@ -27,8 +27,8 @@ pub struct Consumed {
     pub terminated: u64,
 }
 
-/// The totals of a consumer while it runs, for a metrics endpoint or a log. The clones show the same
-/// totals, and are cheap.
+/// The totals of a consumer while it runs, for a metrics endpoint or a log. The clones are cheap, and
+/// show the same totals.
 ///
 /// ```
 /// # async fn f(consumer: versioned_core::nats::JetStreamConsumer) {

@@ -43,6 +43,11 @@ use crate::outcome::Outcome;
 /// apart, and reports [`Paused`](ConsumerProblem::Paused) and [`Resumed`](ConsumerProblem::Resumed)
 /// once each.
 ///
+/// If the stream or the durable consumer is deleted, the consumer reports
+/// [`StreamMissing`](ConsumerProblem::StreamMissing) or
+/// [`DurableMissing`](ConsumerProblem::DurableMissing) once, and continues when both exist again.
+/// See [`recreate`](Self::recreate).
+///
 /// If a process dies before it has acknowledged an event, the broker redelivers the event to
 /// another process after the consumer's `ack_wait`. If the event was committed, it is a duplicate
 /// there.
@@ -56,10 +61,12 @@ pub struct JetStreamConsumer {
 }
 
 impl JetStreamConsumer {
-    /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements,
-    /// an unlimited number of deliveries (`max_deliver: -1`), and as many outstanding
-    /// acknowledgements as there may be gaps (`max_ack_pending: -1`). With a lower limit, events
-    /// that wait for a predecessor can prevent its delivery.
+    /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements
+    /// and an unlimited number of deliveries (`max_deliver: -1`), and should have no limit on
+    /// outstanding acknowledgements (`max_ack_pending: -1`). If early events use all of a limit,
+    /// the server does not deliver the events that they wait for. [`replicate`](Self::replicate)
+    /// then keeps the early events with the [dead letters](crate::dead_letters), and
+    /// [`run`](Self::run) reports [`WindowFull`](ConsumerProblem::WindowFull).
     pub fn new(consumer: PullConsumer) -> Self {
         let mut settings = Settings::default();
         let ack_wait = consumer.cached_info().config.ack_wait;
@@ -220,7 +227,7 @@ impl JetStreamConsumer {
     }
 
     /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
-    /// until `shutdown` is ready.
+    /// until `shutdown` is ready, and returns the [totals](Self::counters).
     ///
     /// `handle` returns after its COMMIT. On shutdown the consumer finishes the events in flight,
     /// and returns the others to the broker. This takes up to a second, or up to
