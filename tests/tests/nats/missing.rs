@@ -191,10 +191,11 @@ async fn a_broker_that_lost_its_data_is_reported_and_used_again() {
         let heard = scene.heard.lock().unwrap().clone();
         // Whether it looks between the two creations is chance.
         let between = heard.iter().any(|text| text == NO_DURABLE);
-        match between {
-            true => scene.ends(&[NO_STREAM, NO_DURABLE, FOUND]).await,
-            false => scene.ends(&[NO_STREAM, FOUND]).await,
-        };
+        if between {
+            scene.ends(&[NO_STREAM, NO_DURABLE, FOUND]).await;
+        } else {
+            scene.ends(&[NO_STREAM, FOUND]).await;
+        }
     }
 }
 

@@ -107,7 +107,7 @@ async fn two_processes_share_a_window_that_is_full_of_early_events() {
         "{figures:?}"
     );
     assert_eq!(sum(|one| one.failed + one.dead_letters), 0);
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }
 
 /// The event that waits is no longer in hand, and its record is reported all the same.

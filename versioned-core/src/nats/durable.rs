@@ -49,7 +49,9 @@ impl Durable {
 
     /// Asks the broker about it.
     pub(super) async fn look(&self) -> Look {
-        match tokio::time::timeout(ANSWER, self.consumer.get_info()).await {
+        // Boxed, because it is rare, and would make the future of each consumer larger.
+        let asking = Box::pin(self.consumer.get_info());
+        match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(info)) => Look::Exists(Box::new(info)),
             Ok(Err(error)) => match error.kind() {
                 ConsumerInfoErrorKind::NotFound => Look::Missing(Missing::Durable),
@@ -63,7 +65,7 @@ impl Durable {
     /// Creates it with the configuration that it had.
     pub(super) async fn create(&self, stream: &Stream) -> Result<(), String> {
         let config = self.consumer.cached_info().config.clone();
-        let creating = stream.get_or_create_consumer(self.name(), config);
+        let creating = Box::pin(stream.get_or_create_consumer(self.name(), config));
         match tokio::time::timeout(ANSWER, creating).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
