@@ -81,6 +81,36 @@ impl Broker {
         self.server().up();
     }
 
+    /// As [`down`](Self::down), and what it had stored is lost.
+    ///
+    /// # Panics
+    ///
+    /// As [`kill`](Self::kill).
+    pub fn lose(&self) {
+        let server = self.server();
+        server.down();
+        server.remove("data");
+    }
+
+    /// `SIGSTOP`: its connections stay open, and nothing happens on them before
+    /// [`thaw`](Self::thaw).
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn freeze(&self) {
+        self.server().signal("STOP");
+    }
+
+    /// `SIGCONT`
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn thaw(&self) {
+        self.server().signal("CONT");
+    }
+
     /// Waits until it answers.
     ///
     /// # Panics

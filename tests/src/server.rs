@@ -138,14 +138,37 @@ impl Server {
     ///
     /// When it does not run, or is not ours.
     pub(crate) fn kill(&self) {
-        let pid = self.pid().expect("a server that runs").to_string();
-        let killed = Command::new("kill").args(["-9", &pid]).status();
-        assert!(killed.is_ok_and(|status| status.success()), "kill -9 {pid}");
+        let pid = self.signal("KILL");
         let end = Instant::now() + Duration::from_secs(DEADLINE_SECONDS);
         while self.pid().is_some_and(|now| now.to_string() == pid) {
             assert!(Instant::now() < end, "{pid} was killed, and is still there");
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Sends a signal to the main process, and returns its pid.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run, or is not ours.
+    pub(crate) fn signal(&self, name: &str) -> String {
+        let pid = self.pid().expect("a server that runs").to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "kill -s {name} {pid}"
+        );
+        pid
+    }
+
+    /// Removes a directory of the server, which is down.
+    ///
+    /// # Panics
+    ///
+    /// When that fails, or the server is not ours.
+    pub(crate) fn remove(&self, name: &str) {
+        let ours = self.ours.as_ref().expect("a server of our own");
+        fs::remove_dir_all(ours.dir.join(name)).expect("a directory of our own");
     }
 
     /// `kill -9`, and it is not started again before [`up`](Self::up).

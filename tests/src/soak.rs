@@ -62,6 +62,10 @@ mod schema {
 }
 use schema::{applied, copies, tickets};
 
+mod sides;
+
+pub use self::sides::Sides;
+
 #[derive(Debug, Clone, Queryable, Selectable, Serialize, Versioned)]
 #[diesel(table_name = tickets)]
 #[versioned(owner, outbox, tombstones)]
@@ -89,6 +93,49 @@ struct Parking {
     version: i64,
 }
 
+/// A deployment that is wrong: no event has this field.
+#[derive(Debug, Clone, Queryable, Selectable, Deserialize, Versioned)]
+#[diesel(table_name = copies)]
+#[versioned(dependent, entity = "tickets")]
+struct Wrong {
+    id: i64,
+    #[serde(rename = "amount")]
+    price: i64,
+    version: i64,
+}
+
+/// How a consumer applies events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// With a closure. Events that come too early are delivered again.
+    Nack,
+    /// With a closure. Events that come too early are parked.
+    Park,
+    /// In batches, with dead letters.
+    Batches,
+    /// The same, of a deployment that can read no event.
+    Wrong,
+}
+
+impl Form {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Nack, "nack"),
+        (Self::Park, "park"),
+        (Self::Batches, "batches"),
+        (Self::Wrong, "wrong"),
+    ];
+
+    fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(form, _)| *form == self);
+        found.map_or("", |(_, name)| name)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(_, own)| *own == name);
+        found.map(|(form, _)| *form)
+    }
+}
+
 /// What a process of the soak is.
 #[derive(Debug, Clone)]
 pub enum Role {
@@ -114,8 +161,8 @@ pub enum Role {
         orders: String,
         /// The broker.
         nats: String,
-        /// Whether events that come too early are parked.
-        park: bool,
+        /// How.
+        form: Form,
     },
 }
 
@@ -134,11 +181,11 @@ impl Role {
                 seed.to_string(),
             ],
             Self::Relay { tickets, nats } => vec!["relay".into(), tickets.clone(), nats.clone()],
-            Self::Consumer { orders, nats, park } => vec![
+            Self::Consumer { orders, nats, form } => vec![
                 "consumer".into(),
                 orders.clone(),
                 nats.clone(),
-                park.to_string(),
+                form.name().into(),
             ],
         }
     }
@@ -157,10 +204,10 @@ impl Role {
                 tickets: tickets.into(),
                 nats: nats.into(),
             }),
-            ["consumer", orders, nats, park] => Some(Self::Consumer {
+            ["consumer", orders, nats, form] => Some(Self::Consumer {
                 orders: orders.into(),
                 nats: nats.into(),
-                park: park.parse().ok()?,
+                form: Form::named(form)?,
             }),
             _ => None,
         }
@@ -188,14 +235,12 @@ impl Role {
                 seed,
             } => write(&tickets, records, Dice(seed)),
             Self::Relay { tickets, nats } => runtime.block_on(relay(&tickets, &nats)),
-            Self::Consumer {
-                orders,
-                nats,
-                park: true,
-            } => runtime.block_on(consume::<Parking>(&orders, &nats)),
-            Self::Consumer { orders, nats, .. } => {
-                runtime.block_on(consume::<Copy>(&orders, &nats))
-            }
+            Self::Consumer { orders, nats, form } => match form {
+                Form::Nack => runtime.block_on(consume::<Copy>(&orders, &nats)),
+                Form::Park => runtime.block_on(consume::<Parking>(&orders, &nats)),
+                Form::Batches => runtime.block_on(replicate::<Copy>(&orders, &nats)),
+                Form::Wrong => runtime.block_on(replicate::<Wrong>(&orders, &nats)),
+            },
         }
     }
 }
@@ -290,21 +335,39 @@ async fn relay(tickets: &str, nats: &str) -> Result<(), Box<dyn StdError + Send 
     Ok(())
 }
 
+fn pool(orders: &str) -> Result<Pool<AsyncPgConnection>, Box<dyn StdError + Send + Sync>> {
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(orders);
+    Ok(Pool::builder(manager).max_size(4).build()?)
+}
+
+async fn consumer(nats: &str) -> JetStreamConsumer {
+    loop {
+        let (_, stream) = events(nats).await;
+        let durable = JetStreamConsumer::durable(&stream, DURABLE, "events.tickets.*");
+        if let Ok(consumer) = durable.await {
+            return consumer
+                .concurrency(4)
+                .redelivery(Duration::from_millis(50), Duration::from_secs(1))
+                .redrive_every(Duration::from_secs(1));
+        }
+    }
+}
+
+async fn replicate<M>(orders: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>>
+where
+    M: Dependent<diesel::pg::Pg> + DeserializeOwned + 'static,
+{
+    let (pool, consumer) = (pool(orders)?, consumer(nats).await);
+    let never = std::future::pending::<()>();
+    consumer.replicate::<M, _>(|| pool.get(), never).await;
+    Ok(())
+}
+
 async fn consume<M>(orders: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>>
 where
     M: Dependent<diesel::pg::Pg> + DeserializeOwned + 'static,
 {
-    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(orders);
-    let pool = Pool::builder(manager).max_size(4).build()?;
-    let consumer = loop {
-        let (_, stream) = events(nats).await;
-        if let Ok(consumer) = JetStreamConsumer::durable(&stream, DURABLE, "events.tickets.*").await
-        {
-            break consumer
-                .concurrency(4)
-                .redelivery(Duration::from_millis(50), Duration::from_secs(1));
-        }
-    };
+    let (pool, consumer) = (pool(orders)?, consumer(nats).await);
     let handle = async |event: Event<M>| {
         let mut conn = pool.get().await.map_err(Error::other)?;
         let count = async |conn: &mut AsyncPgConnection, event: &Event<M>| {
@@ -320,67 +383,4 @@ where
     };
     consumer.run(handle, std::future::pending::<()>()).await;
     Ok(())
-}
-
-/// How both sides stand.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sides {
-    /// `(id, price, version)` of the owner's rows.
-    pub owner: Vec<(i64, i64, i64)>,
-    /// The same of the replica's.
-    pub replica: Vec<(i64, i64, i64)>,
-    /// `(key, version)` of each record at the owner, deleted ones too.
-    pub versions: Vec<(String, i64)>,
-    /// The same at the replica.
-    pub positions: Vec<(String, i64)>,
-    /// `(key, version)` of each time that an event was applied.
-    pub applied: Vec<(String, i64)>,
-    /// How many events are parked.
-    pub parked: i64,
-}
-
-impl Sides {
-    /// Reads them.
-    ///
-    /// # Panics
-    ///
-    /// When that fails.
-    pub fn read(tickets: &mut PgConnection, orders: &mut PgConnection) -> Self {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::Text)]
-            key: String,
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            version: i64,
-        }
-        let pairs = |sql: &str, conn: &mut PgConnection| -> Vec<(String, i64)> {
-            let rows: Vec<Row> = diesel::sql_query(sql).load(conn).expect(sql);
-            let mut pairs: Vec<_> = rows.into_iter().map(|row| (row.key, row.version)).collect();
-            pairs.sort_unstable();
-            pairs
-        };
-        Self {
-            owner: tickets::table
-                .order(tickets::id)
-                .load(tickets)
-                .expect("tickets"),
-            replica: copies::table
-                .order(copies::id)
-                .load(orders)
-                .expect("copies"),
-            versions: pairs(
-                "SELECT id::text AS key, version FROM tickets UNION ALL \
-                 SELECT key, version FROM versioned_positions WHERE deleted_at IS NOT NULL \
-                 AND key NOT IN (SELECT id::text FROM tickets)",
-                tickets,
-            ),
-            positions: pairs("SELECT key, version FROM versioned_positions", orders),
-            applied: pairs("SELECT key, version FROM applied", orders),
-            parked: diesel::dsl::sql::<diesel::sql_types::BigInt>(
-                "SELECT COUNT(*) FROM versioned_parked",
-            )
-            .get_result(orders)
-            .expect("parked"),
-        }
-    }
 }

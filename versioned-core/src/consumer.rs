@@ -25,12 +25,13 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use self::breaker::Breaker;
-pub(crate) use self::broker::{Delivery, Handler, Message, Reader, Settlement, Source};
+pub(crate) use self::broker::{Delivery, Handler, Incoming, Message, Reader, Settlement, Source};
 use self::dead_letters::Pending;
 use self::lanes::{Kind, Lanes, Started};
 pub use self::problem::ConsumerProblem;
 pub(crate) use self::settings::Settings;
-pub use self::tally::Consumed;
+use self::tally::Tally;
+pub use self::tally::{Consumed, Counters};
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Op};
 use crate::format::Read;
@@ -58,7 +59,7 @@ pub(crate) struct Consumer<'c, T, D: Delivery, R> {
     settings: &'c Settings,
     reader: Reader<T, D::Body>,
     report: R,
-    consumed: Consumed,
+    counters: Counters,
     lanes: Lanes,
     /// The parts of batches that failed.
     parts: VecDeque<Vec<Started>>,
@@ -67,6 +68,8 @@ pub(crate) struct Consumer<'c, T, D: Delivery, R> {
     held: HashMap<u64, Held<T, D>>,
     /// The number of the last message.
     last: u64,
+    /// Whether it was reported that the broker delivers no more.
+    full_is_reported: bool,
     answers: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
@@ -76,18 +79,24 @@ where
     D: Delivery,
     R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
-    pub(crate) fn new(settings: &'c Settings, reader: Reader<T, D::Body>, report: R) -> Self {
+    pub(crate) fn new(
+        settings: &'c Settings,
+        reader: Reader<T, D::Body>,
+        report: R,
+        counters: Counters,
+    ) -> Self {
         Self {
             settings,
             reader,
             report,
-            consumed: Consumed::default(),
+            counters,
             lanes: Lanes::new(settings.longest_delay),
             parts: VecDeque::new(),
             breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
             letters: Pending::default(),
             held: HashMap::new(),
             last: 0,
+            full_is_reported: false,
             answers: FuturesUnordered::new(),
         }
     }
@@ -96,7 +105,7 @@ where
     /// `deliveries` must end.
     pub(crate) async fn run<H>(
         mut self,
-        deliveries: impl Stream<Item = D> + Send,
+        deliveries: impl Stream<Item = Incoming<D>> + Send,
         handler: H,
         shutdown: impl Future + Send,
         close: impl Fn() + Send + Sync,
@@ -151,7 +160,7 @@ where
                 && self.answers.is_empty()
                 && deliveries.is_done()
             {
-                return self.consumed;
+                return self.counters.snapshot();
             }
             let wake = self.wake([Some(review), Some(keep), end]);
             let timer = async {
@@ -166,11 +175,11 @@ where
                     close();
                     self.give_all_back();
                 }
-                Some(delivery) = deliveries.next() => {
-                    self.arrive(delivery, end.is_some());
+                Some(incoming) = deliveries.next() => {
+                    self.receive(incoming, end.is_some());
                     // The others that are here too, so that they begin together.
-                    while let Some(Some(delivery)) = deliveries.next().now_or_never() {
-                        self.arrive(delivery, end.is_some());
+                    while let Some(Some(incoming)) = deliveries.next().now_or_never() {
+                        self.receive(incoming, end.is_some());
                     }
                 }
                 Some((started, outcomes)) = running.next() => {
@@ -192,7 +201,7 @@ where
             while self.answers.next().now_or_never().flatten().is_some() {}
             let now = Instant::now();
             if end.is_some_and(|end| end <= now) {
-                return self.consumed;
+                return self.counters.snapshot();
             }
             if review <= now {
                 review = now + REVIEW;
@@ -219,6 +228,14 @@ where
         due.filter(|at| *at > now).min()
     }
 
+    fn receive(&mut self, incoming: Incoming<D>, is_end: bool) {
+        match incoming {
+            Incoming::Delivery(delivery) => self.arrive(delivery, is_end),
+            Incoming::Full(limit) if !is_end => self.full(limit),
+            Incoming::Full(_) => {}
+        }
+    }
+
     /// Queues a message behind those of its record, or gives it back at the end.
     fn arrive(&mut self, delivery: D, is_end: bool) {
         if is_end {
@@ -227,6 +244,7 @@ where
             return;
         }
         self.last += 1;
+        self.full_is_reported = false;
         let number = self.last;
         let read = (self.reader.read)(&delivery.body());
         let held = |read| Held {
@@ -314,7 +332,7 @@ where
 
     /// Acknowledges a message that is not for this replica.
     fn skip(&mut self, number: u64) {
-        self.consumed.skipped += 1;
+        self.count().skipped.add(1);
         self.settle(&[number], Settlement::Acknowledge);
     }
 
@@ -355,6 +373,10 @@ where
         let Self { held, answers, .. } = self;
         let settled = numbers.iter().filter_map(|number| held.remove(number));
         answers.extend(settled.map(|message| message.delivery.settle(settlement)));
+    }
+
+    fn count(&self) -> &Tally {
+        self.counters.tally()
     }
 
     fn report(&self, problem: &ConsumerProblem<'_>) {

@@ -25,7 +25,7 @@ pub struct DeadLetter {
     pub headers: String,
     /// The body of the message, as it was received. It is empty if the message has none.
     pub body: Vec<u8>,
-    /// The error of the last attempt. `None` if the event only waits for an older letter of its
+    /// The error of the last attempt. `None` if the event only waits for an older event of its
     /// record.
     pub reason: Option<String>,
     /// The number of attempts.

@@ -39,13 +39,15 @@
 //! ```
 
 mod consumer;
+mod durable;
 mod message;
 mod names;
 mod publisher;
 mod replicate;
+mod requests;
 
 pub use self::consumer::JetStreamConsumer;
 pub use self::names::subject;
 pub use self::publisher::JetStreamPublisher;
 pub use self::replicate::Connect;
-pub use crate::consumer::{Consumed, ConsumerProblem};
+pub use crate::consumer::{Consumed, ConsumerProblem, Counters};

@@ -27,7 +27,10 @@ async fn durable(stream: &stream::Stream) -> PullConsumer {
 }
 
 /// The same, where it is not there yet: it waits this long for an acknowledgement.
-async fn durable_that_waits(stream: &stream::Stream, ack_wait: Duration) -> PullConsumer {
+pub(crate) async fn durable_that_waits(
+    stream: &stream::Stream,
+    ack_wait: Duration,
+) -> PullConsumer {
     let config = pull::Config {
         durable_name: Some("orders".to_owned()),
         ack_policy: AckPolicy::Explicit,
@@ -102,6 +105,20 @@ impl Running {
         let task = tokio::spawn(async move {
             let connect = || AsyncPgConnection::establish(&url);
             consumer.replicate::<M, _>(connect, stop).await
+        });
+        Self { shutdown, task }
+    }
+
+    /// With a closure instead of `replicate`.
+    pub(crate) fn closure(consumer: JetStreamConsumer, db: &Db) -> Self {
+        let shutdown = Shutdown::new();
+        let (stop, url) = (shutdown.clone(), db.url().to_owned());
+        let task = tokio::spawn(async move {
+            let handle = async |event: Event<Copy>| {
+                let conn = AsyncPgConnection::establish(&url).await;
+                apply_and_count(&event, &mut conn.map_err(Error::other)?).await
+            };
+            consumer.run(handle, stop).await
         });
         Self { shutdown, task }
     }
@@ -471,16 +488,7 @@ async fn several_consumers_share_a_durable() {
         let consumer = JetStreamConsumer::new(durable(&stream).await)
             .concurrency(4)
             .redelivery(FAST.0, FAST.1);
-        let shutdown = Shutdown::new();
-        let (stop, url) = (shutdown.clone(), db.url().to_owned());
-        let task = tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| {
-                let conn = AsyncPgConnection::establish(&url).await;
-                apply_and_count(&event, &mut conn.map_err(Error::other)?).await
-            };
-            consumer.run(handle, stop).await
-        });
-        consumers.push(Running { shutdown, task });
+        consumers.push(Running::closure(consumer, &db));
     }
     for version in 1..=3 {
         for id in 1..=100 {

@@ -1,15 +1,15 @@
 //! Events of busy records, gaps, failures and shutdowns: what a consumer does with the messages in
 //! hand, at its defaults unless a test says otherwise.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use versioned_core::async_prelude::*;
-use versioned_core::nats::{Consumed, JetStreamConsumer};
+use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
-use versioned_core::{Error, Outcome, Result};
+use versioned_core::{Error, Outcome};
 
-use super::consumer::{Running, counted, rows, send};
+use super::consumer::{Running, rows, send};
 use super::*;
 
 /// How many messages the broker waits for an acknowledgement of, has not delivered yet, and has
@@ -312,7 +312,7 @@ struct Moody {
 }
 
 impl<'de> Deserialize<'de> for Moody {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         static READ: AtomicUsize = AtomicUsize::new(0);
         serde::de::IgnoredAny::deserialize(from)?;
         match READ.fetch_add(1, Ordering::SeqCst) {
@@ -346,91 +346,4 @@ async fn an_early_event_that_cannot_be_read_again_is_terminated_and_reported() {
     let heard = heard.lock().unwrap();
     assert_eq!(heard.len(), 1, "{heard:?}");
     assert!(heard[0].contains("not again"), "{heard:?}");
-}
-
-/// Whatever hangs.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_ends_within_its_time() {
-    let broker = Broker::start();
-    let context = jetstream(&broker).await;
-    let stream = events(&context).await;
-    send_all(&context, (1..=40).map(|id| event(Op::Created, id, 1))).await;
-    let consumer = durable(&stream)
-        .await
-        .shutdown_timeout(Duration::from_secs(1));
-    let shutdown = Shutdown::new();
-    let reached = AtomicUsize::new(0);
-    let hang = async |_: Event<Copy>| {
-        reached.fetch_add(1, Ordering::SeqCst);
-        std::future::pending::<Result<Outcome>>().await
-    };
-    let stop = async {
-        until("in flight", async || reached.load(Ordering::SeqCst) == 8).await;
-        shutdown.stop();
-        Instant::now()
-    };
-    let (figures, stopped) = tokio::join!(consumer.run(hang, shutdown.clone()), stop);
-    assert_eq!(figures, Consumed::default());
-    assert!(
-        stopped.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        stopped.elapsed()
-    );
-}
-
-/// The database of the replica is away, with thousands of events waiting: few attempts, one report
-/// when it goes and one when it is back, and then all of it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unreachable_database_is_probed_and_not_stormed() {
-    const EVENTS: i64 = 2_000;
-    let broker = Broker::start();
-    let (db, mut conn) = database();
-    let context = jetstream(&broker).await;
-    let stream = events(&context).await;
-    send_all(&context, (1..=EVENTS).map(|id| event(Op::Created, id, 1))).await;
-    let (heard, report) = heard();
-    let consumer = durable(&stream).await.on_problem(report);
-    let (away, attempts) = (
-        Arc::new(AtomicBool::new(true)),
-        Arc::new(AtomicUsize::new(0)),
-    );
-    let shutdown = Shutdown::new();
-    let task = {
-        let (stop, away, attempts) = (shutdown.clone(), Arc::clone(&away), Arc::clone(&attempts));
-        let url = db.url().to_owned();
-        tokio::spawn(async move {
-            let connect = async || {
-                attempts.fetch_add(1, Ordering::SeqCst);
-                if away.load(Ordering::SeqCst) {
-                    return Err("the database is away".to_owned());
-                }
-                AsyncPgConnection::establish(&url)
-                    .await
-                    .map_err(|error| error.to_string())
-            };
-            consumer.replicate::<Copy, _>(connect, stop).await
-        })
-    };
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    let tried = attempts.load(Ordering::SeqCst);
-    assert!((8..40).contains(&tried), "{tried} attempts");
-    away.store(false, Ordering::SeqCst);
-    all_done(&stream).await;
-    shutdown.stop();
-    let figures = task.await.unwrap();
-    assert_eq!(figures.applied, EVENTS.unsigned_abs(), "{figures:?}");
-    assert_eq!(counted(&mut conn), []);
-    assert_eq!(rows(&mut conn).len() as u64, EVENTS.unsigned_abs());
-    let heard = heard.lock().unwrap();
-    let count = |text: &str| heard.iter().filter(|heard| heard.starts_with(text)).count();
-    assert_eq!(
-        count("the replica's database is unreachable"),
-        1,
-        "{heard:?}"
-    );
-    assert_eq!(
-        count("the replica's database is reachable again"),
-        1,
-        "{heard:?}"
-    );
 }

@@ -13,9 +13,16 @@
 
 mod batches;
 mod consumer;
+mod counters;
 mod dead_letters;
 mod lanes;
+mod missing;
+mod outage;
 mod publisher;
+mod purge;
+mod requests;
+mod shutdown;
+mod window;
 
 use std::time::{Duration, Instant};
 

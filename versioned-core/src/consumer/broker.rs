@@ -15,6 +15,13 @@ use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
 
+/// What a broker sends.
+pub(crate) enum Incoming<D> {
+    Delivery(D),
+    /// It delivers no more until some of so many messages are settled.
+    Full(u64),
+}
+
 /// A message that a broker has delivered, and waits for an answer to.
 pub(crate) trait Delivery: Send + 'static {
     type Body: Message;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::finish::AWAY;
 use super::lanes::Started;
-use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement};
+use super::{Consumer, ConsumerProblem, Delivery, Message, Settlement};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
 use crate::format::Refused;
@@ -19,6 +19,8 @@ const FAILURES: usize = 20;
 /// The time of a pass, which has a connection for itself. The next one follows at once if letters
 /// were applied.
 const TIME: Duration = Duration::from_secs(1);
+/// The pause before the first pass after early events were kept.
+const SOON: Duration = Duration::from_millis(500);
 
 /// The dead letters that are not kept yet, and the passes over those that are.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Pending {
     place: Place,
     /// The time of the next pass.
     next: Option<Instant>,
+    /// The pause before the pass after it, while early events are kept.
+    pause: Option<Duration>,
     /// The id of the letter at which the last pass ended.
     after: i64,
 }
@@ -46,6 +50,8 @@ pub(super) struct Marked {
     number: u64,
     /// The event, if the message could be read.
     started: Option<Started>,
+    /// Whether it is no dead letter, but waits for an earlier version.
+    is_early: bool,
 }
 
 impl Default for Pending {
@@ -54,6 +60,7 @@ impl Default for Pending {
             letters: Vec::new(),
             place: Place::Unknown,
             next: Some(Instant::now()),
+            pause: None,
             after: 0,
         }
     }
@@ -66,6 +73,12 @@ impl Pending {
 
     pub(super) fn next_pass(&self) -> Option<Instant> {
         self.next
+    }
+
+    /// Plans passes that begin soon, and are farther apart as long as they apply nothing.
+    fn soon(&mut self, now: Instant) {
+        self.pause = Some(SOON);
+        self.next = self.next.map(|next| next.min(now + SOON));
     }
 
     /// Removes the letters that are not kept yet, and returns the numbers of their messages.
@@ -98,14 +111,19 @@ where
     /// Gives up an event that was read.
     pub(super) fn give_up_event(&mut self, started: &Started, reason: &str) {
         let message = self.held.get(&started.number);
-        let read = message.map(|message| (self.reader.read)(&message.delivery.body()));
-        let record = match read {
-            Some(Ok(Some(read))) if read.event.entity == self.reader.entity => {
-                Some((read.event.key.clone(), read.event.turn()))
+        let record = message.and_then(|message| self.record_of(&message.delivery.body()));
+        self.give_up(started.number, Some(started.clone()), record, reason);
+    }
+
+    /// Returns the key and the turn of an event of this replica.
+    fn record_of(&self, message: &D::Body) -> Option<(String, i64)> {
+        match (self.reader.read)(message) {
+            Ok(Some(read)) if read.event.entity == self.reader.entity => {
+                let turn = read.event.turn();
+                Some((read.event.key, turn))
             }
             _ => None,
-        };
-        self.give_up(started.number, Some(started.clone()), record, reason);
+        }
     }
 
     /// Makes a message a dead letter, or rejects it if there is no place for it.
@@ -123,22 +141,51 @@ where
             return;
         };
         if self.letters.place == Place::None {
-            self.consumed.terminated += 1;
+            self.count().terminated.add(1);
             if let Some(started) = started {
                 self.lanes.dropped(&started.record);
             }
             self.settle(&[number], Settlement::Reject);
             return;
         }
-        let body = message.delivery.body();
-        let new = NewLetter {
-            record,
-            source: body.source(),
-            message: body.with(|message| message.into()),
+        let letter = NewLetter {
             reason: reason.to_owned(),
             attempts: message.attempts.max(1),
+            ..letter(&message.delivery.body(), record)
         };
-        self.letters.letters.push((Marked { number, started }, new));
+        let marked = Marked {
+            number,
+            started,
+            is_early: false,
+        };
+        self.letters.letters.push((marked, letter));
+    }
+
+    /// Keeps the events that wait for an earlier version like dead letters, because the broker
+    /// delivers no more before some messages are settled.
+    pub(super) fn full(&mut self, limit: u64) {
+        if !self.letters.are_kept() {
+            if self.lanes.has_early() && !self.full_is_reported {
+                self.full_is_reported = true;
+                self.report(&ConsumerProblem::WindowFull { limit });
+            }
+            return;
+        }
+        for started in self.lanes.start_early() {
+            let number = started.number;
+            let Some(message) = self.held.get(&number) else {
+                self.lanes.dropped(&started.record);
+                continue;
+            };
+            let body = message.delivery.body();
+            let letter = letter(&body, self.record_of(&body));
+            let marked = Marked {
+                number,
+                started: Some(started),
+                is_early: true,
+            };
+            self.letters.letters.push((marked, letter));
+        }
     }
 
     /// Returns the letters to keep now, while so many things are being done.
@@ -159,7 +206,12 @@ where
         self.note(&kept, now);
         let Err(error) = kept else {
             for message in marked {
-                self.consumed.dead_letters += 1;
+                if message.is_early {
+                    self.count().parked.add(1);
+                    self.letters.soon(now);
+                } else {
+                    self.count().dead_letters.add(1);
+                }
                 if let Some(started) = message.started {
                     self.lanes.dropped(&started.record);
                 }
@@ -170,7 +222,7 @@ where
         if is_missing(&error) {
             self.no_place(&error);
         } else {
-            self.consumed.failed += 1;
+            self.count().failed.add(1);
             self.report(&ConsumerProblem::NotKept { error: &error });
         }
         for message in marked {
@@ -205,7 +257,13 @@ where
                 self.note(&Ok(()), now);
                 self.letters.place = Place::Known;
                 self.letters.after = after;
-                self.consumed.redriven += redriven.applied;
+                self.count().redriven.add(redriven.applied);
+                if let Some(soon) = &mut self.letters.pause {
+                    pause = pause.min(*soon);
+                    if redriven.done() == 0 {
+                        *soon = soon.saturating_mul(2);
+                    }
+                }
                 if after > 0 && redriven.done() > 0 {
                     pause = Duration::ZERO;
                 }
@@ -237,10 +295,25 @@ where
 
     /// Rejects the messages for which there is no place.
     fn reject_letters(&mut self) {
+        let again = Instant::now() + AWAY;
         for (marked, letter) in std::mem::take(&mut self.letters.letters) {
+            if let (true, Some(started)) = (marked.is_early, &marked.started) {
+                self.lanes.failed(started, again);
+                continue;
+            }
             let NewLetter { record, reason, .. } = letter;
             self.give_up(marked.number, marked.started, record, &reason);
         }
+    }
+}
+
+fn letter(message: &impl Message, record: Option<(String, i64)>) -> NewLetter {
+    NewLetter {
+        record,
+        source: message.source(),
+        message: message.with(|message| message.into()),
+        reason: String::new(),
+        attempts: 0,
     }
 }
 

@@ -51,20 +51,20 @@ where
         let record = &started.record;
         let waited = match outcome {
             Outcome::Applied => {
-                self.consumed.applied += 1;
+                self.count().applied.add(1);
                 self.lanes.reached(record, started.version(), now)
             }
             Outcome::Duplicate { current } => {
-                self.consumed.duplicates += 1;
+                self.count().duplicates.add(1);
                 self.lanes.reached(record, current, now)
             }
             Outcome::Parked => {
-                self.consumed.parked += 1;
+                self.count().parked.add(1);
                 self.lanes.dropped(record);
                 None
             }
             Outcome::Gap { current, .. } => {
-                self.consumed.gaps += 1;
+                self.count().gaps.add(1);
                 self.lanes.gap(started, current, now);
                 return;
             }
@@ -109,7 +109,7 @@ where
     }
 
     fn report_failure(&mut self, started: &Started, error: &Error) {
-        self.consumed.failed += 1;
+        self.count().failed.add(1);
         let id = &started.id();
         self.report(&ConsumerProblem::Failed { id, error });
     }

@@ -325,6 +325,32 @@ impl Lanes {
         numbers
     }
 
+    /// Returns whether events wait for an earlier version.
+    pub(crate) fn has_early(&self) -> bool {
+        let mut records = self.records.values();
+        records.any(|own| matches!(own.wait, Wait::Gap(_)))
+    }
+
+    /// Starts all events that wait for an earlier version, whose records are then busy.
+    pub(crate) fn start_early(&mut self) -> Vec<Started> {
+        let mut early = Vec::new();
+        for (record, own) in &mut self.records {
+            if own.busy > 0 || own.is_ready || !matches!(own.wait, Wait::Gap(_)) {
+                continue;
+            }
+            own.wait = Wait::No;
+            own.busy = own.queue.len();
+            let queue = std::mem::take(&mut own.queue);
+            early.extend(queue.into_iter().map(|((turn, number), kind)| Started {
+                record: Arc::clone(record),
+                turn,
+                number,
+                kind,
+            }));
+        }
+        early
+    }
+
     /// Removes all events that have not started.
     pub(crate) fn drain(&mut self) -> Vec<u64> {
         let mut numbers = Vec::new();

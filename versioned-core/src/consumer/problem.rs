@@ -84,6 +84,38 @@ pub enum ConsumerProblem<'a> {
         /// The time since the pause began.
         after: Duration,
     },
+    /// The broker delivers nothing until one of so many messages is acknowledged, and early events
+    /// are among these. They may wait for events that are not delivered. Set the `max_ack_pending`
+    /// of the durable consumer to -1. [`replicate`](crate::nats::JetStreamConsumer::replicate)
+    /// reports this only if it cannot keep the early events with the [dead
+    /// letters](crate::dead_letters). Reported once until a message is delivered.
+    WindowFull {
+        /// The limit.
+        limit: u64,
+    },
+    /// The stream does not exist at the broker. Create it again, and its durable consumer: the
+    /// consumer then continues by itself. Reported once.
+    StreamMissing {
+        /// The name of the stream.
+        stream: &'a str,
+    },
+    /// The durable consumer does not exist at the broker. Create it again: the consumer then
+    /// continues by itself. [`recreate`](crate::nats::JetStreamConsumer::recreate) creates it.
+    /// Reported once.
+    DurableMissing {
+        /// The name of the stream.
+        stream: &'a str,
+        /// The name of the durable consumer.
+        durable: &'a str,
+    },
+    /// The durable consumer was created again, and the consumer continues. Messages that were
+    /// delivered before may be delivered again.
+    DurableFound {
+        /// The name of the durable consumer.
+        durable: &'a str,
+        /// The time for which it was missing. Zero if it was replaced before that was noticed.
+        after: Duration,
+    },
     /// The broker is unreachable, or its response was invalid. The request is retried.
     Broker(&'a str),
 }
@@ -126,6 +158,24 @@ impl fmt::Display for ConsumerProblem<'_> {
                 write!(
                     f,
                     "the replica's database is reachable again, after {after:?}"
+                )
+            }
+            Self::WindowFull { limit } => write!(
+                f,
+                "raise the `max_ack_pending` of the durable consumer: {limit} messages wait for an acknowledgement, among them early events"
+            ),
+            Self::StreamMissing { stream } => write!(
+                f,
+                "the stream {stream} does not exist: create it again, and its durable consumer"
+            ),
+            Self::DurableMissing { stream, durable } => write!(
+                f,
+                "the stream {stream} has no durable consumer {durable}: create it again"
+            ),
+            Self::DurableFound { durable, after } => {
+                write!(
+                    f,
+                    "the durable consumer {durable} exists again, after {after:?}"
                 )
             }
             Self::Broker(reason) => write!(f, "a request to the broker failed: {reason}"),

@@ -249,7 +249,7 @@ fn settings() -> Settings {
 fn deliveries(
     world: &Shared,
     closing: Arc<Mutex<bool>>,
-) -> impl Stream<Item = FakeDelivery> + use<> {
+) -> impl Stream<Item = Incoming<FakeDelivery>> + use<> {
     let world = world.clone();
     stream::unfold((), move |()| {
         let (world, closing) = (world.clone(), Arc::clone(&closing));
@@ -276,9 +276,12 @@ fn deliveries(
                         id,
                         generation,
                     };
-                    return Some((delivery, ()));
+                    return Some((Incoming::Delivery(delivery), ()));
                 }
                 tokio::time::sleep(Duration::from_micros(300)).await;
+                if world.lock().dice.roll(20) == 0 {
+                    return Some((Incoming::Full(6), ()));
+                }
             }
         }
     })
@@ -317,7 +320,8 @@ async fn play(seed: u64) -> World {
             }),
         };
         let report = |_: &ConsumerProblem<'_>| ();
-        let consumer = Consumer::<Value, FakeDelivery, _>::new(&settings, reader, report);
+        let counters = Counters::default();
+        let consumer = Consumer::<Value, FakeDelivery, _>::new(&settings, reader, report, counters);
         let time =
             Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {

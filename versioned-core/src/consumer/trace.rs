@@ -106,6 +106,18 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
             ConsumerProblem::Resumed { after } => {
                 tracing::info!(target: TARGET, ?after, "consumer: the database is reachable again");
             }
+            ConsumerProblem::WindowFull { limit } => {
+                tracing::error!(target: TARGET, limit, "consumer: early events fill the window of the durable consumer");
+            }
+            ConsumerProblem::StreamMissing { stream } => {
+                tracing::error!(target: TARGET, stream, "consumer: the stream does not exist");
+            }
+            ConsumerProblem::DurableMissing { stream, durable } => {
+                tracing::error!(target: TARGET, stream, durable, "consumer: the durable consumer does not exist");
+            }
+            ConsumerProblem::DurableFound { durable, after } => {
+                tracing::info!(target: TARGET, durable, ?after, "consumer: the durable consumer exists again");
+            }
             ConsumerProblem::Broker(reason) => {
                 tracing::warn!(target: TARGET, reason, "consumer: a request to the broker failed");
             }
@@ -159,6 +171,16 @@ mod tests {
             consumer_problem(&ConsumerProblem::Resumed {
                 after: Duration::from_secs(1),
             });
+            consumer_problem(&ConsumerProblem::WindowFull { limit: 1_000 });
+            consumer_problem(&ConsumerProblem::StreamMissing { stream: "EVENTS" });
+            consumer_problem(&ConsumerProblem::DurableMissing {
+                stream: "EVENTS",
+                durable: "orders",
+            });
+            consumer_problem(&ConsumerProblem::DurableFound {
+                durable: "orders",
+                after: Duration::from_secs(1),
+            });
             consumer_problem(&ConsumerProblem::Broker("away"));
         });
         assert_eq!(
@@ -174,6 +196,10 @@ mod tests {
                 "INFO consumer: a record goes on",
                 "ERROR consumer: the database is unreachable",
                 "INFO consumer: the database is reachable again",
+                "ERROR consumer: early events fill the window of the durable consumer",
+                "ERROR consumer: the stream does not exist",
+                "ERROR consumer: the durable consumer does not exist",
+                "INFO consumer: the durable consumer exists again",
                 "WARN consumer: a request to the broker failed",
             ]
         );

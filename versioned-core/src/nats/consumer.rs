@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{ConsumerError, Stream};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::message::{Body, Held, Hook, report_broker};
-use crate::consumer::{Consumed, Consumer, ConsumerProblem, Handler, Reader, Settings, Source};
+use super::durable::Durable;
+use super::message::{Body, Hook};
+use super::requests::Requests;
+use crate::consumer::{
+    Consumed, Consumer, ConsumerProblem, Counters, Handler, Reader, Settings, Source,
+};
 use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
@@ -22,16 +25,6 @@ use crate::model::DependentModel;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
-
-/// The time for which the server keeps a request for messages. The server reports its expiry, and
-/// may send messages until then.
-const EXPIRES: Duration = Duration::from_secs(1);
-/// The time after which a request counts as lost.
-const LOST: Duration = Duration::from_secs(3);
-/// The time in which events that are settled count as settled together.
-const TOGETHER: Duration = Duration::from_millis(1);
-/// The pause before the next request to an unreachable broker.
-const AWAY: Duration = Duration::from_millis(500);
 
 /// Feeds a replica from a durable pull consumer of JetStream. Any number of processes can share one
 /// consumer.
@@ -54,22 +47,32 @@ const AWAY: Duration = Duration::from_millis(500);
 /// apart, and reports [`Paused`](ConsumerProblem::Paused) and [`Resumed`](ConsumerProblem::Resumed)
 /// once each.
 ///
+/// If the stream or the durable consumer is deleted, the consumer reports
+/// [`StreamMissing`](ConsumerProblem::StreamMissing) or
+/// [`DurableMissing`](ConsumerProblem::DurableMissing) once, and continues when both exist again.
+/// See [`recreate`](Self::recreate).
+///
 /// If a process dies before it has acknowledged an event, the broker redelivers the event to
 /// another process after the consumer's `ack_wait`. If the event was committed, it is a duplicate
 /// there.
 pub struct JetStreamConsumer {
-    consumer: PullConsumer,
+    durable: Durable,
+    /// Where to create the durable again.
+    stream: Option<Stream>,
     pub(super) settings: Settings,
     /// The form of the messages. `None` for the one of this crate.
     pub(super) form: Option<Arc<dyn Decode>>,
     on_problem: Hook,
+    counters: Counters,
 }
 
 impl JetStreamConsumer {
-    /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements,
-    /// an unlimited number of deliveries (`max_deliver: -1`), and as many outstanding
-    /// acknowledgements as there may be gaps (`max_ack_pending: -1`). With a lower limit, events
-    /// that wait for a predecessor can prevent its delivery.
+    /// Creates a consumer from a pull consumer of JetStream. It must use explicit acknowledgements
+    /// and an unlimited number of deliveries (`max_deliver: -1`), and should have no limit on
+    /// outstanding acknowledgements (`max_ack_pending: -1`). If early events use all of a limit,
+    /// the server does not deliver the events that they wait for. [`replicate`](Self::replicate)
+    /// then keeps the early events with the [dead letters](crate::dead_letters), and
+    /// [`run`](Self::run) reports [`WindowFull`](ConsumerProblem::WindowFull).
     pub fn new(consumer: PullConsumer) -> Self {
         let mut settings = Settings::default();
         let ack_wait = consumer.cached_info().config.ack_wait;
@@ -77,10 +80,15 @@ impl JetStreamConsumer {
             settings.keep = (ack_wait / 3).max(Duration::from_millis(100));
         }
         Self {
-            consumer,
+            durable: Durable {
+                consumer,
+                stream: None,
+            },
+            stream: None,
             settings,
             form: None,
             on_problem: Arc::new(|_| ()),
+            counters: Counters::default(),
         }
     }
 
@@ -102,10 +110,24 @@ impl JetStreamConsumer {
             max_ack_pending: -1,
             ..pull::Config::default()
         };
-        stream
-            .get_or_create_consumer(name, config)
-            .await
-            .map(Self::new)
+        let consumer = stream.get_or_create_consumer(name, config).await?;
+        Ok(Self {
+            stream: Some(stream.clone()),
+            ..Self::new(consumer)
+        })
+    }
+
+    /// Creates the durable consumer again, with the configuration that it had, if it is deleted at
+    /// the broker while this one runs. Without this, it is used again once the application or an
+    /// operator has created it.
+    ///
+    /// The new one delivers the messages of the stream from its beginning, and those that were
+    /// applied before are duplicates. The stream itself is never created. Has an effect only after
+    /// [`durable`](Self::durable), which knows the stream.
+    #[must_use]
+    pub fn recreate(mut self) -> Self {
+        self.durable.stream = self.stream.take();
+        self
     }
 
     /// Sets the form of the messages. The default is that of this crate, an [`Event`] as JSON.
@@ -215,8 +237,14 @@ impl JetStreamConsumer {
         self
     }
 
+    /// Returns the totals of this consumer, to be read while it runs. They count on from one
+    /// [`run`](Self::run) or [`replicate`](Self::replicate) to the next.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+
     /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
-    /// until `shutdown` is ready.
+    /// until `shutdown` is ready, and returns the [totals](Self::counters).
     ///
     /// `handle` returns after its COMMIT. On shutdown the consumer finishes the events in flight,
     /// and returns the others to the broker. This takes up to a second, or up to
@@ -281,100 +309,20 @@ impl JetStreamConsumer {
                 batch,
                 ..self.settings.clone()
             };
-            let room = Arc::new(Semaphore::new(self.settings.in_hand));
             let closing = AtomicBool::new(false);
             let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
             let close = || closing.store(true, Ordering::Relaxed);
-            Consumer::new(&settings, Reader::of(self.form.clone()), report)
-                .run(self.messages(&room, &closing), handler, shutdown, close)
+            let reader = Reader::of(self.form.clone());
+            let in_hand = self.settings.in_hand;
+            let requests = Requests::new(&self.durable, &self.on_problem, in_hand, &closing);
+            let messages = stream::unfold(requests, async |mut requests| {
+                let message = requests.next().await?;
+                Some((message, requests))
+            });
+            Consumer::new(&settings, reader, report, self.counters.clone())
+                .run(messages, handler, shutdown, close)
                 .await
         }
-    }
-
-    /// The messages of the consumer, each with its permit. Ends after `closing` is set and all
-    /// requested messages have arrived.
-    fn messages(
-        &self,
-        room: &Arc<Semaphore>,
-        closing: &AtomicBool,
-    ) -> impl futures_util::Stream<Item = Held> + Send {
-        stream::unfold(None, async move |mut request: Option<Request>| {
-            loop {
-                let Some(Request {
-                    batch,
-                    room: reserved,
-                }) = &mut request
-                else {
-                    request = self.request(room, closing).await?;
-                    continue;
-                };
-                let problem = match tokio::time::timeout(LOST, batch.next()).await {
-                    Ok(Some(Ok(message))) => {
-                        if let Some(room) = reserved.split(1) {
-                            let report = Arc::clone(&self.on_problem);
-                            let held = Held {
-                                message: Arc::new(message),
-                                report,
-                                room,
-                            };
-                            return Some((held, request));
-                        }
-                        None
-                    }
-                    Ok(None) => None,
-                    Ok(Some(Err(error))) => Some(error.to_string()),
-                    Err(_) => Some("no response to a request for messages".to_owned()),
-                };
-                request = None;
-                if let Some(problem) = problem {
-                    self.away(&problem).await;
-                }
-            }
-        })
-    }
-
-    /// Requests as many messages as there are permits. Returns `None` when no more are to be
-    /// requested.
-    #[allow(
-        clippy::option_option,
-        reason = "the outer one is the end of the stream, the inner one a request that failed"
-    )]
-    async fn request(
-        &self,
-        room: &Arc<Semaphore>,
-        closing: &AtomicBool,
-    ) -> Option<Option<Request>> {
-        let mut reserved = Arc::clone(room).acquire_owned().await.ok()?;
-        // Batches that end together would otherwise cause a request for each event.
-        if room.available_permits() < self.settings.in_hand / 8 {
-            tokio::time::sleep(TOGETHER).await;
-        }
-        if closing.load(Ordering::Relaxed) {
-            return None;
-        }
-        while let Ok(one) = Arc::clone(room).try_acquire_owned() {
-            reserved.merge(one);
-        }
-        let batch = self
-            .consumer
-            .batch()
-            .max_messages(reserved.num_permits())
-            .expires(EXPIRES);
-        match batch.messages().await {
-            Ok(batch) => Some(Some(Request {
-                batch,
-                room: reserved,
-            })),
-            Err(error) => {
-                self.away(&error.to_string()).await;
-                Some(None)
-            }
-        }
-    }
-
-    async fn away(&self, problem: &str) {
-        report_broker(&self.on_problem, problem);
-        tokio::time::sleep(AWAY).await;
     }
 }
 
@@ -410,10 +358,4 @@ impl fmt::Debug for JetStreamConsumer {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// A request for messages, and the permits of the messages that have not arrived yet.
-struct Request {
-    batch: pull::Batch,
-    room: OwnedSemaphorePermit,
 }

@@ -7,6 +7,7 @@ use async_nats::jetstream::{AckKind, Message};
 use futures_util::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::durable::Incarnation;
 use crate::consumer::{ConsumerProblem, Delivery, Message as BrokerMessage, Settlement, trace};
 use crate::format::{self, Binding, Header};
 
@@ -16,17 +17,21 @@ pub(super) const BINDING: Binding = Binding::Nats;
 /// Hears of the problems of a consumer.
 pub(super) type Hook = Arc<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
 
-pub(super) fn report_broker(report: &Hook, problem: &str) {
-    let problem = ConsumerProblem::Broker(problem);
-    trace::consumer_problem(&problem);
-    report(&problem);
+pub(super) fn report(hook: &Hook, problem: &ConsumerProblem<'_>) {
+    trace::consumer_problem(problem);
+    hook(problem);
+}
+
+pub(super) fn report_broker(hook: &Hook, problem: &str) {
+    report(hook, &ConsumerProblem::Broker(problem));
 }
 
 /// A message in hand.
 pub(super) struct Held {
     pub(super) message: Arc<Message>,
     pub(super) report: Hook,
-    pub(super) room: OwnedSemaphorePermit,
+    pub(super) incarnation: Incarnation,
+    pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
 /// The payload of a message, which is shared.
@@ -83,9 +88,13 @@ impl Delivery for Held {
         let Self {
             message,
             report,
+            incarnation,
             room,
         } = self;
         Box::pin(async move {
+            if incarnation.is_over() {
+                return;
+            }
             // If the answer is lost, the broker redelivers the event.
             if let Err(error) = message.ack_with(kind).await {
                 report_broker(&report, &error.to_string());
@@ -96,7 +105,11 @@ impl Delivery for Held {
 
     fn keep(&self) -> BoxFuture<'static, ()> {
         let (message, report) = (Arc::clone(&self.message), Arc::clone(&self.report));
+        let incarnation = self.incarnation.clone();
         Box::pin(async move {
+            if incarnation.is_over() {
+                return;
+            }
             if let Err(error) = message.ack_with(AckKind::Progress).await {
                 report_broker(&report, &error.to_string());
             }

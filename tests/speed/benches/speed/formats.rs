@@ -20,7 +20,9 @@ const WRITE: &str = "write a message";
 const PLACE: &str = "in memory";
 const ROUNDS: usize = 41;
 
-#[derive(Debug, Clone, Queryable, Selectable, Serialize, Deserialize, versioned_core::Versioned)]
+#[derive(
+    Debug, Clone, Queryable, Selectable, Serialize, Deserialize, versioned_core::Versioned,
+)]
 #[diesel(table_name = tickets)]
 #[versioned(dependent)]
 struct Copy {
@@ -73,9 +75,18 @@ fn read(suite: &mut Suite) {
     };
     let mut candidates: [Candidate<'_>; 6] = [
         ("versioned", reading(Ours, Encoded::new(row().payload))),
-        ("CloudEvents, structured", reading_cloudevents(CloudEvents::new())),
-        ("CloudEvents, binary", reading_cloudevents(CloudEvents::new().binary())),
-        ("plain JSON", reading(plain(), plain().encode(&row(), Binding::Nats).unwrap())),
+        (
+            "CloudEvents, structured",
+            reading_cloudevents(CloudEvents::new()),
+        ),
+        (
+            "CloudEvents, binary",
+            reading_cloudevents(CloudEvents::new().binary()),
+        ),
+        (
+            "plain JSON",
+            reading(plain(), plain().encode(&row(), Binding::Nats).unwrap()),
+        ),
         ("Debezium", reading(Debezium::new(), Encoded::new(change()))),
         ("serde_json alone", Box::new(alone)),
     ];
