@@ -19,6 +19,13 @@ fn every_test_that_the_guide_names_exists() {
         let text = fs::read_to_string(path).unwrap();
         known.extend(functions(&text).map(ToOwned::to_owned));
     });
+    // The tests of the forms of messages are beside their code.
+    files_below(&package.join("../versioned-core/src/format"), "rs", &mut |path| {
+        if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") {
+            let text = fs::read_to_string(path).unwrap();
+            known.extend(functions(&text).map(ToOwned::to_owned));
+        }
+    });
     // A test of what rustc says is a file.
     files_below(&package.join("ui"), "rs", &mut |path| {
         let stem = path.file_stem().unwrap();

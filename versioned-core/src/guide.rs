@@ -22,6 +22,9 @@
 //! | [`batches`](how_to::batches) | many rows at once |
 //! | [`tracked`](how_to::tracked) | saving only the changed columns, and rebasing after a conflict |
 //! | [`outbox`](how_to::outbox) | events that survive a crash, the relay that publishes them, and dead letters |
+//! | [`direct`](how_to::direct) | replicas without a broker |
+//! | [`foreign_messages`](how_to::foreign_messages) | CloudEvents, Debezium and plain JSON: what each producer must set, deletions, and how to move to the outbox |
+//! | [`custom_messages`](how_to::custom_messages) | any other form: upcasters, and binary bodies |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
 //! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
@@ -47,8 +50,9 @@
 //!
 //! Footnotes name the tests behind a claim, for example
 //! *`t02_of_two_who_loaded_the_same_version_the_second_is_stale`*. The tests are in the
-//! repository's `tests/` directory. Most of them run on each backend and through both fronts,
-//! blocking and async.
+//! repository's `tests/` directory, and those of the forms of messages in
+//! `versioned-core/src/format`. Most of them run on each backend and through both fronts, blocking
+//! and async.
 //!
 //! This module exists only in the documentation.
 
@@ -72,6 +76,14 @@ pub mod how_to {
     #[cfg(any(not(doctest), feature = "http"))]
     #[doc = include_str!("guide/how_to/conflicts.md")]
     pub mod conflicts {}
+    #[cfg(any(not(doctest), feature = "formats"))]
+    #[doc = include_str!("guide/how_to/custom_messages.md")]
+    pub mod custom_messages {}
+    #[doc = include_str!("guide/how_to/direct.md")]
+    pub mod direct {}
+    #[cfg(any(not(doctest), feature = "nats"))]
+    #[doc = include_str!("guide/how_to/foreign_messages.md")]
+    pub mod foreign_messages {}
     #[doc = include_str!("guide/how_to/migrations.md")]
     pub mod migrations {}
     #[doc = include_str!("guide/how_to/outbox.md")]
@@ -110,6 +122,7 @@ pub mod related {
     #[cfg(any(not(doctest), feature = "async"))]
     #[doc = include_str!("guide/related/from_diesel_versioning.md")]
     pub mod from_diesel_versioning {}
+    #[cfg(any(not(doctest), feature = "formats"))]
     #[doc = include_str!("guide/related/from_mongoose.md")]
     pub mod from_mongoose {}
 }

@@ -21,6 +21,8 @@
 //! | guard the writes of a model | [`guide::first_steps::owner`] |
 //! | keep a replica of another service's records | [`guide::first_steps::dependent`] |
 //! | publish events that survive a crash | [`guide::how_to::outbox`] |
+//! | feed a replica without a broker | [`guide::how_to::direct`] |
+//! | read and write messages of other systems | [`guide::how_to::foreign_messages`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
@@ -164,7 +166,7 @@
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
-//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker |
+//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `async` and `formats` |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 

@@ -62,11 +62,11 @@ const PLACEHOLDER: &str = "__debezium_unavailable_value";
 ///
 /// # Which deletions have a version
 ///
-/// PostgreSQL logs of a deleted row only the columns of the replica identity, and Debezium fills the
-/// others with defaults. The version before a deletion is therefore not trusted if it is null, 0,
-/// or the default of the column. The schema of the message names the default. Without a schema it
-/// is [`version_default`](Self::version_default), and without that the first version of the replica.
-/// The deletion is then refused, and the reason says what to set. With
+/// PostgreSQL logs of a deleted row only the columns of the replica identity, and Debezium fills
+/// the others with defaults. The version before a deletion is therefore not trusted if it is null,
+/// 0, or the default of the column. The schema of the message names the default. Without a schema
+/// it is [`version_default`](Self::version_default), and without that the first version of the
+/// replica. The deletion is then refused, and the reason says what to set. With
 /// [`replica_identity_full`](Self::replica_identity_full), and from MySQL, MariaDB, SQL Server,
 /// Oracle and Db2, which log whole rows, each version but null is trusted.
 ///
@@ -74,8 +74,8 @@ const PLACEHOLDER: &str = "__debezium_unavailable_value";
 ///
 /// A null of a column with a default arrives as the default, unless
 /// `value.converter.replace.null.with.default=false`. A value that the connector cannot convert
-/// arrives as null, unless `event.converting.failure.handling.mode=fail`. A truncated table and rows
-/// that were deleted while the connector was away are not reported.
+/// arrives as null, unless `event.converting.failure.handling.mode=fail`. A truncated table and
+/// rows that were deleted while the connector was away are not reported.
 #[derive(Debug, Clone)]
 pub struct Debezium {
     tables: Vec<String>,
@@ -172,8 +172,8 @@ impl Debezium {
         Self { deletions, ..self }
     }
 
-    /// Trusts the version before each deletion. Say this if the table has `REPLICA IDENTITY FULL`, or
-    /// a unique index over the key and the version as its identity.
+    /// Trusts the version before each deletion. Say this if the table has `REPLICA IDENTITY FULL`,
+    /// or a unique index over the key and the version as its identity.
     #[must_use]
     pub fn replica_identity_full(self) -> Self {
         Self {
@@ -199,8 +199,9 @@ impl Debezium {
     /// `unavailable.value.placeholder`, which can begin with `hex:`. The default is
     /// `__debezium_unavailable_value`.
     ///
-    /// A record is refused if a field of the model is the placeholder, in any of the forms that it has
-    /// in columns of other types. So is an array of as many `true` as the placeholder has bytes.
+    /// A record is refused if a field of the model is the placeholder, in any of the forms that it
+    /// has in columns of other types. So is an array of as many `true` as the placeholder has
+    /// bytes.
     #[must_use]
     pub fn placeholder(self, placeholder: &str) -> Self {
         let bytes = placeholder
@@ -228,8 +229,8 @@ impl Debezium {
         }
     }
 
-    /// Sets the prefix of the fields that `ExtractNewRecordState` adds, as in `add.fields.prefix`. The
-    /// default is `__`. Implies [`flattened`](Self::flattened).
+    /// Sets the prefix of the fields that `ExtractNewRecordState` adds, as in `add.fields.prefix`.
+    /// The default is `__`. Implies [`flattened`](Self::flattened).
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let flattened = Flattened {
@@ -257,8 +258,8 @@ impl Debezium {
     }
 
     /// Reads creations and updates as snapshots: each one follows any older version. Say this if a
-    /// sequential replica begins without a snapshot, so that the first event of a record can have any
-    /// version. The replica then does not wait for versions that are missing.
+    /// sequential replica begins without a snapshot, so that the first event of a record can have
+    /// any version. The replica then does not wait for versions that are missing.
     #[must_use]
     pub fn changes_as_snapshots(self) -> Self {
         Self {
@@ -274,16 +275,16 @@ impl Debezium {
         self.field(field, Field::Time(unit))
     }
 
-    /// Sets the scale of a decimal that is base64, as `decimal.handling.mode=precise` sends it. It is
-    /// needed without schemas.
+    /// Sets the scale of a decimal that is base64, as `decimal.handling.mode=precise` sends it. It
+    /// is needed without schemas.
     #[must_use]
     pub fn decimal(self, field: impl Into<String>, scale: u32) -> Self {
         self.field(field, Field::Decimal(scale.into()))
     }
 
     /// Parses the text of this field as JSON. Without this, a text is parsed if the model needs a
-    /// struct, a map or a list, or if its field is a `serde_json::Value` and the text is an object or
-    /// a list.
+    /// struct, a map or a list, or if its field is a `serde_json::Value` and the text is an object
+    /// or a list.
     #[must_use]
     pub fn json(self, field: impl Into<String>) -> Self {
         self.field(field, Field::Json)

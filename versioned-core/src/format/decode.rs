@@ -134,7 +134,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Creates a refusal. The reason says what is wrong, and which setting of the producer mends it.
+    /// Creates a refusal. The reason says what is wrong, and which setting of the producer mends
+    /// it.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -180,8 +181,8 @@ impl From<Refused> for EventError {
     }
 }
 
-/// Reads a message as an event of the replica `M`, for a consumer of your own. Returns `None` if the
-/// message is not for this replica.
+/// Reads a message as an event of the replica `M`, for a consumer of your own. Returns `None` if
+/// the message is not for this replica.
 ///
 /// # Errors
 ///

@@ -44,10 +44,10 @@ use crate::event::Op;
 /// column. Its key is in the replica's key columns, or in `id`, or in `_id`. A message in a JSON
 /// string is read too.
 ///
-/// A message is refused if it is not a JSON object, if a field comes twice, if it has no version, if
-/// it is a deletion without a key, or if it looks like a packet of Nest and the form does not say
-/// [where the record is](Self::record_at). Contents of one version are not compared: an owner that
-/// does not move its version has to be mended.
+/// A message is refused if it is not a JSON object, if a field comes twice, if it has no version,
+/// if it is a deletion without a key, or if it looks like a packet of Nest and the form does not
+/// say [where the record is](Self::record_at). Contents of one version are not compared: an owner
+/// that does not move its version has to be mended.
 ///
 /// # Written
 ///
@@ -175,8 +175,8 @@ impl PlainJson {
         self
     }
 
-    /// Says what the version of a deletion means. The default is [`DeletionVersion::Next`], which refuses
-    /// a deletion without a version.
+    /// Says what the version of a deletion means. The default is [`DeletionVersion::Next`], which
+    /// refuses a deletion without a version.
     #[must_use]
     pub fn deletions(self, deletions: DeletionVersion) -> Self {
         Self { deletions, ..self }

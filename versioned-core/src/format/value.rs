@@ -1,8 +1,8 @@
 //! From JSON to a model: lenient in form, and never in value.
 //!
 //! Producers write one value in many forms: a flag as 1, a number as text, a decimal as a struct, a
-//! list as text with JSON in it. The model says which value it needs, and each form that can only be
-//! this value is read. Everything else is an error that names the field.
+//! list as text with JSON in it. The model says which value it needs, and each form that can only
+//! be this value is read. Everything else is an error that names the field.
 
 mod access;
 mod checks;

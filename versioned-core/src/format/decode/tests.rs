@@ -87,3 +87,22 @@ fn a_record_that_is_no_model_is_refused_with_its_facts() {
     assert_eq!(refused.record(), Some(("7", 2)));
     assert!(read_as_ticket(Ok(None)).unwrap().is_none());
 }
+
+/// Panics at each message.
+struct Panics;
+
+impl Decode for Panics {
+    fn decode(&self, _: &Message<'_>, _: &Replica) -> Result<Option<Decoded>, Refused> {
+        panic!("no such layout")
+    }
+}
+
+#[test]
+fn a_form_that_panics_refuses_its_message() {
+    let message = Message::new(Binding::Nats, "tickets", None);
+    let refused = read::<Ticket>(&Panics, &message).err();
+    assert_eq!(
+        refused.unwrap().reason(),
+        "reading it panicked: no such layout"
+    );
+}
