@@ -20,8 +20,12 @@ fn every_test_that_the_guide_names_exists() {
         known.extend(functions(&text).map(ToOwned::to_owned));
     });
     // The tests of the forms of messages are beside their code.
-    files_below(&package.join("../versioned-core/src/format"), "rs", &mut |path| {
-        if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") {
+    let formats = package.join("../versioned-core/src/format");
+    files_below(&formats, "rs", &mut |path| {
+        let is_tests = |part: &str| part == "tests" || part == "tests.rs";
+        let mut parts = path.iter().filter_map(|part| part.to_str());
+        // The path of the package begins in `tests`.
+        if parts.any(|part| part == "format") && parts.any(is_tests) {
             let text = fs::read_to_string(path).unwrap();
             known.extend(functions(&text).map(ToOwned::to_owned));
         }

@@ -82,8 +82,11 @@ where
 ///
 /// A transaction applies up to 500 letters of one record. A letter that was applied is deleted, and
 /// so is one that is superseded because the replica is at its version or a newer one, even if it
-/// cannot be read. A letter
-/// that fails again stays, with the reason, and so do the letters behind it.
+/// cannot be read. A letter that fails again stays, with the reason, and so do the letters behind
+/// it.
+///
+/// The letters are read as this crate's own messages. For a consumer with a
+/// [form](crate::nats::JetStreamConsumer::format), use [`redrive_as`].
 ///
 /// # Errors
 ///
@@ -105,6 +108,28 @@ where
 
 /// As [`redrive`], for messages of a form other than that of this crate. `binding` is that of the
 /// consumer's broker.
+///
+/// Use it after an option of the form has changed. A letter that the form skips stays.
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// # #[cfg(feature = "formats")]
+/// # fn redrive(conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+/// use versioned_core::dead_letters;
+/// use versioned_core::format::{Binding, Debezium, Deletions};
+///
+/// let form = Debezium::new().deletions(Deletions::Final);
+/// let redriven = dead_letters::redrive_as::<TicketCopy, _>(&form, Binding::Nats, conn)?;
+/// println!("{} applied, {} failed again", redriven.applied, redriven.failed);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Replicas without a broker: the relay applies the events itself.
+//! Replicas without a broker: the relay applies the events itself. See the
+//! [guide](crate::guide::how_to::direct).
 
 mod target;
 

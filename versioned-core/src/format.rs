@@ -2,7 +2,10 @@
 //!
 //! A form implements [`Encode`], which turns a row of the outbox into a message, [`Decode`], which
 //! turns a message into an event, or both. A publisher and a consumer take one each, with a method
-//! `format`.
+//! `format`. [`read`] is for a consumer of your own.
+//!
+//! The guide lists what each [producer has to set](crate::guide::how_to::foreign_messages), and shows
+//! [a form of your own](crate::guide::how_to::custom_messages).
 
 #[cfg(feature = "formats")]
 mod cloudevents;

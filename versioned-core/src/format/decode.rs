@@ -25,8 +25,8 @@ use diesel::query_source::Column as _;
     label = "not a form that can be read"
 )]
 pub trait Decode: Send + Sync {
-    /// Reads a message. Returns `None` if the message is not for this replica, which is then
-    /// acknowledged.
+    /// Reads a message. Returns `None` if the message is not for this replica. It is then
+    /// acknowledged, or deleted if it is a dead letter.
     ///
     /// # Errors
     ///

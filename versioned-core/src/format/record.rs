@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::Refused;
+
 #[cfg(feature = "formats")]
 use super::value::{self, Checks};
 #[cfg(feature = "formats")]
@@ -45,6 +47,40 @@ impl Record {
     /// Creates a record from JSON that is not parsed yet.
     pub fn raw(json: Box<RawValue>) -> Self {
         Self::of(Json::Raw(json))
+    }
+
+    /// Changes the JSON of the record, and keeps the checks of the form that has read it. An upcaster
+    /// fits the records of older producers to the model with it.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use versioned_core::format::Record;
+    ///
+    /// let record = Record::from(json!({ "id": 7, "cost": 20 }));
+    /// let record = record.map(|fields| {
+    ///     fields["price"] = fields["cost"].take();
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(serde_json::to_value(&record).unwrap()["price"], 20);
+    /// # Ok::<(), versioned_core::format::Refused>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `change`.
+    pub fn map(
+        mut self,
+        change: impl FnOnce(&mut Value) -> Result<(), Refused>,
+    ) -> Result<Self, Refused> {
+        let mut value = match self.json {
+            Json::Value(value) => value,
+            Json::Raw(json) => {
+                serde_json::from_str(json.get()).map_err(|error| Refused::new(error.to_string()))?
+            }
+        };
+        change(&mut value)?;
+        self.json = Json::Value(value);
+        Ok(self)
     }
 
     fn of(json: Json) -> Self {

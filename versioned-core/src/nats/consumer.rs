@@ -133,7 +133,8 @@ impl JetStreamConsumer {
     /// Sets the form of the messages. The default is that of this crate, an [`Event`] as JSON.
     ///
     /// A message that the form skips is acknowledged. One that it refuses becomes a [dead
-    /// letter](crate::dead_letters), with the reason.
+    /// letter](crate::dead_letters), with the reason. All consumers of a replica apply its dead
+    /// letters, so give them the same form.
     #[must_use]
     pub fn format(mut self, form: impl Decode + 'static) -> Self {
         self.form = Some(Arc::new(form));

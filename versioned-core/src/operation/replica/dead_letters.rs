@@ -236,10 +236,10 @@ where
     let read = message.with(reading.binding, |message| {
         read_as::<M>(reading.form, message)
     });
+    // A consumer of another form may have kept it.
     let Some(Read { event, whole }) = read.map_err(EventError::from)? else {
-        // The form skips it now.
-        let current = letter.version;
-        return Ok(Outcome::Duplicate { current });
+        let reason = "the form skips this message".to_owned();
+        return Err(EventError::Unreadable { reason }.into());
     };
     let mut incoming = Incoming::check::<C::Backend>(&event)?;
     let whole = whole.and_then(|whole| serde_json::to_string(&whole).ok());
