@@ -124,7 +124,12 @@ async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
     let running = Running::replica(consumer.on_problem(report), &db);
     let others: Vec<_> = (2..=WINDOW).map(|id| (id, 2)).collect();
     until("the others", async || rows(&mut conn) == others).await;
-    until("the report", async || !heard.lock().unwrap().is_empty()).await;
+    let waits = "tickets/1 is at version 0, and version 2 has waited for";
+    until("the report", async || {
+        let heard = heard.lock().unwrap();
+        heard.iter().any(|text| text.starts_with(waits))
+    })
+    .await;
     assert_eq!(outstanding(&stream).await.0, 0);
     send_all(&context, [event(Op::Snapshot, 1, 2)]).await;
     let mut letters = || dead_letters::list::<Copy, _>(0, 100, &mut conn).unwrap();
@@ -136,9 +141,13 @@ async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
         "{figures:?}"
     );
     assert_eq!(rows(&mut conn)[0], (1, 2));
+    // On a slow machine, others may have waited as long.
     let heard = heard.lock().unwrap();
+    let heard: Vec<_> = heard
+        .iter()
+        .filter(|text| text.starts_with("tickets/1 "))
+        .collect();
     assert_eq!(heard.len(), 2, "{heard:?}");
-    let waits = "tickets/1 is at version 0, and version 2 has waited for";
     assert!(heard[0].starts_with(waits), "{heard:?}");
     assert!(heard[1].starts_with("tickets/1 goes on"), "{heard:?}");
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::datetime::{DateTime, add_std_duration};
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{Info, pull};
+use futures_util::future::BoxFuture;
 use futures_util::stream::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -38,6 +39,8 @@ pub(super) struct Requests<'c> {
     late: Option<pull::Batch>,
     /// The number of requests in a row without an answer.
     silent: u32,
+    /// Asks whether the durable is the same, after a request without an answer.
+    looking: Option<BoxFuture<'c, Look>>,
     created: DateTime,
     incarnation: Incarnation,
     missing: Option<(Missing, Instant)>,
@@ -56,6 +59,7 @@ enum Answer {
     Message(Arc<Message>),
     End,
     Silence,
+    Look(Look),
     Failure(String),
 }
 
@@ -75,6 +79,7 @@ impl<'c> Requests<'c> {
             current: None,
             late: None,
             silent: 0,
+            looking: None,
             created: durable.consumer.cached_info().created,
             incarnation: Incarnation::default(),
             missing: None,
@@ -89,7 +94,7 @@ impl<'c> Requests<'c> {
                 self.request().await?;
                 continue;
             };
-            match answer(request, &mut self.late).await {
+            match answer(request, &mut self.late, &mut self.looking).await {
                 Answer::Message(message) => {
                     self.silent = 0;
                     request.is_answered = true;
@@ -116,8 +121,19 @@ impl<'c> Requests<'c> {
                 Answer::Silence => {
                     self.silent += 1;
                     self.late = self.current.take().map(|request| request.batch);
-                    let problem = "no response to a request for messages";
-                    self.look((self.silent > 1).then_some(problem)).await;
+                    if self.silent > 1 {
+                        self.look(Some("no response to a request for messages"))
+                            .await;
+                    } else {
+                        self.looking = Some(Box::pin(self.durable.look()));
+                    }
+                }
+                Answer::Look(look) => {
+                    self.looking = None;
+                    // If it is missing, the request fails.
+                    if let Look::Exists(info) = look {
+                        self.exists(&info);
+                    }
                 }
                 Answer::Failure(problem) => {
                     self.current = None;
@@ -233,7 +249,7 @@ impl<'c> Requests<'c> {
         report(self.report, &problem);
     }
 
-    async fn away(&self, problem: &str) {
+    async fn away(&mut self, problem: &str) {
         report_broker(self.report, problem);
         tokio::time::sleep(AWAY).await;
     }
@@ -250,7 +266,11 @@ fn is_another(created: DateTime, before: DateTime) -> bool {
 }
 
 /// The answer to a request, or a message of the one before it.
-async fn answer(request: &mut Request, late: &mut Option<pull::Batch>) -> Answer {
+async fn answer(
+    request: &mut Request,
+    late: &mut Option<pull::Batch>,
+    looking: &mut Option<BoxFuture<'_, Look>>,
+) -> Answer {
     let of_late = async {
         if let Some(batch) = late {
             if let Some(Ok(message)) = batch.next().await {
@@ -260,6 +280,12 @@ async fn answer(request: &mut Request, late: &mut Option<pull::Batch>) -> Answer
         *late = None;
         std::future::pending().await
     };
+    let look = async {
+        match looking {
+            Some(looking) => looking.await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
         message = of_late => Answer::Message(message),
@@ -268,6 +294,7 @@ async fn answer(request: &mut Request, late: &mut Option<pull::Batch>) -> Answer
             Some(Err(error)) => Answer::Failure(error.to_string()),
             None => Answer::End,
         },
+        look = look => Answer::Look(look),
         () = tokio::time::sleep_until(request.over.into()) => Answer::Silence,
     }
 }
