@@ -65,7 +65,7 @@ impl Db {
             .unwrap_or_else(|error| panic!("{NAME}: no connection: {error}"));
         // The other backends wait for locks and enforce foreign keys, and these tests need not survive a power cut.
         conn.batch_execute(
-            "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF",
+            "PRAGMA busy_timeout = 60000; PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF",
         )
         .unwrap_or_else(|error| panic!("{NAME}: a connection could not be set up: {error}"));
         conn
