@@ -70,7 +70,10 @@ fn a_record_without_its_key_and_version_gets_them() {
     );
     let nothing = Decoded::new(Op::Deleted, 2);
     let refused = read_as_ticket(Ok(Some(nothing))).err().unwrap();
-    assert_eq!(refused.reason(), "it has neither a key nor a record");
+    assert_eq!(
+        refused.reason(),
+        "the message has neither a key nor a record"
+    );
 }
 
 #[test]
