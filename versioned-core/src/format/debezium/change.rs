@@ -234,6 +234,7 @@ impl Reading<'_> {
             bare_number: (!facts.has_schema).then_some("switch schemas on or name its unit"),
             encoded_decimals: (!facts.has_schema).then(|| self.form.texts.clone()),
             absent_lists: false,
+            json_in_text: true,
         };
         let record = Record::from(Value::Object(row.fields)).checked(checks);
         Ok(Decoded {
