@@ -19,6 +19,8 @@
 #[cfg(feature = "nats")]
 mod broker;
 mod messages;
+#[cfg(feature = "nats")]
+mod nats;
 mod own_forms;
 
 versioned_tests::suite! {
@@ -31,7 +33,7 @@ versioned_tests::suite! {
 
         mod scenarios;
         #[cfg(feature = "nats")]
-        mod stream;
+        pub(crate) mod stream;
     }
     mod postgres {
         #[cfg(feature = "nats")]
@@ -39,7 +41,7 @@ versioned_tests::suite! {
 
         mod scenarios;
         #[cfg(feature = "nats")]
-        mod stream;
+        pub(crate) mod stream;
         mod uuids;
     }
     mod mysql {
@@ -48,6 +50,6 @@ versioned_tests::suite! {
 
         mod scenarios;
         #[cfg(feature = "nats")]
-        mod stream;
+        pub(crate) mod stream;
     }
 }

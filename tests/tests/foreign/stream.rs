@@ -1,4 +1,4 @@
-//! Through JetStream into a replica, with what cannot be applied among it.
+//! Through JetStream into a replica, with what cannot be applied among it. `nats.rs` runs these.
 
 use std::time::Duration;
 
@@ -100,8 +100,7 @@ fn counts(redriven: Redriven) -> [u64; 4] {
 }
 
 /// A deletion without a version of its own is kept, and the others are applied.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refused_deletions_are_applied_with_a_mended_form() {
+pub(crate) async fn refused_deletions_are_applied_with_a_mended_form() {
     use debezium::sequential::Ticket;
     use debezium::{form, no_version, ticket, ticket_rows};
 
@@ -167,8 +166,7 @@ async fn refused_deletions_are_applied_with_a_mended_form() {
 
 /// A version that was not in the log holds back its record only. A snapshot supersedes it, and the
 /// consumer itself applies the deletion once its form is mended.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_value_that_was_not_in_the_log_waits_for_a_snapshot() {
+pub(crate) async fn a_value_that_was_not_in_the_log_waits_for_a_snapshot() {
     use debezium::sequential::Note;
     use debezium::{NOT_IN_THE_LOG, form, no_version, note_rows};
 
@@ -236,8 +234,7 @@ fn contains(sent: &Sent, text: &str) -> bool {
 }
 
 /// With `REPLICA IDENTITY FULL`, nothing is refused.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deletions_with_a_version_are_applied() {
+pub(crate) async fn deletions_with_a_version_are_applied() {
     use debezium::sequential::FullTicket;
 
     let broker = Broker::start();
@@ -262,8 +259,7 @@ fn plain(subject: &str, body: &str) -> Sent {
 }
 
 /// What no form of the service reads is kept, and the forms of older services read it later.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_of_older_services_are_applied_with_their_forms() {
+pub(crate) async fn messages_of_older_services_are_applied_with_their_forms() {
     use mongoose::{Sequential, form, held, rows};
 
     let broker = Broker::start();
@@ -336,8 +332,7 @@ async fn messages_of_older_services_are_applied_with_their_forms() {
 }
 
 /// An early event is parked as an event, with all fields of the message.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parked_events_are_applied_after_their_predecessor() {
+pub(crate) async fn parked_events_are_applied_after_their_predecessor() {
     use mongoose::{Park, Sequential, form, held, rows};
 
     let broker = Broker::start();
@@ -392,8 +387,7 @@ async fn parked_events_are_applied_after_their_predecessor() {
 }
 
 /// A form that panics, and others that are wrong, block no other message.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
+pub(crate) async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
     use cloud_events::{Sequential, row, rows};
 
     let broker = Broker::start();
@@ -443,4 +437,38 @@ async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
     assert_eq!(totals(&consumed), [0, 0, 0, 0, 0, 3], "{consumed:?}");
     assert_eq!(rows(conn), [row(5, "five", 22.5, 3)]);
     assert_eq!(letters::<Sequential>(conn).len(), 10);
+}
+
+/// Debezium sends columns of JSON as text. An event that was parked has the same JSON.
+#[cfg(feature = "mysql")]
+pub(crate) async fn json_in_text_is_parked_as_json() {
+    use super::scenarios::ours::documents::{Park, TABLE, rows};
+    use serde_json::json;
+    use versioned_core::format::Debezium;
+
+    let broker = Broker::start();
+    let (db, mut conn) = database(TABLE);
+    let conn = &mut conn;
+    let context = jetstream(&broker).await;
+    let stream = events(&context, &["shop.*"]).await;
+    let change = |op: &str, version: i64, content: &str| {
+        let body = json!({
+            "before": null,
+            "after": { "id": 7, "content": content, "version": version },
+            "source": { "connector": "postgresql", "table": "record" },
+            "op": op,
+        });
+        plain("shop.record", &body.to_string())
+    };
+    publish(&context, [&change("u", 2, r#"{ "a": ["[1]"] }"#)]).await;
+    let consumer = durable(&stream, "records").await.format(Debezium::new());
+    let running = Running::start::<Park>(consumer, &db);
+    all_done(&stream, "records").await;
+    assert_eq!((rows(conn), parked(conn)), (vec![], 1));
+    publish(&context, [&change("c", 1, "[1]")]).await;
+    all_done(&stream, "records").await;
+    let consumed = running.stop().await;
+    assert_eq!(totals(&consumed), [1, 0, 0, 0, 1, 0], "{consumed:?}");
+    let held = (7, json!({ "a": ["[1]"] }), 2);
+    assert_eq!((rows(conn), parked(conn)), (vec![held], 0));
 }

@@ -316,7 +316,7 @@ fn columns_of_each_type() {
 }
 
 #[cfg(feature = "mysql")]
-mod documents {
+pub(crate) mod documents {
     //! With `diesel/serde_json`.
 
     use super::*;
@@ -329,7 +329,7 @@ mod documents {
         }
     }
 
-    const TABLE: &str = "CREATE TABLE documents (
+    pub(crate) const TABLE: &str = "CREATE TABLE documents (
         id BIGINT PRIMARY KEY,
         content JSON NOT NULL,
         version BIGINT NOT NULL
@@ -340,7 +340,7 @@ mod documents {
             #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Deserialize, Versioned)]
             #[diesel(table_name = documents)]
             #[versioned($($keys)*)]
-            struct $name {
+            pub(crate) struct $name {
                 id: i64,
                 content: Value,
                 version: i64,
@@ -351,9 +351,10 @@ mod documents {
     documents! {
         Document(owner, outbox, entity = "record");
         Copied(dependent, entity = "record");
+        Park(dependent, entity = "record", gap = "park");
     }
 
-    fn rows(conn: &mut Conn) -> Vec<(i64, Value, i64)> {
+    pub(crate) fn rows(conn: &mut Conn) -> Vec<(i64, Value, i64)> {
         documents::table.order(documents::id).load(conn).unwrap()
     }
 
