@@ -21,8 +21,8 @@ use super::backend::{Backend, Conn, Db, NAME};
 use crate::messages::{Delivery, Sent, deliveries};
 
 /// A replica of any kind.
-pub(crate) trait Replica: Dependent<Backend> + Serialize + DeserializeOwned {}
-impl<M: Dependent<Backend> + Serialize + DeserializeOwned> Replica for M {}
+pub(crate) trait Replica: Dependent<Backend> + Serialize + DeserializeOwned + Clone {}
+impl<M: Dependent<Backend> + Serialize + DeserializeOwned + Clone> Replica for M {}
 
 /// A database with the tables of this crate and these.
 pub(crate) fn database(ddl: &str) -> (Db, Conn) {
@@ -91,16 +91,25 @@ impl Left {
     }
 }
 
-/// Reads the messages and applies the events, as a consumer does: an early event is delivered again,
-/// until none can be applied.
-fn deliver<M: Replica>(delivery: &Delivery<'_>, form: &dyn Decode, conn: &mut Conn) -> Left {
+/// What a message is for the replica: an event, nothing, or the reason of a refusal.
+type Read<M> = Result<Option<Event<M>>, String>;
+
+fn read_all<M: Replica>(sent: &[Sent], form: &dyn Decode) -> Vec<Read<M>> {
+    let read = sent.iter().map(|sent| sent.read::<M>(form));
+    read.map(|read| read.map_err(|refused| refused.reason().to_owned()))
+        .collect()
+}
+
+/// Applies the events as a consumer does: an early event is delivered again, until none can be
+/// applied.
+fn deliver<M: Replica>(delivery: &Delivery, read: &[Read<M>], conn: &mut Conn) -> Left {
     let mut left = Left::default();
     let mut waiting: Vec<Event<M>> = Vec::new();
-    for sent in &delivery.messages {
-        match sent.read::<M>(form) {
-            Ok(Some(event)) => waiting.push(event),
+    for place in &delivery.places {
+        match &read[*place] {
+            Ok(Some(event)) => waiting.push(event.clone()),
             Ok(None) => left.skipped += 1,
-            Err(refused) => left.refused.push(refused.reason().to_owned()),
+            Err(reason) => left.refused.push(reason.clone()),
         }
     }
     loop {
@@ -151,9 +160,10 @@ fn in_each_order<M, R>(
     M: Replica,
     R: std::fmt::Debug + PartialEq,
 {
-    for delivery in deliveries(sent) {
+    let read = read_all::<M>(sent, form);
+    for delivery in deliveries(sent.len()) {
         empty(table, conn);
-        let left = deliver::<M>(&delivery, form, conn);
+        let left = deliver(&delivery, &read, conn);
         let context = format!("{}: {}", std::any::type_name::<M>(), delivery.name);
         assert_eq!(left, expected.0.times(delivery.times), "{context}");
         assert_eq!(rows(conn), expected.1, "{context}");
