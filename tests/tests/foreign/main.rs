@@ -15,6 +15,10 @@
     clippy::duplicate_mod,
     reason = "the scenarios are compiled for each backend"
 )]
+#![cfg_attr(
+    not(all(feature = "nats", feature = "mysql")),
+    allow(dead_code, unused_imports, reason = "what the other backends need")
+)]
 
 #[cfg(feature = "nats")]
 mod broker;

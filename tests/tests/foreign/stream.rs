@@ -58,19 +58,15 @@ async fn connect(url: String) -> Result<AsyncConn> {
 }
 
 /// What the totals say of messages and events. Attempts are not counted.
-fn totals(consumed: &Consumed) -> [u64; 6] {
-    assert_eq!(
-        (consumed.failed, consumed.terminated),
-        (0, 0),
-        "{consumed:?}"
-    );
+fn totals(figures: &Consumed) -> [u64; 6] {
+    assert_eq!((figures.failed, figures.terminated), (0, 0), "{figures:?}");
     [
-        consumed.applied,
-        consumed.duplicates,
-        consumed.skipped,
-        consumed.dead_letters,
-        consumed.parked,
-        consumed.redriven,
+        figures.applied,
+        figures.duplicates,
+        figures.skipped,
+        figures.dead_letters,
+        figures.parked,
+        figures.redriven,
     ]
 }
 
@@ -115,8 +111,8 @@ pub(crate) async fn refused_deletions_are_applied_with_a_mended_form() {
     let consumer = durable(&stream, "tickets").await.format(form.clone());
     let running = Running::start::<Ticket>(consumer, &db);
     all_done(&stream, "tickets").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [9, 0, 11, 2, 0, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [9, 0, 11, 2, 0, 0], "{figures:?}");
     let without_deletions = [1, 2, 3, 4, 40].map(ticket);
     assert_eq!(ticket_rows(conn), without_deletions);
 
@@ -185,8 +181,8 @@ pub(crate) async fn a_value_that_was_not_in_the_log_waits_for_a_snapshot() {
     };
     let running = Running::start::<Note>(consumer().await, &db);
     all_done(&stream, "notes").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [1, 0, 18, 2, 1, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [1, 0, 18, 2, 1, 0], "{figures:?}");
     let row = |body: String, version| ("n1".to_owned(), Some(body), version);
     assert_eq!(note_rows(conn), [row("long body ".repeat(260), 1)]);
     let of_record = |version| Some(("n1".to_owned(), version));
@@ -212,8 +208,8 @@ pub(crate) async fn a_value_that_was_not_in_the_log_waits_for_a_snapshot() {
         letters::<Note>(conn).len() == 1
     })
     .await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [1, 0, 0, 0, 0, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [1, 0, 0, 0, 0, 0], "{figures:?}");
     assert_eq!(note_rows(conn), [row("short".to_owned(), 3)]);
     assert_eq!(reasons::<Note>(conn), [deletion]);
 
@@ -223,8 +219,8 @@ pub(crate) async fn a_value_that_was_not_in_the_log_waits_for_a_snapshot() {
         letters::<Note>(conn).is_empty()
     })
     .await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [0, 0, 0, 0, 0, 1], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [0, 0, 0, 0, 0, 1], "{figures:?}");
     assert_eq!(note_rows(conn), []);
 }
 
@@ -247,8 +243,8 @@ pub(crate) async fn deletions_with_a_version_are_applied() {
     let consumer = durable(&stream, "full_tickets").await.format(form);
     let running = Running::start::<FullTicket>(consumer, &db);
     all_done(&stream, "full_tickets").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [3, 0, 19, 0, 0, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [3, 0, 19, 0, 0, 0], "{figures:?}");
     assert_eq!(debezium::full_ticket_rows(&mut conn), []);
     assert_eq!(letters::<FullTicket>(&mut conn), []);
 }
@@ -293,8 +289,8 @@ pub(crate) async fn messages_of_older_services_are_applied_with_their_forms() {
     let consumer = durable(&stream, "tickets").await.format(form());
     let running = Running::start::<Sequential>(consumer, &db);
     all_done(&stream, "tickets").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [66, 26, 1, 4, 0, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [66, 26, 1, 4, 0, 0], "{figures:?}");
     assert_eq!(rows(conn), held());
     let expected = [
         "this looks like Nest's packet: `record_at(\"/data\")`",
@@ -361,8 +357,8 @@ pub(crate) async fn parked_events_are_applied_after_their_predecessor() {
     assert_eq!(event, expected);
     publish(&context, [&plain("ticket.created", &body(10, 0))]).await;
     all_done(&stream, "tickets").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [1, 0, 0, 0, 1, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [1, 0, 0, 0, 1, 0], "{figures:?}");
     let first = Sequential {
         id: "0".to_owned(),
         title: "né".to_owned(),
@@ -377,10 +373,10 @@ pub(crate) async fn parked_events_are_applied_after_their_predecessor() {
     publish(&context, shuffled(sent.iter().collect(), 21)).await;
     let running = Running::start::<Park>(consumer().await, &db);
     all_done(&stream, "tickets").await;
-    let consumed = running.stop().await;
-    let [applied, duplicates, skipped, kept, parked_events, redriven] = totals(&consumed);
-    assert_eq!(applied + duplicates + parked_events, 92, "{consumed:?}");
-    assert_eq!((skipped, kept, redriven, consumed.gaps), (0, 0, 0, 0));
+    let figures = running.stop().await;
+    let [applied, duplicates, skipped, kept, parked_events, redriven] = totals(&figures);
+    assert_eq!(applied + duplicates + parked_events, 92, "{figures:?}");
+    assert_eq!((skipped, kept, redriven, figures.gaps), (0, 0, 0, 0));
     let all: Vec<_> = std::iter::once(first).chain(held()).collect();
     assert_eq!((rows(conn), parked(conn)), (all, 0));
     assert_eq!(letters::<Park>(conn), []);
@@ -401,8 +397,8 @@ pub(crate) async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
     let consumer = durable(&stream, "tickets").await.format(Broken);
     let running = Running::start::<Sequential>(consumer, &db);
     all_done(&stream, "tickets").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [0, 0, 1, 10, 0, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [0, 0, 1, 10, 0, 0], "{figures:?}");
     assert_eq!(rows(conn), []);
     let kept = letters::<Sequential>(conn).into_iter();
     let mut kept: Vec<_> = kept
@@ -420,8 +416,8 @@ pub(crate) async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
     let consumer = durable(&stream, "tickets").await.format(Ours);
     let running = Running::start::<Sequential>(consumer, &db);
     all_done(&stream, "tickets").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed)[..4], [0, 0, 0, 2], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures)[..4], [0, 0, 0, 2], "{figures:?}");
     let of_old = |letter: &DeadLetter| letter.subject.starts_with("events.");
     let mut kept = letters::<Sequential>(conn);
     kept.retain(of_old);
@@ -433,8 +429,8 @@ pub(crate) async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
         !letters::<Sequential>(conn).iter().any(of_old)
     })
     .await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [0, 0, 0, 0, 0, 3], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [0, 0, 0, 0, 0, 3], "{figures:?}");
     assert_eq!(rows(conn), [row(5, "five", 22.5, 3)]);
     assert_eq!(letters::<Sequential>(conn).len(), 10);
 }
@@ -467,8 +463,8 @@ pub(crate) async fn json_in_text_is_parked_as_json() {
     assert_eq!((rows(conn), parked(conn)), (vec![], 1));
     publish(&context, [&change("c", 1, "[1]")]).await;
     all_done(&stream, "records").await;
-    let consumed = running.stop().await;
-    assert_eq!(totals(&consumed), [1, 0, 0, 0, 1, 0], "{consumed:?}");
+    let figures = running.stop().await;
+    assert_eq!(totals(&figures), [1, 0, 0, 0, 1, 0], "{figures:?}");
     let held = (7, json!({ "a": ["[1]"] }), 2);
     assert_eq!((rows(conn), parked(conn)), (vec![held], 0));
 }

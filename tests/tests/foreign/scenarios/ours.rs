@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, NaiveDateTime};
-use serde_json::{Value, json};
 use versioned_core::format::{Binding, CloudEvents, Encode, Ours, PlainJson};
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
 use versioned_core::{Error, Op};
@@ -317,6 +316,8 @@ fn columns_of_each_type() {
 #[cfg(feature = "mysql")]
 pub(crate) mod documents {
     //! With `diesel/serde_json`.
+
+    use serde_json::{Value, json};
 
     use super::*;
 
