@@ -24,12 +24,14 @@ use crate::event::Event;
 /// | a float | a number, decimal text, `"NaN"`, `"Infinity"`, `{"$numberDecimal":"1.5"}`, `{"scale":1,"value":"Dw=="}` |
 /// | text | text, `{"$oid":".."}`, `{"$date":..}`, `{"$numberDecimal":".."}`, `{"scale":..,"value":".."}` |
 /// | a date or time without a zone | its text, also with `Z` |
-/// | a struct, a map, a list, `serde_json::Value` | it, or text with the JSON of it |
+/// | a struct, a map, a list | it, or text with the JSON of it |
+/// | `serde_json::Value` | it |
 /// | bytes | base64, `{"type":"Buffer","data":[..]}`, a list of bytes |
 ///
 /// What could be another value is an error that names the field: 2 is no `bool`, and a number is no
 /// text. Unknown fields are ignored. The fields of structs with `#[serde(flatten)]` and of
-/// `untagged` enums have to have the form that serde expects.
+/// `untagged` enums have to have the form that serde expects. Debezium sends columns of JSON as text:
+/// from its form, text with an object or a list is this object or list for a `serde_json::Value`.
 #[derive(Debug, Clone)]
 pub struct Record {
     json: Json,

@@ -18,6 +18,8 @@ mod takes;
 mod tests;
 mod time;
 
+use std::cell::RefCell;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -39,10 +41,15 @@ pub(super) fn read<T: DeserializeOwned>(
 ) -> Result<T, String> {
     let mut mended = Mended::default();
     loop {
-        let read = T::deserialize(Node::record(record, checks, &mended.lists));
-        let failure = match read {
-            Ok(model) => return Ok(model),
-            Err(failure) => failure,
+        let parsed = RefCell::default();
+        let read = T::deserialize(Node::record(record, checks, &mended.lists, &parsed));
+        let failure = match (read, &mut *record) {
+            (Ok(model), Value::Object(fields)) => {
+                fields.extend(parsed.into_inner());
+                return Ok(model);
+            }
+            (Ok(model), _) => return Ok(model),
+            (Err(failure), _) => failure,
         };
         if let Err(failure) = mended.mend(record, failure, checks) {
             return Err(failure.text(entity));

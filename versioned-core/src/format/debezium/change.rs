@@ -234,6 +234,7 @@ impl Reading<'_> {
             bare_number: (!facts.has_schema).then_some("switch schemas on or name its unit"),
             encoded_decimals: (!facts.has_schema).then(|| self.form.texts.clone()),
             absent_lists: false,
+            json_in_text: true,
         };
         let fields = self.with_names_of_replica(row.fields, version);
         let record = Record::from(Value::Object(fields)).checked(checks);

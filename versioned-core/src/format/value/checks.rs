@@ -24,6 +24,9 @@ pub(in crate::format) struct Checks {
     pub(in crate::format) encoded_decimals: Option<Arc<[String]>>,
     /// Whether a list that is empty is absent.
     pub(in crate::format) absent_lists: bool,
+    /// Whether a column of JSON is text with the JSON in it. Elsewhere, a text where the model keeps
+    /// any JSON is this text.
+    pub(in crate::format) json_in_text: bool,
 }
 
 impl Checks {

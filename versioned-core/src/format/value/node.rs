@@ -1,6 +1,7 @@
 //! The deserializer: a value in a record, read as what the model asks for.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use serde::Deserializer;
 use serde::de::value::SeqDeserializer;
@@ -25,6 +26,8 @@ struct Place<'v> {
     checks: &'v Checks,
     /// The fields that were absent, and are empty lists now.
     lists: &'v [String],
+    /// Where the JSON goes that was in the text of fields.
+    parsed: &'v RefCell<Vec<(String, Value)>>,
     /// The field of the record.
     field: Option<&'v str>,
     /// Whether it is the field's value, and not something inside it.
@@ -34,10 +37,16 @@ struct Place<'v> {
 }
 
 impl<'v> Node<'v> {
-    pub(super) fn record(value: &'v Value, checks: &'v Checks, lists: &'v [String]) -> Self {
+    pub(super) fn record(
+        value: &'v Value,
+        checks: &'v Checks,
+        lists: &'v [String],
+        parsed: &'v RefCell<Vec<(String, Value)>>,
+    ) -> Self {
         let place = Place {
             checks,
             lists,
+            parsed,
             field: None,
             is_field: false,
             is_parsed: false,
@@ -193,7 +202,10 @@ impl<'v> Node<'v> {
             Value::Number(number) => number.deserialize_any(visitor).map_err(Failure::custom),
             Value::String(text) => {
                 if let Some(parsed) = self.parsed_for(&visitor) {
-                    return self.inside(&parsed).any(visitor);
+                    let read = self.inside(&parsed).any(visitor);
+                    let parsed = (self.name().to_owned(), parsed);
+                    self.place.parsed.borrow_mut().push(parsed);
+                    return read;
                 }
                 let checks = self.place.checks;
                 if checks.encoded_decimals.is_some() && Takes::of(&visitor) == Takes::Decimal {
@@ -210,9 +222,11 @@ impl<'v> Node<'v> {
         }
     }
 
-    /// Returns the object or list in the text of a field, if any JSON is needed.
+    /// Returns the object or list in the text of a field, if any JSON is needed and the form sends
+    /// JSON as text.
     fn parsed_for<'de, V: Visitor<'de>>(&self, visitor: &V) -> Option<Value> {
-        if !self.place.is_field || Takes::of(visitor) != Takes::Json {
+        let may_be_json = self.place.checks.json_in_text && self.place.is_field;
+        if !may_be_json || Takes::of(visitor) != Takes::Json {
             return None;
         }
         self.parsed('{').or_else(|| self.parsed('['))

@@ -190,20 +190,51 @@ fn json_in_text_is_parsed_once() {
     is(json!("[1,2]"), (1, 2));
     is(json!(" {\"a\":1}"), BTreeMap::from([("a".to_owned(), 1)]));
     is(json!("{\"1\":2}"), HashMap::from([(1, 2)]));
-    is(json!("{\"a\":1}"), json!({"a": 1}));
-    is(
-        json!("{\"a\":\"{\\\"b\\\":1}\"}"),
-        json!({"a": "{\"b\":1}"}),
-    );
     is(json!("{\"a\":1}"), "{\"a\":1}".to_owned());
     // Text inside of JSON stays text, as do texts that are no object or list.
     is(json!({"a": "{\"b\":1}"}), json!({"a": "{\"b\":1}"}));
     for text in ["5", "\"a\"", "{a", "null", "[1"] {
         is(json!(text), json!(text));
     }
+    for text in ["{\"a\":1}", "[1]"] {
+        is(json!(text), json!(text));
+    }
     let twice = json!("\"[1]\"");
     assert!(field::<Vec<i64>>(twice).is_err());
     assert!(field::<Vec<Vec<i64>>>(json!("[\"[1]\"]")).is_err());
+}
+
+#[test]
+fn any_json_is_in_text_where_the_form_says_so() {
+    let checks = Checks {
+        json_in_text: true,
+        ..Checks::default()
+    };
+    let is = |value: Value, expected: Value| {
+        let mut record = json!({"field": value});
+        let one: One<Option<Value>> = read(&mut record, &checks, "t").unwrap();
+        assert_eq!(one.field, Some(expected.clone()));
+        assert_eq!(
+            record,
+            json!({"field": expected}),
+            "it is read in the same way again"
+        );
+    };
+    is(json!("{\"a\":1}"), json!({"a": 1}));
+    is(json!("[1,\"[2]\"]"), json!([1, "[2]"]));
+    is(
+        json!("{\"a\":\"{\\\"b\\\":1}\"}"),
+        json!({"a": "{\"b\":1}"}),
+    );
+    // Text inside of JSON stays text, as do texts that are no object or list.
+    is(json!({"a": "{\"b\":1}"}), json!({"a": "{\"b\":1}"}));
+    for text in ["5", "\"a\"", "{a", "null", "[1"] {
+        is(json!(text), json!(text));
+    }
+    // A text stays text.
+    let mut record = json!({"field": "{\"a\":1}"});
+    let one: One<String> = read(&mut record, &checks, "t").unwrap();
+    assert_eq!(record, json!({"field": one.field}));
 }
 
 #[test]

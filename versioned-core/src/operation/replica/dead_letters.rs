@@ -12,7 +12,7 @@ use diesel::QueryResult;
 use crate::dead_letter::{DeadLetter, Redriven};
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Letter, SqlFor as _};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{self, EventError, micros_now};
 use crate::executor::Executor;
 use crate::format::{OwnedMessage, Read, Reading, read_as};
@@ -201,7 +201,7 @@ where
             Err(error) if ends_the_transaction(&error) => return Err(error),
             Err(error) => {
                 let refused = Letters {
-                    reason: &storable(&error.to_string()),
+                    reason: &reason_of(&error),
                     at: micros_now(),
                     ..letter
                 };
@@ -213,6 +213,14 @@ where
         }
     }
     Ok(page)
+}
+
+/// Returns the reason to keep. A refusal has the words of the form, as when it was first kept.
+fn reason_of(error: &Error) -> String {
+    match error {
+        Error::Event(EventError::Unreadable { reason }) => storable(reason),
+        other => storable(&other.to_string()),
+    }
 }
 
 async fn again<M, C>(
