@@ -29,7 +29,7 @@ fn a_derived_deletion_deletes_at_its_version<M: Replica + std::fmt::Debug>() {
     ] {
         let outcome = M::apply(&late, &mut conn).unwrap();
         assert_eq!(outcome, Outcome::Duplicate { current }, "{late:?}");
-        let outcomes = M::apply_all(&[late.clone()], &mut conn).unwrap();
+        let outcomes = M::apply_all(std::slice::from_ref(&late), &mut conn).unwrap();
         assert_eq!(outcomes, [Outcome::Duplicate { current }], "{late:?}");
         assert_eq!(row(&mut conn), None, "{late:?}");
     }
@@ -141,7 +141,7 @@ fn a_final_deletion_is_for_good<M: Replica + std::fmt::Debug>() {
                 apply_each::<M>(&mut conn, &[created(10)]);
             }
             let outcome = if batched {
-                M::apply_all(&[forever.clone()], &mut conn).unwrap()[0]
+                M::apply_all(std::slice::from_ref(&forever), &mut conn).unwrap()[0]
             } else {
                 M::apply(&forever, &mut conn).unwrap()
             };
