@@ -14,10 +14,13 @@ impl<D: Decode> Decode for Renamed<D> {
         let body = message.body.unwrap_or_default();
         let mut body: Value = serde_json::from_slice(body)
             .map_err(|error| Refused::new(format!("the body is no JSON: {error}")))?;
-        if let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) {
-            if let Some(name) = data.remove("name") {
-                data.entry("title").or_insert(name);
-            }
+        let data = body.get_mut("data").and_then(Value::as_object_mut);
+        let renamed = data.and_then(|data| {
+            let name = data.remove("name")?;
+            Some((data, name))
+        });
+        if let Some((data, name)) = renamed {
+            data.entry("title").or_insert(name);
         }
         let body = body.to_string();
         let fitted = Message::new(message.binding, message.subject, Some(body.as_bytes()));

@@ -391,8 +391,8 @@ pub(crate) async fn messages_of_a_broken_form_are_applied_with_a_mended_one() {
     let conn = &mut conn;
     let context = jetstream(&broker).await;
     let stream = events(&context, &["broken.*", "events.tickets.*"]).await;
-    let broken = BROKEN.map(|(subject, _)| plain(subject, "{}"));
-    publish(&context, &broken).await;
+    let wrong = BROKEN.map(|(subject, _)| plain(subject, "{}"));
+    publish(&context, &wrong).await;
     publish(&context, [&plain("broken.other", "{}")]).await;
     let consumer = durable(&stream, "tickets").await.format(Broken);
     let running = Running::start::<Sequential>(consumer, &db);

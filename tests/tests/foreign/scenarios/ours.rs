@@ -250,7 +250,7 @@ fn record(id: i64) -> Record {
 }
 
 /// With the least and the other values.
-fn other(record: Record) -> Record {
+fn other(record: &Record) -> Record {
     let day = NaiveDate::from_ymd_opt(1999, 12, 31).unwrap();
     let moment = day.and_hms_opt(0, 0, 0).unwrap();
     Record {
@@ -268,7 +268,8 @@ fn other(record: Record) -> Record {
         clock: moment.time(),
         moment,
         maybe_moment: None,
-        ..record
+        id: record.id,
+        version: record.version,
     }
 }
 
@@ -285,7 +286,7 @@ fn columns_of_each_type() {
         let mut model = record(id);
         model.insert(conn).unwrap();
         if id != 7 {
-            model = other(model);
+            model = other(&model);
             model.save(conn).unwrap();
         }
         if id < 0 {
@@ -654,12 +655,12 @@ fn a_replica_on_node_receives_each_version_from_zero() {
     ticket.price = 14.75;
     ticket.order_id = Some("order54".to_owned());
     ticket.save(conn).unwrap();
-    let stale = NodeTicket {
+    let mut stale = NodeTicket {
         version: 0,
         ..ticket.clone()
     };
     // A conflict spends no version.
-    let lost = stale.clone().save(conn).map(drop).unwrap_err();
+    let lost = stale.save(conn).map(drop).unwrap_err();
     assert!(matches!(lost, Error::Conflict(_)), "{lost:?}");
     ticket.order_id = None;
     ticket.save(conn).unwrap();

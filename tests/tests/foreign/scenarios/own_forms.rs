@@ -98,7 +98,7 @@ fn a_broken_form_is_an_error() {
             Err(refused) => refused.to_string(),
             Ok(event) => {
                 let event = event.unwrap();
-                let batch = Sequential::apply_all(&[event.clone()], conn).unwrap_err();
+                let batch = Sequential::apply_all(std::slice::from_ref(&event), conn).unwrap_err();
                 let error = Sequential::apply(&event, conn).unwrap_err();
                 assert!(matches!(error, Error::Event(_)), "{subject}: {error:?}");
                 assert_eq!(batch.to_string(), error.to_string());
