@@ -1,5 +1,12 @@
 //! Messages and rows for the tests of the forms.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy.toml exempts what is inside a test, and not its helpers"
+)]
+
 use serde_json::{Value, json};
 
 use super::{Binding, Decode, Decoded, Encode, Encoded, Header, Message, Refused, Replica};

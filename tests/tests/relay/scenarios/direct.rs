@@ -89,9 +89,12 @@ impl Replica {
 
     fn connect(&self) -> impl Fn() -> Result<Conn, &'static str> + Send + Sync + use<> {
         let own = self.clone();
-        move || match own.is_away.load(Ordering::SeqCst) {
-            true => Err("it is away"),
-            false => Ok(own.db.connect()),
+        move || {
+            if own.is_away.load(Ordering::SeqCst) {
+                Err("it is away")
+            } else {
+                Ok(own.db.connect())
+            }
         }
     }
 

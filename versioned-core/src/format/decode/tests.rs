@@ -1,3 +1,8 @@
+#![allow(
+    clippy::panic,
+    reason = "clippy.toml exempts what is inside a test, and not its helpers"
+)]
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
