@@ -11,7 +11,6 @@ mod failure;
 mod forms;
 mod key;
 mod markers;
-mod md5;
 mod node;
 mod takes;
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use super::decimal::base64;
 use super::forms::scaled;
-use super::md5::md5;
 
 /// The values with which Debezium replaces those that PostgreSQL did not log. Each one is the
 /// placeholder in the type of the column.
@@ -74,7 +74,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Returns the UUID of a name, as `UUID.nameUUIDFromBytes` of Java makes it.
 fn uuid(name: &[u8]) -> String {
-    let mut digest = md5(name);
+    let mut digest: [u8; 16] = Md5::digest(name).into();
     let [.., version, _, variant, _, _, _, _, _, _, _] = &mut digest;
     *version = (*version & 0x0f) | 0x30;
     *variant = (*variant & 0x3f) | 0x80;
