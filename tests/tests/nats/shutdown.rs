@@ -177,6 +177,10 @@ async fn a_shutdown_does_not_wait_for_a_handler_that_panics_each_time() {
     let (figures, stopped) = tokio::join!(consumer.run(panics, shutdown.clone()), stop);
     assert!(stopped.elapsed() < IN_TIME, "{:?}", stopped.elapsed());
     assert_eq!((figures.applied, figures.terminated), (0, 0), "{figures:?}");
-    assert_eq!(outstanding(&stream).await.0, EVENTS.unsigned_abs());
+    // The broker counts an event that is given back twice for a moment.
+    until("each is outstanding", async || {
+        outstanding(&stream).await.0 == EVENTS.unsigned_abs()
+    })
+    .await;
     nothing_is_lost(&stream, &db).await;
 }
