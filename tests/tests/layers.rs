@@ -23,6 +23,7 @@ const CORE: &[&[&str]] = &[
         "runner",
         "table_name",
         "connection",
+        "hex",
     ],
     &["dialect", "error", "format/record"],
     &["executor", "model", "migrations", "outbox", "clock"],

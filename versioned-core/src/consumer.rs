@@ -7,6 +7,7 @@ mod dead_letters;
 #[cfg(test)]
 mod dice;
 mod finish;
+mod intake;
 mod lanes;
 mod problem;
 mod settings;
@@ -25,15 +26,17 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use self::breaker::Breaker;
-pub(crate) use self::broker::{Delivery, Handler, Incoming, Message, Reader, Settlement, Source};
+pub(crate) use self::broker::{
+    Delivery, Handler, Incoming, Message, Reader, Settlement, Source, letter,
+};
 use self::dead_letters::Pending;
-use self::lanes::{Kind, Lanes, Started};
+use self::lanes::{Lanes, Started};
 pub use self::problem::ConsumerProblem;
 pub(crate) use self::settings::Settings;
 use self::tally::Tally;
 pub use self::tally::{Consumed, Counters};
 use crate::error::{Error, Result};
-use crate::event::{self, Event, Op};
+use crate::event::{self, Event};
 use crate::format::Read;
 
 /// How often to look for records that have waited too long.
@@ -226,114 +229,6 @@ where
         ];
         let due = due.into_iter().chain(own).flatten();
         due.filter(|at| *at > now).min()
-    }
-
-    fn receive(&mut self, incoming: Incoming<D>, is_end: bool) {
-        match incoming {
-            Incoming::Delivery(delivery) => self.arrive(delivery, is_end),
-            Incoming::Full(limit) if !is_end => self.full(limit),
-            Incoming::Full(_) => {}
-        }
-    }
-
-    /// Queues a message behind those of its record, or gives it back at the end.
-    fn arrive(&mut self, delivery: D, is_end: bool) {
-        if is_end {
-            self.answers
-                .push(delivery.settle(Settlement::Retry(Duration::ZERO)));
-            return;
-        }
-        self.last += 1;
-        self.full_is_reported = false;
-        let number = self.last;
-        let read = (self.reader.read)(&delivery.body());
-        let held = |read| Held {
-            delivery,
-            read,
-            attempts: 0,
-        };
-        match read {
-            Ok(Some(read)) => {
-                let event = &read.event;
-                let record = format!("{}/{}", event.entity, event.key);
-                let kind = match event.op {
-                    Op::Snapshot | Op::DeletedForever => Kind::Snapshot,
-                    Op::Created | Op::Updated | Op::Deleted => Kind::Change,
-                    Op::DeletedAt => Kind::Derived,
-                };
-                self.lanes.arrive(&record, event.turn(), number, kind);
-                self.held.insert(number, held(Some(read)));
-            }
-            Ok(None) => {
-                self.held.insert(number, held(None));
-                self.skip(number);
-            }
-            Err(refused) => {
-                self.held.insert(number, held(None));
-                self.unreadable(number, None, &refused);
-            }
-        }
-    }
-
-    /// The next batch to handle, while so many things are being done.
-    fn start(&mut self, running: usize) -> Option<Batch<T, D>> {
-        let now = Instant::now();
-        if !self.breaker.allows(running, now) {
-            return None;
-        }
-        loop {
-            let part = self.parts.pop_front();
-            let taken = part.unwrap_or_else(|| self.lanes.start(self.settings.batch, now));
-            if taken.is_empty() {
-                return None;
-            }
-            let mut batch = Batch {
-                started: Vec::with_capacity(taken.len()),
-                events: Vec::with_capacity(taken.len()),
-                sources: Vec::with_capacity(taken.len()),
-            };
-            for started in taken {
-                self.read(started, &mut batch);
-            }
-            if !batch.started.is_empty() {
-                return Some(batch);
-            }
-        }
-    }
-
-    /// Adds an event to a batch.
-    fn read(&mut self, started: Started, batch: &mut Batch<T, D>) {
-        let Some(message) = self.held.get_mut(&started.number) else {
-            self.lanes.dropped(&started.record);
-            return;
-        };
-        let body = message.delivery.body();
-        let read = match message.read.take() {
-            Some(read) => Ok(Some(read)),
-            None => (self.reader.read)(&body),
-        };
-        match read {
-            Ok(Some(Read { event, whole })) => {
-                batch.started.push(started);
-                batch.events.push(event);
-                batch.sources.push(Source {
-                    message: body,
-                    whole,
-                });
-            }
-            // It was read when it arrived, by a form or a `Deserialize` that answers otherwise now.
-            Ok(None) => {
-                self.lanes.dropped(&started.record);
-                self.skip(started.number);
-            }
-            Err(refused) => self.unreadable(started.number, Some(started), &refused),
-        }
-    }
-
-    /// Acknowledges a message that is not for this replica.
-    fn skip(&mut self, number: u64) {
-        self.count().skipped.add(1);
-        self.settle(&[number], Settlement::Acknowledge);
     }
 
     /// Gives events that wait back to the broker, if they take the room of those that they wait

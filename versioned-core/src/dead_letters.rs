@@ -97,13 +97,7 @@ where
     C: LoadConnection,
     M: Dependent<C::Backend> + FromJson,
 {
-    let mut executor = BlockingExecutor::new(conn);
-    let done = poll_ready(operation::redrive::<M, _>(
-        ALL,
-        Reading::OURS,
-        &mut executor,
-    ));
-    done.map(|(redriven, _)| redriven)
+    redrive_all::<M, C>(Reading::OURS, conn)
 }
 
 /// As [`redrive`], for messages of a form other than that of this crate. `binding` is that of the
@@ -139,11 +133,16 @@ where
     C: LoadConnection,
     M: Dependent<C::Backend> + FromJson,
 {
+    let form = Some(form);
+    redrive_all::<M, C>(Reading { form, binding }, conn)
+}
+
+fn redrive_all<M, C>(reading: Reading<'_>, conn: &mut C) -> Result<Redriven>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
     let mut executor = BlockingExecutor::new(conn);
-    let reading = Reading {
-        form: Some(form),
-        binding,
-    };
     let done = poll_ready(operation::redrive::<M, _>(ALL, reading, &mut executor));
     done.map(|(redriven, _)| redriven)
 }
@@ -209,11 +208,7 @@ where
     C: AsyncConnection,
     M: Dependent<C::Backend> + FromJson,
 {
-    async move {
-        let done =
-            operation::redrive::<M, _>(ALL, Reading::OURS, &mut AsyncExecutor::new(conn)).await;
-        done.map(|(redriven, _)| redriven)
-    }
+    redrive_all_async::<M, C>(Reading::OURS, conn)
 }
 
 /// As [`dead_letters::redrive_as`](redrive_as), on a connection of `diesel-async`.
@@ -235,14 +230,18 @@ where
     C: AsyncConnection,
     M: Dependent<C::Backend> + FromJson,
 {
-    async move {
-        let reading = Reading {
-            form: Some(form),
-            binding,
-        };
-        let done = operation::redrive::<M, _>(ALL, reading, &mut AsyncExecutor::new(conn)).await;
-        done.map(|(redriven, _)| redriven)
-    }
+    let form = Some(form);
+    redrive_all_async::<M, C>(Reading { form, binding }, conn)
+}
+
+#[cfg(feature = "async")]
+async fn redrive_all_async<M, C>(reading: Reading<'_>, conn: &mut C) -> Result<Redriven>
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let done = operation::redrive::<M, _>(ALL, reading, &mut AsyncExecutor::new(conn)).await;
+    done.map(|(redriven, _)| redriven)
 }
 
 /// As [`dead_letters::discard`](discard), on a connection of `diesel-async`.

@@ -13,8 +13,8 @@ use diesel::connection::LoadConnection;
 use diesel_async::AsyncConnection;
 
 #[cfg(feature = "async")]
-use self::target::AsyncTarget;
-use self::target::{Answer, BlockingTarget, Target};
+use self::target::Async;
+use self::target::{Answer, Blocking, Connected, Target};
 use crate::dependent::Dependent;
 use crate::model::FromJson;
 use crate::outbox::{OutboxRow, PublishError, Publisher};
@@ -82,7 +82,7 @@ impl DirectPublisher {
         E: fmt::Display + 'static,
         M: Dependent<C::Backend> + FromJson + 'static,
     {
-        let target = BlockingTarget::<M, _, _>::new(connect);
+        let target = Connected::<Blocking, M, _, _>::new(connect);
         self.replicas.push(Box::new(target));
         self
     }
@@ -101,7 +101,7 @@ impl DirectPublisher {
         Fut: Future<Output = Result<C, E>> + Send + 'static,
         M: Dependent<C::Backend> + FromJson + 'static,
     {
-        let target = AsyncTarget::<M, _, _>::new(connect);
+        let target = Connected::<Async, M, _, _>::new(connect);
         self.replicas.push(Box::new(target));
         self
     }

@@ -70,7 +70,6 @@ impl<T> Event<T> {
     /// Returns the turn of the event among those of its record. It is the version, and for a deletion
     /// without a version of its own the one after it: that deletion follows the event with its
     /// version, and the event with the next version supersedes it.
-    #[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "for consumers"))]
     pub(crate) fn turn(&self) -> i64 {
         self.op.turn(self.version)
     }

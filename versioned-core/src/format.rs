@@ -29,12 +29,16 @@ pub(crate) mod record;
 #[cfg(all(test, feature = "formats"))]
 mod testing;
 #[cfg(feature = "formats")]
+mod type_name;
+#[cfg(feature = "formats")]
 mod value;
 
 #[cfg(feature = "formats")]
 pub use self::cloudevents::CloudEvents;
 #[cfg(feature = "formats")]
 pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
+#[cfg(feature = "nats")]
+pub(crate) use self::decode::read_ours;
 pub use self::decode::{Decode, Decoded, Refused, Replica, read};
 pub(crate) use self::decode::{Read, Reading, read_as};
 #[cfg(feature = "formats")]

@@ -192,6 +192,7 @@ mod front;
 mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod hex;
 mod loadable;
 mod migrations;
 pub mod model;

@@ -30,40 +30,33 @@ type History = Vec<Op>;
 
 /// All histories of up to `length` operations: created, then updated or deleted, and created again after a deletion.
 fn histories(length: usize, deletions: bool) -> Vec<History> {
-    let mut all: Vec<History> = vec![vec![Op::Created]];
-    let mut longest = all.clone();
-    for _ in 1..length {
-        longest = longest
-            .iter()
-            .flat_map(|history| {
-                let next: &[Op] = match history.last() {
-                    Some(Op::Deleted) => &[Op::Created],
-                    _ if deletions => &[Op::Updated, Op::Deleted],
-                    _ => &[Op::Updated],
-                };
-                next.iter().map(|op| [&history[..], &[*op]].concat())
-            })
-            .collect();
-        all.extend(longest.clone());
-    }
-    all
+    grown(length, |last| match last {
+        Op::Deleted => &[Op::Created],
+        _ if deletions => &[Op::Updated, Op::Deleted],
+        _ => &[Op::Updated],
+    })
 }
 
 /// All histories of up to `length` operations of an owner that spends no version on a deletion, and may end a record for
 /// good.
 fn histories_with_derived_deletions(length: usize) -> Vec<History> {
+    grown(length, |last| match last {
+        Op::DeletedForever => &[],
+        Op::DeletedAt => &[Op::Created],
+        _ => &[Op::Updated, Op::DeletedAt, Op::DeletedForever],
+    })
+}
+
+/// All histories that begin with a creation, with what may follow the last operation.
+fn grown(length: usize, next: impl Fn(Op) -> &'static [Op]) -> Vec<History> {
     let mut all: Vec<History> = vec![vec![Op::Created]];
     let mut longest = all.clone();
     for _ in 1..length {
         longest = longest
             .iter()
             .flat_map(|history| {
-                let next: &[Op] = match history.last() {
-                    Some(Op::DeletedForever) => &[],
-                    Some(Op::DeletedAt) => &[Op::Created],
-                    _ => &[Op::Updated, Op::DeletedAt, Op::DeletedForever],
-                };
-                next.iter().map(|op| [&history[..], &[*op]].concat())
+                let next = next(history[history.len() - 1]).iter();
+                next.map(|op| [&history[..], &[*op]].concat())
             })
             .collect();
         all.extend(longest.clone());

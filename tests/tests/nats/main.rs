@@ -35,6 +35,7 @@ use versioned_core::prelude::Versioned;
 use versioned_core::{Event, MIGRATIONS, Op};
 use versioned_tests::nats::Broker;
 use versioned_tests::postgres::Db;
+use versioned_tests::proxy::Proxy;
 
 diesel::table! {
     tickets {
@@ -72,6 +73,15 @@ struct Copy {
     id: i64,
     note: String,
     version: i64,
+}
+
+/// The way to a database that can be cut, and the URL that takes it.
+fn proxied(db: &Db) -> (Proxy, String) {
+    let (address, name) = db.url().rsplit_once('/').unwrap();
+    let (server, port) = address.rsplit_once(':').unwrap();
+    let proxy = Proxy::to(port.parse().unwrap());
+    let url = format!("{server}:{}/{name}", proxy.port());
+    (proxy, url)
 }
 
 fn database() -> (Db, PgConnection) {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use versioned_core::dead_letters;
 use versioned_core::outbox::Shutdown;
-use versioned_tests::proxy::Proxy;
 
 use super::consumer::rows;
 use super::lanes::{all_done, durable, heard, send_all};
@@ -22,10 +21,7 @@ async fn an_unreachable_database_is_probed_and_not_stormed() {
     let (db, mut conn) = database();
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
-    let (address, name) = db.url().rsplit_once('/').unwrap();
-    let (server, port) = address.rsplit_once(':').unwrap();
-    let proxy = Proxy::to(port.parse().unwrap());
-    let url = format!("{server}:{}/{name}", proxy.port());
+    let (proxy, url) = proxied(&db);
 
     let (heard, report) = heard();
     let consumer = durable(&stream).await.attempts(3).on_problem(report);

@@ -6,7 +6,6 @@ use diesel::connection::SimpleConnection as _;
 use versioned_core::nats::{Consumed, JetStreamConsumer};
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Outcome, Result};
-use versioned_tests::proxy::Proxy;
 
 use super::consumer::{Running, durable_that_waits, rows};
 use super::lanes::{all_done, durable, outstanding, send_all};
@@ -100,10 +99,7 @@ async fn a_shutdown_does_not_wait_for_a_database_that_does_not_answer() {
         let (db, mut conn) = database();
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
-        let (address, name) = db.url().rsplit_once('/').unwrap();
-        let (server, port) = address.rsplit_once(':').unwrap();
-        let proxy = Proxy::to(port.parse().unwrap());
-        let url = format!("{server}:{}/{name}", proxy.port());
+        let (proxy, url) = proxied(&db);
         let consumer = hasty(&stream).await;
         let counters = consumer.counters();
         let shutdown = Shutdown::new();

@@ -110,7 +110,7 @@ async fn two_processes_share_a_window_that_is_full_of_early_events() {
     assert!(took < Duration::from_mins(1), "{took:?}");
 }
 
-/// The event that waits is no longer in hand, and its record is reported all the same.
+/// The event that waits is no longer in hand, and its record is still reported.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
     let broker = Broker::start();

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::dead_letter::Redriven;
 use crate::error;
 use crate::event::Event;
-use crate::format::{self, Decode, Read, Record, Refused, read_as};
+use crate::format::{self, Decode, Read, Record, Refused, read_as, read_ours};
 use crate::model::DependentModel;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
@@ -38,11 +38,26 @@ pub(crate) trait Delivery: Send + 'static {
 
 /// What a broker has delivered.
 pub(crate) trait Message: Send + 'static {
+    /// The body.
+    fn bytes(&self) -> &[u8];
+
     /// Shows the message as a form sees it.
     fn with<R>(&self, read: impl FnOnce(&format::Message<'_>) -> R) -> R;
 
     /// Its coordinates at the broker, which identify it.
     fn source(&self) -> String;
+}
+
+/// Returns the letter of a message without a reason and without attempts, as one that only waits for
+/// another letter has it.
+pub(crate) fn letter(message: &impl Message, record: Option<(String, i64)>) -> NewLetter {
+    NewLetter {
+        record,
+        source: message.source(),
+        message: message.with(|message| message.into()),
+        reason: String::new(),
+        attempts: 0,
+    }
 }
 
 /// Reads the messages of a broker.
@@ -64,9 +79,13 @@ where
     pub(crate) fn of(form: Option<Arc<dyn Decode>>) -> Self {
         Self {
             entity: M::ENTITY,
-            read: Box::new(move |message: &B| {
-                message.with(|message| read_as(form.as_deref(), message))
-            }),
+            read: match form {
+                // No form asks for the headers.
+                None => Box::new(|message: &B| read_ours(message.bytes()).map(Some)),
+                Some(form) => Box::new(move |message: &B| {
+                    message.with(|message| read_as(Some(&*form), message))
+                }),
+            },
         }
     }
 }

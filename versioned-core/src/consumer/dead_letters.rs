@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::finish::AWAY;
 use super::lanes::Started;
-use super::{Consumer, ConsumerProblem, Delivery, Message, Settlement};
+use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement, letter};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
 use crate::format::Refused;
@@ -304,16 +304,6 @@ where
             let NewLetter { record, reason, .. } = letter;
             self.give_up(marked.number, marked.started, record, &reason);
         }
-    }
-}
-
-fn letter(message: &impl Message, record: Option<(String, i64)>) -> NewLetter {
-    NewLetter {
-        record,
-        source: message.source(),
-        message: message.with(|message| message.into()),
-        reason: String::new(),
-        attempts: 0,
     }
 }
 

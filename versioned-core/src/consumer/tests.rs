@@ -85,8 +85,12 @@ struct FakeMessage {
 }
 
 impl Message for FakeMessage {
+    fn bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
     fn with<R>(&self, read: impl FnOnce(&format::Message<'_>) -> R) -> R {
-        let body = Some(self.text.as_bytes());
+        let body = Some(self.bytes());
         read(&format::Message::new(Binding::Nats, "tickets", body))
     }
 
@@ -314,7 +318,7 @@ async fn play(seed: u64) -> World {
         let reader = Reader {
             entity: "tickets",
             read: Box::new(|message: &FakeMessage| {
-                let read = event::read(message.text.as_bytes());
+                let read = event::read(message.bytes());
                 let read = read.map(|event| Some(Read { event, whole: None }));
                 read.map_err(Refused::new)
             }),

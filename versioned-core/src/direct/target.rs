@@ -5,7 +5,7 @@ use std::future::Future;
 use std::iter::once;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
@@ -53,24 +53,36 @@ pub(super) trait Target: Send + Sync {
     fn apply<'t>(&'t self, rows: Vec<&'t OutboxRow>) -> Answers<'t>;
 }
 
-/// A replica on a blocking connection.
-pub(super) struct BlockingTarget<M, C, F> {
+/// A replica on connections of one kind: [`Blocking`], or [`Async`].
+pub(super) struct Connected<K, M, C, F> {
     connect: F,
+    /// A connection that can be used again.
     idle: Mutex<Option<C>>,
-    model: PhantomData<fn() -> M>,
+    of: PhantomData<fn() -> (K, M)>,
 }
 
-impl<M, C, F> BlockingTarget<M, C, F> {
+/// The kind of Diesel's own connections.
+pub(super) enum Blocking {}
+
+/// The kind of the connections of `diesel-async`.
+#[cfg(feature = "async")]
+pub(super) enum Async {}
+
+impl<K, M, C, F> Connected<K, M, C, F> {
     pub(super) fn new(connect: F) -> Self {
         Self {
             connect,
             idle: Mutex::new(None),
-            model: PhantomData,
+            of: PhantomData,
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<C>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<M, C, E, F> Target for BlockingTarget<M, C, F>
+impl<M, C, E, F> Target for Connected<Blocking, M, C, F>
 where
     C: LoadConnection + Send + 'static,
     E: fmt::Display,
@@ -83,7 +95,7 @@ where
 
     fn apply<'t>(&'t self, rows: Vec<&'t OutboxRow>) -> Answers<'t> {
         Box::pin(async move {
-            let idle = take(&self.idle);
+            let idle = self.idle().take();
             let connected = idle.map_or_else(|| (self.connect)(), Ok);
             let mut conn = match connected {
                 Ok(conn) => conn,
@@ -92,35 +104,14 @@ where
             let mut executor = BlockingExecutor::new(&mut conn);
             let (answers, is_usable) = poll_ready(apply::<M, _>(&rows, &mut executor));
             drop(executor);
-            if is_usable {
-                give_back(&self.idle, conn);
-            }
+            *self.idle() = is_usable.then_some(conn);
             answers
         })
     }
 }
 
-/// A replica on a connection of `diesel-async`.
 #[cfg(feature = "async")]
-pub(super) struct AsyncTarget<M, C, F> {
-    connect: F,
-    idle: Mutex<Option<C>>,
-    model: PhantomData<fn() -> M>,
-}
-
-#[cfg(feature = "async")]
-impl<M, C, F> AsyncTarget<M, C, F> {
-    pub(super) fn new(connect: F) -> Self {
-        Self {
-            connect,
-            idle: Mutex::new(None),
-            model: PhantomData,
-        }
-    }
-}
-
-#[cfg(feature = "async")]
-impl<M, C, E, F, Fut> Target for AsyncTarget<M, C, F>
+impl<M, C, E, F, Fut> Target for Connected<Async, M, C, F>
 where
     C: AsyncConnection + 'static,
     E: fmt::Display + Send,
@@ -134,7 +125,8 @@ where
 
     fn apply<'t>(&'t self, rows: Vec<&'t OutboxRow>) -> Answers<'t> {
         Box::pin(async move {
-            let connected = match take(&self.idle) {
+            let idle = self.idle().take();
+            let connected = match idle {
                 Some(conn) => Ok(conn),
                 None => (self.connect)().await,
             };
@@ -145,20 +137,10 @@ where
             let mut executor = AsyncExecutor::new(&mut conn);
             let (answers, is_usable) = apply::<M, _>(&rows, &mut executor).await;
             drop(executor);
-            if is_usable {
-                give_back(&self.idle, conn);
-            }
+            *self.idle() = is_usable.then_some(conn);
             answers
         })
     }
-}
-
-fn take<C>(idle: &Mutex<Option<C>>) -> Option<C> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-fn give_back<C>(idle: &Mutex<Option<C>>, conn: C) {
-    *idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(conn);
 }
 
 fn away<M: DependentModel>(error: &dyn fmt::Display) -> Answer {

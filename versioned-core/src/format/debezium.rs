@@ -21,6 +21,7 @@ pub use self::deletion::Deletions;
 pub use self::outbox::DebeziumOutbox;
 use super::value::Markers;
 use super::{Decode, Decoded, Message, Refused, Replica};
+use crate::hex;
 
 /// Debezium's placeholder for a value that is not in PostgreSQL's log.
 const PLACEHOLDER: &str = "__debezium_unavailable_value";
@@ -206,7 +207,7 @@ impl Debezium {
     pub fn placeholder(self, placeholder: &str) -> Self {
         let bytes = placeholder
             .strip_prefix("hex:")
-            .and_then(convert::bytes_of_hex)
+            .and_then(hex::decode)
             .unwrap_or_else(|| placeholder.as_bytes().to_vec());
         Self {
             markers: Arc::new(Markers::new(&bytes)),
@@ -322,10 +323,7 @@ impl Debezium {
             };
             name == table || qualified().unwrap_or(false)
         };
-        match self.tables.as_slice() {
-            [] => is(entity),
-            tables => tables.iter().any(|name| is(name)),
-        }
+        is_named(&self.tables, entity, is)
     }
 
     /// Returns whether the topic is that of a table. Characters that topics cannot have are `_`.
@@ -336,10 +334,15 @@ impl Debezium {
             let before = topic.strip_suffix(name.as_str());
             before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
         };
-        match self.tables.as_slice() {
-            [] => is(entity),
-            tables => tables.iter().any(|name| is(name)),
-        }
+        is_named(&self.tables, entity, is)
+    }
+}
+
+/// Returns whether one of the names is it, or the entity if there are no names.
+fn is_named(names: &[String], entity: &str, is: impl Fn(&str) -> bool) -> bool {
+    match names {
+        [] => is(entity),
+        names => names.iter().any(|name| is(name)),
     }
 }
 

@@ -244,7 +244,7 @@ pub(crate) fn read_as<M: DependentModel + DeserializeOwned>(
     message: &Message<'_>,
 ) -> Result<Option<Read<M>>, Refused> {
     let Some(form) = form else {
-        return ours(message.body.unwrap_or_default()).map(Some);
+        return read_ours(message.body.unwrap_or_default()).map(Some);
     };
     let read = catch_unwind(AssertUnwindSafe(|| read_whole(form, message)));
     read.unwrap_or_else(|panic| {
@@ -254,7 +254,9 @@ pub(crate) fn read_as<M: DependentModel + DeserializeOwned>(
 }
 
 /// Reads an event of this crate.
-fn ours<M: DependentModel + DeserializeOwned>(body: &[u8]) -> Result<Read<M>, Refused> {
+pub(crate) fn read_ours<M: DependentModel + DeserializeOwned>(
+    body: &[u8],
+) -> Result<Read<M>, Refused> {
     /// What can be read of an event if its data cannot.
     #[derive(Deserialize)]
     struct Envelope {

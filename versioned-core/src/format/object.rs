@@ -2,19 +2,33 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::members::Object;
 use super::{Record, Refused, Replica, pointer, value};
 
+/// Parses JSON.
+pub(super) fn parse<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, String> {
+    serde_json::from_slice(json).map_err(|error| format!("is not JSON: {error}"))
+}
+
+/// Returns the JSON in a string of JSON. Some producers encode their JSON twice.
+pub(super) fn once_more(json: Box<RawValue>) -> Result<Box<RawValue>, String> {
+    if !json.get().starts_with('"') {
+        return Ok(json);
+    }
+    let text: String = parse(json.get().as_bytes())?;
+    parse(text.as_bytes())
+}
+
 /// Parses JSON that should be an object. A name that comes twice is an error.
 pub(super) fn object(json: &RawValue) -> Result<Object, String> {
     if !json.get().starts_with('{') {
         return Err("is not a JSON object".to_owned());
     }
-    let object: Object =
-        serde_json::from_str(json.get()).map_err(|error| format!("is not JSON: {error}"))?;
+    let object: Object = parse(json.get().as_bytes())?;
     let mut names = BTreeSet::new();
     match object.0.iter().find(|(name, _)| !names.insert(name)) {
         Some((name, _)) => Err(format!("has the field `{name}` twice")),

@@ -40,11 +40,15 @@ pub(super) struct Body(Arc<Message>);
 impl Body {
     /// The payload, if it is text.
     pub(super) fn text(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0.payload).ok()
+        std::str::from_utf8(self.bytes()).ok()
     }
 }
 
 impl BrokerMessage for Body {
+    fn bytes(&self) -> &[u8] {
+        &self.0.payload
+    }
+
     fn with<R>(&self, read: impl FnOnce(&format::Message<'_>) -> R) -> R {
         let headers = self.0.headers.iter().flat_map(|headers| headers.iter());
         let headers = headers.flat_map(|(name, values)| {
@@ -53,7 +57,7 @@ impl BrokerMessage for Body {
             values.map(move |value| Header::new(name, value))
         });
         let headers: Vec<Header<'_>> = headers.collect();
-        let body = Some(&*self.0.payload);
+        let body = Some(self.bytes());
         read(&format::Message::new(BINDING, &self.0.subject, body).headers(&headers))
     }
 

@@ -11,8 +11,9 @@ use async_nats::jetstream::{Context, ErrorCode, context};
 use async_nats::{HeaderName, HeaderValue};
 use futures_util::future::join_all;
 
+use super::message::BINDING;
 use super::names::{message_id, subject};
-use crate::format::{Binding, Encode, Encoded};
+use crate::format::{Encode, Ours};
 use crate::outbox::{OutboxRow, PublishError, Publisher};
 
 /// The number of events that are sent before their acknowledgements are awaited.
@@ -42,8 +43,7 @@ const LONGEST_SUBJECT: usize = 4_000;
 pub struct JetStreamPublisher {
     context: Context,
     prefix: String,
-    /// The form of the messages. `None` for the one of this crate.
-    form: Option<Arc<dyn Encode>>,
+    form: Arc<dyn Encode>,
 }
 
 impl JetStreamPublisher {
@@ -53,7 +53,7 @@ impl JetStreamPublisher {
         Self {
             context,
             prefix: prefix.into(),
-            form: None,
+            form: Arc::new(Ours),
         }
     }
 
@@ -64,17 +64,13 @@ impl JetStreamPublisher {
     /// write is [rejected](PublishError::Rejected), with the reason.
     #[must_use]
     pub fn format(mut self, form: impl Encode + 'static) -> Self {
-        self.form = Some(Arc::new(form));
+        self.form = Arc::new(form);
         self
     }
 
     async fn send(&self, row: &OutboxRow) -> Result<PublishAckFuture, PublishError> {
-        let encoded = match &self.form {
-            None => Encoded::new(row.payload.as_bytes()),
-            Some(form) => form
-                .encode(row, Binding::Nats)
-                .map_err(PublishError::rejected)?,
-        };
+        let encoded = self.form.encode(row, BINDING);
+        let encoded = encoded.map_err(PublishError::rejected)?;
         let own_subject = || subject(&self.prefix, &row.entity, &row.key);
         let subject = encoded.subject.unwrap_or_else(own_subject);
         if subject.len() > LONGEST_SUBJECT {

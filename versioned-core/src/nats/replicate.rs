@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::JetStreamConsumer;
 use super::message::{BINDING, Body};
-use crate::consumer::{Consumed, Handler, Message as _, Source};
+use crate::consumer::{Consumed, Handler, Source, letter};
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
 use crate::error::{Error, NotConnected, Result};
@@ -204,13 +204,8 @@ where
         let Outcome::Gap { current, .. } = *outcome else {
             continue;
         };
-        let letter = NewLetter {
-            record: Some((event.key.clone(), event.turn())),
-            source: source.message.source(),
-            message: source.message.with(|message| message.into()),
-            reason: String::new(),
-            attempts: 0,
-        };
+        let record = (event.key.clone(), event.turn());
+        let letter = letter(&source.message, Some(record));
         if keep_behind::<M, _>(&letter, current, executor).await? {
             *outcome = Outcome::Parked;
         }

@@ -328,20 +328,29 @@ fn full_tickets<M: Replica>() {
     }
 }
 
-#[test]
-fn tickets_sequential() {
-    tickets::<sequential::Ticket>();
+/// A test of a scenario for each policy.
+macro_rules! with_each_policy {
+    ($name:ident: $scenario:ident $model:ident) => {
+        mod $name {
+            #[test]
+            fn sequential() {
+                super::$scenario::<super::sequential::$model>();
+            }
+
+            #[test]
+            fn park() {
+                super::$scenario::<super::park::$model>();
+            }
+
+            #[test]
+            fn latest() {
+                super::$scenario::<super::latest::$model>();
+            }
+        }
+    };
 }
 
-#[test]
-fn tickets_park() {
-    tickets::<park::Ticket>();
-}
-
-#[test]
-fn tickets_latest() {
-    tickets::<latest::Ticket>();
-}
+with_each_policy!(of_tickets: tickets Ticket);
 
 /// Version 3 waits for version 2, which was refused.
 #[test]
@@ -359,35 +368,9 @@ fn notes_latest() {
     notes::<latest::Note>(&[], 0, 3);
 }
 
-#[test]
-fn note_versions_sequential() {
-    note_versions::<sequential::NoteVersion>();
-}
+with_each_policy!(of_note_versions: note_versions NoteVersion);
 
-#[test]
-fn note_versions_park() {
-    note_versions::<park::NoteVersion>();
-}
-
-#[test]
-fn note_versions_latest() {
-    note_versions::<latest::NoteVersion>();
-}
-
-#[test]
-fn full_tickets_sequential() {
-    full_tickets::<sequential::FullTicket>();
-}
-
-#[test]
-fn full_tickets_park() {
-    full_tickets::<park::FullTicket>();
-}
-
-#[test]
-fn full_tickets_latest() {
-    full_tickets::<latest::FullTicket>();
-}
+with_each_policy!(of_full_tickets: full_tickets FullTicket);
 
 /// Without the scale, the text could be an encoded decimal. No row is stored with it.
 #[test]

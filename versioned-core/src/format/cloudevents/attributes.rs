@@ -35,8 +35,8 @@ pub(super) fn is_free(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_plain) && !TAKEN.contains(&name)
 }
 
-/// Returns the attributes of an event from `source`, which is a URI-reference, without those that are empty: SDKs refuse an empty `subject`
-/// or `time`.
+/// Returns the attributes of an event from `source`, which is a URI-reference. Empty ones are left
+/// out, because SDKs refuse an empty `subject` or `time`.
 ///
 /// The version is text, because integers of CloudEvents have 32 bits. There is no `sequence`, which
 /// orders the events of a source and not those of a record.

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::media_type;
 use crate::format::members::Object;
-use crate::format::object::object;
+use crate::format::object::{object, once_more, parse};
 use crate::format::value;
 
 /// The data as the message carries it.
@@ -66,20 +66,6 @@ impl<'m> Data<'m> {
 
 fn is_nothing(bytes: &[u8]) -> bool {
     matches!(bytes.trim_ascii(), b"" | b"null")
-}
-
-fn parse(bytes: &[u8]) -> Result<Box<RawValue>, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("is not JSON: {error}"))
-}
-
-/// Some SDKs send JSON as a string of JSON.
-fn once_more(json: Box<RawValue>) -> Result<Box<RawValue>, String> {
-    if !json.get().starts_with('"') {
-        return Ok(json);
-    }
-    let text: String =
-        serde_json::from_str(json.get()).map_err(|error| format!("is not JSON: {error}"))?;
-    parse(text.as_bytes())
 }
 
 /// Returns whether data of this type may be JSON. Bytes without a type, or of the type for any

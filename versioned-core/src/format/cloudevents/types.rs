@@ -1,6 +1,7 @@
 //! From the type of a CloudEvent to an operation.
 
 use crate::event::Op;
+use crate::format::type_name::without_version;
 
 /// The types that are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +21,7 @@ impl Types {
         if let Some(op) = find(&self.exact, name) {
             return Some(op);
         }
-        let (of, suffix) = without_version(name).rsplit_once('.')?;
+        let (of, suffix) = without_version(name, &['.']).rsplit_once('.')?;
         let sent = || SENT.into_iter().find(|op| is(op.name(), suffix));
         let op = find(&self.suffixes, suffix).or_else(sent)?;
         let entity = self.entity.as_deref().unwrap_or(entity);
@@ -52,17 +53,4 @@ fn find(table: &[(String, Op)], name: &str) -> Option<Op> {
 
 fn is(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
-}
-
-/// `tickets.deleted` of `tickets.deleted.v2`.
-fn without_version(name: &str) -> &str {
-    match name.rsplit_once('.') {
-        Some((rest, version)) if is_version(version) => rest,
-        _ => name,
-    }
-}
-
-fn is_version(text: &str) -> bool {
-    let digits = text.strip_prefix(['v', 'V']).unwrap_or_default();
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -12,7 +12,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads the body of a message. The payload is null for every shape of "no value".
+    /// Reads the body of a message. The payload is null if the message has no value, in any form.
     pub(super) fn of(message: &Message<'_>) -> Result<Self, Refused> {
         let bytes = message.body.unwrap_or_default();
         if is_nothing(bytes) {

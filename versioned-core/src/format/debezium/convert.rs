@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::body::{field_schemas, schema_field};
 use crate::format::value::{Clock, Markers, base64, date, decimal, scaled, time_of_day, timestamp};
+use crate::hex;
 
 /// The unit of an integer that is a date or a time.
 ///
@@ -152,7 +153,7 @@ fn by_option(value: &Value, field: Field) -> Result<Option<Value>, String> {
             Ok(parsed) => Ok(Some(parsed)),
             Err(error) => Err(format!("is no JSON: {error}")),
         },
-        (Field::Hex, Value::String(text)) => match bytes_of_hex(text) {
+        (Field::Hex, Value::String(text)) => match hex::decode(text) {
             Some(bytes) => Ok(Some(Value::Array(
                 bytes.into_iter().map(Value::from).collect(),
             ))),
@@ -196,15 +197,4 @@ fn by_scale(value: &Value, scale: Option<i64>) -> Result<Option<Value>, String> 
         (Value::Number(number), _) => Ok(Some(number.to_string().into())),
         _ => Ok(None),
     }
-}
-
-/// Reads hexadecimal digits.
-pub(super) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    let byte = |pair: &[u32]| match pair {
-        [high, low] => u8::try_from(high * 16 + low).ok(),
-        _ => None,
-    };
-    digits.chunks(2).map(byte).collect()
 }

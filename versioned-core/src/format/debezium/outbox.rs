@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::Body;
+use super::{Body, is_named};
 use crate::event::Op;
+use crate::format::type_name::without_version;
 use crate::format::value::{Checks, key_of, key_part, version};
 use crate::format::{Decode, Decoded, Message, Record, Refused, Replica};
 
@@ -123,10 +124,7 @@ impl DebeziumOutbox {
                     .strip_suffix(name)
                     .is_some_and(|before| before.ends_with('.'))
         };
-        match self.aggregates.as_slice() {
-            [] => is(entity),
-            aggregates => aggregates.iter().any(|name| is(name)),
-        }
+        is_named(&self.aggregates, entity, is)
     }
 
     fn operation_of(&self, event_type: &str) -> Option<Op> {
@@ -287,14 +285,7 @@ fn payload_of(body: Value) -> Result<Option<Map<String, Value>>, Refused> {
 /// Returns whether a name ends with this word: as `TicketDeleted`, `ticket.deleted.v2`,
 /// `TICKET_DELETED`. `TicketUndeleted` does not.
 fn ends_with_word(name: &str, word: &str) -> bool {
-    let is_version = |part: &str| {
-        let digits = part.strip_prefix(['v', 'V']).unwrap_or_default();
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let name = match name.rsplit_once(['.', '_', '-', ':']) {
-        Some((name, last)) if is_version(last) => name,
-        _ => name,
-    };
+    let name = without_version(name, &['.', '_', '-', ':']);
     let Some((before, last)) = name
         .len()
         .checked_sub(word.len())

@@ -13,17 +13,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::Op;
+use crate::format::testing::replica as replica_from;
 use crate::format::{Binding, Header};
 
 /// A replica of `tickets` that takes each event after the one before it.
 fn tickets() -> Replica {
-    Replica {
-        entity: "tickets",
-        key: &["id"],
-        version: "version",
-        first: 1,
-        is_sequential: true,
-    }
+    replica_from(1)
 }
 
 fn of_entity(entity: &'static str) -> Replica {

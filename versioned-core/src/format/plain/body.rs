@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::PlainJson;
 use crate::format::members::Object;
-use crate::format::object::object;
+use crate::format::object::{self, object, parse};
 use crate::format::{Message, Refused, pointer, value};
 
 impl PlainJson {
@@ -42,18 +42,11 @@ impl PlainJson {
     }
 }
 
-fn parse(json: &[u8]) -> Result<Box<RawValue>, String> {
-    serde_json::from_slice(json).map_err(|error| format!("is not JSON: {error}"))
-}
-
-/// Some producers encode JSON twice.
+/// Returns the JSON in a string of JSON, which must not be a string again.
 fn once_more(json: Box<RawValue>) -> Result<Box<RawValue>, String> {
-    if !json.get().starts_with('"') {
-        return Ok(json);
-    }
-    let text: String = serde_json::from_str(json.get()).map_err(|error| error.to_string())?;
-    let inner = parse(text.as_bytes())?;
-    if inner.get().starts_with('"') {
+    let is_text = json.get().starts_with('"');
+    let inner = object::once_more(json)?;
+    if is_text && inner.get().starts_with('"') {
         return Err("is JSON in a string twice: encode it once".to_owned());
     }
     Ok(inner)

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::decimal::base64;
 use super::forms::scaled;
+use crate::hex;
 
 /// The values with which Debezium replaces those that PostgreSQL did not log. Each one is the
 /// placeholder in the type of the column.
@@ -22,7 +23,7 @@ impl Markers {
         let mut texts = vec![
             STANDARD.encode(placeholder),
             URL_SAFE.encode(placeholder),
-            hex(placeholder),
+            hex::encode(placeholder),
             uuid(placeholder),
         ];
         texts.extend(std::str::from_utf8(placeholder).map(str::to_owned));
@@ -63,22 +64,13 @@ fn is_byte(item: &Value, byte: u8) -> bool {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
-        text.extend(digits.into_iter().flatten());
-    }
-    text
-}
-
 /// Returns the UUID of a name, as `UUID.nameUUIDFromBytes` of Java makes it.
 fn uuid(name: &[u8]) -> String {
     let mut digest: [u8; 16] = Md5::digest(name).into();
     let [.., version, _, variant, _, _, _, _, _, _, _] = &mut digest;
     *version = (*version & 0x0f) | 0x30;
     *variant = (*variant & 0x3f) | 0x80;
-    let mut text = hex(&digest);
+    let mut text = hex::encode(&digest);
     for at in [20, 16, 12, 8] {
         text.insert(at, '-');
     }

@@ -281,23 +281,35 @@ where
 }
 
 fn shown(letter: Letter) -> DeadLetter {
-    let headers = letter.6.clone();
-    let (id, key, version, source) = (letter.0, letter.1.clone(), letter.2, letter.3.clone());
-    let (reason, attempts, first_at, last_at) = (letter.8.clone(), letter.9, letter.10, letter.11);
-    let OwnedMessage {
-        subject,
-        key: message_key,
-        body,
-        ..
-    } = message_of(letter);
-    DeadLetter {
+    let (
         id,
-        record: (!key.is_empty()).then_some((key, version)),
+        key,
+        version,
         source,
         subject,
         message_key,
         headers,
-        body: body.unwrap_or_default(),
+        body,
+        reason,
+        attempts,
+        first_at,
+        last_at,
+    ) = letter;
+    let encoded = Encoded {
+        subject,
+        message_key,
+        headers: headers.clone(),
+        body,
+    };
+    let message = encoded.message();
+    DeadLetter {
+        id,
+        record: (!key.is_empty()).then_some((key, version)),
+        source,
+        subject: message.subject,
+        message_key: message.key,
+        headers,
+        body: message.body.unwrap_or_default(),
         reason: (!reason.is_empty()).then_some(reason),
         attempts: u64::try_from(attempts).unwrap_or(0),
         first_at: event::time_of(first_at),

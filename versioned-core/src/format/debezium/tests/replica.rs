@@ -5,11 +5,11 @@ use diesel_migrations::MigrationHarness as _;
 use versioned_derive::Versioned;
 
 use super::fixtures::{PLAIN, SCHEMAS, UNWRAP, lines};
-use super::fuzz::Dice;
 use super::*;
 use crate::MIGRATIONS;
 use crate::event::Event;
 use crate::format::read;
+use crate::format::testing::Draw;
 use crate::prelude::*;
 
 diesel::table! {
@@ -119,12 +119,12 @@ where
     M: Dependent<diesel::sqlite::Sqlite> + Clone,
     R: std::fmt::Debug + PartialEq,
 {
-    let mut dice = Dice(7);
+    let mut draw = Draw(7);
     for round in 0..10 {
         let mut events: Vec<Event<M>> = events.iter().chain(events).cloned().collect();
         if round > 0 {
             for at in (1..events.len()).rev() {
-                events.swap(at, dice.roll(at + 1));
+                events.swap(at, draw.below(at + 1));
             }
         }
         let mut conn = replica();

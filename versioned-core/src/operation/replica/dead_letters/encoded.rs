@@ -1,6 +1,7 @@
 //! A message as the columns of a dead letter hold it.
 
 use crate::format::OwnedMessage;
+use crate::hex;
 
 /// Marks bytes that are no text, and are written in hexadecimal digits.
 const HEX: &str = "hex:";
@@ -80,25 +81,13 @@ fn encode(bytes: &[u8]) -> String {
     let is_marked = |text: &str| text.starts_with(HEX) || text == NONE;
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') && !is_marked(text) => text.to_owned(),
-        _ => bytes.iter().fold(HEX.to_owned(), |text, byte| {
-            let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-            let mut text = text;
-            text.extend([digit(byte >> 4), digit(byte & 15)]);
-            text
-        }),
+        _ => format!("{HEX}{}", hex::encode(bytes)),
     }
 }
 
 fn decode(text: String) -> Vec<u8> {
-    let Some(digits) = text.strip_prefix(HEX) else {
-        return text.into_bytes();
-    };
-    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0);
-    let byte = |pair: &[u8]| {
-        let byte = pair.iter().fold(0, |byte, digit| byte * 16 + value(*digit));
-        u8::try_from(byte).unwrap_or(0)
-    };
-    digits.as_bytes().chunks(2).map(byte).collect()
+    let decoded = text.strip_prefix(HEX).and_then(hex::decode);
+    decoded.unwrap_or_else(|| text.into_bytes())
 }
 
 #[cfg(all(test, feature = "nats"))]
