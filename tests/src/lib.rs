@@ -19,14 +19,26 @@ pub mod nats;
 pub mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
 pub mod proxy;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 pub mod random;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "nats",
+    feature = "rabbitmq"
+))]
 pub mod server;
 #[cfg(feature = "nats")]
 pub mod soak;
 pub mod sqlite;
 mod suite;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "nats",
+    feature = "rabbitmq"
+))]
 mod supervisor;

@@ -166,6 +166,7 @@
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
+//! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `async` and `formats`; needs Rust 1.88 |
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `async` and `formats` |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
@@ -183,6 +184,8 @@ mod dependent;
 mod dialect;
 pub mod direct;
 mod error;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod escape;
 #[cfg(feature = "http")]
 pub mod etag;
 mod event;
@@ -204,6 +207,8 @@ pub mod outbox;
 mod outcome;
 mod owner;
 pub mod positions;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 mod retry;
 mod runner;
 mod statement;
