@@ -355,7 +355,9 @@ mod processes {
             stop.stop();
         });
         let connect = || AsyncPgConnection::establish(&options.orders_db);
-        let figures = consumer.replicate::<TicketCopy, _>(connect, shutdown).await;
+        let figures = consumer
+            .replicate::<TicketCopy, _>(connect, shutdown)
+            .await?;
         println!(
             "  orders       {} applied, {} duplicates, {} redelivered because of a gap",
             figures.applied, figures.duplicates, figures.gaps

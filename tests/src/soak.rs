@@ -359,7 +359,7 @@ where
 {
     let (pool, consumer) = (pool(orders)?, consumer(nats).await);
     let never = std::future::pending::<()>();
-    consumer.replicate::<M, _>(|| pool.get(), never).await;
+    consumer.replicate::<M, _>(|| pool.get(), never).await?;
     Ok(())
 }
 
@@ -381,6 +381,6 @@ where
         };
         M::apply_with(&event, &mut *conn, count).await
     };
-    consumer.run(handle, std::future::pending::<()>()).await;
+    consumer.run(handle, std::future::pending::<()>()).await?;
     Ok(())
 }

@@ -1,295 +1,312 @@
-//! The part of a consumer that knows no broker. It handles the events of one record in order, and
-//! those of different records in batches and concurrently.
+//! The consumer, which feeds a replica from a broker.
 
 mod breaker;
-mod broker;
+mod closure;
 mod dead_letters;
 #[cfg(test)]
 mod dice;
+mod error;
 mod finish;
 mod intake;
 mod lanes;
 mod problem;
+mod replicate;
+mod report;
+mod run;
 mod settings;
+mod source;
 mod tally;
-pub(crate) mod trace;
+mod trace;
 
-use std::collections::{HashMap, VecDeque};
-use std::future;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
-use self::breaker::Breaker;
-pub(crate) use self::broker::{
-    Delivery, Handler, Incoming, Message, Reader, Settlement, Source, letter,
-};
-use self::dead_letters::Pending;
-use self::lanes::{Lanes, Started};
+use self::closure::Closure;
+pub use self::error::ConsumerError;
 pub use self::problem::ConsumerProblem;
-pub(crate) use self::settings::Settings;
-use self::tally::Tally;
+pub use self::replicate::Connect;
+pub(crate) use self::report::{Hook, report, report_broker};
+use self::run::Run;
+use self::settings::Settings;
+pub use self::source::Source;
+pub(crate) use self::source::{Delivery, Incoming, Intake, Message, Settlement};
+use self::source::{Handler, Reader};
 pub use self::tally::{Consumed, Counters};
-use crate::error::{Error, Result};
-use crate::event::{self, Event};
-use crate::format::Read;
+use crate::error::Result;
+use crate::event::Event;
+use crate::format::Decode;
+use crate::model::DependentModel;
+use crate::outcome::Outcome;
 
-/// How often to look for records that have waited too long.
-const REVIEW: Duration = Duration::from_secs(1);
-
-/// A message in hand.
-struct Held<T, D> {
-    delivery: D,
-    /// The event, until its first attempt.
-    read: Option<Read<T>>,
-    attempts: u32,
-}
-
-/// Events that are handled together.
-struct Batch<T, D: Delivery> {
-    started: Vec<Started>,
-    events: Vec<Event<T>>,
-    sources: Vec<Source<D::Body>>,
-}
-
-/// A consumer that runs.
-pub(crate) struct Consumer<'c, T, D: Delivery, R> {
-    settings: &'c Settings,
-    reader: Reader<T, D::Body>,
-    report: R,
+/// Feeds a replica from a broker. Any number of processes can share the work.
+///
+/// The module of the broker has the constructors.
+///
+/// The consumer handles the events of one record one at a time, the lowest version first, and those
+/// of different records concurrently.
+///
+/// | result of the event | response to the broker |
+/// | --- | --- |
+/// | [`Applied`](Outcome::Applied), [`Duplicate`](Outcome::Duplicate), [`Parked`](Outcome::Parked), committed | acknowledgement |
+/// | [`Gap`](Outcome::Gap) | none: the event waits here, and is tried again when its predecessor was applied, or after a pause of 10 ms to a few seconds. With [`replicate`](Self::replicate), acknowledgement after it was kept, if an older event of its record is a dead letter |
+/// | cannot be read, or is not for this replica ([`Error::Event`](crate::Error::Event)) | with [`replicate`](Self::replicate), acknowledgement after it was kept as a [dead letter](crate::dead_letters); with [`run`](Self::run), rejection; the problem is [reported](Self::on_problem) |
+/// | any other error: a full disk, a violated constraint; a panic; a [deadline](Self::deadline) | none: the problem is [reported](Self::on_problem), and the event is tried again [with backoff](Self::redelivery). Later events of its record wait. With [`replicate`](Self::replicate), it becomes a [dead letter](crate::dead_letters) after so many [attempts](Self::attempts) |
+///
+/// If early and failed events take most of the room [in hand](Self::in_hand), JetStream gets some
+/// of them back, for redelivery. Kafka and RabbitMQ cannot deliver a message again later. There,
+/// [`replicate`](Self::replicate) keeps early events with the dead letters, and applies them when
+/// their predecessors have arrived.
+///
+/// While the replica's database is unreachable, the consumer makes one attempt at a time, up to 2 s
+/// apart, and reports [`Paused`](ConsumerProblem::Paused) and [`Resumed`](ConsumerProblem::Resumed)
+/// once each.
+///
+/// If a process dies before it has acknowledged an event, the broker delivers the event again. If
+/// the event was committed, it is a duplicate then.
+pub struct Consumer<S> {
+    pub(crate) source: S,
+    settings: Settings,
+    /// The form of the messages. `None` for the one of this crate.
+    form: Option<Arc<dyn Decode>>,
+    on_problem: Hook,
     counters: Counters,
-    lanes: Lanes,
-    /// The parts of batches that failed.
-    parts: VecDeque<Vec<Started>>,
-    breaker: Breaker,
-    letters: Pending,
-    held: HashMap<u64, Held<T, D>>,
-    /// The number of the last message.
-    last: u64,
-    /// Whether it was reported that the broker delivers no more.
-    full_is_reported: bool,
-    answers: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
-impl<'c, T, D, R> Consumer<'c, T, D, R>
-where
-    T: DeserializeOwned + Send,
-    D: Delivery,
-    R: Fn(&ConsumerProblem<'_>) + Send + Sync,
-{
-    pub(crate) fn new(
-        settings: &'c Settings,
-        reader: Reader<T, D::Body>,
-        report: R,
-        counters: Counters,
-    ) -> Self {
+impl<S: Source> Consumer<S> {
+    pub(crate) fn of(source: S) -> Self {
+        let mut settings = Settings::default();
+        settings.keep = source.keep_every().unwrap_or(settings.keep);
+        settings.in_hand = source.in_hand().unwrap_or(settings.in_hand);
         Self {
+            source,
             settings,
-            reader,
-            report,
-            counters,
-            lanes: Lanes::new(settings.longest_delay),
-            parts: VecDeque::new(),
-            breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
-            letters: Pending::default(),
-            held: HashMap::new(),
-            last: 0,
-            full_is_reported: false,
-            answers: FuturesUnordered::new(),
+            form: None,
+            on_problem: Arc::new(|_| ()),
+            counters: Counters::default(),
         }
     }
 
-    /// Handles the deliveries until `shutdown` is ready, and then calls `close`, after which
-    /// `deliveries` must end.
-    pub(crate) async fn run<H>(
+    /// Sets the form of the messages. The default is that of this crate, an [`Event`] as JSON.
+    ///
+    /// A message that the form skips is acknowledged. One that it refuses becomes a [dead
+    /// letter](crate::dead_letters), with the reason. All consumers of a replica apply its dead
+    /// letters, so give them the same form.
+    #[must_use]
+    pub fn format(mut self, form: impl Decode + 'static) -> Self {
+        self.form = Some(Arc::new(form));
+        self
+    }
+
+    /// Sets the maximum number of events of [`run`](Self::run), or of batches of
+    /// [`replicate`](Self::replicate), that are processed concurrently. Those of one record are
+    /// never processed concurrently. The default is 8, and the minimum is 1.
+    #[must_use]
+    pub fn concurrency(mut self, events: usize) -> Self {
+        self.settings.concurrency = events.max(1);
+        self.settings.in_hand = self.settings.in_hand.max(events);
+        self
+    }
+
+    /// Sets the maximum number of events that [`replicate`](Self::replicate) applies in one
+    /// transaction. A batch has the events that have arrived, and never waits for more. The default
+    /// is 256, and the minimum is 1.
+    #[must_use]
+    pub fn batch(mut self, events: usize) -> Self {
+        self.settings.batch = events.max(1);
+        self
+    }
+
+    /// Sets the maximum number of messages that the consumer holds. Events that wait for their turn
+    /// are among them: those of a record that is being processed, and early ones. The default is
+    /// 1,024, and the minimum is [`concurrency`](Self::concurrency).
+    ///
+    /// If early events take most of this room, the consumer returns some of them to the broker, for
+    /// redelivery.
+    #[must_use]
+    pub fn in_hand(mut self, messages: usize) -> Self {
+        self.settings.in_hand = messages.max(self.settings.concurrency);
+        self
+    }
+
+    /// Sets the delay before a failed event is tried again: `first` after the first attempt, then
+    /// twice as long each time, up to `longest`. Early events that the consumer returns to the
+    /// broker are redelivered after `first`, or after a quarter of the time for which their record
+    /// has waited, up to `longest`. The defaults are 100 ms and 10 s.
+    #[must_use]
+    pub fn redelivery(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.first_delay = first;
+        self.settings.longest_delay = longest;
+        self
+    }
+
+    /// Sets the time after which a record that waits for a version is reported, as
+    /// [`ConsumerProblem::Waiting`]. The default is 30 s.
+    #[must_use]
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.settings.patience = time;
+        self
+    }
+
+    /// Sets the time for one event of [`run`](Self::run), or for one batch of
+    /// [`replicate`](Self::replicate). An event that takes longer has failed, and is tried again. A
+    /// batch that takes longer is split. The default is 60 s.
+    #[must_use]
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.settings.deadline = time;
+        self
+    }
+
+    /// Sets the number of attempts after which [`replicate`](Self::replicate) makes an event a [dead
+    /// letter](crate::dead_letters). Attempts on an unreachable database, deadlocks and
+    /// serialization failures do not count. The default is 20, which is some two minutes with the
+    /// default [delays](Self::redelivery). The minimum is 1.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.settings.attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets the pause after which [`replicate`](Self::replicate) applies the [dead
+    /// letters](crate::dead_letters) again. It does so first when it starts. The default is 60 s.
+    ///
+    /// A pass ends after 20 failures in a row, and the next one continues there.
+    #[must_use]
+    pub fn redrive_every(mut self, pause: Duration) -> Self {
+        self.settings.redrive = pause;
+        self
+    }
+
+    /// Sets the time that the events in flight get at the shutdown. The default is 10 s.
+    #[must_use]
+    pub fn shutdown_timeout(mut self, time: Duration) -> Self {
+        self.settings.shutdown = time;
+        self
+    }
+
+    /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the
+    /// consumer also emits an event for each problem.
+    #[must_use]
+    pub fn on_problem(
         mut self,
-        deliveries: impl Stream<Item = Incoming<D>> + Send,
+        report: impl Fn(&ConsumerProblem<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_problem = Arc::new(report);
+        self
+    }
+
+    /// Returns the totals of this consumer, to be read while it runs. They count on from one
+    /// [`run`](Self::run) or [`replicate`](Self::replicate) to the next.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+
+    /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
+    /// until `shutdown` is ready, and returns the [totals](Self::counters).
+    ///
+    /// `handle` returns after its COMMIT. On shutdown the consumer finishes the events in flight,
+    /// and returns the others to the broker. This takes up to a second, or up to
+    /// [`shutdown_timeout`](Self::shutdown_timeout) if a handler or the broker does not respond.
+    ///
+    /// Errors and panics of `handle`, and errors of the broker, do not end the consumer. They are
+    /// [reported](Self::on_problem), and an unreachable broker is polled again. Dropping the future
+    /// ends it. The broker delivers the events again that were not acknowledged by then.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConsumerError::Configuration`] before it receives anything, if events would be
+    /// lost, or if the consumer would stop for ever. Returns [`ConsumerError::Broker`] if the broker
+    /// does not let this consumer continue.
+    ///
+    /// ```no_run
+    /// # use diesel::prelude::*;
+    /// # use diesel_async::{AsyncConnection, AsyncPgConnection};
+    /// use versioned_core::async_prelude::*;
+    /// use versioned_core::{Error, Event};
+    /// # use versioned_core::consumer::{Consumer, ConsumerError, Source};
+    /// # use versioned_core::outbox::Shutdown;
+    /// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Queryable, Selectable, serde::Deserialize, Versioned)]
+    /// # #[diesel(table_name = ticket_copies)]
+    /// # #[versioned(dependent, entity = "tickets")]
+    /// # struct TicketCopy { id: i64, price: i64, version: i64 }
+    /// # #[cfg(feature = "postgres")]
+    /// # async fn f<S: Source>(consumer: Consumer<S>, shutdown: Shutdown) -> Result<(), ConsumerError> {
+    /// let handle = async |event: Event<TicketCopy>| {
+    ///     let conn = AsyncPgConnection::establish("postgres:///orders").await; // or from a pool
+    ///     TicketCopy::apply(&event, &mut conn.map_err(Error::other)?).await
+    /// };
+    /// consumer.run(handle, shutdown).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run<T, F, Fut>(
+        &self,
+        handle: F,
+        shutdown: impl Future + Send,
+    ) -> impl Future<Output = Result<Consumed, ConsumerError>> + Send
+    where
+        T: DependentModel + DeserializeOwned,
+        F: Fn(Event<T>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Outcome>> + Send,
+    {
+        let handler = Closure(handle);
+        async move { self.run_with(1, handler, shutdown).await }
+    }
+
+    /// As [`run`](Self::run), in batches of at most so many events.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    fn run_with<T, H>(
+        &self,
+        batch: usize,
         handler: H,
         shutdown: impl Future + Send,
-        close: impl Fn() + Send + Sync,
-    ) -> Consumed
+    ) -> impl Future<Output = Result<Consumed, ConsumerError>> + Send
     where
-        H: Handler<T, D::Body>,
+        T: DependentModel + DeserializeOwned,
+        H: Handler<T, <S::Delivery as Delivery>::Body>,
     {
-        let handler = &handler;
-        let mut running = FuturesUnordered::new();
-        // At most one of each kind.
-        let mut keeping = FuturesUnordered::new();
-        let mut redriving = FuturesUnordered::new();
-        let mut deliveries = pin!(deliveries.fuse());
-        let mut shutdown = pin!(shutdown);
-        // When the events in flight must be done, after the shutdown has begun.
-        let mut end: Option<Instant> = None;
-        let mut review = Instant::now() + REVIEW;
-        let mut keep = Instant::now() + self.settings.keep;
-        loop {
-            while end.is_none() && running.len() < self.settings.concurrency {
-                let Some(Batch {
-                    started,
-                    events,
-                    sources,
-                }) = self.start(running.len() + keeping.len() + redriving.len())
-                else {
-                    break;
-                };
-                let deadline = self.settings.deadline;
-                let span = trace::Consuming::new(&events);
-                // The closure runs inside too: it may panic before it returns its future.
-                let handling = async move { handler.handle(events, sources).await };
-                let handling = within(deadline, span.applies(handling));
-                running.push(async move { (started, handling.await) });
-            }
-            if end.is_none() {
-                self.make_room();
-                let deadline = self.settings.deadline;
-                if keeping.is_empty() {
-                    let letters = self.letters_to_keep(running.len() + redriving.len());
-                    keeping.extend(letters.map(|(marked, letters)| async move {
-                        let kept = within(deadline, handler.keep(letters)).await;
-                        (marked, kept)
-                    }));
-                }
-                if redriving.is_empty() {
-                    let pass = self.pass_to_redrive(running.len() + keeping.len());
-                    redriving.extend(pass.map(|pass| within(deadline, handler.redrive(pass))));
-                }
-            } else if running.is_empty()
-                && keeping.is_empty()
-                && self.answers.is_empty()
-                && deliveries.is_done()
-            {
-                return self.counters.snapshot();
-            }
-            let wake = self.wake([Some(review), Some(keep), end]);
-            let timer = async {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => future::pending().await,
-                }
+        async move {
+            self.source.check(T::GAP)?;
+            let settings = Settings {
+                batch,
+                ..self.settings.clone()
             };
-            tokio::select! {
-                _ = &mut shutdown, if end.is_none() => {
-                    end = Some(Instant::now() + self.settings.shutdown);
-                    close();
-                    self.give_all_back();
-                }
-                Some(incoming) = deliveries.next() => {
-                    self.receive(incoming, end.is_some());
-                    // The others that are here too, so that they begin together.
-                    while let Some(Some(incoming)) = deliveries.next().now_or_never() {
-                        self.receive(incoming, end.is_some());
-                    }
-                }
-                Some((started, outcomes)) = running.next() => {
-                    self.finish(started, outcomes);
-                    if end.is_some() {
-                        self.give_all_back();
-                    }
-                }
-                Some((marked, kept)) = keeping.next() => {
-                    self.kept(marked, kept);
-                    if end.is_some() {
-                        self.give_all_back();
-                    }
-                }
-                Some(done) = redriving.next() => self.redriven(done),
-                Some(()) = self.answers.next() => {}
-                () = timer => {}
-            }
-            while self.answers.next().now_or_never().flatten().is_some() {}
-            let now = Instant::now();
-            if end.is_some_and(|end| end <= now) {
-                return self.counters.snapshot();
-            }
-            if review <= now {
-                review = now + REVIEW;
-                self.review(now);
-            }
-            if keep <= now {
-                keep = now + self.settings.keep;
-                let kept = self.held.values().map(|message| message.delivery.keep());
-                self.answers.extend(kept);
-            }
-        }
-    }
-
-    /// The time at which to look again, if nothing else happens. What is due already and did not
-    /// start waits for something in flight.
-    fn wake(&self, own: [Option<Instant>; 3]) -> Option<Instant> {
-        let now = Instant::now();
-        let due = [
-            self.lanes.next_look(),
-            self.breaker.next_probe(),
-            self.letters.next_pass(),
-        ];
-        let due = due.into_iter().chain(own).flatten();
-        due.filter(|at| *at > now).min()
-    }
-
-    /// Gives events that wait back to the broker, if they take the room of those that they wait
-    /// for.
-    fn make_room(&mut self) {
-        let spare = (self.settings.in_hand / 8).max(1);
-        if self.held.len() + spare > self.settings.in_hand && !self.breaker.is_open() {
-            for (number, rest) in self.lanes.give_back(spare, Instant::now()) {
-                let delay = rest.max(self.settings.first_delay);
-                self.settle(&[number], Settlement::Retry(delay));
-            }
-        }
-    }
-
-    /// Gives all events back that are not in flight.
-    fn give_all_back(&mut self) {
-        let mut queued = self.lanes.drain();
-        let parts = self.parts.drain(..).flatten();
-        queued.extend(parts.map(|started| started.number));
-        queued.extend(self.letters.drain());
-        self.settle(&queued, Settlement::Retry(Duration::ZERO));
-    }
-
-    /// Reports the records that have waited too long.
-    fn review(&mut self, now: Instant) {
-        for overdue in self.lanes.overdue(self.settings.patience, now) {
-            self.report(&ConsumerProblem::Waiting {
-                record: &overdue.record,
-                current: overdue.current,
-                received: overdue.received,
-                waited: overdue.waited,
+            let closing = AtomicBool::new(false);
+            let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
+            let close = || closing.store(true, Ordering::Relaxed);
+            let reader = Reader::of(self.form.clone());
+            let deliveries = self.source.deliveries(Intake {
+                in_hand: settings.in_hand,
+                report: &self.on_problem,
+                closing: &closing,
             });
+            Run::new(
+                &settings,
+                S::REDELIVERS,
+                reader,
+                report,
+                self.counters.clone(),
+            )
+            .run(deliveries, handler, shutdown, close)
+            .await
         }
-    }
-
-    fn settle(&mut self, numbers: &[u64], settlement: Settlement) {
-        let Self { held, answers, .. } = self;
-        let settled = numbers.iter().filter_map(|number| held.remove(number));
-        answers.extend(settled.map(|message| message.delivery.settle(settlement)));
-    }
-
-    fn count(&self) -> &Tally {
-        self.counters.tally()
-    }
-
-    fn report(&self, problem: &ConsumerProblem<'_>) {
-        trace::consumer_problem(problem);
-        (self.report)(problem);
     }
 }
 
-/// Returns an error if `work` panics or takes longer than the deadline.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let work = AssertUnwindSafe(work).catch_unwind();
-    match tokio::time::timeout(deadline, work).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(panic)) => {
-            let text = event::text_of(&*panic);
-            Err(Error::other(format!("the handler panicked: {text}")))
-        }
-        Err(_) => Err(Error::other(format!("it took longer than {deadline:?}"))),
+impl<S: fmt::Debug> fmt::Debug for Consumer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("source", &self.source)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Messages that a consumer could not apply, and kept.
 //!
-//! [`JetStreamConsumer::replicate`](crate::nats::JetStreamConsumer::replicate) keeps a message in
+//! [`Consumer::replicate`](crate::consumer::Consumer::replicate) keeps a message in
 //! the replica's database if it cannot be read, if it is not for the replica, or if the database has
-//! rejected it [too often](crate::nats::JetStreamConsumer::attempts). The message is then
+//! rejected it [too often](crate::consumer::Consumer::attempts). The message is then
 //! acknowledged. Later events of its record that would leave a gap are kept behind it. Nothing is
 //! lost, and other records are not affected.
 //!
 //! The consumer applies the dead letters again when it starts, and then [now and
-//! then](crate::nats::JetStreamConsumer::redrive_every). After a corrected deployment, or after the
+//! then](crate::consumer::Consumer::redrive_every). After a corrected deployment, or after the
 //! cause is gone, they are therefore applied by themselves. [`redrive`] does it at once.
 //!
 //! ```
@@ -86,7 +86,7 @@ where
 /// it.
 ///
 /// The letters are read as this crate's own messages. For a consumer with a
-/// [form](crate::nats::JetStreamConsumer::format), use [`redrive_as`].
+/// [form](crate::consumer::Consumer::format), use [`redrive_as`].
 ///
 /// # Errors
 ///

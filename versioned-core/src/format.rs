@@ -37,7 +37,7 @@ mod value;
 pub use self::cloudevents::CloudEvents;
 #[cfg(feature = "formats")]
 pub use self::debezium::{Debezium, DebeziumOutbox, Deletions, Unit};
-#[cfg(feature = "nats")]
+#[cfg(feature = "consumer")]
 pub(crate) use self::decode::read_ours;
 pub use self::decode::{Decode, Decoded, Refused, Replica, read};
 pub(crate) use self::decode::{Read, Reading, read_as};

@@ -166,8 +166,9 @@
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
-//! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `async` and `formats`; needs Rust 1.88 |
-//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `async` and `formats` |
+//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
+//! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
+//! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share; includes `async` and `formats`. The brokers switch it on |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
@@ -176,8 +177,8 @@
 mod change;
 mod clock;
 pub mod connection;
-#[cfg(feature = "nats")]
-mod consumer;
+#[cfg(feature = "consumer")]
+pub mod consumer;
 mod dead_letter;
 pub mod dead_letters;
 mod dependent;

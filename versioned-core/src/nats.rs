@@ -33,7 +33,7 @@
 //! // At the dependent, in any number of processes:
 //! let consumer = JetStreamConsumer::durable(&stream, "orders", "events.tickets.*").await?;
 //! let connect = || AsyncPgConnection::establish("postgres:///orders");
-//! consumer.replicate::<TicketCopy, _>(connect, tokio::signal::ctrl_c()).await;
+//! consumer.replicate::<TicketCopy, _>(connect, tokio::signal::ctrl_c()).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -43,11 +43,8 @@ mod durable;
 mod message;
 mod names;
 mod publisher;
-mod replicate;
 mod requests;
 
-pub use self::consumer::JetStreamConsumer;
+pub use self::consumer::{JetStream, JetStreamConsumer};
 pub use self::names::subject;
 pub use self::publisher::JetStreamPublisher;
-pub use self::replicate::Connect;
-pub use crate::consumer::{Consumed, ConsumerProblem, Counters};

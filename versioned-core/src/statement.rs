@@ -57,7 +57,7 @@ pub(crate) use self::replica::dead_letters::{
     Arrivals, Discard, DiscardAll, LetterValue, Letters, OfId, OfRecord, OnLetters,
     Page as LetterPage, Retried, TouchLetter,
 };
-#[cfg(feature = "nats")]
+#[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::position::{
     Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget,

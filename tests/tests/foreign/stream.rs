@@ -6,9 +6,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use serde::de::DeserializeOwned;
+use versioned_core::consumer::Consumed;
 use versioned_core::dead_letters::{self, DeadLetter, Redriven};
 use versioned_core::format::{Binding, Deletions, Ours, PlainJson};
-use versioned_core::nats::{Consumed, JetStreamConsumer};
+use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Error, Result};
 use versioned_tests::nats::Broker;
@@ -37,7 +38,7 @@ impl Running {
         let (stop, url) = (shutdown.clone(), db.url().to_owned());
         let task = tokio::spawn(async move {
             let connect = || connect(url.clone());
-            consumer.replicate::<M, _>(connect, stop).await
+            consumer.replicate::<M, _>(connect, stop).await.unwrap()
         });
         Self { shutdown, task }
     }

@@ -94,7 +94,12 @@ async fn a_pool_of_any_size_is_enough_and_its_other_users_have_their_turn() {
         let consumer = durable(&stream).await.batch(100);
         let task = {
             let stop = shutdown.clone();
-            tokio::spawn(async move { consumer.replicate::<Copy, _>(|| pool.get(), stop).await })
+            tokio::spawn(async move {
+                consumer
+                    .replicate::<Copy, _>(|| pool.get(), stop)
+                    .await
+                    .unwrap()
+            })
         };
         all_done(&stream).await;
         done.store(true, Ordering::SeqCst);
@@ -141,7 +146,7 @@ fn a_process_that_stands_still_catches_up() {
                     };
                     let (figures, ()) =
                         tokio::join!(consumer.replicate::<Copy, _>(connect, stop), stands_still);
-                    figures
+                    figures.unwrap()
                 })
             })
         };

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use versioned_core::async_prelude::*;
-use versioned_core::nats::{Consumed, JetStreamConsumer};
+use versioned_core::consumer::Consumed;
+use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Error, Outcome, Result};
 
@@ -104,7 +105,7 @@ impl Running {
         let (stop, url) = (shutdown.clone(), db.url().to_owned());
         let task = tokio::spawn(async move {
             let connect = || AsyncPgConnection::establish(&url);
-            consumer.replicate::<M, _>(connect, stop).await
+            consumer.replicate::<M, _>(connect, stop).await.unwrap()
         });
         Self { shutdown, task }
     }
@@ -118,7 +119,7 @@ impl Running {
                 let conn = AsyncPgConnection::establish(&url).await;
                 apply_and_count(&event, &mut conn.map_err(Error::other)?).await
             };
-            consumer.run(handle, stop).await
+            consumer.run(handle, stop).await.unwrap()
         });
         Self { shutdown, task }
     }
@@ -341,7 +342,7 @@ async fn what_was_not_committed_is_not_acknowledged() {
             theirs.fetch_add(1, Ordering::SeqCst);
             std::future::pending::<Result<Outcome>>().await
         };
-        dying.run(hang, std::future::pending::<()>()).await
+        dying.run(hang, std::future::pending::<()>()).await.unwrap()
     });
     until("all in hand", async || reached.load(Ordering::SeqCst) == 4).await;
     assert_eq!(outstanding(&stream).await, 4);
@@ -393,7 +394,8 @@ async fn a_consumer_that_is_dropped_loses_nothing() {
         .await;
         shutdown.stop();
     };
-    tokio::join!(consumer.run(handle, shutdown.clone()), rest);
+    let (figures, ()) = tokio::join!(consumer.run(handle, shutdown.clone()), rest);
+    figures.unwrap();
     let each = (1..=30).flat_map(|id| [(id.to_string(), 1), (id.to_string(), 2)]);
     let mut each: Vec<(String, i64)> = each.collect();
     each.sort_unstable();
@@ -433,7 +435,7 @@ async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
                 Ok(Outcome::Applied)
             }
         };
-        consumer.run(slow, stop).await
+        consumer.run(slow, stop).await.unwrap()
     });
     until("some are done", async || {
         counters.2.load(Ordering::SeqCst) >= 10
@@ -463,7 +465,7 @@ async fn no_more_are_in_hand_than_was_said_and_a_shutdown_finishes_them() {
             theirs.lock().unwrap().insert(event.key);
             Ok(Outcome::Applied)
         };
-        next.run(quick, stop).await
+        next.run(quick, stop).await.unwrap()
     });
     until("all the others", async || {
         seen.lock().unwrap().len() == 40 - done

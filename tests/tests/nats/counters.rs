@@ -1,6 +1,6 @@
 //! The totals of a consumer while it runs.
 
-use versioned_core::nats::Consumed;
+use versioned_core::consumer::Consumed;
 
 use super::consumer::{Running, rows};
 use super::lanes::{all_done, durable, send_all};

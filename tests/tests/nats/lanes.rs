@@ -52,13 +52,13 @@ pub(crate) async fn all_done(stream: &stream::Stream) {
 
 pub(crate) fn heard() -> (
     Arc<Mutex<Vec<String>>>,
-    impl Fn(&versioned_core::nats::ConsumerProblem<'_>) + Send + Sync + 'static,
+    impl Fn(&versioned_core::consumer::ConsumerProblem<'_>) + Send + Sync + 'static,
 ) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&heard);
     (
         heard,
-        move |problem: &versioned_core::nats::ConsumerProblem<'_>| {
+        move |problem: &versioned_core::consumer::ConsumerProblem<'_>| {
             theirs.lock().unwrap().push(problem.to_string());
         },
     )
@@ -252,6 +252,7 @@ async fn a_handler_that_panics_or_hangs_is_a_failure_of_its_event() {
         shutdown.stop();
     };
     let (figures, ()) = tokio::join!(consumer.run(handle, shutdown.clone()), done);
+    let figures = figures.unwrap();
     assert_eq!(figures.applied, 20, "{figures:?}");
     assert!(figures.failed >= 2, "{figures:?}");
     assert_eq!(rows(&mut conn).len(), 20);
@@ -293,6 +294,7 @@ async fn a_handler_that_panics_before_its_future_is_a_failure_of_its_event() {
         shutdown.stop();
     };
     let (figures, ()) = tokio::join!(consumer.run(handle, shutdown.clone()), done);
+    let figures = figures.unwrap();
     assert_eq!((figures.applied, figures.failed), (5, 1), "{figures:?}");
     assert_eq!(rows(&mut conn).len(), 5);
     let heard = heard.lock().unwrap();
@@ -342,6 +344,7 @@ async fn an_early_event_that_cannot_be_read_again_is_terminated_and_reported() {
         shutdown.stop();
     };
     let (figures, ()) = tokio::join!(consumer.run(early, shutdown.clone()), done);
+    let figures = figures.unwrap();
     assert_eq!((figures.gaps, figures.terminated), (1, 1), "{figures:?}");
     let heard = heard.lock().unwrap();
     assert_eq!(heard.len(), 1, "{heard:?}");

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_nats::ConnectOptions;
-use versioned_core::nats::{Consumed, JetStreamConsumer};
+use versioned_core::consumer::Consumed;
+use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Outcome, Result};
 use versioned_tests::proxy::Proxy;
@@ -295,6 +296,7 @@ async fn a_message_of_a_deleted_stream_is_not_acknowledged_at_the_new_one() {
         shutdown.stop();
     };
     let (figures, ()) = tokio::join!(consumer.run(handle, shutdown.clone()), story);
+    let figures = figures.unwrap();
     assert_eq!(figures.applied, 3, "{figures:?}");
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
 }

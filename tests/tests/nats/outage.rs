@@ -35,7 +35,7 @@ async fn an_unreachable_database_is_probed_and_not_stormed() {
                 connects.fetch_add(1, Ordering::SeqCst);
                 AsyncPgConnection::establish(&url)
             };
-            consumer.replicate::<Copy, _>(connect, stop).await
+            consumer.replicate::<Copy, _>(connect, stop).await.unwrap()
         })
     };
     let half = EVENTS / 2;

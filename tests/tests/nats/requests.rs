@@ -68,7 +68,8 @@ async fn a_request_that_the_server_forgets_holds_back_no_message() {
     let running = consumers
         .iter()
         .map(|consumer| consumer.run(handle, shutdown.clone()));
-    let (_, longest) = tokio::join!(join_all(running), watch);
+    let (ended, longest) = tokio::join!(join_all(running), watch);
+    assert!(ended.iter().all(Result::is_ok), "{ended:?}");
     assert_eq!(*heard.lock().unwrap(), [""; 0]);
     assert!(longest < Duration::from_secs(2), "{longest:?}");
 }

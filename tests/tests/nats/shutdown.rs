@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::connection::SimpleConnection as _;
-use versioned_core::nats::{Consumed, JetStreamConsumer};
+use versioned_core::consumer::Consumed;
+use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Outcome, Result};
 
@@ -33,6 +34,7 @@ async fn a_shutdown_ends_within_its_time() {
         Instant::now()
     };
     let (figures, stopped) = tokio::join!(consumer.run(hang, shutdown.clone()), stop);
+    let figures = figures.unwrap();
     assert_eq!(figures, Consumed::default());
     assert!(
         stopped.elapsed() < Duration::from_secs(20),
@@ -124,6 +126,7 @@ async fn a_shutdown_does_not_wait_for_a_database_that_does_not_answer() {
             Instant::now()
         };
         let (figures, stopped) = tokio::join!(running, stop);
+        let figures = figures.unwrap();
         assert!(stopped.elapsed() < IN_TIME, "{:?}", stopped.elapsed());
         assert_eq!(figures.applied, u64::from(is_connected), "{figures:?}");
         assert_eq!(figures, counters.snapshot());
@@ -171,6 +174,7 @@ async fn a_shutdown_does_not_wait_for_a_handler_that_panics_each_time() {
         Instant::now()
     };
     let (figures, stopped) = tokio::join!(consumer.run(panics, shutdown.clone()), stop);
+    let figures = figures.unwrap();
     assert!(stopped.elapsed() < IN_TIME, "{:?}", stopped.elapsed());
     assert_eq!((figures.applied, figures.terminated), (0, 0), "{figures:?}");
     // The broker counts an event that is given back twice for a moment.

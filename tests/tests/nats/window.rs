@@ -3,8 +3,9 @@
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use diesel::connection::SimpleConnection as _;
 use versioned_core::async_prelude::*;
+use versioned_core::consumer::{Consumed, ConsumerError};
 use versioned_core::dead_letters;
-use versioned_core::nats::{Consumed, JetStreamConsumer};
+use versioned_core::nats::JetStreamConsumer;
 
 use super::consumer::{Parking, Running, counted, rows};
 use super::lanes::{all_done, heard, outstanding, send_all};
@@ -188,5 +189,39 @@ async fn early_events_that_fill_the_window_are_reported_where_they_cannot_be_kep
         let figures = running.stop().await;
         assert_eq!((figures.applied, figures.failed), (80, 0), "{figures:?}");
         assert_eq!(count(), 1);
+    }
+}
+
+/// A broker that drops events, or forgets them before they are applied, is none to start with.
+#[tokio::test]
+async fn a_durable_that_would_lose_events_is_refused() {
+    let broker = Broker::start();
+    let (db, _) = database();
+    let stream = events(&jetstream(&broker).await).await;
+    let cases = [
+        (
+            pull::Config {
+                durable_name: Some("few".to_owned()),
+                max_deliver: 3,
+                ..pull::Config::default()
+            },
+            "set the `max_deliver` of the durable consumer few to -1: after 3 deliveries, the broker would drop events that are not applied yet",
+        ),
+        (
+            pull::Config {
+                durable_name: Some("none".to_owned()),
+                ack_policy: AckPolicy::None,
+                ..pull::Config::default()
+            },
+            "set the `ack_policy` of the durable consumer none to `Explicit`: with None, events that are not applied yet count as acknowledged",
+        ),
+    ];
+    for (config, sentence) in cases {
+        let consumer = JetStreamConsumer::new(stream.create_consumer(config).await.unwrap());
+        let connect = || AsyncPgConnection::establish(db.url());
+        let never = std::future::pending::<()>();
+        let refused = consumer.replicate::<Copy, _>(connect, never).await;
+        let expected = ConsumerError::Configuration(sentence.to_owned());
+        assert_eq!(refused, Err(expected));
     }
 }

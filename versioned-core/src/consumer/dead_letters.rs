@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::finish::AWAY;
 use super::lanes::Started;
-use super::{Consumer, ConsumerProblem, Delivery, Message as _, Settlement, letter};
+use super::problem::ConsumerProblem;
+use super::run::Run;
+use super::source::{Delivery, Message as _, Settlement, letter};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, Result};
 use crate::format::Refused;
@@ -26,6 +28,8 @@ const SOON: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Pending {
     letters: Vec<(Marked, NewLetter)>,
+    /// The time before which they are not kept, because that has failed.
+    again: Option<Instant>,
     /// Whether there is a place for dead letters.
     place: Place,
     /// The time of the next pass.
@@ -58,6 +62,7 @@ impl Default for Pending {
     fn default() -> Self {
         Self {
             letters: Vec::new(),
+            again: None,
             place: Place::Unknown,
             next: Some(Instant::now()),
             pause: None,
@@ -71,8 +76,9 @@ impl Pending {
         self.place == Place::Known
     }
 
-    pub(super) fn next_pass(&self) -> Option<Instant> {
-        self.next
+    /// The time at which the next pass is due, or messages are to be kept again.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        [self.next, self.again].into_iter().flatten().min()
     }
 
     /// Plans passes that begin soon, and are farther apart as long as they apply nothing.
@@ -88,7 +94,7 @@ impl Pending {
     }
 }
 
-impl<T, D, R> Consumer<'_, T, D, R>
+impl<T, D, R> Run<'_, T, D, R>
 where
     T: DeserializeOwned + Send,
     D: Delivery,
@@ -190,10 +196,13 @@ where
 
     /// Returns the letters to keep now, while so many things are being done.
     pub(super) fn letters_to_keep(&mut self, busy: usize) -> Option<(Vec<Marked>, Vec<NewLetter>)> {
+        let now = Instant::now();
         let wait = self.letters.letters.is_empty()
             || self.letters.place == Place::Unknown
-            || !self.breaker.allows(busy, Instant::now());
+            || self.letters.again.is_some_and(|again| again > now)
+            || !self.breaker.allows(busy, now);
         (!wait).then(|| {
+            self.letters.again = None;
             std::mem::take(&mut self.letters.letters)
                 .into_iter()
                 .unzip()
@@ -201,7 +210,7 @@ where
     }
 
     /// Acknowledges messages that are kept, or tries again later.
-    pub(super) fn kept(&mut self, marked: Vec<Marked>, kept: Result<()>) {
+    pub(super) fn kept(&mut self, marked: Vec<Marked>, letters: Vec<NewLetter>, kept: Result<()>) {
         let now = Instant::now();
         self.note(&kept, now);
         let Err(error) = kept else {
@@ -219,17 +228,20 @@ where
             }
             return;
         };
+        for (message, letter) in marked.into_iter().zip(letters) {
+            if let Some(started) = &message.started {
+                self.lanes.failed(started, now + AWAY);
+            } else {
+                // Not every broker delivers it again.
+                self.letters.letters.push((message, letter));
+                self.letters.again = Some(now + AWAY);
+            }
+        }
         if is_missing(&error) {
             self.no_place(&error);
         } else {
             self.count().failed.add(1);
             self.report(&ConsumerProblem::NotKept { error: &error });
-        }
-        for message in marked {
-            match message.started {
-                Some(started) => self.lanes.failed(&started, now + AWAY),
-                None => self.settle(&[message.number], Settlement::Retry(AWAY)),
-            }
         }
     }
 

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::breaker::{Change, may_be_unreachable};
 use super::lanes::Started;
-use super::{Consumer, ConsumerProblem, Delivery, Settlement};
+use super::problem::ConsumerProblem;
+use super::run::Run;
+use super::source::{Delivery, Settlement};
 use crate::error::{Error, Result, is_unreachable};
 use crate::operation::row_count::ends_the_transaction;
 use crate::outcome::Outcome;
@@ -14,7 +16,7 @@ use crate::outcome::Outcome;
 /// The longest pause after a failure of an unreachable database. The breaker has its own.
 pub(super) const AWAY: Duration = Duration::from_millis(250);
 
-impl<T, D, R> Consumer<'_, T, D, R>
+impl<T, D, R> Run<'_, T, D, R>
 where
     T: DeserializeOwned + Send,
     D: Delivery,

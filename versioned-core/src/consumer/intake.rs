@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::lanes::{Kind, Started};
-use super::{Batch, Consumer, ConsumerProblem, Delivery, Held, Incoming, Settlement, Source};
+use super::problem::ConsumerProblem;
+use super::run::{Batch, Held, Run};
+use super::source::{Delivery, Incoming, Origin, Settlement};
 use crate::event::Op;
 use crate::format::Read;
 
-impl<T, D, R> Consumer<'_, T, D, R>
+impl<T, D, R> Run<'_, T, D, R>
 where
     T: DeserializeOwned + Send,
     D: Delivery,
@@ -20,6 +22,7 @@ where
             Incoming::Delivery(delivery) => self.arrive(delivery, is_end),
             Incoming::Full(limit) if !is_end => self.full(limit),
             Incoming::Full(_) => {}
+            Incoming::End(error) => self.ended = Some(error),
         }
     }
 
@@ -77,7 +80,7 @@ where
             let mut batch = Batch {
                 started: Vec::with_capacity(taken.len()),
                 events: Vec::with_capacity(taken.len()),
-                sources: Vec::with_capacity(taken.len()),
+                origins: Vec::with_capacity(taken.len()),
             };
             for started in taken {
                 self.read(started, &mut batch);
@@ -103,7 +106,7 @@ where
             Ok(Some(Read { event, whole })) => {
                 batch.started.push(started);
                 batch.events.push(event);
-                batch.sources.push(Source {
+                batch.origins.push(Origin {
                     message: body,
                     whole,
                 });

@@ -86,7 +86,7 @@ pub enum ConsumerProblem<'a> {
     },
     /// The broker delivers nothing until one of so many messages is acknowledged, and early events
     /// are among these. They may wait for events that are not delivered. Set the `max_ack_pending`
-    /// of the durable consumer to -1. [`replicate`](crate::nats::JetStreamConsumer::replicate)
+    /// of the durable consumer to -1. [`replicate`](crate::consumer::Consumer::replicate)
     /// reports this only if it cannot keep the early events with the [dead
     /// letters](crate::dead_letters). Reported once until a message is delivered.
     WindowFull {

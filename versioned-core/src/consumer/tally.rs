@@ -34,7 +34,7 @@ pub struct Consumed {
 /// show the same totals.
 ///
 /// ```
-/// # async fn f(consumer: versioned_core::nats::JetStreamConsumer) {
+/// # async fn f<S: versioned_core::consumer::Source>(consumer: versioned_core::consumer::Consumer<S>) {
 /// let counters = consumer.counters();
 /// tokio::spawn(async move {
 ///     loop {

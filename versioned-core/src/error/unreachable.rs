@@ -9,7 +9,7 @@ use super::Error;
 /// The error of a connection that could not be opened.
 #[derive(Debug)]
 #[cfg_attr(
-    not(feature = "nats"),
+    not(feature = "consumer"),
     allow(dead_code, reason = "consumers open connections")
 )]
 pub(crate) struct NotConnected(pub(crate) String);

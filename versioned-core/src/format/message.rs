@@ -78,7 +78,7 @@ impl OwnedMessage {
     }
 }
 
-#[cfg(feature = "nats")]
+#[cfg(feature = "consumer")]
 impl From<&Message<'_>> for OwnedMessage {
     fn from(message: &Message<'_>) -> Self {
         let headers = message.headers.iter();

@@ -1,5 +1,6 @@
 //! A message of JetStream in hand, and its answer.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,26 +9,14 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::durable::Incarnation;
-use crate::consumer::{ConsumerProblem, Delivery, Message as BrokerMessage, Settlement, trace};
+use crate::consumer::{Delivery, Hook, Message as BrokerMessage, Settlement, report_broker};
 use crate::format::{self, Binding, Header};
 
 /// How NATS carries the attributes of an event.
 pub(super) const BINDING: Binding = Binding::Nats;
 
-/// Hears of the problems of a consumer.
-pub(super) type Hook = Arc<dyn Fn(&ConsumerProblem<'_>) + Send + Sync>;
-
-pub(super) fn report(hook: &Hook, problem: &ConsumerProblem<'_>) {
-    trace::consumer_problem(problem);
-    hook(problem);
-}
-
-pub(super) fn report_broker(hook: &Hook, problem: &str) {
-    report(hook, &ConsumerProblem::Broker(problem));
-}
-
 /// A message in hand.
-pub(super) struct Held {
+pub struct Held {
     pub(super) message: Arc<Message>,
     pub(super) report: Hook,
     pub(super) incarnation: Incarnation,
@@ -35,14 +24,8 @@ pub(super) struct Held {
 }
 
 /// The payload of a message, which is shared.
-pub(super) struct Body(Arc<Message>);
-
-impl Body {
-    /// The payload, if it is text.
-    pub(super) fn text(&self) -> Option<&str> {
-        std::str::from_utf8(self.bytes()).ok()
-    }
-}
+#[derive(Debug)]
+pub struct Body(Arc<Message>);
 
 impl BrokerMessage for Body {
     fn bytes(&self) -> &[u8] {
@@ -72,6 +55,12 @@ impl BrokerMessage for Body {
             ),
             Err(_) => self.0.subject.to_string(),
         }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.message).finish()
     }
 }
 

@@ -12,8 +12,8 @@ use futures_util::stream::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::durable::{Durable, Incarnation, Look, Missing, full};
-use super::message::{Held, Hook, report, report_broker};
-use crate::consumer::{ConsumerProblem, Incoming};
+use super::message::Held;
+use crate::consumer::{ConsumerProblem, Hook, Incoming, Intake, report, report_broker};
 
 /// The time for which the server keeps a request for messages. The server reports its expiry, and
 /// may send messages until then.
@@ -64,12 +64,12 @@ enum Answer {
 }
 
 impl<'c> Requests<'c> {
-    pub(super) fn new(
-        durable: &'c Durable,
-        report: &'c Hook,
-        in_hand: usize,
-        closing: &'c AtomicBool,
-    ) -> Self {
+    pub(super) fn new(durable: &'c Durable, intake: Intake<'c>) -> Self {
+        let Intake {
+            in_hand,
+            report,
+            closing,
+        } = intake;
         Self {
             durable,
             report,

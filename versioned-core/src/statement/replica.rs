@@ -3,7 +3,7 @@
 pub(crate) mod advance;
 pub(crate) mod bulk;
 #[cfg_attr(
-    not(feature = "nats"),
+    not(feature = "consumer"),
     allow(dead_code, reason = "consumers of a broker keep them")
 )]
 pub(crate) mod dead_letters;

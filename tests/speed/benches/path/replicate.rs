@@ -282,6 +282,6 @@ where
     let consumer = consumer.on_problem(|problem| eprintln!("{problem}"));
     let (connect, shutdown) = (services::connect(replica), shutdown.clone());
     tokio::spawn(async move {
-        consumer.replicate::<M, _>(connect, shutdown).await;
+        consumer.replicate::<M, _>(connect, shutdown).await.unwrap();
     })
 }

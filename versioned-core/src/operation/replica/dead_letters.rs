@@ -1,7 +1,7 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
 mod encoded;
-#[cfg(feature = "nats")]
+#[cfg(feature = "consumer")]
 pub(crate) mod keep;
 
 use std::collections::HashSet;

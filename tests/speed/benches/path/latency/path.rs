@@ -133,7 +133,10 @@ impl Path {
             .on_problem(|problem| eprintln!("{problem}"));
         let (connect, shutdown) = (services::connect(replica), self.shutdown.clone());
         self.services.push(tokio::spawn(async move {
-            consumer.replicate::<Sequential, _>(connect, shutdown).await;
+            consumer
+                .replicate::<Sequential, _>(connect, shutdown)
+                .await
+                .unwrap();
         }));
         let open = services::connect(owner);
         for mut tickets in tickets() {

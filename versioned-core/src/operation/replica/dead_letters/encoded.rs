@@ -19,7 +19,7 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    #[cfg(feature = "nats")]
+    #[cfg(feature = "consumer")]
     pub(crate) fn of(message: &OwnedMessage) -> Self {
         let headers = message.headers.iter();
         let headers = headers.map(|(name, value)| {
@@ -66,7 +66,7 @@ fn unescaped(text: &str) -> String {
     out
 }
 
-#[cfg(feature = "nats")]
+#[cfg(feature = "consumer")]
 fn encode_any(bytes: Option<&[u8]>) -> String {
     bytes.map_or_else(|| NONE.to_owned(), encode)
 }
@@ -76,7 +76,7 @@ fn decode_any(text: String) -> Option<Vec<u8>> {
 }
 
 /// Returns bytes as text, which a column can hold.
-#[cfg(feature = "nats")]
+#[cfg(feature = "consumer")]
 fn encode(bytes: &[u8]) -> String {
     let is_marked = |text: &str| text.starts_with(HEX) || text == NONE;
     match std::str::from_utf8(bytes) {
@@ -90,7 +90,7 @@ fn decode(text: String) -> Vec<u8> {
     decoded.unwrap_or_else(|| text.into_bytes())
 }
 
-#[cfg(all(test, feature = "nats"))]
+#[cfg(all(test, feature = "consumer"))]
 mod tests {
     use super::*;
 

@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use diesel_async::{AsyncConnection, AsyncConnectionCore};
 use serde::de::DeserializeOwned;
 
-use super::JetStreamConsumer;
-use super::message::{BINDING, Body};
-use crate::consumer::{Consumed, Handler, Source, letter};
+use super::Consumer;
+use super::error::ConsumerError;
+use super::source::{Handler, Message, Origin, Source, letter};
+use super::tally::Consumed;
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
 use crate::error::{Error, NotConnected, Result};
 use crate::event::Event;
-use crate::format::{Decode, Reading};
+use crate::format::{Binding, Decode, Reading};
 use crate::front::asynchronous::AsyncExecutor;
 use crate::model::Gap;
 use crate::operation::replica::dead_letters::keep::{NewLetter, has_any, keep_all, keep_behind};
@@ -52,7 +53,7 @@ where
     }
 }
 
-impl JetStreamConsumer {
+impl<S: Source> Consumer<S> {
     /// Applies the events to the replica `M`, as
     /// [`apply_all`](crate::prelude::DependentDsl::apply_all) does, in
     /// [batches](Self::batch) of those that have arrived. Runs until `shutdown` is ready. See
@@ -66,8 +67,12 @@ impl JetStreamConsumer {
     /// pool goes back after the batch, so that a pool of any size works and other users of the pool
     /// have their turn. A connection of its own is used again, and closed after an error.
     ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
     /// ```text
-    /// consumer.replicate::<TicketCopy, _>(|| AsyncPgConnection::establish(URL), shutdown).await
+    /// consumer.replicate::<TicketCopy, _>(|| AsyncPgConnection::establish(URL), shutdown).await?;
     /// ```
     #[allow(
         clippy::manual_async_fn,
@@ -77,13 +82,14 @@ impl JetStreamConsumer {
         &self,
         connect: C,
         shutdown: impl Future + Send,
-    ) -> impl Future<Output = Consumed> + Send
+    ) -> impl Future<Output = Result<Consumed, ConsumerError>> + Send
     where
         C: Connect,
         M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
     {
         async move {
             let conns = Connections {
+                binding: S::BINDING,
                 connect,
                 connecting: tokio::sync::Mutex::new(()),
                 idle: Mutex::new(Vec::new()),
@@ -98,6 +104,7 @@ impl JetStreamConsumer {
 
 /// The connections to the replica's database.
 struct Connections<C: Connect> {
+    binding: Binding,
     connect: C,
     /// Held while a connection is opened, or taken from a pool.
     connecting: tokio::sync::Mutex<()>,
@@ -108,31 +115,28 @@ struct Connections<C: Connect> {
     keeps_letters: AtomicBool,
 }
 
-impl<C, M> Handler<M, Body> for Connections<C>
+impl<C, M, B> Handler<M, B> for Connections<C>
 where
     C: Connect,
+    B: Message,
     M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
 {
-    async fn handle(
-        &self,
-        events: Vec<Event<M>>,
-        sources: Vec<Source<Body>>,
-    ) -> Result<Vec<Outcome>> {
+    async fn handle(&self, events: Vec<Event<M>>, origins: Vec<Origin<B>>) -> Result<Vec<Outcome>> {
         let mut conn = self.take().await?;
         let mut executor = AsyncExecutor::new(&mut conn);
-        let mut outcomes = apply(&events, &sources, &mut executor).await;
+        let mut outcomes = apply(&events, &origins, &mut executor).await;
         if let (Ok(outcomes), true) = (&mut outcomes, self.keeps_letters.load(Ordering::Relaxed)) {
-            keep_early::<M, _>(&events, &sources, outcomes, &mut executor).await?;
+            keep_early::<M, _, _>(&events, &origins, outcomes, &mut executor).await?;
         }
         drop(executor);
         self.give_back(conn, &outcomes);
         outcomes
     }
 
-    async fn keep(&self, letters: Vec<NewLetter>) -> Result<()> {
+    async fn keep(&self, letters: &[NewLetter]) -> Result<()> {
         let mut conn = self.take().await?;
         let mut executor = AsyncExecutor::new(&mut conn);
-        let kept = keep_all::<M, _>(&letters, &mut executor).await;
+        let kept = keep_all::<M, _>(letters, &mut executor).await;
         drop(executor);
         self.give_back(conn, &kept);
         kept
@@ -143,7 +147,7 @@ where
         let mut executor = AsyncExecutor::new(&mut conn);
         let reading = Reading {
             form: self.form.as_deref(),
-            binding: BINDING,
+            binding: self.binding,
         };
         let done = redrive::<M, _>(pass, reading, &mut executor).await;
         drop(executor);
@@ -153,17 +157,18 @@ where
     }
 }
 
-async fn apply<M, C>(
+async fn apply<M, C, B>(
     events: &[Event<M>],
-    sources: &[Source<Body>],
+    origins: &[Origin<B>],
     executor: &mut AsyncExecutor<'_, C>,
 ) -> Result<Vec<Outcome>>
 where
     C: AsyncConnection,
     M: Dependent<C::Backend>,
+    B: Message,
 {
     let json: Vec<Option<Cow<'_, str>>> = match M::GAP {
-        Gap::Park => sources.iter().map(json_of).collect(),
+        Gap::Park => origins.iter().map(json_of).collect(),
         Gap::Nack => Vec::new(),
     };
     let json: Vec<Option<&str>> = json.iter().map(Option::as_deref).collect();
@@ -178,34 +183,37 @@ where
 }
 
 /// The event as JSON, with all fields of the message.
-fn json_of(source: &Source<Body>) -> Option<Cow<'_, str>> {
-    match &source.whole {
+fn json_of(origin: &Origin<impl Message>) -> Option<Cow<'_, str>> {
+    match &origin.whole {
         Some(whole) => serde_json::to_string(whole).ok().map(Cow::Owned),
-        None => source.message.text().map(Cow::Borrowed),
+        None => std::str::from_utf8(origin.message.bytes())
+            .ok()
+            .map(Cow::Borrowed),
     }
 }
 
 /// Keeps the events that are early because an older event of their record is a dead letter.
-async fn keep_early<M, C>(
+async fn keep_early<M, C, B>(
     events: &[Event<M>],
-    sources: &[Source<Body>],
+    origins: &[Origin<B>],
     outcomes: &mut [Outcome],
     executor: &mut AsyncExecutor<'_, C>,
 ) -> Result<()>
 where
     C: AsyncConnection,
     M: Dependent<C::Backend>,
+    B: Message,
 {
     let is_early = |outcome: &Outcome| matches!(outcome, Outcome::Gap { .. });
     if !outcomes.iter().any(is_early) || !has_any::<M, _>(executor).await? {
         return Ok(());
     }
-    for (outcome, (event, source)) in outcomes.iter_mut().zip(events.iter().zip(sources)) {
+    for (outcome, (event, origin)) in outcomes.iter_mut().zip(events.iter().zip(origins)) {
         let Outcome::Gap { current, .. } = *outcome else {
             continue;
         };
         let record = (event.key.clone(), event.turn());
-        let letter = letter(&source.message, Some(record));
+        let letter = letter(&origin.message, Some(record));
         if keep_behind::<M, _>(&letter, current, executor).await? {
             *outcome = Outcome::Parked;
         }

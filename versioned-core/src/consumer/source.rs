@@ -1,29 +1,97 @@
 //! What a consumer needs of a broker and of a replica.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::Stream;
 use serde::de::DeserializeOwned;
 
+use super::error::ConsumerError;
+use super::report::Hook;
 use crate::dead_letter::Redriven;
 use crate::error;
 use crate::event::Event;
-use crate::format::{self, Decode, Read, Record, Refused, read_as, read_ours};
-use crate::model::DependentModel;
+use crate::format::{self, Binding, Decode, Read, Record, Refused, read_as, read_ours};
+use crate::model::{DependentModel, Gap};
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
 
+/// A broker that a [`Consumer`](super::Consumer) receives from. Implemented by this crate only.
+pub trait Source: Send + Sync + 'static {
+    /// A message that was delivered.
+    #[doc(hidden)]
+    type Delivery: Delivery;
+
+    /// How the broker carries the attributes of an event.
+    #[doc(hidden)]
+    const BINDING: Binding;
+
+    /// Whether the broker can deliver one message again, after a while.
+    #[doc(hidden)]
+    const REDELIVERS: bool;
+
+    /// Returns an error if events would be lost, or if the consumer would stop for ever.
+    #[doc(hidden)]
+    fn check(&self, gap: Gap) -> Result<(), ConsumerError>;
+
+    /// Returns the interval at which the broker must be told that messages are still being
+    /// processed, if it must.
+    #[doc(hidden)]
+    fn keep_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns the default number of messages in hand, if it is another than for most brokers.
+    #[doc(hidden)]
+    fn in_hand(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns the deliveries. They end some time after `closing` is set, and not before.
+    #[doc(hidden)]
+    fn deliveries<'s>(
+        &'s self,
+        intake: Intake<'s>,
+    ) -> impl Stream<Item = Incoming<Self::Delivery>> + Send + 's;
+}
+
+/// What a source must know.
+#[derive(Clone, Copy)]
+pub struct Intake<'c> {
+    /// The largest number of messages in hand.
+    pub(crate) in_hand: usize,
+    /// Hears of problems.
+    pub(crate) report: &'c Hook,
+    /// Whether the consumer is shutting down.
+    pub(crate) closing: &'c AtomicBool,
+}
+
+impl fmt::Debug for Intake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake")
+            .field("in_hand", &self.in_hand)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a broker sends.
-pub(crate) enum Incoming<D> {
+#[derive(Debug)]
+pub enum Incoming<D> {
+    /// A message.
     Delivery(D),
     /// It delivers no more until some of so many messages are settled.
     Full(u64),
+    /// It never delivers to this consumer again.
+    End(ConsumerError),
 }
 
 /// A message that a broker has delivered, and waits for an answer to.
-pub(crate) trait Delivery: Send + 'static {
+pub trait Delivery: Send + 'static {
+    /// The message.
     type Body: Message;
 
     /// The message. The copy is cheap.
@@ -37,7 +105,7 @@ pub(crate) trait Delivery: Send + 'static {
 }
 
 /// What a broker has delivered.
-pub(crate) trait Message: Send + 'static {
+pub trait Message: Send + Sync + 'static {
     /// The body.
     fn bytes(&self) -> &[u8];
 
@@ -91,7 +159,7 @@ where
 }
 
 /// Where an event comes from.
-pub(crate) struct Source<B> {
+pub(crate) struct Origin<B> {
     pub(crate) message: B,
     /// See [`Read::whole`].
     pub(crate) whole: Option<Event<Record>>,
@@ -103,11 +171,11 @@ pub(crate) trait Handler<T, B>: Send + Sync {
     fn handle(
         &self,
         events: Vec<Event<T>>,
-        sources: Vec<Source<B>>,
+        origins: Vec<Origin<B>>,
     ) -> impl Future<Output = error::Result<Vec<Outcome>>> + Send;
 
     /// Keeps dead letters, all or none.
-    fn keep(&self, letters: Vec<NewLetter>) -> impl Future<Output = error::Result<()>> + Send;
+    fn keep(&self, letters: &[NewLetter]) -> impl Future<Output = error::Result<()>> + Send;
 
     /// Applies dead letters again. Returns where the next pass begins, or `None` if there is no place
     /// for dead letters.
@@ -119,7 +187,8 @@ pub(crate) trait Handler<T, B>: Send + Sync {
 
 /// The answer to a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settlement {
+pub enum Settlement {
+    /// It is safe.
     Acknowledge,
     /// Deliver it again, after this time.
     Retry(Duration),
