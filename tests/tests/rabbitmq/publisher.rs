@@ -82,8 +82,8 @@ async fn attributes_of_a_cloud_event_are_headers_and_its_subject_is_not_the_rout
     let topology = Topology::quorum(rabbitmq::shared()).await;
     let (db, mut conn) = database();
     announce([7], "concert", &mut conn);
-    let publisher =
-        publisher(rabbitmq::shared(), &topology.name).format(CloudEvents::new().source("/shop"));
+    let publisher = publisher(rabbitmq::shared(), &topology.name)
+        .format(CloudEvents::new().binary().source("/shop"));
     let relay = Relay::new(publisher);
     let pass = relay.run_once_async(&mut connect(&db).await).await.unwrap();
     assert_eq!(pass.published, 1);

@@ -39,6 +39,7 @@ impl Line {
         let link = self.link(servers, time).await?;
         if let Some(channel) = self.channel.take() {
             if channel.status().connected() {
+                self.link = Some(link);
                 return Ok(channel);
             }
         }
