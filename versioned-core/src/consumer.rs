@@ -27,10 +27,14 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use self::closure::Closure;
+#[cfg(all(test, feature = "rabbitmq"))]
+pub(crate) use self::dice::Dice;
 pub use self::error::ConsumerError;
 pub use self::problem::ConsumerProblem;
 pub use self::replicate::Connect;
-pub(crate) use self::report::{Hook, report, report_broker};
+#[cfg(feature = "nats")]
+pub(crate) use self::report::report;
+pub(crate) use self::report::{Hook, report_broker};
 use self::run::Run;
 use self::settings::Settings;
 pub use self::source::Source;

@@ -152,9 +152,12 @@ async fn open(link: &Link, exchange: &ShortString, time: Duration) -> Result<Cha
         let (kind, table) = (ExchangeKind::Topic, FieldTable::default());
         let declared = channel.exchange_declare(exchange.clone(), kind, passive, table);
         let declared = within(time, "look for the exchange", declared).await;
-        declared.map_err(|failure| match failure.is_missing() {
-            true => failure.advised(format_args!("create the exchange `{exchange}`")),
-            false => failure,
+        declared.map_err(|failure| {
+            if failure.is_missing() {
+                failure.advised(format_args!("create the exchange `{exchange}`"))
+            } else {
+                failure
+            }
         })?;
     }
     let confirm = channel.confirm_select(ConfirmSelectOptions::default());

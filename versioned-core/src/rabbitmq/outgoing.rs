@@ -11,13 +11,13 @@ use crate::format::{Binding, Encode};
 use crate::outbox::{OutboxRow, PublishError};
 
 /// How AMQP carries the attributes of an event.
-const BINDING: Binding = Binding::Amqp;
+pub(super) const BINDING: Binding = Binding::Amqp;
 /// All properties of a message have to fit into one frame, of 128 KiB by default. If they do not,
 /// the server closes the connection.
 const LARGEST_HEADERS: usize = 64 * 1024;
 /// Survives a restart of the server.
 const PERSISTENT: u8 = 2;
-const CONTENT_TYPE: &str = "content-type";
+pub(super) const CONTENT_TYPE: &str = "content-type";
 
 /// Returns `{entity}.{key}`, the routing key of a record's events.
 ///

@@ -14,7 +14,7 @@ pub(super) fn pause(failures: u32) -> Duration {
     let longest = doubled.min(LONGEST);
     // Each has its own keys, from the system's random numbers.
     let dice = RandomState::new().hash_one(failures) % 1_000;
-    longest - longest / 2_000 * u32::try_from(dice).unwrap_or(0)
+    longest.saturating_sub(longest / 2_000 * u32::try_from(dice).unwrap_or(0))
 }
 
 #[cfg(test)]
