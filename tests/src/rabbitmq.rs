@@ -58,13 +58,25 @@ pub fn shared() -> &'static str {
     Server::get(&SHARED, &KIND).admin_url()
 }
 
-/// Runs `rabbitmqctl` on the shared server.
+/// The server is not our own, and `rabbitmqctl` does not reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotOurs;
+
+/// Runs `rabbitmqctl` on the shared server, and returns what it prints.
+///
+/// # Errors
+///
+/// When the server is not our own.
 ///
 /// # Panics
 ///
-/// When that fails, or the server is not our own.
-pub fn shared_ctl(arguments: &[&str]) -> String {
-    ctl(Server::get(&SHARED, &KIND), arguments)
+/// When it fails.
+pub fn shared_ctl(arguments: &[&str]) -> Result<String, NotOurs> {
+    let server = Server::get(&SHARED, &KIND);
+    if server.port().is_none() {
+        return Err(NotOurs);
+    }
+    Ok(ctl(server, arguments).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A name for an exchange or a queue that no other test uses.
@@ -178,6 +190,16 @@ impl Broker {
     ///
     /// When that fails.
     pub fn ctl(&self, arguments: &[&str]) -> String {
+        self.try_ctl(arguments)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`ctl`](Self::ctl), for a server that may be down.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn try_ctl(&self, arguments: &[&str]) -> Result<String, String> {
         ctl(&self.server(), arguments)
     }
 
@@ -187,7 +209,7 @@ impl Broker {
 }
 
 /// A VM of Erlang for each call, so it takes seconds.
-fn ctl(server: &Server, arguments: &[&str]) -> String {
+fn ctl(server: &Server, arguments: &[&str]) -> Result<String, String> {
     let (dir, port) = (server.directory(), server.port());
     let output = Command::new("sh")
         .args([
@@ -201,13 +223,12 @@ fn ctl(server: &Server, arguments: &[&str]) -> String {
         .stdin(Stdio::null())
         .output()
         .expect("a shell");
-    assert!(
-        output.status.success(),
-        "rabbitmqctl {arguments:?}: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("text")
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(printed);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("rabbitmqctl {arguments:?}: {printed}{said}"))
 }
 
 impl fmt::Debug for Broker {

@@ -26,7 +26,7 @@ const IN_HAND: usize = 512;
 /// message goes back to the queue as long as the consumer runs, because the server delivers it again
 /// at once, and counts towards the delivery limit.
 ///
-/// If early events fill the room in hand, or have waited for five minutes,
+/// If early events fill the room in hand, or have waited for the [patience](Consumer::patience),
 /// [`replicate`](Consumer::replicate) keeps them with the [dead letters](crate::dead_letters),
 /// and applies them when their predecessors have arrived. [`run`](Consumer::run) reports
 /// [`WindowFull`](crate::consumer::ConsumerProblem::WindowFull), and receives nothing more: use

@@ -77,13 +77,6 @@ impl Ledger {
     pub(super) fn in_hand(&self) -> usize {
         self.in_hand
     }
-
-    /// The oldest message that is not settled.
-    pub(super) fn oldest(&self) -> Option<u64> {
-        let mut open = self.open.iter();
-        open.find(|(_, state)| **state == State::InHand)
-            .map(|(tag, _)| *tag)
-    }
 }
 
 #[cfg(test)]
@@ -174,11 +167,6 @@ mod tests {
                 }
                 assert_eq!(server.acknowledged, settled, "seed {seed}");
                 assert_eq!(ledger.in_hand(), in_hand.len(), "seed {seed}");
-                assert_eq!(
-                    ledger.oldest(),
-                    in_hand.iter().min().copied(),
-                    "seed {seed}"
-                );
             }
         }
         assert!(together > 1_000, "{together}");

@@ -1,6 +1,5 @@
 //! One channel with its consumer, from its opening to its end.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,11 +20,8 @@ use super::message::{Held, Settled};
 use super::queue::Queue;
 use crate::consumer::Settlement;
 
-/// How often to look whether the consumer is shutting down, and whether messages wait too long.
+/// How often to look whether the consumer is shutting down, and whether there is room.
 const TICK: Duration = Duration::from_millis(50);
-/// The time after which early events have to leave the room in hand. The server closes a channel
-/// that holds a message for 30 minutes, by default.
-const HOLD: Duration = Duration::from_secs(300);
 /// The time for the farewell to the server.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -38,8 +34,6 @@ pub(super) struct Session {
     prefetch: u16,
     time: Duration,
     ledger: Ledger,
-    /// When messages were delivered, the oldest first: some of them are settled.
-    arrivals: VecDeque<(u64, Instant)>,
     send: mpsc::UnboundedSender<Settled>,
     settled: mpsc::UnboundedReceiver<Settled>,
     phase: Phase,
@@ -60,7 +54,7 @@ enum Phase {
 /// What happens in a session.
 pub(super) enum Event {
     Delivery(Held),
-    /// So many messages are in hand, and the server delivers no more, or they wait for too long.
+    /// So many messages are in hand, and the server delivers no more.
     Full(u64),
     /// Everything is settled, after the consumer began to shut down.
     Done,
@@ -87,7 +81,6 @@ impl Session {
                     prefetch,
                     time,
                     ledger: Ledger::default(),
-                    arrivals: VecDeque::new(),
                     send,
                     settled,
                     phase: Phase::Open,
@@ -151,7 +144,6 @@ impl Session {
                 Some(Ok(message)) => {
                     let tag = message.delivery_tag;
                     self.ledger.deliver(tag);
-                    self.arrivals.push_back((tag, Instant::now()));
                     Ok(Some(Event::Delivery(Held {
                         message: Arc::new(message),
                         queue: Arc::clone(&self.queue),
@@ -169,7 +161,7 @@ impl Session {
                 self.look = Instant::now() + TICK;
                 // The first look after a message was settled is too early.
                 let was_full = self.is_full;
-                self.is_full = self.looks_full();
+                self.is_full = self.ledger.in_hand() >= self.prefetch.into();
                 let is_full = was_full && self.is_full && !is_closing;
                 Ok(is_full.then(|| Event::Full(self.ledger.in_hand() as u64)))
             }
@@ -182,18 +174,6 @@ impl Session {
             "look for the queue `{}`: the server cancelled the consumer, as it does if the queue is deleted or its node is gone",
             self.queue
         ))
-    }
-
-    fn looks_full(&mut self) -> bool {
-        let oldest = self.ledger.oldest();
-        while let Some((tag, _)) = self.arrivals.front() {
-            if Some(*tag) == oldest {
-                break;
-            }
-            self.arrivals.pop_front();
-        }
-        let since = self.arrivals.front().map(|(_, since)| since.elapsed());
-        self.ledger.in_hand() >= self.prefetch.into() || since.is_some_and(|since| since > HOLD)
     }
 
     /// Tells the server what was settled: this one, and the others that are here too.
