@@ -172,6 +172,7 @@ impl Server {
     /// # Panics
     ///
     /// When that fails, or the server is not ours.
+    #[cfg(feature = "nats")]
     pub(crate) fn remove(&self, name: &str) {
         let ours = self.ours.as_ref().expect("a server of our own");
         fs::remove_dir_all(ours.dir.join(name)).expect("a directory of our own");

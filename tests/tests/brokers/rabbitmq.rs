@@ -115,14 +115,13 @@ impl Broker for Rabbit {
         // Only the server's own tool tells how many are in hand.
         let arguments = ["list_queues", "name", "messages"];
         let queues = match &self.own {
-            Some(own) => own.try_ctl(&arguments).unwrap_or_default(),
-            None => match rabbitmq::shared_ctl(&arguments) {
-                Ok(queues) => queues,
-                Err(rabbitmq::NotOurs) => {
-                    tokio::time::sleep(Duration::from_secs(2)).await;
-                    return self.ready().await == Ok(0);
-                }
-            },
+            Some(own) => own.try_ctl(&arguments),
+            None => rabbitmq::shared_ctl(&arguments).map_err(|error| format!("{error:?}")),
+        };
+        let Ok(queues) = queues else {
+            // It may be down, or somebody else's: then a while without messages has to do.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            return self.own.is_none() && self.ready().await == Ok(0);
         };
         let done = format!("{}\t0", self.name);
         queues.lines().any(|line| line == done)
