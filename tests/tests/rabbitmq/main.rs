@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod consumer;
 mod limits;
 mod publisher;
 mod topology;
