@@ -517,9 +517,20 @@ async fn what_is_wrong_with_the_configuration_is_reported() {
     let events = Topology::exchange(url).await;
     let declared =
         |returns: u32| Queue::declared(&events.name, &dead.name).delivery_limit(limit(returns));
-    Running::replica(consumer(url, declared(5)), db.url())
-        .stop()
-        .await;
+    let running = Running::replica(consumer(url, declared(5)), db.url());
+    until("the queue is declared", async || {
+        // A channel that finds none is closed.
+        let channel = events.connection.create_channel().await.unwrap();
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::durable()
+        };
+        let name = events.name.as_str().into();
+        let found = channel.queue_declare(name, passive, FieldTable::default());
+        found.await.is_ok()
+    })
+    .await;
+    running.stop().await;
     let unbound = Queue::declared(&dead.name, "").bound_to("no-such-exchange", "#");
     let missing = rabbitmq::name();
     let create = format!("create the queue `{missing}`: NOT_FOUND");

@@ -70,8 +70,7 @@ async fn connect(db: &Db) -> AsyncPgConnection {
 
 /// An exchange with a queue for everything, under one name, and a client that looks at them.
 struct Topology {
-    /// Closes the connection when it is dropped.
-    _connection: Connection,
+    connection: Connection,
     channel: Channel,
     name: String,
 }
@@ -91,7 +90,7 @@ impl Topology {
         let connection = connection.await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         let topology = Self {
-            _connection: connection,
+            connection,
             channel,
             name: rabbitmq::name(),
         };

@@ -9,8 +9,6 @@ use super::pauses::pause;
 use super::session::{Event, Session};
 use crate::consumer::{Incoming, Intake, report_broker};
 
-/// A session that lasted for so long was a success.
-const SUCCESS: Duration = Duration::from_secs(10);
 /// How often to look whether the consumer is shutting down.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -18,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Receiver<'c> {
     source: &'c RabbitMq,
     intake: Intake<'c>,
-    session: Option<(Session, Instant)>,
+    session: Option<Session>,
     /// Counts the attempts to connect, for the next server.
     turn: usize,
     failures: u32,
@@ -38,7 +36,7 @@ impl<'c> Receiver<'c> {
     /// The next message. `None` after the consumer began to shut down, and everything is settled.
     pub(super) async fn next(&mut self) -> Option<Incoming<Held>> {
         loop {
-            let Some((session, since)) = &mut self.session else {
+            let Some(session) = &mut self.session else {
                 if is_over(self.intake.closing) {
                     return None;
                 }
@@ -53,7 +51,7 @@ impl<'c> Receiver<'c> {
                     return None;
                 }
                 Event::Lost(failure) => {
-                    if since.elapsed() > SUCCESS {
+                    if session.has_settled() {
                         self.failures = 0;
                     }
                     self.end().await;
@@ -71,7 +69,7 @@ impl<'c> Receiver<'c> {
         // It is never more than the type can tell.
         let prefetch = u16::try_from(self.intake.in_hand.max(1)).unwrap_or(u16::MAX);
         match Session::open(uri, queue, prefetch, *timeout).await {
-            Ok(session) => self.session = Some((session, Instant::now())),
+            Ok(session) => self.session = Some(session),
             Err(failure) => {
                 let text = format!(
                     "check {}:{}, virtual host `{}`: {}",
@@ -84,7 +82,7 @@ impl<'c> Receiver<'c> {
     }
 
     async fn end(&mut self) {
-        if let Some((session, _)) = self.session.take() {
+        if let Some(session) = self.session.take() {
             session.close().await;
         }
     }

@@ -37,6 +37,7 @@ pub(super) struct Session {
     send: mpsc::UnboundedSender<Settled>,
     settled: mpsc::UnboundedReceiver<Settled>,
     phase: Phase,
+    has_settled: bool,
     /// When to look next.
     look: Instant,
     is_full: bool,
@@ -84,6 +85,7 @@ impl Session {
                     send,
                     settled,
                     phase: Phase::Open,
+                    has_settled: false,
                     look: Instant::now(),
                     is_full: false,
                 })
@@ -112,6 +114,11 @@ impl Session {
         Ok((channel, consumer))
     }
 
+    /// Whether something was achieved.
+    pub(super) fn has_settled(&self) -> bool {
+        self.has_settled
+    }
+
     /// Waits for the next thing to happen.
     pub(super) async fn next(&mut self, closing: &AtomicBool) -> Event {
         loop {
@@ -137,6 +144,7 @@ impl Session {
         tokio::select! {
             Some(first) = self.settled.recv() => {
                 self.settle(first).await?;
+                self.has_settled = true;
                 self.is_full = false;
                 Ok(None)
             }
