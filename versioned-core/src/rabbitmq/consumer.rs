@@ -20,11 +20,11 @@ const IN_HAND: usize = 512;
 /// Feeds a replica from a queue of `RabbitMQ`. Any number of processes can share one queue. See
 /// [`Consumer`] for the settings and for the responses to the server.
 ///
-/// The server delivers as many messages as there is room [in hand](Consumer::in_hand), which is also
-/// the prefetch count. The default is 512, and the maximum is 65,535. A message is acknowledged after
-/// the COMMIT, and stays in hand while the replica's database is unreachable: no
-/// message goes back to the queue as long as the consumer runs, because the server delivers it again
-/// at once, and counts towards the delivery limit.
+/// The server delivers as many messages as there is room [in hand](Consumer::in_hand), which is
+/// also the prefetch count. The default is 512, and the maximum is 65,535. A message is
+/// acknowledged after the COMMIT, and stays in hand while the replica's database is unreachable: no
+/// message goes back to the queue as long as the consumer runs, because the server delivers it
+/// again at once, and counts towards the delivery limit.
 ///
 /// If early events fill the room in hand, or have waited for the [patience](Consumer::patience),
 /// [`replicate`](Consumer::replicate) keeps them with the [dead letters](crate::dead_letters),
@@ -32,13 +32,15 @@ const IN_HAND: usize = 512;
 /// [`WindowFull`](crate::consumer::ConsumerProblem::WindowFull), and receives nothing more: use
 /// `gap = "park"` with it.
 ///
-/// The consumer has a connection of its own. After any failure, it connects again, to the next of its
-/// servers, after pauses of 100 ms to 5 s. Each is [reported](Consumer::on_problem) as
-/// [`Broker`](crate::consumer::ConsumerProblem::Broker), again for each attempt: a lost connection, a missing queue,
-/// a wrong password, a channel that the server closed because a message was in hand for too long.
-/// Messages that were in hand are delivered again, and are duplicates if they were committed.
+/// The consumer has a connection of its own. After any failure, it connects again, to the next of
+/// its servers, after pauses of 100 ms to 5 s. Each is [reported](Consumer::on_problem) as
+/// [`Broker`](crate::consumer::ConsumerProblem::Broker), again for each attempt: a lost connection,
+/// a missing queue, a wrong password, a channel that the server closed because a message was in
+/// hand for too long. Messages that were in hand are delivered again, and are duplicates if they
+/// were committed.
 ///
-/// At the shutdown, messages that were not processed go back to the queue when the channel is closed.
+/// At the shutdown, messages that were not processed go back to the queue when the channel is
+/// closed.
 pub type RabbitMqConsumer = Consumer<RabbitMq>;
 
 /// A queue, as the source of a [`RabbitMqConsumer`].

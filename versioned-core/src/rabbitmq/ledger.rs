@@ -1,4 +1,5 @@
-//! Which messages of a channel are not settled yet, and how to tell the server about those that are.
+//! Which messages of a channel are not settled yet, and how to tell the server about those that
+//! are.
 
 use std::collections::BTreeMap;
 

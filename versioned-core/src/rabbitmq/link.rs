@@ -18,8 +18,8 @@ use crate::outbox::PublishError;
 /// A connection. When it is dropped, its socket is shut down, whatever the broker and the client
 /// wait for.
 ///
-/// The client has a thread and buffers for each connection, and ends them when the broker has answered to its
-/// farewell. A broker that is blocked or frozen never does.
+/// The client has a thread and buffers for each connection, and ends them when the broker has
+/// answered to its farewell. A broker that is blocked or frozen never does.
 pub(super) struct Link {
     pub(super) connection: Connection,
     _socket: Socket,

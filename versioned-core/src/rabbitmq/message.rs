@@ -76,7 +76,8 @@ fn bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Borrowed(text.as_bytes())
 }
 
-/// Returns the value of a header as text. Producers write numbers, booleans and times in the types of AMQP.
+/// Returns the value of a header as text. Producers write numbers, booleans and times in the types
+/// of AMQP.
 fn text(value: &AMQPValue) -> Option<Cow<'_, [u8]>> {
     let text = match value {
         AMQPValue::LongString(text) => return Some(Cow::Borrowed(text.as_bytes())),

@@ -26,11 +26,11 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 /// Publishes the events of a [`Relay`](crate::outbox::Relay) to an exchange of `RabbitMQ`.
 ///
 /// Each event is a persistent message with the routing key `{entity}.{key}` (see
-/// [`routing_key`](super::routing_key)), or the subject that its [form](Self::format) chooses. Its `message_id` is the
-/// [message id](OutboxRow::message_id) of the event, its `type` is `{entity}.{op}`, and its
-/// `timestamp` is the time of the event. The server does not drop duplicates. An event is
-/// deleted from the outbox when the server has confirmed it: a quorum queue confirms what a majority
-/// of its nodes has stored. Up to 1,000 events are in flight at once.
+/// [`routing_key`](super::routing_key)), or the subject that its [form](Self::format) chooses. Its
+/// `message_id` is the [message id](OutboxRow::message_id) of the event, its `type` is
+/// `{entity}.{op}`, and its `timestamp` is the time of the event. The server does not drop
+/// duplicates. An event is deleted from the outbox when the server has confirmed it: a quorum queue
+/// confirms what a majority of its nodes has stored. Up to 1,000 events are in flight at once.
 ///
 /// | what happens | result |
 /// | --- | --- |
@@ -41,17 +41,17 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 /// | no confirm within the [`timeout`](Self::timeout); a lost connection; a missing exchange; a wrong password | [unavailable](PublishError::Unavailable) |
 /// | the server blocks publishers, because it is short of memory or of disk space | [unavailable](PublishError::Unavailable). The connection is kept, and used again when the server permits it |
 ///
-/// If an event fails, the later ones of its record in the batch count as failed too, so that they are published
-/// again after it.
+/// If an event fails, the later ones of its record in the batch count as failed too, so that they
+/// are published again after it.
 ///
-/// The publisher has a connection of its own, with one channel. It connects when it first publishes,
-/// and again after a failure, to the next of its servers, after pauses of 100 ms to 5 s. Each time
-/// it checks that the exchange exists, which it never creates. A clone shares the connection, and
-/// waits for its turn.
+/// The publisher has a connection of its own, with one channel. It connects when it first
+/// publishes, and again after a failure, to the next of its servers, after pauses of 100 ms to 5 s.
+/// Each time it checks that the exchange exists, which it never creates. A clone shares the
+/// connection, and waits for its turn.
 ///
-/// A server confirms messages that it then loses: if a queue has a maximum length and drops its head, if messages or
-/// queues expire, or if the queue is deleted. Use none of these for the queue of a replica. An
-/// alternate exchange counts as a queue.
+/// A server confirms messages that it then loses: if a queue has a maximum length and drops its
+/// head, if messages or queues expire, or if the queue is deleted. Use none of these for the queue
+/// of a replica. An alternate exchange counts as a queue.
 ///
 /// The connection lives on the tokio runtime that first polls the publisher. For a relay on
 /// blocking connections, enter the runtime first (`let _runtime = handle.enter()`); it must have a
@@ -113,17 +113,18 @@ impl RabbitMqPublisher {
         self
     }
 
-    /// Sets the time for each step: to connect, to open a channel, and to send up to 1,000 events or
-    /// 8 MiB and receive their confirms. The default is 5 s. The steps of a batch together must be shorter than the
-    /// [timeout of the relay](crate::outbox::Relay::timeout), which is 30 s by default.
+    /// Sets the time for each step: to connect, to open a channel, and to send up to 1,000 events
+    /// or 8 MiB and receive their confirms. The default is 5 s. The steps of a batch together must
+    /// be shorter than the [timeout of the relay](crate::outbox::Relay::timeout), which is 30 s by
+    /// default.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
         self
     }
 
-    /// Closes the connection, within the [`timeout`](Self::timeout). The publisher connects again when it next
-    /// publishes. Without this, the connection ends when the last clone is dropped.
+    /// Closes the connection, within the [`timeout`](Self::timeout). The publisher connects again
+    /// when it next publishes. Without this, the connection ends when the last clone is dropped.
     pub async fn close(&self) {
         let line = std::mem::take(&mut self.state.lock().await.line);
         line.close(self.timeout).await;

@@ -36,12 +36,12 @@ impl Queue {
     }
 
     /// A durable quorum queue, which is declared if it does not exist. Its messages go to the
-    /// dead-letter exchange at the [delivery limit](Self::delivery_limit), and stay in the queue until
-    /// that exchange has a queue for them (`at-least-once`). The exchange must exist, and a queue must
-    /// be bound to it.
+    /// dead-letter exchange at the [delivery limit](Self::delivery_limit), and stay in the queue
+    /// until that exchange has a queue for them (`at-least-once`). The exchange must exist, and a
+    /// queue must be bound to it.
     ///
-    /// The arguments of a queue can never be changed. If it exists with others, the consumer reports
-    /// that, and receives nothing. Use a policy for settings that may change.
+    /// The arguments of a queue can never be changed. If it exists with others, the consumer
+    /// reports that, and receives nothing. Use a policy for settings that may change.
     pub fn declared(name: impl Into<String>, dead_letter_exchange: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -53,8 +53,9 @@ impl Queue {
         }
     }
 
-    /// Sets how often a message may come back to the queue that is declared, before it is dead-lettered.
-    /// Each connection that is lost counts for all messages in hand. The default is 1,000.
+    /// Sets how often a message may come back to the queue that is declared, before it is
+    /// dead-lettered. Each connection that is lost counts for all messages in hand. The default is
+    /// 1,000.
     #[must_use]
     pub fn delivery_limit(mut self, returns: NonZeroU32) -> Self {
         if let Some(declared) = &mut self.declared {

@@ -37,9 +37,9 @@ impl Servers {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Other`] if there is no URI, or if one cannot be used: its syntax is wrong, its scheme
-    /// is not `amqp`, or its host is an IPv6 address or missing. Use a name for an IPv6 address. The
-    /// error does not contain the URI, which may have a password.
+    /// Returns [`Error::Other`] if there is no URI, or if one cannot be used: its syntax is wrong,
+    /// its scheme is not `amqp`, or its host is an IPv6 address or missing. Use a name for an IPv6
+    /// address. The error does not contain the URI, which may have a password.
     pub fn new<U: AsRef<str>>(uris: impl IntoIterator<Item = U>) -> Result<Self> {
         let uris = uris.into_iter().map(|uri| parse(uri.as_ref()));
         let uris = uris.collect::<Result<Vec<_>>>()?;
