@@ -137,9 +137,9 @@ async fn a_link_that_is_cut_again_and_again_loses_nothing() {
         while !over.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(pause));
             if pause % 2 == 0 {
-                cutting.stall()
+                cutting.stall();
             } else {
-                cutting.cut()
+                cutting.cut();
             }
             thread::sleep(Duration::from_millis(20));
             cutting.cut();

@@ -68,7 +68,9 @@ impl<'c> Receiver<'c> {
         let RabbitMq { queue, timeout, .. } = self.source;
         // It is never more than the type can tell.
         let prefetch = u16::try_from(self.intake.in_hand.max(1)).unwrap_or(u16::MAX);
-        match Session::open(uri, queue, prefetch, *timeout).await {
+        // Boxed, because it is rare, and would make the future of each consumer larger.
+        let opening = Box::pin(Session::open(uri, queue, prefetch, *timeout));
+        match opening.await {
             Ok(session) => self.session = Some(session),
             Err(failure) => {
                 let text = format!(
@@ -83,7 +85,7 @@ impl<'c> Receiver<'c> {
 
     async fn end(&mut self) {
         if let Some(session) = self.session.take() {
-            session.close().await;
+            Box::pin(session.close()).await;
         }
     }
 
