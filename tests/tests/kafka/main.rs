@@ -1,0 +1,1 @@
+//! Kafka as the broker, on a real server: what the publisher and the consumer promise.
