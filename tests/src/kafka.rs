@@ -338,9 +338,19 @@ impl Shared {
     ///
     /// When the server does not answer.
     pub fn members(&self, group: &str) -> usize {
+        self.member_ids(group).len()
+    }
+
+    /// The ids of the members of a group. A member that leaves and comes back has another one.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    pub fn member_ids(&self, group: &str) -> Vec<String> {
         let reader = self.reader("versioned-reader");
         let groups = reader.fetch_group_list(Some(group), TIMEOUT).expect("groups");
-        groups.groups().first().map_or(0, |group| group.members().len())
+        let members = groups.groups().iter().flat_map(|group| group.members());
+        members.map(|member| member.id().to_owned()).collect()
     }
 
     fn reader(&self, group: &str) -> BaseConsumer {

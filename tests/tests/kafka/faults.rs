@@ -111,7 +111,7 @@ async fn what_does_not_fit_into_the_queue_is_not_overtaken() {
             panic!("{answer:?}");
         };
         assert!(
-            reason.starts_with("Queue full") || reason.starts_with("it waits for tickets/7/11"),
+            reason.starts_with("QueueFull") || reason.starts_with("it waits for tickets/7/11"),
             "{reason}"
         );
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use versioned_core::format::{Binding, CloudEvents, Encode, Encoded};
-use versioned_core::outbox::{self, PublishError, Publisher as _, Relay, Shutdown};
+use versioned_core::outbox::{self, PublishError, Publisher as _, Relay};
 
 use super::*;
 
@@ -16,7 +16,7 @@ async fn an_event_is_a_message_on_the_topic_of_its_entity_under_the_key_of_its_r
         let mut ticket = Ticket {
             id,
             note: "concert".to_owned(),
-            version: 0,
+            version: 1,
         };
         ticket.note = "opera".to_owned();
         ticket.save(&mut conn).unwrap();

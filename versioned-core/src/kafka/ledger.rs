@@ -104,10 +104,6 @@ impl Ledger {
             owned.committed = None;
         }
     }
-
-    pub(super) fn partitions(&self) -> Vec<Partition> {
-        self.owned.keys().cloned().collect()
-    }
 }
 
 #[cfg(test)]
