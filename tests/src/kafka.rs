@@ -189,7 +189,9 @@ impl Shared {
             let metadata = client.fetch_metadata(Some(name), TIMEOUT);
             let metadata = metadata.expect("metadata");
             let partitions = metadata.topics().first().map(|topic| topic.partitions());
-            if partitions.is_some_and(|all| !all.is_empty() && all.iter().all(|one| one.leader() >= 0)) {
+            if partitions
+                .is_some_and(|all| !all.is_empty() && all.iter().all(|one| one.leader() >= 0))
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -214,7 +216,10 @@ impl Shared {
     /// When that fails.
     pub async fn add_partitions(&self, name: &str, partitions: usize) {
         let partitions = NewPartitions::new(name, partitions);
-        let added = self.admin().create_partitions([&partitions], &options()).await;
+        let added = self
+            .admin()
+            .create_partitions([&partitions], &options())
+            .await;
         only(added.expect("an answer"));
     }
 
@@ -268,7 +273,10 @@ impl Shared {
         let mut stored = Vec::new();
         let end = std::time::Instant::now() + TIMEOUT;
         while left > 0 {
-            assert!(std::time::Instant::now() < end, "{left} messages are missing");
+            assert!(
+                std::time::Instant::now() < end,
+                "{left} messages are missing"
+            );
             let Some(message) = consumer.poll(Duration::from_millis(100)) else {
                 continue;
             };
@@ -292,7 +300,9 @@ impl Shared {
     /// When the server does not answer.
     pub fn watermarks(&self, topic: &str) -> Vec<(i32, i64, i64)> {
         let consumer = self.reader("versioned-reader");
-        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).expect("metadata");
+        let metadata = consumer
+            .fetch_metadata(Some(topic), TIMEOUT)
+            .expect("metadata");
         let partitions = metadata.topics()[0].partitions().iter();
         partitions
             .map(|partition| {
@@ -348,7 +358,9 @@ impl Shared {
     /// When the server does not answer.
     pub fn member_ids(&self, group: &str) -> Vec<String> {
         let reader = self.reader("versioned-reader");
-        let groups = reader.fetch_group_list(Some(group), TIMEOUT).expect("groups");
+        let groups = reader
+            .fetch_group_list(Some(group), TIMEOUT)
+            .expect("groups");
         let members = groups.groups().iter().flat_map(|group| group.members());
         members.map(|member| member.id().to_owned()).collect()
     }

@@ -24,11 +24,21 @@ pub mod postgres;
 #[cfg(any(feature = "nats", feature = "kafka"))]
 pub mod proxy;
 pub mod random;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats", feature = "kafka"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "nats",
+    feature = "kafka"
+))]
 pub mod server;
 #[cfg(feature = "nats")]
 pub mod soak;
 pub mod sqlite;
 mod suite;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats", feature = "kafka"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "nats",
+    feature = "kafka"
+))]
 mod supervisor;

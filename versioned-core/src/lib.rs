@@ -168,7 +168,7 @@
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share; includes `async` and `formats`. The brokers switch it on |
-//! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `async` and `formats`. `kafka-ssl` or `kafka-ssl-vendored` add TLS and SASL, `kafka-zstd` adds zstd |
+//! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `async` and `formats` |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 

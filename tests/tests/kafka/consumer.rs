@@ -17,12 +17,20 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
             5 if id % 2 == 0 => Op::Deleted,
             _ => Op::Updated,
         };
-        send_all(&broker, &topic, (1..=20).map(|id| event(op(id), id, version))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=20).map(|id| event(op(id), id, version)),
+        )
+        .await;
     }
     let running = Running::noting(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     running.stop().await;
-    let odd: Vec<_> = (1..=20).filter(|id| id % 2 == 1).map(|id| (id, 5)).collect();
+    let odd: Vec<_> = (1..=20)
+        .filter(|id| id % 2 == 1)
+        .map(|id| (id, 5))
+        .collect();
     assert_eq!(rows(&mut conn), odd);
 }
 
@@ -47,19 +55,27 @@ async fn what_a_relay_publishes_arrives_in_each_form() {
             }
         }
         let (prefix, topic) = tickets_topic(&broker, 3).await;
-        let (mut publisher, mut consumer) = (publisher(&broker, &prefix), consumer(&broker, &topic));
+        let (mut publisher, mut consumer) =
+            (publisher(&broker, &prefix), consumer(&broker, &topic));
         if is_cloud_event {
             let form = CloudEvents::new().source("/tickets").binary();
             publisher = publisher.format(form.clone());
             consumer = consumer.format(form);
         }
         let relay = Relay::new(publisher);
-        let pass = relay.run_once_async(&mut connect(&owner).await).await.unwrap();
+        let pass = relay
+            .run_once_async(&mut connect(&owner).await)
+            .await
+            .unwrap();
         assert_eq!(pass.published, 70);
         let running = Running::replica(consumer, &db);
         all_committed(&broker, &topic).await;
         let figures = running.stop().await;
-        assert_eq!((figures.dead_letters, figures.failed), (0, 0), "{figures:?}");
+        assert_eq!(
+            (figures.dead_letters, figures.failed),
+            (0, 0),
+            "{figures:?}"
+        );
         assert_eq!(rows(&mut conn), all_at(1..=20, 2));
     }
 }
@@ -71,15 +87,31 @@ async fn what_was_applied_is_committed_at_the_shutdown() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
     for round in 1..=5 {
-        send_all(&broker, &topic, (1..=10).map(|id| event(Op::Updated, id, round))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=10).map(|id| event(Op::Updated, id, round)),
+        )
+        .await;
         let running = Running::replica(consumer(&broker, &topic), &db);
-        until("all are applied", async || rows(&mut conn) == all_at(1..=10, round)).await;
+        until("all are applied", async || {
+            rows(&mut conn) == all_at(1..=10, round)
+        })
+        .await;
         let start = Instant::now();
         let figures = running.stop().await;
-        assert_eq!((figures.applied, figures.duplicates), (10, 0), "{figures:?}");
+        assert_eq!(
+            (figures.applied, figures.duplicates),
+            (10, 0),
+            "{figures:?}"
+        );
         assert!(is_committed(&broker, &topic));
         assert_eq!(broker.members(&topic), 0, "it has left its group");
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            start.elapsed()
+        );
     }
 }
 
@@ -89,7 +121,12 @@ async fn what_was_not_committed_comes_again_and_is_a_duplicate() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
-    send_all(&broker, &topic, (1..=50).map(|id| event(Op::Created, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=50).map(|id| event(Op::Created, id, 1)),
+    )
+    .await;
     // The offset of the last partition that this one commits when it is dropped is that of the first
     // message that is not done.
     let blocked = Running::noting(consumer(&broker, &topic).concurrency(1), &db);
@@ -99,7 +136,10 @@ async fn what_was_not_committed_comes_again_and_is_a_duplicate() {
         .filter_map(|partition| broker.committed(&topic, &topic, partition))
         .sum();
     let before = noted(&mut conn).len();
-    assert!(committed <= i64::try_from(before).unwrap(), "{committed} of {before}");
+    assert!(
+        committed <= i64::try_from(before).unwrap(),
+        "{committed} of {before}"
+    );
     let running = Running::noting(consumer(&broker, &topic), &db);
     until("all are applied", async || rows(&mut conn).len() == 50).await;
     all_committed(&broker, &topic).await;
@@ -126,7 +166,11 @@ async fn poison_becomes_a_dead_letter_and_holds_nothing_up() {
     let running = Running::replica(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
-    assert_eq!((figures.applied, figures.dead_letters), (2, 4), "{figures:?}");
+    assert_eq!(
+        (figures.applied, figures.dead_letters),
+        (2, 4),
+        "{figures:?}"
+    );
     assert_eq!(rows(&mut conn), [(1, 2)]);
     let letters = dead_letters::list::<Copy, _>(0, 10, &mut conn).unwrap();
     for (offset, letter) in (1..).zip(&letters) {
@@ -201,7 +245,9 @@ async fn a_replica_that_would_stop_is_refused() {
     let Err(ConsumerError::Configuration(reason)) = running.task.await.unwrap() else {
         panic!("it runs");
     };
-    assert!(reason.starts_with("set `gap = \"park\"` on the replica, or make the relay `ordered()`"));
+    assert!(
+        reason.starts_with("set `gap = \"park\"` on the replica, or make the relay `ordered()`")
+    );
     assert_eq!(broker.members(&topic), 0);
 
     let ordered = consumer(&broker, &topic).ordered();
@@ -271,11 +317,19 @@ async fn early_events_make_room_for_their_predecessors() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
     for version in [2, 1] {
-        send_all(&broker, &topic, (1..=100).map(|id| event(Op::Updated, id, version))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=100).map(|id| event(Op::Updated, id, version)),
+        )
+        .await;
     }
     let consumer = consumer(&broker, &topic).ordered().in_hand(20);
     let running = Running::of::<Nack>(consumer, db.url().to_owned());
-    until("all are applied", async || rows(&mut conn) == all_at(1..=100, 2)).await;
+    until("all are applied", async || {
+        rows(&mut conn) == all_at(1..=100, 2)
+    })
+    .await;
     all_committed(&broker, &topic).await;
     running.stop().await;
 }

@@ -19,12 +19,16 @@ fn cluster() -> (Cluster, Shared) {
 }
 
 fn rows(versions: std::ops::RangeInclusive<i64>) -> Vec<OutboxRow> {
-    versions.map(|version| row("7", version, &version.to_string())).collect()
+    versions
+        .map(|version| row("7", version, &version.to_string()))
+        .collect()
 }
 
 fn versions(broker: &Shared) -> Vec<i64> {
     let stored = stored(broker, TOPIC).into_iter();
-    stored.map(|(_, version)| version.parse().unwrap()).collect()
+    stored
+        .map(|(_, version)| version.parse().unwrap())
+        .collect()
 }
 
 /// The idempotent producer sends what failed before what came after it.
@@ -48,7 +52,10 @@ async fn a_producer_that_failed_for_good_is_replaced() {
     cluster.request_errors(RDKafkaApiKey::Produce, &[fault]);
     let answers = publisher.publish(&rows(3..=4)).await;
     for answer in answers {
-        assert!(matches!(answer, Err(PublishError::Unavailable(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(PublishError::Unavailable(_))),
+            "{answer:?}"
+        );
     }
     assert_eq!(publisher.publish(&rows(3..=4)).await, vec![Ok(()); 2]);
     assert_eq!(versions(&broker), [1, 2, 3, 4]);
@@ -63,9 +70,16 @@ async fn a_broker_that_is_away_costs_one_timeout() {
     cluster.broker_down(1).unwrap();
     let start = Instant::now();
     let answers = publisher.publish(&rows(1..=20)).await;
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
     for answer in &answers {
-        assert!(matches!(answer, Err(PublishError::Unavailable(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(PublishError::Unavailable(_))),
+            "{answer:?}"
+        );
     }
     cluster.broker_up(1).unwrap();
     until("they are published", async || {
@@ -73,7 +87,10 @@ async fn a_broker_that_is_away_costs_one_timeout() {
     })
     .await;
     let versions = versions(&broker);
-    assert_eq!(versions[versions.len() - 20..], (1..=20).collect::<Vec<_>>());
+    assert_eq!(
+        versions[versions.len() - 20..],
+        (1..=20).collect::<Vec<_>>()
+    );
 }
 
 /// The relay has given its claim back, and another one may publish newer events.

@@ -22,7 +22,12 @@ fn cluster() -> (Cluster, Shared, String) {
 async fn a_commit_that_is_refused_comes_again() {
     let (cluster, broker, topic) = cluster();
     let (db, mut conn) = database();
-    send_all(&broker, &topic, (1..=30).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     let faults = [
         Fault::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
         Fault::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
@@ -36,7 +41,10 @@ async fn a_commit_that_is_refused_comes_again() {
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
     assert_eq!(figures.failed, 0);
-    let refused = heard.all().into_iter().filter(|problem| problem.contains("commit failed"));
+    let refused = heard
+        .all()
+        .into_iter()
+        .filter(|problem| problem.contains("Offset commit (manual) failed"));
     assert_eq!(refused.count(), 1, "{:?}", heard.all());
 }
 
@@ -45,7 +53,12 @@ async fn a_commit_that_is_refused_comes_again() {
 async fn offsets_that_could_not_be_read_are_read_again() {
     let (cluster, broker, topic) = cluster();
     let (db, mut conn) = database();
-    send_all(&broker, &topic, (1..=30).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     let fault = Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[fault]);
     let heard = Heard::default();
@@ -64,13 +77,22 @@ async fn a_shutdown_without_a_broker_ends() {
     for _ in 0..10 {
         let (cluster, broker, topic) = cluster();
         let (db, mut conn) = database();
-        send_all(&broker, &topic, (1..=30).map(|id| event(Op::Updated, id, 1))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=30).map(|id| event(Op::Updated, id, 1)),
+        )
+        .await;
         let running = Running::replica(consumer(&broker, &topic), &db);
         until("all are applied", async || rows(&mut conn).len() == 30).await;
         cluster.broker_down(1).unwrap();
         let start = Instant::now();
         running.stop().await;
-        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            start.elapsed()
+        );
     }
 }
 
@@ -79,7 +101,12 @@ async fn a_shutdown_without_a_broker_ends() {
 async fn a_group_that_cannot_be_joined_is_joined_later() {
     let (cluster, broker, topic) = cluster();
     let (db, mut conn) = database();
-    send_all(&broker, &topic, (1..=30).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     let faults = [
         Fault::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
         Fault::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,

@@ -8,16 +8,30 @@ async fn a_group_without_offsets_reads_from_the_beginning() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
-    send_all(&broker, &topic, (1..=20).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=20).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     let running = Running::noting(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     running.stop().await;
     broker.forget_group(&topic).await;
-    send_all(&broker, &topic, (1..=20).map(|id| event(Op::Updated, id, 2))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=20).map(|id| event(Op::Updated, id, 2)),
+    )
+    .await;
     let running = Running::noting(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
-    assert_eq!((figures.applied, figures.duplicates), (20, 20), "{figures:?}");
+    assert_eq!(
+        (figures.applied, figures.duplicates),
+        (20, 20),
+        "{figures:?}"
+    );
     assert_eq!(rows(&mut conn), all_at(1..=20, 2));
     assert_eq!(noted(&mut conn).len(), 40);
 }
@@ -28,11 +42,21 @@ async fn messages_that_were_deleted_are_passed_over() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
-    send_all(&broker, &topic, (1..=10).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=10).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     let running = Running::replica(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     running.stop().await;
-    send_all(&broker, &topic, (11..=30).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (11..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     broker.delete_before(&topic, 0, 20).await;
     let running = Running::replica(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
@@ -55,7 +79,12 @@ async fn a_topic_that_is_missing_is_reported_and_read_when_it_is_there() {
         "{heard:?}"
     );
     broker.create_topic(&topic, 2, &[]).await;
-    send_all(&broker, &topic, (1..=10).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=10).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     until("all are applied", async || rows(&mut conn).len() == 10).await;
     running.stop().await;
 }
@@ -68,7 +97,12 @@ async fn a_topic_that_is_made_again_is_read_from_its_beginning() {
         for is_running in [true, false] {
             let (db, mut conn) = database();
             let (_, topic) = tickets_topic(&broker, 1).await;
-            send_all(&broker, &topic, (1..=20).map(|id| event(Op::Updated, id, 1))).await;
+            send_all(
+                &broker,
+                &topic,
+                (1..=20).map(|id| event(Op::Updated, id, 1)),
+            )
+            .await;
             let heard = Heard::default();
             let one = || consumer(&broker, &topic).on_problem(heard.hook());
             let mut running = Running::replica(one(), &db);
@@ -77,12 +111,22 @@ async fn a_topic_that_is_made_again_is_read_from_its_beginning() {
                 running.stop().await;
                 broker.delete_topic(&topic).await;
                 broker.create_topic(&topic, 1, &[]).await;
-                send_all(&broker, &topic, (101..=100 + new).map(|id| event(Op::Updated, id, 1))).await;
+                send_all(
+                    &broker,
+                    &topic,
+                    (101..=100 + new).map(|id| event(Op::Updated, id, 1)),
+                )
+                .await;
                 running = Running::replica(one(), &db);
             } else {
                 broker.delete_topic(&topic).await;
                 broker.create_topic(&topic, 1, &[]).await;
-                send_all(&broker, &topic, (101..=100 + new).map(|id| event(Op::Updated, id, 1))).await;
+                send_all(
+                    &broker,
+                    &topic,
+                    (101..=100 + new).map(|id| event(Op::Updated, id, 1)),
+                )
+                .await;
             }
             let all = usize::try_from(20 + new).unwrap();
             let end = Instant::now() + Duration::from_secs(60);
@@ -112,13 +156,25 @@ async fn partitions_that_are_added_are_read_from_their_beginning() {
         if version == 5 {
             broker.add_partitions(&topic, 5).await;
         }
-        send_all(&broker, &topic, (1..=50).map(|id| event(Op::Updated, id, version))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=50).map(|id| event(Op::Updated, id, version)),
+        )
+        .await;
     }
-    until("all are applied", async || rows(&mut conn) == all_at(1..=50, 10)).await;
+    until("all are applied", async || {
+        rows(&mut conn) == all_at(1..=50, 10)
+    })
+    .await;
     all_committed(&broker, &topic).await;
     first.stop().await;
     second.stop().await;
-    assert!(broker.watermarks(&topic)[2..].iter().any(|(_, _, high)| *high > 0));
+    assert!(
+        broker.watermarks(&topic)[2..]
+            .iter()
+            .any(|(_, _, high)| *high > 0)
+    );
 }
 
 /// What was committed and what was not is read again, and nothing is lost.

@@ -214,8 +214,7 @@ impl Running {
 
     fn of<M>(consumer: KafkaConsumer, url: String) -> Self
     where
-        M: versioned_core::async_prelude::Dependent<diesel::pg::Pg>
-            + serde::de::DeserializeOwned,
+        M: versioned_core::async_prelude::Dependent<diesel::pg::Pg> + serde::de::DeserializeOwned,
     {
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();

@@ -7,7 +7,8 @@ use super::*;
 /// The sum of the committed offsets, which never goes back.
 fn committed(broker: &Shared, topic: &str, partitions: i32) -> Vec<i64> {
     let all = 0..partitions;
-    all.map(|partition| broker.committed(topic, topic, partition).unwrap_or(0)).collect()
+    all.map(|partition| broker.committed(topic, topic, partition).unwrap_or(0))
+        .collect()
 }
 
 /// Members come and go in the middle of batches.
@@ -37,19 +38,29 @@ async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
             second.abandon().await;
         }
         let after = committed(&broker, &topic, PARTITIONS);
-        let went_back = before.iter().zip(&after).any(|(before, after)| after < before);
+        let went_back = before
+            .iter()
+            .zip(&after)
+            .any(|(before, after)| after < before);
         assert!(!went_back, "{before:?} {after:?}");
         before = after;
     }
     load.await.unwrap();
-    until("all are applied", async || rows(&mut conn) == all_at(1..=50, 40)).await;
+    until("all are applied", async || {
+        rows(&mut conn) == all_at(1..=50, 40)
+    })
+    .await;
     all_committed(&broker, &topic).await;
     let figures = first.stop().await;
     let noted = noted(&mut conn);
     let mut once = noted.clone();
     once.dedup();
     assert_eq!(noted.len(), once.len(), "nothing twice");
-    assert_eq!((figures.failed, figures.dead_letters), (0, 0), "{figures:?}");
+    assert_eq!(
+        (figures.failed, figures.dead_letters),
+        (0, 0),
+        "{figures:?}"
+    );
 }
 
 /// The rebalance waits for the events in flight, but not for ever. What they complete later moves no
@@ -59,9 +70,15 @@ async fn a_batch_that_hangs_does_not_hold_the_partition_and_moves_no_offset_late
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
-    send_all(&broker, &topic, (1..=20).map(|id| event(Op::Created, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=20).map(|id| event(Op::Created, id, 1)),
+    )
+    .await;
     let mut lock = db.connect();
-    lock.batch_execute("BEGIN; LOCK TABLE tickets IN EXCLUSIVE MODE").unwrap();
+    lock.batch_execute("BEGIN; LOCK TABLE tickets IN EXCLUSIVE MODE")
+        .unwrap();
     let first = Running::replica(consumer(&broker, &topic), &db);
     until("a member", async || broker.members(&topic) == 1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -70,15 +87,27 @@ async fn a_batch_that_hangs_does_not_hold_the_partition_and_moves_no_offset_late
     let start = Instant::now();
     let second = Running::replica(consumer(&broker, &topic), &other_db);
     until("it has a partition", async || !rows(&mut other).is_empty()).await;
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        start.elapsed()
+    );
     let moved = |all: &[i64]| all.iter().filter(|offset| **offset > 0).count();
-    until("it commits", async || moved(&committed(&broker, &topic, 2)) == 1).await;
+    until("it commits", async || {
+        moved(&committed(&broker, &topic, 2)) == 1
+    })
+    .await;
     let before = committed(&broker, &topic, 2);
     lock.batch_execute("ROLLBACK").unwrap();
     until("the first goes on", async || rows(&mut conn).len() == 20).await;
     all_committed(&broker, &topic).await;
     let after = committed(&broker, &topic, 2);
-    assert!(before.iter().zip(&after).all(|(before, after)| before <= after));
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before <= after)
+    );
     first.stop().await;
     second.stop().await;
 }
@@ -97,11 +126,21 @@ async fn a_database_that_is_away_for_longer_than_the_poll_interval_costs_no_part
     let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
     let consumer = consumer.in_hand(50).on_problem(heard.hook());
     let running = Running::at(consumer, url);
-    send_all(&broker, &topic, (1..=20).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=20).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     until("some are applied", async || rows(&mut conn).len() == 20).await;
     let member = broker.member_ids(&topic);
     proxy.cut();
-    send_all(&broker, &topic, (21..=2_000).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (21..=2_000).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(broker.member_ids(&topic), member);
     proxy.mend();
@@ -110,7 +149,10 @@ async fn a_database_that_is_away_for_longer_than_the_poll_interval_costs_no_part
     assert_eq!(broker.member_ids(&topic), member);
     running.stop().await;
     let heard = heard.all();
-    assert!(!heard.iter().any(|problem| problem.contains("poll")), "{heard:?}");
+    assert!(
+        !heard.iter().any(|problem| problem.contains("poll")),
+        "{heard:?}"
+    );
 }
 
 /// A partition that was paused and comes back from another member is not paused any more.
@@ -121,10 +163,20 @@ async fn a_partition_that_was_paused_flows_after_it_came_back() {
     let (proxy, url) = proxied(&db);
     let (_, topic) = tickets_topic(&broker, 2).await;
     let first = Running::at(consumer(&broker, &topic).in_hand(10), url);
-    send_all(&broker, &topic, (1..=20).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (1..=20).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     until("some are applied", async || rows(&mut conn).len() == 20).await;
     proxy.cut();
-    send_all(&broker, &topic, (21..=200).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (21..=200).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     // Longer than it takes to pause.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let second = Running::replica(consumer(&broker, &topic), &db);
@@ -133,7 +185,12 @@ async fn a_partition_that_was_paused_flows_after_it_came_back() {
     second.stop().await;
     proxy.mend();
     until("all are applied", async || rows(&mut conn).len() == 200).await;
-    send_all(&broker, &topic, (201..=300).map(|id| event(Op::Updated, id, 1))).await;
+    send_all(
+        &broker,
+        &topic,
+        (201..=300).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
     until("all are applied", async || rows(&mut conn).len() == 300).await;
     all_committed(&broker, &topic).await;
     first.stop().await;
@@ -146,11 +203,23 @@ async fn many_restarts_leave_no_member_behind() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 3).await;
     for round in 1..=15 {
-        send_all(&broker, &topic, (1..=30).map(|id| event(Op::Updated, id, round))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=30).map(|id| event(Op::Updated, id, round)),
+        )
+        .await;
         let running = Running::replica(consumer(&broker, &topic), &db);
         let start = Instant::now();
-        until("all are applied", async || rows(&mut conn) == all_at(1..=30, round)).await;
-        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+        until("all are applied", async || {
+            rows(&mut conn) == all_at(1..=30, round)
+        })
+        .await;
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            start.elapsed()
+        );
         running.stop().await;
     }
     assert_eq!(broker.members(&topic), 0);
@@ -192,9 +261,17 @@ async fn a_static_member_comes_back() {
     for version in 1..=3 {
         let settings = quick(&broker).set("group.instance.id", "orders-1");
         let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
-        send_all(&broker, &topic, (1..=10).map(|id| event(Op::Updated, id, version))).await;
+        send_all(
+            &broker,
+            &topic,
+            (1..=10).map(|id| event(Op::Updated, id, version)),
+        )
+        .await;
         let running = Running::replica(consumer, &db);
-        until("all are applied", async || rows(&mut conn) == all_at(1..=10, version)).await;
+        until("all are applied", async || {
+            rows(&mut conn) == all_at(1..=10, version)
+        })
+        .await;
         running.stop().await;
         assert!(is_committed(&broker, &topic));
         assert_eq!(broker.members(&topic), 1, "it has not left");

@@ -29,7 +29,10 @@ async fn an_event_is_a_message_on_the_topic_of_its_entity_under_the_key_of_its_r
     let (prefix, topic) = tickets_topic(&broker, 3).await;
     let relay = Relay::new(publisher(&broker, &prefix));
     let pass = relay.run_once_async(&mut connect(&db).await).await.unwrap();
-    assert_eq!((pass.published, pass.unavailable, pass.rejected), (60, 0, 0));
+    assert_eq!(
+        (pass.published, pass.unavailable, pass.rejected),
+        (60, 0, 0)
+    );
     let stored = stored(&broker, &topic);
     // Each record's events are in their order.
     for id in 1..=30 {
@@ -53,7 +56,10 @@ async fn the_partition_of_a_key_is_that_of_a_java_producer() {
         ("foobar", -790_332_482),
         ("a-little-bit-long-string", -985_981_536),
         ("a-little-bit-longer-string", -1_486_304_829),
-        ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+        (
+            "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+            -58_897_971,
+        ),
         ("abc", 479_470_107),
     ];
     let rows: Vec<_> = hashes.iter().map(|(key, _)| row(key, 1, "{}")).collect();
@@ -61,7 +67,9 @@ async fn the_partition_of_a_key_is_that_of_a_java_producer() {
     assert_eq!(answers, vec![Ok(()); hashes.len()]);
     let stored = broker.stored(&topic);
     for (key, hash) in hashes {
-        let message = stored.iter().find(|message| message.key.as_deref() == Some(key));
+        let message = stored
+            .iter()
+            .find(|message| message.key.as_deref() == Some(key));
         let expected = (hash & 0x7fff_ffff) % PARTITIONS;
         assert_eq!(message.unwrap().partition, expected, "{key}");
     }
@@ -91,13 +99,18 @@ async fn an_event_that_is_too_large_is_put_aside_and_the_rest_flows() {
     let prefix = broker.name();
     let topic = format!("{prefix}.tickets");
     // librdkafka knows its own limit, and not that of the topic.
-    broker.create_topic(&topic, 1, &[("max.message.bytes", "10000")]).await;
+    broker
+        .create_topic(&topic, 1, &[("max.message.bytes", "10000")])
+        .await;
     let heard = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&heard);
     let relay = Relay::new(publisher(&broker, &prefix))
         .on_problem(move |problem| theirs.lock().unwrap().push(problem.to_string()));
     let pass = relay.run_once_async(&mut connect(&db).await).await.unwrap();
-    assert_eq!((pass.published, pass.rejected, pass.unavailable), (38, 2, 0));
+    assert_eq!(
+        (pass.published, pass.rejected, pass.unavailable),
+        (38, 2, 0)
+    );
     assert_eq!(broker.stored(&topic).len(), 38);
     let lag = outbox::Lag::load(&mut blocking).unwrap();
     assert_eq!((lag.pending, lag.rejected), (2, 2));
@@ -116,7 +129,9 @@ async fn later_events_of_a_record_wait_for_one_that_failed() {
     let broker = Broker::shared();
     let prefix = broker.name();
     let topic = format!("{prefix}.tickets");
-    broker.create_topic(&topic, 1, &[("max.message.bytes", "10000")]).await;
+    broker
+        .create_topic(&topic, 1, &[("max.message.bytes", "10000")])
+        .await;
     let publisher = publisher(&broker, &prefix);
     for large in [20_000, 2_000_000] {
         let large = "x".repeat(large);
@@ -186,7 +201,10 @@ async fn an_illegal_topic_is_refused_with_the_event() {
     let expected = PublishError::Rejected(
         "choose another topic: `a b` has not 1 to 249 letters, digits, `.`, `_` and `-`".to_owned(),
     );
-    assert_eq!(publisher.publish(&[row("1", 1, "{}")]).await, [Err(expected)]);
+    assert_eq!(
+        publisher.publish(&[row("1", 1, "{}")]).await,
+        [Err(expected)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,16 +221,22 @@ async fn cloud_events_have_their_attributes_in_headers_of_kafka() {
     let pass = relay.run_once_async(&mut connect(&db).await).await.unwrap();
     assert_eq!(pass.published, 1);
     let mut settings = broker.config();
-    settings.set("group.id", "x").set("auto.offset.reset", "earliest");
+    settings
+        .set("group.id", "x")
+        .set("auto.offset.reset", "earliest");
     let consumer: BaseConsumer = settings.create().unwrap();
     let mut all = rdkafka::TopicPartitionList::new();
-    all.add_partition_offset(&topic, 0, rdkafka::Offset::Beginning).unwrap();
+    all.add_partition_offset(&topic, 0, rdkafka::Offset::Beginning)
+        .unwrap();
     consumer.assign(&all).unwrap();
     let message = consumer.poll(STUCK).unwrap().unwrap();
     assert_eq!(message.key(), Some(&b"7"[..]));
     let headers = message.headers().unwrap();
     let names: Vec<&str> = headers.iter().map(|header| header.key).collect();
-    assert!(names.contains(&"ce_type") && names.contains(&"ce_id"), "{names:?}");
+    assert!(
+        names.contains(&"ce_type") && names.contains(&"ce_id"),
+        "{names:?}"
+    );
 }
 
 /// What was acknowledged is stored, and what could not be sent stays in the outbox.
@@ -235,7 +259,11 @@ async fn a_broker_that_dies_fills_the_outbox_and_loses_nothing() {
     for part in 0..2 {
         announce(part * 200 + 1..=part * 200 + 100, "concert", &mut blocking);
         server.down();
-        announce(part * 200 + 101..=part * 200 + 200, "concert", &mut blocking);
+        announce(
+            part * 200 + 101..=part * 200 + 200,
+            "concert",
+            &mut blocking,
+        );
         tokio::time::sleep(Duration::from_secs(3)).await;
         let waiting = outbox::Lag::load(&mut blocking).unwrap();
         assert!(waiting.pending >= 100, "{waiting:?}");
@@ -251,7 +279,10 @@ async fn a_broker_that_dies_fills_the_outbox_and_loses_nothing() {
     server.wait();
     shutdown.stop();
     assert_eq!(run.await.unwrap().published, 400);
-    let mut keys: Vec<_> = stored(&broker, &topic).into_iter().map(|(key, _)| key).collect();
+    let mut keys: Vec<_> = stored(&broker, &topic)
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 400);

@@ -19,6 +19,8 @@ use crate::consumer::{ConsumerError, Hook, Incoming, report_broker};
 const POLL: Duration = Duration::from_millis(100);
 /// The pause between two commits.
 const COMMIT: Duration = Duration::from_secs(1);
+/// The pause between two commits while nothing moves, for those that were refused.
+const REPEAT: Duration = Duration::from_secs(10);
 /// How long there must be no room before the partitions are paused, which throws away what was
 /// fetched of them.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -89,7 +91,7 @@ impl Client {
 
     fn poll(&self, consumer: &BaseConsumer<Context>) -> Ended {
         let context = consumer.context();
-        let mut commit = Instant::now() + COMMIT;
+        let mut committed = Instant::now();
         let mut full: Option<Instant> = None;
         let mut topics: Vec<Arc<str>> = Vec::new();
         loop {
@@ -99,9 +101,10 @@ impl Client {
             if let Some(reason) = context.broken() {
                 return Ended::Broken(reason);
             }
-            if Instant::now() >= commit {
+            let since = committed.elapsed();
+            if since >= REPEAT || (since >= COMMIT && context.has_moved()) {
                 context.commit(consumer);
-                commit = Instant::now() + COMMIT;
+                committed = Instant::now();
             }
             if context.is_paused() {
                 if self.shared.has_much_room() {
@@ -127,7 +130,12 @@ impl Client {
         }
     }
 
-    fn deliver(&self, message: &BorrowedMessage<'_>, topics: &mut Vec<Arc<str>>, context: &Context) {
+    fn deliver(
+        &self,
+        message: &BorrowedMessage<'_>,
+        topics: &mut Vec<Arc<str>>,
+        context: &Context,
+    ) {
         context.works();
         let name = message.topic();
         let known = topics.iter().find(|topic| &***topic == name);

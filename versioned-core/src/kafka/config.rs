@@ -59,10 +59,6 @@ impl KafkaConfig {
         for (property, value) in common.iter().chain(defaults) {
             config.set(*property, *value);
         }
-        if cfg!(feature = "kafka-ssl-vendored") {
-            // The OpenSSL that is built looks for certificates where none are.
-            config.set("ssl.ca.location", "probe");
-        }
         for (property, value) in &self.properties {
             config.set(property, value);
         }

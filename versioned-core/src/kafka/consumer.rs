@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
@@ -110,6 +111,10 @@ impl Consumer<Kafka> {
         ];
         let mut config = config.client(&defaults, FIXED)?;
         config.set("group.id", group);
+        // Commits that fail are logged, and nothing else tells of them.
+        if (config.log_level as i32) < RDKafkaLogLevel::Warning as i32 {
+            config.set_log_level(RDKafkaLogLevel::Warning);
+        }
         // Whether librdkafka takes the properties.
         let client = config.create::<BaseConsumer>();
         client.map_err(|error| KafkaConfigError::client(&error))?;

@@ -1,11 +1,14 @@
 //! What the client calls: rebalances, the results of commits, errors.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{
+    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -16,8 +19,14 @@ use crate::consumer::{Hook, report_broker};
 /// How long a rebalance waits for the events in flight of the partitions that go. The other members
 /// wait, too.
 const HANDOVER: Duration = Duration::from_secs(3);
-/// The time after which a commit without a result counts as failed.
-const NO_RESULT: Duration = Duration::from_secs(30);
+/// Failures of commits that belong to a rebalance, as librdkafka prints them. The offsets are committed
+/// later, if this member still owns the partitions.
+const OF_REBALANCES: [&str; 4] = [
+    "group generation id is not valid",
+    "rebalance in progress",
+    "Unknown member",
+    "assignment lost",
+];
 
 /// What the client calls, on the thread that polls it.
 pub(super) struct Context {
@@ -28,8 +37,8 @@ pub(super) struct Context {
 
 #[derive(Default)]
 struct State {
-    /// Since when a commit has no result.
-    committing: Option<Instant>,
+    /// Whether a commit has failed, which was reported, since the last assignment.
+    is_refused: bool,
     /// Whether the partitions are paused, because there is no room.
     is_paused: bool,
     /// Why the client has to be made again.
@@ -90,9 +99,7 @@ impl Context {
     /// Errors are reported again from now on.
     pub(super) fn works(&self) {
         let mut state = self.state();
-        if !state.reported.is_empty() {
-            state.reported.clear();
-        }
+        state.reported.clear();
     }
 
     /// Reports an error, once until a message arrives.
@@ -120,15 +127,9 @@ impl Context {
         self.state().reason.clone()
     }
 
-    /// Commits how far the partitions are, unless a commit has no result yet.
+    /// Commits how far the partitions are. If nothing has moved, librdkafka commits again what was
+    /// refused, and sends nothing if all is committed.
     pub(super) fn commit(&self, consumer: &BaseConsumer<Self>) {
-        let committing = self.state().committing;
-        if committing.is_none_or(|since| since.elapsed() > NO_RESULT) {
-            self.commit_now(consumer);
-        }
-    }
-
-    fn commit_now(&self, consumer: &BaseConsumer<Self>) {
         let mut offsets = TopicPartitionList::new();
         for (partition, next) in self.shared.with_ledger(|ledger| ledger.progress()) {
             let Partition { topic, number } = partition;
@@ -137,19 +138,25 @@ impl Context {
                 self.broke(error.to_string());
             }
         }
-        if offsets.count() == 0 {
-            return;
-        }
-        // It takes the partitions that are assigned, and refuses the others. A commit of a list
-        // would take all of them, and move the offset of a partition that another member owns.
+        // Only the partitions that are assigned are taken. A commit of a list would take all of
+        // them, and move the offset of a partition that another member owns.
         consumer.store_offsets(&offsets).ok();
-        if consumer.commit_consumer_state(CommitMode::Async).is_ok() {
-            self.state().committing = Some(Instant::now());
-        }
+        consumer.commit_consumer_state(CommitMode::Async).ok();
+    }
+
+    /// Returns whether a failed commit was reported, and notes that it is.
+    fn is_refused(&self) -> bool {
+        std::mem::replace(&mut self.state().is_refused, true)
+    }
+
+    /// Returns whether offsets have moved since the last commit.
+    pub(super) fn has_moved(&self) -> bool {
+        self.shared.with_ledger(|ledger| ledger.has_moved())
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         self.works();
+        self.state().is_refused = false;
         self.shared.with_ledger(|ledger| {
             for partition in listed(partitions) {
                 ledger.assign(partition);
@@ -170,7 +177,7 @@ impl Context {
         // Another member may own them already, if they are lost.
         if !consumer.assignment_lost() {
             self.shared.wait_for(&going, HANDOVER);
-            self.commit_now(consumer);
+            self.commit(consumer);
         }
         self.shared.with_ledger(|ledger| {
             for partition in &going {
@@ -196,6 +203,16 @@ impl ClientContext for Context {
         self.state().reason = Some(reason.to_owned());
     }
 
+    /// The only place where a commit that failed is told: the client calls back for those alone that
+    /// the application waits for.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        let is_known = || OF_REBALANCES.iter().any(|known| text.contains(known));
+        if facility == "COMMITFAIL" && !is_known() && !self.is_refused() {
+            report_broker(&self.report, text);
+        }
+        DefaultClientContext.log(level, facility, text);
+    }
+
     fn stats_raw(&self, _: &[u8]) {}
 }
 
@@ -210,32 +227,6 @@ impl ConsumerContext for Context {
             self.assign(consumer, partitions);
         } else {
             self.revoke(consumer, partitions);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.state().committing = None;
-        let elements = offsets.elements();
-        let failed = elements.iter().find_map(|one| one.error().err());
-        let Some(error) = result.err().or(failed) else {
-            return;
-        };
-        // The group is being rebalanced, or the coordinator is away: the offsets come again, if
-        // this member still owns them.
-        self.shared.with_ledger(|ledger| ledger.not_committed());
-        match error.rdkafka_error_code() {
-            None
-            | Some(
-                Code::NoOffset
-                | Code::IllegalGeneration
-                | Code::RebalanceInProgress
-                | Code::UnknownMemberId
-                | Code::AssignmentLost,
-            ) => {}
-            Some(code) => {
-                self.state().reason = Some(format!("a commit failed: {code}"));
-                self.report(code);
-            }
         }
     }
 }

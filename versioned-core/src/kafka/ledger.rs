@@ -29,7 +29,7 @@ struct Owned {
     /// The offset after the last one that was delivered.
     next: Option<i64>,
     /// The last offset that was given out for a commit.
-    committed: Option<i64>,
+    given: Option<i64>,
 }
 
 impl Owned {
@@ -47,7 +47,7 @@ impl Ledger {
             epoch: self.epoch,
             outstanding: BTreeSet::new(),
             next: None,
-            committed: None,
+            given: None,
         };
         self.owned.insert(partition, owned);
     }
@@ -90,19 +90,18 @@ impl Ledger {
         let mut moved = Vec::new();
         for (partition, owned) in &mut self.owned {
             let watermark = owned.watermark();
-            if let Some(offset) = watermark.filter(|_| watermark > owned.committed) {
-                owned.committed = watermark;
+            if let Some(offset) = watermark.filter(|_| watermark > owned.given) {
+                owned.given = watermark;
                 moved.push((partition.clone(), offset));
             }
         }
         moved
     }
 
-    /// A commit failed. The offsets come with the next progress again.
-    pub(super) fn not_committed(&mut self) {
-        for owned in self.owned.values_mut() {
-            owned.committed = None;
-        }
+    /// Returns whether there is progress.
+    pub(super) fn has_moved(&self) -> bool {
+        let mut owned = self.owned.values();
+        owned.any(|owned| owned.watermark() > owned.given)
     }
 }
 

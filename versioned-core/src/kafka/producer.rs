@@ -114,7 +114,10 @@ pub(super) struct Context(Mutex<Option<String>>);
 
 impl Context {
     fn last_error(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

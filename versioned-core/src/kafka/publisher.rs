@@ -275,7 +275,9 @@ impl Publisher for KafkaPublisher {
                     None => self.send(&producer, message),
                 },
             };
-            if let (None, Err(error @ PublishError::Unavailable(_))) = (failed.before(row), &receipt) {
+            if let (None, Err(error @ PublishError::Unavailable(_))) =
+                (failed.before(row), &receipt)
+            {
                 away.get_or_insert_with(|| error.clone());
             }
             if receipt.is_err() {
