@@ -9,6 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::server::{self, Kind, Server, Starts};
@@ -253,6 +254,21 @@ impl Shared {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("{last:?}");
+    }
+
+    /// Sends a message.
+    ///
+    /// # Panics
+    ///
+    /// When it is not stored.
+    pub fn send(&self, topic: &str, key: &str, body: &[u8]) {
+        let mut config = self.config();
+        config.set("partitioner", "murmur2_random");
+        let producer: BaseProducer = config.create().expect("a producer");
+        let record = BaseRecord::to(topic).key(key).payload(body);
+        let sent = producer.send(record);
+        sent.unwrap_or_else(|(error, _)| panic!("{error}"));
+        producer.flush(TIMEOUT).expect("an acknowledgement");
     }
 
     /// All messages of a topic, by partition and in their order.

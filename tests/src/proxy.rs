@@ -43,6 +43,19 @@ impl Proxy {
         Self { address, wire }
     }
 
+    /// A proxy to the server of a URL, and the URL that takes the proxy.
+    ///
+    /// # Panics
+    ///
+    /// When the URL has no port.
+    pub fn of_url(url: &str) -> (Self, String) {
+        let (address, rest) = url.rsplit_once('/').expect("a path");
+        let (server, port) = address.rsplit_once(':').expect("a port");
+        let proxy = Self::to(port.parse().expect("a port"));
+        let url = format!("{server}:{}/{rest}", proxy.port());
+        (proxy, url)
+    }
+
     /// The port that clients connect to.
     pub fn port(&self) -> u16 {
         self.address.port()

@@ -145,7 +145,9 @@ impl<S: Source> Consumer<S> {
     }
 
     /// Sets the time after which a record that waits for a version is reported, as
-    /// [`ConsumerProblem::Waiting`]. The default is 30 s.
+    /// [`ConsumerProblem::Waiting`]. The default is 30 s. With Kafka and RabbitMQ,
+    /// [`replicate`](Self::replicate) then keeps the events that wait with the [dead
+    /// letters](crate::dead_letters), so that they take no room [in hand](Self::in_hand).
     #[must_use]
     pub fn patience(mut self, time: Duration) -> Self {
         self.settings.patience = time;

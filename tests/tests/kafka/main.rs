@@ -78,15 +78,6 @@ fn database() -> (Db, PgConnection) {
     (db, conn)
 }
 
-/// The way to a database that can be cut, and the URL that takes it.
-fn proxied(db: &Db) -> (Proxy, String) {
-    let (address, name) = db.url().rsplit_once('/').unwrap();
-    let (server, port) = address.rsplit_once(':').unwrap();
-    let proxy = Proxy::to(port.parse().unwrap());
-    let url = format!("{server}:{}/{name}", proxy.port());
-    (proxy, url)
-}
-
 async fn connect(db: &Db) -> AsyncPgConnection {
     AsyncPgConnection::establish(db.url()).await.unwrap()
 }

@@ -117,7 +117,7 @@ async fn a_batch_that_hangs_does_not_hold_the_partition_and_moves_no_offset_late
 async fn a_database_that_is_away_for_longer_than_the_poll_interval_costs_no_partition() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
-    let (proxy, url) = proxied(&db);
+    let (proxy, url) = Proxy::of_url(db.url());
     let (_, topic) = tickets_topic(&broker, 2).await;
     let settings = quick(&broker)
         .set("session.timeout.ms", "2000")
@@ -160,7 +160,7 @@ async fn a_database_that_is_away_for_longer_than_the_poll_interval_costs_no_part
 async fn a_partition_that_was_paused_flows_after_it_came_back() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
-    let (proxy, url) = proxied(&db);
+    let (proxy, url) = Proxy::of_url(db.url());
     let (_, topic) = tickets_topic(&broker, 2).await;
     let first = Running::at(consumer(&broker, &topic).in_hand(10), url);
     send_all(

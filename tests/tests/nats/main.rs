@@ -75,15 +75,6 @@ struct Copy {
     version: i64,
 }
 
-/// The way to a database that can be cut, and the URL that takes it.
-fn proxied(db: &Db) -> (Proxy, String) {
-    let (address, name) = db.url().rsplit_once('/').unwrap();
-    let (server, port) = address.rsplit_once(':').unwrap();
-    let proxy = Proxy::to(port.parse().unwrap());
-    let url = format!("{server}:{}/{name}", proxy.port());
-    (proxy, url)
-}
-
 fn database() -> (Db, PgConnection) {
     let db = Db::fresh(DDL);
     let mut conn = db.connect();

@@ -21,7 +21,7 @@ async fn an_unreachable_database_is_probed_and_not_stormed() {
     let (db, mut conn) = database();
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
-    let (proxy, url) = proxied(&db);
+    let (proxy, url) = Proxy::of_url(db.url());
 
     let (heard, report) = heard();
     let consumer = durable(&stream).await.attempts(3).on_problem(report);

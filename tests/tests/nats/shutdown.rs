@@ -101,7 +101,7 @@ async fn a_shutdown_does_not_wait_for_a_database_that_does_not_answer() {
         let (db, mut conn) = database();
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
-        let (proxy, url) = proxied(&db);
+        let (proxy, url) = Proxy::of_url(db.url());
         let consumer = hasty(&stream).await;
         let counters = consumer.counters();
         let shutdown = Shutdown::new();

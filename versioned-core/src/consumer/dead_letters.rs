@@ -177,7 +177,16 @@ where
             }
             return;
         }
-        for started in self.lanes.start_early() {
+        self.keep_early(Instant::now());
+    }
+
+    /// Keeps the events that have waited for an earlier version since `before` or longer, like dead
+    /// letters.
+    pub(super) fn keep_early(&mut self, before: Instant) {
+        if !self.letters.are_kept() {
+            return;
+        }
+        for started in self.lanes.start_early(before) {
             let number = started.number;
             let Some(message) = self.held.get(&number) else {
                 self.lanes.dropped(&started.record);

@@ -331,11 +331,15 @@ impl Lanes {
         records.any(|own| matches!(own.wait, Wait::Gap(_)))
     }
 
-    /// Starts all events that wait for an earlier version, whose records are then busy.
-    pub(crate) fn start_early(&mut self) -> Vec<Started> {
+    /// Starts all events that have waited for an earlier version since `before` or longer. Their
+    /// records are then busy.
+    pub(crate) fn start_early(&mut self, before: Instant) -> Vec<Started> {
         let mut early = Vec::new();
         for (record, own) in &mut self.records {
             if own.busy > 0 || own.is_ready || !matches!(own.wait, Wait::Gap(_)) {
+                continue;
+            }
+            if own.gap.is_some_and(|gap| gap.since > before) {
                 continue;
             }
             own.wait = Wait::No;

@@ -269,6 +269,10 @@ where
                 waited: overdue.waited,
             });
         }
+        // A broker may take a message back that it waits too long for.
+        if let (false, Some(before)) = (self.redelivers, now.checked_sub(self.settings.patience)) {
+            self.keep_early(before);
+        }
     }
 
     pub(super) fn settle(&mut self, numbers: &[u64], settlement: Settlement) {
