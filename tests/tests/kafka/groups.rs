@@ -74,7 +74,7 @@ async fn offsets_that_could_not_be_read_are_read_again() {
 /// Nothing waits for a coordinator without a limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_without_a_broker_ends() {
-    for _ in 0..10 {
+    for _ in 0..4 {
         let (cluster, broker, topic) = cluster();
         let (db, mut conn) = database();
         send_all(
