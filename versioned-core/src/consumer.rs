@@ -30,7 +30,9 @@ use self::closure::Closure;
 pub use self::error::ConsumerError;
 pub use self::problem::ConsumerProblem;
 pub use self::replicate::Connect;
-pub(crate) use self::report::{Hook, report, report_broker};
+#[cfg(feature = "nats")]
+pub(crate) use self::report::report;
+pub(crate) use self::report::{Hook, report_broker};
 use self::run::Run;
 use self::settings::Settings;
 pub use self::source::Source;

@@ -122,7 +122,7 @@ impl Client {
                 None => {}
                 Some(Ok(message)) => self.deliver(&message, &mut topics, context),
                 Some(Err(error)) => {
-                    if let Some(ended) = self.fails(&error, context) {
+                    if let Some(ended) = fails(&error, context) {
                         return ended;
                     }
                 }
@@ -160,22 +160,24 @@ impl Client {
         // The stream may have been dropped.
         self.sender.send(Incoming::Delivery(held)).ok();
     }
+}
 
-    /// Returns how the session ends, if it does. The client recovers from most errors by itself.
-    fn fails(&self, error: &KafkaError, context: &Context) -> Option<Ended> {
-        let reason = || context.reason().unwrap_or_else(|| error.to_string());
-        let code = error.rdkafka_error_code();
-        match (error, code) {
-            (_, Some(Code::FencedInstanceId)) => Some(Ended::ForGood(format!(
-                "give each process its own `group.instance.id`, another one has taken this one's: {}",
-                reason()
-            ))),
-            (KafkaError::MessageConsumptionFatal(_), _) => Some(Ended::Broken(reason())),
-            (_, Some(Code::UnknownTopicId)) => Some(Ended::Broken(reason())),
-            (_, code) => {
-                context.report(code.unwrap_or(Code::Fail));
-                None
-            }
+/// Returns how the session ends, if it does. The client recovers from most errors by itself.
+fn fails(error: &KafkaError, context: &Context) -> Option<Ended> {
+    let reason = || context.reason().unwrap_or_else(|| error.to_string());
+    let code = error.rdkafka_error_code();
+    match (error, code) {
+        (_, Some(Code::FencedInstanceId)) => Some(Ended::ForGood(format!(
+            "give each process its own `group.instance.id`, another one has taken this one's: {}",
+            reason()
+        ))),
+        // Another topic has this name, and is read from its beginning.
+        (KafkaError::MessageConsumptionFatal(_), _) | (_, Some(Code::UnknownTopicId)) => {
+            Some(Ended::Broken(reason()))
+        }
+        (_, code) => {
+            context.report(code.unwrap_or(Code::Fail));
+            None
         }
     }
 }

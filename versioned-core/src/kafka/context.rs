@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::ledger::Partition;
+use super::ledger::{Ledger, Partition};
 use super::shared::Shared;
 use crate::consumer::{Hook, report_broker};
 
@@ -131,7 +131,7 @@ impl Context {
     /// refused, and sends nothing if all is committed.
     pub(super) fn commit(&self, consumer: &BaseConsumer<Self>) {
         let mut offsets = TopicPartitionList::new();
-        for (partition, next) in self.shared.with_ledger(|ledger| ledger.progress()) {
+        for (partition, next) in self.shared.with_ledger(Ledger::progress) {
             let Partition { topic, number } = partition;
             let added = offsets.add_partition_offset(&topic, number, Offset::Offset(next));
             if let Err(error) = added {

@@ -175,12 +175,12 @@ impl KafkaPublisher {
     }
 
     /// Queues a message.
-    fn send(&self, producer: &Producer, message: &Message) -> Result<Receipt, PublishError> {
+    fn send(producer: &Producer, message: &Message) -> Result<Receipt, PublishError> {
         let sent = producer.send(&message.record());
-        sent.map_err(|code| self.error(producer, message, code))
+        sent.map_err(|code| Self::error(producer, message, code))
     }
 
-    fn error(&self, producer: &Producer, message: &Message, code: Code) -> PublishError {
+    fn error(producer: &Producer, message: &Message, code: Code) -> PublishError {
         let topic = &message.topic;
         match code {
             Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => {
@@ -227,8 +227,8 @@ impl KafkaPublisher {
                 *answer = if Instant::now() > end {
                     Err(PublishError::unavailable("not published in time"))
                 } else {
-                    match self.send(producer, message) {
-                        Ok(receipt) => self.answer(producer, message, receipt).await,
+                    match Self::send(producer, message) {
+                        Ok(receipt) => Self::answer(producer, message, receipt).await,
                         Err(error) => Err(error),
                     }
                 };
@@ -240,13 +240,12 @@ impl KafkaPublisher {
     }
 
     async fn answer(
-        &self,
         producer: &Producer,
         message: &Message,
         receipt: Receipt,
     ) -> Result<(), PublishError> {
         let report = receipt.await.unwrap_or(Err(Code::PurgeQueue));
-        report.map_err(|code| self.error(producer, message, code))
+        report.map_err(|code| Self::error(producer, message, code))
     }
 }
 
@@ -272,7 +271,7 @@ impl Publisher for KafkaPublisher {
                 (None, Ok(message)) => match &away {
                     // The others would only overtake the one that could not be queued.
                     Some(error) => Err(PublishError::clone(error)),
-                    None => self.send(&producer, message),
+                    None => Self::send(&producer, message),
                 },
             };
             if let (None, Err(error @ PublishError::Unavailable(_))) =
@@ -288,7 +287,7 @@ impl Publisher for KafkaPublisher {
         let mut answers = Vec::with_capacity(batch.len());
         for (receipt, message) in sent.into_iter().zip(&messages) {
             answers.push(match (receipt, message) {
-                (Ok(receipt), Ok(message)) => self.answer(&producer, message, receipt).await,
+                (Ok(receipt), Ok(message)) => Self::answer(&producer, message, receipt).await,
                 (Err(error), _) => Err(error),
                 (Ok(_), Err(error)) => Err(error.clone()),
             });
