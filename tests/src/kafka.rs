@@ -8,7 +8,9 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::groups::GroupInfo;
 use rdkafka::message::Message as _;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -34,7 +36,7 @@ const KIND: Kind = Kind {
 };
 
 /// How long an answer may take on a loaded machine.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn config(url: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -59,7 +61,7 @@ pub struct Stored {
 pub struct Broker(Mutex<Server>);
 
 impl Broker {
-    /// The server of this test process, or the one that `VERSIONED_TEST_KAFKA_URL` names. Nobody kills it.
+    /// The server of this test process, or the one that `VERSIONED_TEST_KAFKA_URL` names. No test kills it.
     ///
     /// # Panics
     ///
@@ -189,7 +191,7 @@ impl Shared {
         for _ in 0..600 {
             let metadata = client.fetch_metadata(Some(name), TIMEOUT);
             let metadata = metadata.expect("metadata");
-            let partitions = metadata.topics().first().map(|topic| topic.partitions());
+            let partitions = metadata.topics().first().map(MetadataTopic::partitions);
             if partitions
                 .is_some_and(|all| !all.is_empty() && all.iter().all(|one| one.leader() >= 0))
             {
@@ -377,7 +379,7 @@ impl Shared {
         let groups = reader
             .fetch_group_list(Some(group), TIMEOUT)
             .expect("groups");
-        let members = groups.groups().iter().flat_map(|group| group.members());
+        let members = groups.groups().iter().flat_map(GroupInfo::members);
         members.map(|member| member.id().to_owned()).collect()
     }
 
@@ -408,6 +410,6 @@ fn options() -> AdminOptions {
 
 fn only<T, E: fmt::Debug>(answers: Vec<Result<T, E>>) {
     for answer in answers {
-        answer.map(drop).unwrap_or_else(|error| panic!("{error:?}"));
+        assert!(answer.is_ok(), "{:?}", answer.err());
     }
 }
