@@ -171,10 +171,7 @@ fn fails(error: &KafkaError, context: &Context) -> Option<Ended> {
             "give each process its own `group.instance.id`, another one has taken this one's: {}",
             reason()
         ))),
-        // Another topic has this name, and is read from its beginning.
-        (KafkaError::MessageConsumptionFatal(_), _) | (_, Some(Code::UnknownTopicId)) => {
-            Some(Ended::Broken(reason()))
-        }
+        (KafkaError::MessageConsumptionFatal(_), _) => Some(Ended::Broken(reason())),
         (_, code) => {
             context.report(code.unwrap_or(Code::Fail));
             None

@@ -263,22 +263,12 @@ impl Publisher for KafkaPublisher {
         let messages: Vec<_> = batch.iter().map(|row| self.encode(row)).collect();
         let mut sent = Vec::with_capacity(batch.len());
         let mut failed = Failed::default();
-        let mut away = None;
         for (row, message) in batch.iter().zip(&messages) {
             let receipt = match (failed.before(row), message) {
                 (Some(error), _) => Err(error),
                 (None, Err(error)) => Err(error.clone()),
-                (None, Ok(message)) => match &away {
-                    // The others would only overtake the one that could not be queued.
-                    Some(error) => Err(PublishError::clone(error)),
-                    None => Self::send(&producer, message),
-                },
+                (None, Ok(message)) => Self::send(&producer, message),
             };
-            if let (None, Err(error @ PublishError::Unavailable(_))) =
-                (failed.before(row), &receipt)
-            {
-                away.get_or_insert_with(|| error.clone());
-            }
             if receipt.is_err() {
                 failed.add(row);
             }
