@@ -202,6 +202,8 @@ impl<'h, M: Replica> Explorer<'h, M> {
 
     fn new(histories: &'h [History], forgetful: bool) -> Self {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        // A savepoint copies the pages that change.
+        conn.batch_execute("PRAGMA page_size = 512").unwrap();
         conn.batch_execute(COPIES).unwrap();
         migrate(&mut conn);
         let mut events = Vec::new();
