@@ -12,6 +12,8 @@
 )]
 
 pub mod asynchronous;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "nats")]
@@ -19,14 +21,24 @@ pub mod nats;
 pub mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "kafka"))]
 pub mod proxy;
 pub mod random;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "nats",
+    feature = "kafka"
+))]
 pub mod server;
 #[cfg(feature = "nats")]
 pub mod soak;
 pub mod sqlite;
 mod suite;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "nats"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "nats",
+    feature = "kafka"
+))]
 mod supervisor;

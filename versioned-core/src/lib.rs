@@ -168,6 +168,7 @@
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share; includes `async` and `formats`. The brokers switch it on |
+//! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `async` and `formats` |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
@@ -194,6 +195,8 @@ mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod hex;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod loadable;
 mod migrations;
 pub mod model;

@@ -1,5 +1,6 @@
 //! What the consumer and the publishers promise on each broker: scenarios that are written once.
 
+#![cfg(any(feature = "nats", feature = "kafka"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +15,10 @@ mod broker;
 mod fleet;
 mod scenarios;
 
+#[cfg(feature = "nats")]
 mod jetstream;
+#[cfg(feature = "kafka")]
+mod kafka;
 
 /// The scenarios on a broker.
 macro_rules! on {
