@@ -21,14 +21,17 @@ pub mod nats;
 pub mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(any(feature = "nats", feature = "kafka"))]
+#[cfg(any(feature = "nats", feature = "kafka", feature = "rabbitmq"))]
 pub mod proxy;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 pub mod random;
 #[cfg(any(
     feature = "postgres",
     feature = "mysql",
     feature = "nats",
-    feature = "kafka"
+    feature = "kafka",
+    feature = "rabbitmq"
 ))]
 pub mod server;
 #[cfg(feature = "nats")]
@@ -39,6 +42,7 @@ mod suite;
     feature = "postgres",
     feature = "mysql",
     feature = "nats",
-    feature = "kafka"
+    feature = "kafka",
+    feature = "rabbitmq"
 ))]
 mod supervisor;

@@ -132,6 +132,12 @@ impl Server {
         Some(self.ours.as_ref()?.port)
     }
 
+    /// The directory; none if the server is not ours.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) fn directory(&self) -> Option<&std::path::Path> {
+        Some(&self.ours.as_ref()?.dir)
+    }
+
     /// `kill -9`. One that is started again comes a little later, with what it had stored.
     ///
     /// # Panics
@@ -166,6 +172,7 @@ impl Server {
     /// # Panics
     ///
     /// When that fails, or the server is not ours.
+    #[cfg(feature = "nats")]
     pub(crate) fn remove(&self, name: &str) {
         let ours = self.ours.as_ref().expect("a server of our own");
         fs::remove_dir_all(ours.dir.join(name)).expect("a directory of our own");
@@ -221,9 +228,18 @@ impl Server {
 
     /// Starts a server.
     pub(crate) fn start(kind: &Kind, starts: Starts) -> Result<Self, String> {
+        Self::start_with(kind, starts, &[])
+    }
+
+    /// Starts a server whose description reads these variables.
+    pub(crate) fn start_with(
+        kind: &Kind,
+        starts: Starts,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let mut attempt = 1;
         loop {
-            match Self::try_start(kind, starts) {
+            match Self::try_start(kind, starts, variables) {
                 Err(message)
                     if attempt < ATTEMPTS && message.contains("Address already in use") =>
                 {
@@ -234,7 +250,7 @@ impl Server {
         }
     }
 
-    fn try_start(kind: &Kind, starts: Starts) -> Result<Self, String> {
+    fn try_start(kind: &Kind, starts: Starts, variables: &[(&str, &str)]) -> Result<Self, String> {
         if !kind.is_installed() {
             return Err(kind.not_installed());
         }
@@ -251,6 +267,7 @@ impl Server {
             port,
             description: kind.description,
             starts,
+            variables,
         };
         let supervisor = supervisor::start(&task, CPU.get()).map_err(|error| {
             // Said for root, who would not expect to be refused.

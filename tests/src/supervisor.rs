@@ -39,6 +39,8 @@ pub(crate) struct Task<'a> {
     /// A file of `tests/servers`.
     pub(crate) description: &'a str,
     pub(crate) starts: Starts,
+    /// What the description reads besides `dir` and `port`.
+    pub(crate) variables: &'a [(&'a str, &'a str)],
 }
 
 /// Starts a server under `supervise.sh`: it ends, and its directory goes, when the child's stdin is closed.
@@ -63,6 +65,7 @@ pub(crate) fn start(task: &Task<'_>, cpu: Option<&usize>) -> io::Result<Child> {
         .env("dir", dir)
         .env("port", task.port.to_string())
         .env("HOME", dir)
+        .envs(task.variables.iter().copied())
         // server.rs looks for `Address already in use` in the log.
         .env("LC_ALL", "C")
         .process_group(0)

@@ -27,6 +27,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use self::closure::Closure;
+#[cfg(all(test, feature = "rabbitmq"))]
+pub(crate) use self::dice::Dice;
 pub use self::error::ConsumerError;
 pub use self::problem::ConsumerProblem;
 pub use self::replicate::Connect;

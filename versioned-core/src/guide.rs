@@ -24,6 +24,7 @@
 //! | [`outbox`](how_to::outbox) | events that survive a crash, the relay that publishes them, and dead letters |
 //! | [`direct`](how_to::direct) | replicas without a broker |
 //! | [`kafka`](how_to::kafka) | Kafka as the broker: what to configure, what is guaranteed, what is not |
+//! | [`rabbitmq`](how_to::rabbitmq) | RabbitMQ as the broker: what to configure, what is guaranteed, and what is not |
 //! | [`foreign_messages`](how_to::foreign_messages) | CloudEvents, Debezium and plain JSON: what each producer must set, deletions, and how to move to the outbox |
 //! | [`custom_messages`](how_to::custom_messages) | any other form: upcasters, and binary bodies |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
@@ -92,6 +93,9 @@ pub mod how_to {
     pub mod migrations {}
     #[doc = include_str!("guide/how_to/outbox.md")]
     pub mod outbox {}
+    #[cfg(any(not(doctest), feature = "rabbitmq"))]
+    #[doc = include_str!("guide/how_to/rabbitmq.md")]
+    pub mod rabbitmq {}
     #[doc = include_str!("guide/how_to/restore.md")]
     pub mod restore {}
     #[doc = include_str!("guide/how_to/testing.md")]

@@ -166,9 +166,10 @@
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
-//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share; includes `async` and `formats`. The brokers switch it on |
-//! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `async` and `formats` |
+//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
+//! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
+//! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
@@ -185,6 +186,8 @@ mod dependent;
 mod dialect;
 pub mod direct;
 mod error;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod escape;
 #[cfg(feature = "http")]
 pub mod etag;
 mod event;
@@ -208,6 +211,8 @@ pub mod outbox;
 mod outcome;
 mod owner;
 pub mod positions;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 mod retry;
 mod runner;
 mod statement;

@@ -157,6 +157,9 @@ pub(crate) async fn publish(publisher: &impl Publisher, events: &[(i64, i64)]) {
             let sending = publisher.publish(&rows);
             let answers = tokio::time::timeout(Duration::from_secs(20), sending).await;
             let mut answers = answers.unwrap_or_default().into_iter();
+            if std::env::var("DBG").is_ok() {
+                eprintln!("{:?}", answers.as_slice().first());
+            }
             rows.retain(|_| answers.next() != Some(Ok(())));
             assert!(Instant::now() < end, "{} events are not sent", rows.len());
             if !rows.is_empty() {

@@ -1,6 +1,6 @@
 //! What the consumer and the publishers promise on each broker: scenarios that are written once.
 
-#![cfg(any(feature = "nats", feature = "kafka"))]
+#![cfg(any(feature = "nats", feature = "kafka", feature = "rabbitmq"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,6 +19,8 @@ mod scenarios;
 mod jetstream;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 
 /// The scenarios on a broker.
 macro_rules! on {

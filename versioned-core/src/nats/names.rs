@@ -1,7 +1,6 @@
 //! Subjects and message ids.
 
-use std::fmt::Write as _;
-
+use crate::escape::{escaped, token};
 use crate::outbox::OutboxRow;
 
 /// Returns `{prefix}.{entity}.{key}`, the subject of a record's events.
@@ -21,15 +20,6 @@ pub fn subject(prefix: &str, entity: &str, key: &str) -> String {
     format!("{prefix}.{}.{}", token(entity), token(key))
 }
 
-fn token(text: &str) -> String {
-    if text.is_empty() {
-        return "%".to_owned();
-    }
-    escaped(text, |byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-    })
-}
-
 /// The message's id in a form that a header can carry. Bytes that are not printable ASCII are
 /// escaped, and so are `%`, and `/` in the entity. No two events share an id, and each announcement
 /// of a snapshot has its own.
@@ -39,19 +29,6 @@ pub(super) fn message_id(row: &OutboxRow) -> String {
     let mut id = format!("{entity}/{}/{}", escaped(&row.key, printable), row.version);
     row.push_announcement(&mut id);
     id
-}
-
-fn escaped(text: &str, plain: impl Fn(u8) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if plain(byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            write!(escaped, "%{byte:02X}").ok();
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
