@@ -25,7 +25,7 @@ environment() {
         RABBITMQ_FEATURE_FLAGS_FILE="$dir/feature_flags" RABBITMQ_CONF_ENV_FILE="$dir/no-such-file" \
         RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf" RABBITMQ_ADVANCED_CONFIG_FILE="$dir/advanced.config"
     # Two more ports, below those that systems hand out.
-    export RABBITMQ_DIST_PORT=$((17500 + port % 14000)) ERL_EPMD_PORT=$((3000 + port % 14000)) ERL_EPMD_ADDRESS=127.0.0.1
+    export ERL_CRASH_DUMP_SECONDS=0 RABBITMQ_DIST_PORT=$((17500 + port % 14000)) ERL_EPMD_PORT=$((3000 + port % 14000)) ERL_EPMD_ADDRESS=127.0.0.1
 }
 
 # Writes the configuration; the server makes its data itself.

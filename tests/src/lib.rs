@@ -12,6 +12,8 @@
 )]
 
 pub mod asynchronous;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "nats")]
@@ -19,7 +21,7 @@ pub mod nats;
 pub mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(feature = "nats", feature = "kafka", feature = "rabbitmq"))]
 pub mod proxy;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
@@ -28,6 +30,7 @@ pub mod random;
     feature = "postgres",
     feature = "mysql",
     feature = "nats",
+    feature = "kafka",
     feature = "rabbitmq"
 ))]
 pub mod server;
@@ -39,6 +42,7 @@ mod suite;
     feature = "postgres",
     feature = "mysql",
     feature = "nats",
+    feature = "kafka",
     feature = "rabbitmq"
 ))]
 mod supervisor;

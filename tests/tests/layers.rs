@@ -42,7 +42,7 @@ const CORE: &[&[&str]] = &[
     &["operation/batch"],
     &["front", "etag"],
     &["consumer"],
-    &["nats", "positions", "dead_letters", "direct"],
+    &["nats", "kafka", "positions", "dead_letters", "direct"],
 ];
 
 /// Those of `versioned-derive`.

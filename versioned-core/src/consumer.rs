@@ -4,7 +4,7 @@ mod breaker;
 mod closure;
 mod dead_letters;
 #[cfg(test)]
-mod dice;
+pub(crate) mod dice;
 mod error;
 mod finish;
 mod intake;
@@ -44,7 +44,7 @@ pub use self::tally::{Consumed, Counters};
 use crate::error::Result;
 use crate::event::Event;
 use crate::format::Decode;
-use crate::model::DependentModel;
+use crate::model::{DependentModel, Gap, Policy};
 use crate::outcome::Outcome;
 
 /// Feeds a replica from a broker. Any number of processes can share the work.
@@ -280,7 +280,12 @@ impl<S: Source> Consumer<S> {
         H: Handler<T, <S::Delivery as Delivery>::Body>,
     {
         async move {
-            self.source.check(T::GAP)?;
+            let gap = match T::POLICY {
+                Policy::Sequential => T::GAP,
+                // It has no gaps.
+                Policy::Latest => Gap::Park,
+            };
+            self.source.check(gap)?;
             let settings = Settings {
                 batch,
                 ..self.settings.clone()

@@ -23,6 +23,7 @@
 //! | [`tracked`](how_to::tracked) | saving only the changed columns, and rebasing after a conflict |
 //! | [`outbox`](how_to::outbox) | events that survive a crash, the relay that publishes them, and dead letters |
 //! | [`direct`](how_to::direct) | replicas without a broker |
+//! | [`kafka`](how_to::kafka) | Kafka as the broker: what to configure, what is guaranteed, what is not |
 //! | [`rabbitmq`](how_to::rabbitmq) | RabbitMQ as the broker: what to configure, what is guaranteed, and what is not |
 //! | [`foreign_messages`](how_to::foreign_messages) | CloudEvents, Debezium and plain JSON: what each producer must set, deletions, and how to move to the outbox |
 //! | [`custom_messages`](how_to::custom_messages) | any other form: upcasters, and binary bodies |
@@ -85,6 +86,9 @@ pub mod how_to {
     #[cfg(any(not(doctest), feature = "nats"))]
     #[doc = include_str!("guide/how_to/foreign_messages.md")]
     pub mod foreign_messages {}
+    #[cfg(any(not(doctest), feature = "kafka"))]
+    #[doc = include_str!("guide/how_to/kafka.md")]
+    pub mod kafka {}
     #[doc = include_str!("guide/how_to/migrations.md")]
     pub mod migrations {}
     #[doc = include_str!("guide/how_to/outbox.md")]

@@ -166,9 +166,10 @@
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
-//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
-//! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
 //! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share; includes `async` and `formats`. The brokers switch it on |
+//! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
+//! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
+//! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
@@ -197,6 +198,8 @@ mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod hex;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod loadable;
 mod migrations;
 pub mod model;

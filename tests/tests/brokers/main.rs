@@ -1,6 +1,6 @@
 //! What the consumer and the publishers promise on each broker: scenarios that are written once.
 
-#![cfg(any(feature = "nats", feature = "rabbitmq"))]
+#![cfg(any(feature = "nats", feature = "kafka", feature = "rabbitmq"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +17,8 @@ mod scenarios;
 
 #[cfg(feature = "nats")]
 mod jetstream;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 

@@ -16,7 +16,6 @@ use diesel::connection::{
     AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager as _,
 };
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 use versioned_core::prelude::DependentDsl;
 use versioned_core::{Event, Op, Outcome};
 
@@ -109,47 +108,41 @@ struct Content {
     parked: Vec<(String, i64)>,
 }
 
-#[derive(QueryableByName)]
-struct RowOf {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = BigInt)]
-    price: i64,
-    #[diesel(sql_type = BigInt)]
-    version: i64,
+diesel::table! {
+    copies {
+        id -> BigInt,
+        price -> BigInt,
+        version -> BigInt,
+    }
 }
 
-#[derive(QueryableByName)]
-struct KeyOf {
-    #[diesel(sql_type = Text)]
-    key: String,
-    #[diesel(sql_type = BigInt)]
-    version: i64,
+diesel::table! {
+    versioned_positions (key) {
+        key -> Text,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    versioned_parked (key, version) {
+        key -> Text,
+        version -> BigInt,
+    }
 }
 
 impl Content {
+    /// Each query is prepared once.
     fn of(conn: &mut SqliteConnection) -> Self {
-        let keys = |table: &str, conn: &mut SqliteConnection| -> Vec<(String, i64)> {
-            diesel::sql_query(format!(
-                "SELECT \"key\", version FROM {table} ORDER BY 1, 2"
-            ))
-            .load::<KeyOf>(conn)
-            .unwrap()
-            .into_iter()
-            .map(|row| (row.key, row.version))
-            .collect()
-        };
-        let rows: Vec<RowOf> =
-            diesel::sql_query("SELECT id, price, version FROM copies ORDER BY 1")
-                .load(conn)
-                .unwrap();
+        use versioned_parked as parked;
+        use versioned_positions as positions;
+
+        let rows = copies::table.order(copies::id);
+        let positions = positions::table.order((positions::key, positions::version));
+        let parked = parked::table.order((parked::key, parked::version));
         Self {
-            rows: rows
-                .into_iter()
-                .map(|row| (row.id, row.price, row.version))
-                .collect(),
-            positions: keys("versioned_positions", conn),
-            parked: keys("versioned_parked", conn),
+            rows: rows.load(conn).unwrap(),
+            positions: positions.load(conn).unwrap(),
+            parked: parked.load(conn).unwrap(),
         }
     }
 
@@ -209,6 +202,8 @@ impl<'h, M: Replica> Explorer<'h, M> {
 
     fn new(histories: &'h [History], forgetful: bool) -> Self {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        // A savepoint copies the pages that change.
+        conn.batch_execute("PRAGMA page_size = 512").unwrap();
         conn.batch_execute(COPIES).unwrap();
         migrate(&mut conn);
         let mut events = Vec::new();

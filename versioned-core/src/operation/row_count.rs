@@ -138,11 +138,10 @@ where
     if <M::Sql as SqlFor<C::Backend>>::KNOWN != Some(Dialect::Sqlite) {
         return None;
     }
-    let name = name_of_table::<M>();
-    let mut found = M::Sql::number(conn, Views::<M::Sql>::named(name)).await;
-    if name.schema.is_none() && matches!(found, Ok(None)) {
-        let attached = AttachedViews(Views::<M::Sql>::named(name));
-        found = M::Sql::number(conn, attached).await;
+    let mut found = M::Sql::number(conn, Views::<M>::new()).await;
+    let is_attached = matches!(found, Ok(Some(Views::<M>::UNKNOWN)));
+    if is_attached && name_of_table::<M>().schema.is_none() {
+        found = M::Sql::number(conn, AttachedViews::<M>::new()).await;
     }
     let is_view = matches!(found, Ok(Some(1..)));
     is_view.then(|| Error::View {

@@ -7,72 +7,77 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
-use crate::table_name::TableName;
+use crate::loadable::Loadable;
+use crate::model::{Versioned, name_of_table};
 
-/// Selects whether `SQLite` resolves this name to a view: 1 or 0. `F` determines the backend.
+/// Selects whether `SQLite` resolves the name of the table of `M` to a view: 1 or 0, and -1 if the
+/// name is in neither database.
 ///
 /// ```sql
-/// SELECT type = 'view' FROM (
-///     SELECT type, 1 AS seq FROM sqlite_temp_master WHERE type IN ('table', 'view') AND name = ?
-///     UNION ALL SELECT type, 2 FROM main.sqlite_master WHERE ..
-/// ) ORDER BY seq LIMIT 1
+/// SELECT COALESCE(
+///     (SELECT type = 'view' FROM sqlite_temp_master WHERE type IN ('table', 'view') AND name = ?),
+///     (SELECT type = 'view' FROM main.sqlite_master WHERE ..),
+///     -1
+/// )
 /// ```
 ///
 /// A name without a schema may also be in an attached database, which only [`AttachedViews`] finds.
-pub(crate) struct Views<F: ?Sized> {
-    name: TableName,
-    flavor: PhantomData<fn(&F)>,
-}
+pub(crate) struct Views<M>(PhantomData<fn(&M)>);
 
-impl<F: ?Sized> Views<F> {
-    pub(crate) fn named(name: TableName) -> Self {
-        Self {
-            name,
-            flavor: PhantomData,
-        }
+impl<M> Views<M> {
+    pub(crate) const UNKNOWN: i64 = -1;
+
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
     }
 }
 
-/// Cached under its text, which has the name of the schema.
-impl<F: ?Sized> QueryId for Views<F> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+pub(crate) enum ViewsId {}
+
+impl<M: Versioned> QueryId for Views<M> {
+    type QueryId = (ViewsId, M::Static);
 }
 
-impl<F, DB> QueryFragment<DB> for Views<F>
+impl<M, DB> QueryFragment<DB> for Views<M>
 where
-    F: SqlFor<DB> + ?Sized,
+    M: Loadable<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT type = 'view' FROM (SELECT type, 1 AS seq FROM ");
-        if let Some(schema) = self.name.schema {
-            out.push_identifier(schema)?;
-            out.push_sql(".sqlite_master");
-            self.is_named(&mut out)?;
+        out.push_sql("SELECT COALESCE(");
+        if let Some(schema) = name_of_table::<M>().schema {
+            in_schema::<M, DB>(&mut out, |out| out.push_identifier(schema))?;
         } else {
             // SQLite looks first for a temporary table.
-            out.push_sql("sqlite_temp_master");
-            self.is_named(&mut out)?;
-            out.push_sql(" UNION ALL SELECT type, 2 FROM main.sqlite_master");
-            self.is_named(&mut out)?;
+            in_schema::<M, DB>(&mut out, |out| {
+                out.push_sql("temp");
+                Ok(())
+            })?;
+            in_schema::<M, DB>(&mut out, |out| {
+                out.push_sql("main");
+                Ok(())
+            })?;
         }
-        out.push_sql(") ORDER BY seq LIMIT 1");
+        out.push_sql("-1)");
         Ok(())
     }
 }
 
-impl<F: ?Sized> Views<F> {
-    fn is_named<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
-    where
-        F: SqlFor<DB>,
-        DB: Backend,
-    {
-        out.push_sql(" WHERE type IN ('table', 'view') AND name = ");
-        F::push_text(out, self.name.table)?;
-        out.push_sql(" COLLATE NOCASE");
-        Ok(())
-    }
+/// `(SELECT type = 'view' FROM main.sqlite_master WHERE ..), `
+fn in_schema<'b, M, DB>(
+    out: &mut AstPass<'_, 'b, DB>,
+    schema: impl FnOnce(&mut AstPass<'_, 'b, DB>) -> QueryResult<()>,
+) -> QueryResult<()>
+where
+    M: Loadable<DB>,
+    DB: Backend,
+{
+    out.push_sql("(SELECT type = 'view' FROM ");
+    schema(out)?;
+    out.push_sql(".sqlite_master WHERE type IN ('table', 'view') AND name = ");
+    M::Sql::push_text(out, name_of_table::<M>().table)?;
+    out.push_sql(" COLLATE NOCASE), ");
+    Ok(())
 }
 
 /// As [`Views`], for the first of all databases of the connection that has the name. `SQLite`
@@ -82,17 +87,23 @@ impl<F: ?Sized> Views<F> {
 /// SELECT t.type = 'view' FROM pragma_table_list AS t
 /// JOIN pragma_database_list AS d ON d.name = t.schema WHERE t.name = ? ORDER BY d.seq LIMIT 1
 /// ```
-pub(crate) struct AttachedViews<F: ?Sized>(pub(crate) Views<F>);
+pub(crate) struct AttachedViews<M>(PhantomData<fn(&M)>);
+
+impl<M> AttachedViews<M> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
 
 pub(crate) enum AttachedViewsId {}
 
-impl<F: ?Sized> QueryId for AttachedViews<F> {
-    type QueryId = AttachedViewsId;
+impl<M: Versioned> QueryId for AttachedViews<M> {
+    type QueryId = (AttachedViewsId, M::Static);
 }
 
-impl<F, DB> QueryFragment<DB> for AttachedViews<F>
+impl<M, DB> QueryFragment<DB> for AttachedViews<M>
 where
-    F: SqlFor<DB> + ?Sized,
+    M: Loadable<DB>,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -100,7 +111,7 @@ where
             "SELECT t.type = 'view' FROM pragma_table_list AS t \
              JOIN pragma_database_list AS d ON d.name = t.schema WHERE t.name = ",
         );
-        F::push_text(&mut out, self.0.name.table)?;
+        M::Sql::push_text(&mut out, name_of_table::<M>().table)?;
         out.push_sql(" COLLATE NOCASE ORDER BY d.seq LIMIT 1");
         Ok(())
     }

@@ -7,6 +7,8 @@
     reason = "clippy.toml exempts what is inside a test, and not its helpers; `table!` has no docs"
 )]
 
+mod forms;
+
 use allocation_counter::{AllocationInfo, measure};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;

@@ -1,0 +1,138 @@
+//! Faults of a coordinator, on librdkafka's mock cluster.
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Fault};
+
+use super::*;
+
+type Cluster = MockCluster<'static, DefaultProducerContext>;
+
+/// A cluster with a topic of three partitions, and its name.
+fn cluster() -> (Cluster, Shared, String) {
+    let cluster = MockCluster::new(1).unwrap();
+    let broker = Shared::at(cluster.bootstrap_servers());
+    let topic = broker.name();
+    cluster.create_topic(&topic, 3, 1).unwrap();
+    (cluster, broker, topic)
+}
+
+/// While a group is rebalanced, it refuses commits. The offsets are committed later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_refused_comes_again() {
+    let (cluster, broker, topic) = cluster();
+    let (db, mut conn) = database();
+    send_all(
+        &broker,
+        &topic,
+        (1..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
+    let faults = [
+        Fault::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        Fault::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+        Fault::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+    ];
+    cluster.request_errors(RDKafkaApiKey::OffsetCommit, &faults);
+    let heard = Heard::default();
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    until("all are applied", async || rows(&mut conn).len() == 30).await;
+    all_committed(&broker, &topic).await;
+    let figures = running.stop().await;
+    assert_eq!(figures.failed, 0);
+    assert_eq!(heard.all(), [""; 0]);
+}
+
+/// Nothing moves after it, and librdkafka would not try again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_denied_is_reported_once_and_comes_again() {
+    let (cluster, broker, topic) = cluster();
+    let (db, mut conn) = database();
+    let all = (1..=30).map(|id| event(Op::Updated, id, 1));
+    send_all(&broker, &topic, all).await;
+    let faults = [Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 2];
+    cluster.request_errors(RDKafkaApiKey::OffsetCommit, &faults);
+    let heard = Heard::default();
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    until("all are applied", async || rows(&mut conn).len() == 30).await;
+    all_committed(&broker, &topic).await;
+    running.stop().await;
+    let heard = heard.all();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(
+        heard[0].contains("Offset commit (manual) failed"),
+        "{heard:?}"
+    );
+}
+
+/// librdkafka leaves the partition without an offset then, until the next rebalance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offsets_that_could_not_be_read_are_read_again() {
+    let (cluster, broker, topic) = cluster();
+    let (db, mut conn) = database();
+    send_all(
+        &broker,
+        &topic,
+        (1..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
+    let fault = Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[fault]);
+    let heard = Heard::default();
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    let end = Instant::now() + Duration::from_secs(60);
+    while rows(&mut conn).len() < 30 {
+        assert!(Instant::now() < end, "{:?}", heard.all());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    running.stop().await;
+}
+
+/// Nothing waits for a coordinator without a limit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_without_a_broker_ends() {
+    for _ in 0..4 {
+        let (cluster, broker, topic) = cluster();
+        let (db, mut conn) = database();
+        send_all(
+            &broker,
+            &topic,
+            (1..=30).map(|id| event(Op::Updated, id, 1)),
+        )
+        .await;
+        let running = Running::replica(consumer(&broker, &topic), &db);
+        until("all are applied", async || rows(&mut conn).len() == 30).await;
+        cluster.broker_down(1).unwrap();
+        let start = Instant::now();
+        running.stop().await;
+        assert!(
+            start.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+}
+
+/// The client recovers from what a broker answers to joining members.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_cannot_be_joined_is_joined_later() {
+    let (cluster, broker, topic) = cluster();
+    let (db, mut conn) = database();
+    send_all(
+        &broker,
+        &topic,
+        (1..=30).map(|id| event(Op::Updated, id, 1)),
+    )
+    .await;
+    let faults = [
+        Fault::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        Fault::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        Fault::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+    ];
+    cluster.request_errors(RDKafkaApiKey::JoinGroup, &faults);
+    cluster.request_errors(RDKafkaApiKey::SyncGroup, &faults[2..]);
+    let running = Running::replica(consumer(&broker, &topic), &db);
+    until("all are applied", async || rows(&mut conn).len() == 30).await;
+    all_committed(&broker, &topic).await;
+    running.stop().await;
+}
