@@ -115,25 +115,6 @@ impl Broker {
         self.server().up();
     }
 
-    /// `SIGSTOP`: its connections stay open, and nothing happens on them before
-    /// [`thaw`](Self::thaw).
-    ///
-    /// # Panics
-    ///
-    /// When it does not run.
-    pub fn freeze(&self) {
-        self.server().signal("STOP");
-    }
-
-    /// `SIGCONT`
-    ///
-    /// # Panics
-    ///
-    /// When it does not run.
-    pub fn thaw(&self) {
-        self.server().signal("CONT");
-    }
-
     /// Waits until it answers.
     ///
     /// # Panics

@@ -121,9 +121,9 @@ async fn what_does_not_fit_into_the_queue_is_not_overtaken() {
         .set("linger.ms", "1000");
     let publisher = KafkaPublisher::new(&settings, "events").unwrap();
     let answers = publisher.publish(&rows(1..=30)).await;
-    let published = answers.iter().take_while(|answer| answer.is_ok()).count();
-    assert_eq!(published, 10);
-    for answer in &answers[published..] {
+    let count = answers.iter().take_while(|answer| answer.is_ok()).count();
+    assert_eq!(count, 10);
+    for answer in &answers[count..] {
         let Err(PublishError::Unavailable(reason)) = answer else {
             panic!("{answer:?}");
         };

@@ -147,6 +147,10 @@ fn event(op: Op, id: i64, version: i64) -> Event<Copy> {
 }
 
 /// Sends messages, each a key and a body.
+#[allow(
+    clippy::unused_async,
+    reason = "it blocks in place, which needs a runtime"
+)]
 async fn send_raw<B: AsRef<[u8]>>(
     broker: &Shared,
     topic: &str,

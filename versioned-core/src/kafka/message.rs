@@ -131,3 +131,35 @@ impl fmt::Debug for Held {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::message::Header as Native;
+
+    /// As those of `rdkafka`, which panics at a name that is no text.
+    struct Wrong;
+
+    impl Headers for Wrong {
+        fn count(&self) -> usize {
+            4
+        }
+
+        fn try_get(&self, index: usize) -> Option<Native<'_, &[u8]>> {
+            let header = |key, value| Some(Native { key, value });
+            match index {
+                0 => header("first", Some(&b"1"[..])),
+                1 => panic!("Utf8Error"),
+                2 => header("null", None),
+                _ => header("first", Some(&b"2"[..])),
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_whose_name_is_no_text_is_ignored() {
+        let expected = [("first", &b"1"[..]), ("null", b""), ("first", b"2")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_vec()));
+        assert_eq!(headers(&Wrong), expected);
+    }
+}
