@@ -179,6 +179,10 @@ mod change;
 mod clock;
 pub mod connection;
 #[cfg(feature = "consumer")]
+#[cfg_attr(
+    not(any(feature = "nats", feature = "kafka", feature = "rabbitmq")),
+    allow(dead_code, unused_imports, reason = "used by the brokers")
+)]
 pub mod consumer;
 mod dead_letter;
 pub mod dead_letters;
