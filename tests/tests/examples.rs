@@ -100,26 +100,38 @@ fn two_services_in_one_process() {
 
 #[test]
 fn two_services_asks_for_what_is_missing() {
-    let directory = TempDir::with_prefix("versioned-tests-").unwrap();
-    let output = run(
-        TWO_SERVICES,
-        &["--nats", "nats://localhost"],
-        directory.path(),
+    let brokers = [
+        ("nats", cfg!(feature = "nats")),
+        ("kafka", cfg!(feature = "kafka")),
+        ("rabbitmq", cfg!(feature = "rabbitmq")),
+    ];
+    for (broker, is_on) in brokers {
+        let option = format!("--{broker}");
+        let missing = if is_on {
+            "--tickets-db URL is missing".to_owned()
+        } else {
+            format!("{option} requires `--features {broker}`")
+        };
+        assert_refused(&[&option, "localhost"], &missing);
+    }
+    assert_refused(
+        &["--tickets-db", "postgres://localhost/tickets"],
+        "--nats URL, --kafka HOST:PORT or --rabbitmq URL is missing",
     );
-    assert!(!output.status.success());
-    let missing = if cfg!(feature = "nats") {
-        "--tickets-db URL is missing"
-    } else {
-        "arguments require `--features nats,postgres`"
-    };
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(errors.trim_end(), format!("Error: \"{missing}\""));
 }
 
-#[cfg(feature = "nats")]
+#[track_caller]
+fn assert_refused(arguments: &[&str], reason: &str) {
+    let directory = TempDir::with_prefix("versioned-tests-").unwrap();
+    let output = run(TWO_SERVICES, arguments, directory.path());
+    assert!(!output.status.success());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(errors.trim_end(), format!("Error: {reason:?}"));
+}
+
+#[cfg(any(feature = "nats", feature = "kafka", feature = "rabbitmq"))]
 mod processes {
     use diesel::prelude::*;
-    use versioned_tests::nats::Broker;
     use versioned_tests::postgres::Db;
 
     use super::*;
@@ -148,13 +160,32 @@ mod processes {
 
     type Row = (i64, i64, i64);
 
+    #[cfg(feature = "nats")]
     #[test]
     fn two_services_on_postgresql_and_jetstream() {
+        let broker = versioned_tests::nats::Broker::start();
+        two_services("JetStream", ["--nats", &broker.url()]);
+    }
+
+    #[cfg(feature = "kafka")]
+    #[test]
+    fn two_services_on_postgresql_and_kafka() {
+        let broker = versioned_tests::kafka::Broker::start();
+        two_services("Kafka", ["--kafka", &broker.client().url()]);
+    }
+
+    #[cfg(feature = "rabbitmq")]
+    #[test]
+    fn two_services_on_postgresql_and_rabbitmq() {
+        let broker = versioned_tests::rabbitmq::Broker::start();
+        two_services("RabbitMQ", ["--rabbitmq", &broker.url()]);
+    }
+
+    fn two_services(name: &str, broker: [&str; 2]) {
         let directory = TempDir::with_prefix("versioned-tests-").unwrap();
-        let (owner, replica, broker) = (Db::fresh(""), Db::fresh(""), Broker::start());
-        let nats = broker.url();
+        let (owner, replica) = (Db::fresh(""), Db::fresh(""));
         let arguments = [
-            ["--nats", &nats],
+            broker,
             ["--tickets-db", owner.url()],
             ["--orders-db", replica.url()],
         ];
@@ -162,13 +193,12 @@ mod processes {
         // The second run goes on from where the first one ended.
         for _ in 0..2 {
             let text = said(run(TWO_SERVICES, &arguments.concat(), directory.path()));
-            assert!(
-                text.starts_with("Two services as two processes, on PostgreSQL and JetStream:\n"),
-                "{text}"
-            );
+            let title = format!("Two services as two processes, on PostgreSQL and {name}:\n");
+            assert!(text.starts_with(&title), "{text}");
             assert_the_same(&text, 20);
             assert_eq!(numbers(&text, "  relay ")[0], WRITES, "{text}");
-            assert_eq!(numbers(&text, "  orders ")[0], WRITES, "{text}");
+            let figures = numbers(&text, "  orders       ");
+            assert_eq!(figures[0] + figures[1], WRITES, "{text}");
 
             let (mut owner, mut replica) = (owner.connect(), replica.connect());
             let originals: Vec<Row> = tickets::table.order(tickets::id).load(&mut owner).unwrap();
