@@ -17,10 +17,13 @@ pub(crate) enum Fault {
 
 /// A broker of its own, and the way of the events through it.
 pub(crate) trait Broker {
+    /// How many records are written.
+    const RECORDS: i64;
+
     /// The pause between two kills of the short form.
     const PAUSE: Duration;
 
-    /// What happens at which kill, again after [`ROUND`] of them. Each needs some kills' time.
+    /// What happens at which kill of the short form. The long one repeats it. Each needs some kills' time.
     const FAULTS: &[(u32, Fault)];
 
     fn start() -> Self;
@@ -30,9 +33,6 @@ pub(crate) trait Broker {
 
     fn suffer(&self, fault: Fault);
 }
-
-/// After so many kills, the faults begin again.
-pub(crate) const ROUND: u32 = 24;
 
 /// Waits for something, on a runtime of its own.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {

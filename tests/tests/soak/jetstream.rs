@@ -14,6 +14,8 @@ struct JetStream {
 }
 
 impl Broker for JetStream {
+    const RECORDS: i64 = 2_000;
+
     const PAUSE: Duration = Duration::from_millis(350);
 
     const FAULTS: &[(u32, Fault)] = &[
@@ -22,6 +24,7 @@ impl Broker for JetStream {
         (12, Fault::Kill),
         (18, Fault::Stall),
         (22, Fault::Mend),
+        (28, Fault::Cut),
     ];
 
     fn start() -> Self {

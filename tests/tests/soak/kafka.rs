@@ -11,11 +11,13 @@ use crate::broker::{Broker, Fault, wait};
 struct Kafka(Server);
 
 impl Broker for Kafka {
+    const RECORDS: i64 = 1_000;
+
     /// A consumer joins its group only after a while.
-    const PAUSE: Duration = Duration::from_millis(700);
+    const PAUSE: Duration = Duration::from_millis(500);
 
     /// The server needs some seconds to start.
-    const FAULTS: &[(u32, Fault)] = &[(4, Fault::Kill), (18, Fault::Stall), (22, Fault::Mend)];
+    const FAULTS: &[(u32, Fault)] = &[(4, Fault::Kill), (24, Fault::Stall), (28, Fault::Mend)];
 
     fn start() -> Self {
         let broker = Self(Server::start());

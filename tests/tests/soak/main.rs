@@ -31,7 +31,7 @@ use versioned_core::{MIGRATIONS, outbox};
 use versioned_tests::postgres::{Conn, Db};
 use versioned_tests::soak::{COPIES, Dice, Form, Role, Sides, TICKETS};
 
-use crate::broker::{Broker, Fault, ROUND};
+use crate::broker::{Broker, Fault};
 
 mod broker;
 #[cfg(feature = "nats")]
@@ -41,8 +41,7 @@ mod kafka;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 
-const RECORDS: i64 = 2_000;
-/// The short form kills so many processes, the long one kills one every two seconds.
+/// The short form kills so many processes. The long one kills one every two seconds.
 const KILLS: u32 = 32;
 /// The form with a wrong deployment is half as long. It is wrong after the first of these kills,
 /// until the second.
@@ -106,16 +105,25 @@ fn database(ddl: &str) -> (Db, Conn) {
 }
 
 /// Waits until the writers have reached each record, and deleted some.
-fn each_is_written(owner: &mut Conn, replica: &mut Conn) {
+fn each_is_written(records: i64, owner: &mut Conn, replica: &mut Conn) {
     let end = Instant::now() + STUCK;
     loop {
         let sides = Sides::read(owner, replica);
         let touched = i64::try_from(sides.versions.len()).unwrap();
-        if touched == RECORDS && sides.owner.len() < sides.versions.len() {
+        if touched == records && sides.owner.len() < sides.versions.len() {
             return;
         }
         assert!(Instant::now() < end, "only {touched} records were written");
         thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Waits until an event came through, so that there is something to disturb.
+fn the_first_came(owner: &mut Conn, replica: &mut Conn) {
+    let end = Instant::now() + STUCK;
+    while Sides::read(owner, replica).through() == 0 {
+        assert!(Instant::now() < end, "nothing came through");
+        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -152,7 +160,7 @@ fn run<B: Broker>(form: Form, share: f64) {
 
     let writer = |seed| Role::Writer {
         tickets: tickets.url().to_owned(),
-        records: RECORDS,
+        records: B::RECORDS,
         seed,
     };
     let relay = || Role::Relay {
@@ -171,6 +179,7 @@ fn run<B: Broker>(form: Form, share: f64) {
         .map(Process::start)
         .collect();
 
+    the_first_came(&mut owner, &mut replica);
     let (mut faults, mut letters) = (Vec::new(), 0);
     for kill in 1..=times {
         thread::sleep(pause);
@@ -192,13 +201,13 @@ fn run<B: Broker>(form: Form, share: f64) {
                 process.kill_and_start();
             }
         }
-        for (_, fault) in B::FAULTS.iter().filter(|(at, _)| *at == kill % ROUND) {
+        for (_, fault) in B::FAULTS.iter().filter(|(at, _)| *at == kill % KILLS) {
             broker.suffer(*fault);
             faults.push(*fault);
         }
     }
     broker.suffer(Fault::Mend);
-    each_is_written(&mut owner, &mut replica);
+    each_is_written(B::RECORDS, &mut owner, &mut replica);
     processes.drain(..writers).for_each(drop);
     let written = Sides::read(&mut owner, &mut replica);
 
@@ -268,12 +277,10 @@ fn run<B: Broker>(form: Form, share: f64) {
         sides.versions.len(),
         sides.through() - written.through(),
     );
-    let least = if form == Form::Batches { 1 } else { 2 };
     assert!(
-        times >= 15 * least && kills >= 1 && kills + cuts + stalls > least as usize,
+        times >= 15 && kills >= 1 && cuts + stalls >= 1,
         "{times}, {faults:?}"
     );
-    assert!(written.through() > 0, "nothing came through meanwhile");
 }
 
 /// One after the other: each wants the machine for itself.

@@ -14,15 +14,17 @@ struct Rabbit {
 }
 
 impl Broker for Rabbit {
-    const PAUSE: Duration = Duration::from_millis(600);
+    const RECORDS: i64 = 1_000;
+
+    const PAUSE: Duration = Duration::from_millis(500);
 
     /// The server needs some seconds to start.
     const FAULTS: &[(u32, Fault)] = &[
-        (3, Fault::Stall),
-        (7, Fault::Mend),
-        (9, Fault::Cut),
-        (13, Fault::Mend),
-        (15, Fault::Kill),
+        (1, Fault::Stall),
+        (6, Fault::Mend),
+        (8, Fault::Cut),
+        (11, Fault::Mend),
+        (13, Fault::Kill),
     ];
 
     fn start() -> Self {
