@@ -34,7 +34,7 @@ pub mod random;
     feature = "rabbitmq"
 ))]
 pub mod server;
-#[cfg(feature = "nats")]
+#[cfg(feature = "brokers")]
 pub mod soak;
 pub mod sqlite;
 mod suite;

@@ -6,7 +6,6 @@ use std::io::Read as _;
 use std::thread;
 use std::time::Duration;
 
-use async_nats::jetstream::{self, stream};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::AsyncPgConnection;
@@ -15,15 +14,10 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use versioned_core::async_prelude::{AsyncConnection as _, DependentDsl as _};
-use versioned_core::nats::{JetStreamConsumer, JetStreamPublisher};
-use versioned_core::outbox::Relay;
+use versioned_core::consumer::{Consumer, Source};
+use versioned_core::outbox::{Publisher, Relay};
 use versioned_core::prelude::{Dependent, OwnerDsl as _, Versioned};
 use versioned_core::{Error, Event, OptionalExt as _, Result};
-
-/// The stream.
-pub const STREAM: &str = "EVENTS";
-/// The durable that all consumers share.
-pub const DURABLE: &str = "orders";
 
 /// The owner's tables.
 pub const TICKETS: &str =
@@ -62,6 +56,12 @@ mod schema {
 }
 use schema::{applied, copies, tickets};
 
+#[cfg(feature = "nats")]
+pub mod jetstream;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 mod sides;
 
 pub use self::sides::Sides;
@@ -136,6 +136,9 @@ impl Form {
     }
 }
 
+/// What must not happen.
+pub type Failure = Box<dyn StdError + Send + Sync>;
+
 /// What a process of the soak is.
 #[derive(Debug, Clone)]
 pub enum Role {
@@ -152,15 +155,15 @@ pub enum Role {
     Relay {
         /// The owner's database.
         tickets: String,
-        /// The broker.
-        nats: String,
+        /// The URL of the broker.
+        broker: String,
     },
     /// Applies them to the replica.
     Consumer {
         /// The dependent's database.
         orders: String,
-        /// The broker.
-        nats: String,
+        /// The URL of the broker.
+        broker: String,
         /// How.
         form: Form,
     },
@@ -180,11 +183,17 @@ impl Role {
                 records.to_string(),
                 seed.to_string(),
             ],
-            Self::Relay { tickets, nats } => vec!["relay".into(), tickets.clone(), nats.clone()],
-            Self::Consumer { orders, nats, form } => vec![
+            Self::Relay { tickets, broker } => {
+                vec!["relay".into(), tickets.clone(), broker.clone()]
+            }
+            Self::Consumer {
+                orders,
+                broker,
+                form,
+            } => vec![
                 "consumer".into(),
                 orders.clone(),
-                nats.clone(),
+                broker.clone(),
                 form.name().into(),
             ],
         }
@@ -200,13 +209,13 @@ impl Role {
                 records: records.parse().ok()?,
                 seed: seed.parse().ok()?,
             }),
-            ["relay", tickets, nats] => Some(Self::Relay {
+            ["relay", tickets, broker] => Some(Self::Relay {
                 tickets: tickets.into(),
-                nats: nats.into(),
+                broker: broker.into(),
             }),
-            ["consumer", orders, nats, form] => Some(Self::Consumer {
+            ["consumer", orders, broker, form] => Some(Self::Consumer {
                 orders: orders.into(),
-                nats: nats.into(),
+                broker: broker.into(),
                 form: Form::named(form)?,
             }),
             _ => None,
@@ -218,7 +227,7 @@ impl Role {
     /// # Errors
     ///
     /// What must not happen.
-    pub fn play(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    pub fn play(self) -> Result<(), Failure> {
         thread::spawn(|| {
             // A test that is killed does not leave its processes behind.
             std::io::stdin().read_to_end(&mut Vec::new()).ok();
@@ -234,13 +243,12 @@ impl Role {
                 records,
                 seed,
             } => write(&tickets, records, Dice(seed)),
-            Self::Relay { tickets, nats } => runtime.block_on(relay(&tickets, &nats)),
-            Self::Consumer { orders, nats, form } => match form {
-                Form::Nack => runtime.block_on(consume::<Copy>(&orders, &nats)),
-                Form::Park => runtime.block_on(consume::<Parking>(&orders, &nats)),
-                Form::Batches => runtime.block_on(replicate::<Copy>(&orders, &nats)),
-                Form::Wrong => runtime.block_on(replicate::<Wrong>(&orders, &nats)),
-            },
+            Self::Relay { tickets, broker } => runtime.block_on(relay(&tickets, &broker)),
+            Self::Consumer {
+                orders,
+                broker,
+                form,
+            } => runtime.block_on(consumer(form, &orders, &broker)),
         }
     }
 }
@@ -260,7 +268,7 @@ impl Dice {
 }
 
 /// Creates, updates and deletes; those that it loses to the other writer it leaves to it.
-fn write(url: &str, records: i64, mut dice: Dice) -> Result<(), Box<dyn StdError + Send + Sync>> {
+fn write(url: &str, records: i64, mut dice: Dice) -> Result<(), Failure> {
     let mut conn = PgConnection::establish(url)?;
     let there: HashSet<i64> = tickets::table
         .select(tickets::id)
@@ -310,64 +318,84 @@ fn one_write(id: i64, dice: &mut Dice, conn: &mut PgConnection) -> Result<()> {
     ticket.save(conn).map(drop)
 }
 
-/// The stream, also where the broker is away at first.
-async fn events(nats: &str) -> (jetstream::Context, stream::Stream) {
-    loop {
-        if let Ok(client) = async_nats::connect(nats).await {
-            let mut context = jetstream::new(client);
-            context.set_timeout(Duration::from_secs(2));
-            if let Ok(stream) = context.get_stream(STREAM).await {
-                return (context, stream);
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+fn unknown(broker: &str) -> Failure {
+    format!("{broker} names no broker that is switched on").into()
 }
 
-async fn relay(tickets: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>> {
-    let (context, _) = events(nats).await;
-    let relay = Relay::new(JetStreamPublisher::new(context, "events"))
-        .batch(50)
-        .timeout(Duration::from_secs(10))
-        .poll(Duration::from_millis(50), Duration::from_millis(500));
-    let connect = || AsyncPgConnection::establish(tickets);
-    relay.run_async(connect, std::future::pending::<()>()).await;
+async fn relay(tickets: &str, broker: &str) -> Result<(), Failure> {
+    match broker.split("://").next() {
+        #[cfg(feature = "nats")]
+        Some("nats") => publish(tickets, jetstream::publisher(broker).await).await,
+        #[cfg(feature = "kafka")]
+        Some("kafka") => publish(tickets, kafka::publisher(broker)?).await,
+        #[cfg(feature = "rabbitmq")]
+        Some("amqp") => publish(tickets, rabbitmq::publisher(broker)?).await,
+        _ => return Err(unknown(broker)),
+    }
     Ok(())
 }
 
-fn pool(orders: &str) -> Result<Pool<AsyncPgConnection>, Box<dyn StdError + Send + Sync>> {
+async fn publish(tickets: &str, publisher: impl Publisher) {
+    let relay = Relay::new(publisher)
+        .batch(50)
+        .timeout(Duration::from_secs(10))
+        .backoff(Duration::from_millis(100), Duration::from_secs(1))
+        .poll(Duration::from_millis(50), Duration::from_millis(500));
+    let connect = || AsyncPgConnection::establish(tickets);
+    relay.run_async(connect, std::future::pending::<()>()).await;
+}
+
+async fn consumer(form: Form, orders: &str, broker: &str) -> Result<(), Failure> {
+    match broker.split("://").next() {
+        #[cfg(feature = "nats")]
+        Some("nats") => receive(form, orders, jetstream::consumer(broker).await).await,
+        #[cfg(feature = "kafka")]
+        Some("kafka") => receive(form, orders, kafka::consumer(broker)?).await,
+        #[cfg(feature = "rabbitmq")]
+        Some("amqp") => receive(form, orders, rabbitmq::consumer(broker)?).await,
+        _ => Err(unknown(broker)),
+    }
+}
+
+async fn receive<S: Source>(
+    form: Form,
+    orders: &str,
+    consumer: Consumer<S>,
+) -> Result<(), Failure> {
+    let consumer = consumer
+        .concurrency(4)
+        .redelivery(Duration::from_millis(50), Duration::from_secs(1))
+        .redrive_every(Duration::from_secs(1));
+    match form {
+        Form::Nack => consume::<Copy, S>(orders, consumer).await,
+        Form::Park => consume::<Parking, S>(orders, consumer).await,
+        Form::Batches => replicate::<Copy, S>(orders, consumer).await,
+        Form::Wrong => replicate::<Wrong, S>(orders, consumer).await,
+    }
+}
+
+fn pool(orders: &str) -> Result<Pool<AsyncPgConnection>, Failure> {
     let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(orders);
     Ok(Pool::builder(manager).max_size(4).build()?)
 }
 
-async fn consumer(nats: &str) -> JetStreamConsumer {
-    loop {
-        let (_, stream) = events(nats).await;
-        let durable = JetStreamConsumer::durable(&stream, DURABLE, "events.tickets.*");
-        if let Ok(consumer) = durable.await {
-            return consumer
-                .concurrency(4)
-                .redelivery(Duration::from_millis(50), Duration::from_secs(1))
-                .redrive_every(Duration::from_secs(1));
-        }
-    }
-}
-
-async fn replicate<M>(orders: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>>
+async fn replicate<M, S>(orders: &str, consumer: Consumer<S>) -> Result<(), Failure>
 where
     M: Dependent<diesel::pg::Pg> + DeserializeOwned + 'static,
+    S: Source,
 {
-    let (pool, consumer) = (pool(orders)?, consumer(nats).await);
+    let pool = pool(orders)?;
     let never = std::future::pending::<()>();
     consumer.replicate::<M, _>(|| pool.get(), never).await?;
     Ok(())
 }
 
-async fn consume<M>(orders: &str, nats: &str) -> Result<(), Box<dyn StdError + Send + Sync>>
+async fn consume<M, S>(orders: &str, consumer: Consumer<S>) -> Result<(), Failure>
 where
     M: Dependent<diesel::pg::Pg> + DeserializeOwned + 'static,
+    S: Source,
 {
-    let (pool, consumer) = (pool(orders)?, consumer(nats).await);
+    let pool = pool(orders)?;
     let handle = async |event: Event<M>| {
         let mut conn = pool.get().await.map_err(Error::other)?;
         let count = async |conn: &mut AsyncPgConnection, event: &Event<M>| {
