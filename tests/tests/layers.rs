@@ -42,7 +42,14 @@ const CORE: &[&[&str]] = &[
     &["operation/batch"],
     &["front", "etag"],
     &["consumer"],
-    &["nats", "kafka", "positions", "dead_letters", "direct"],
+    &[
+        "nats",
+        "kafka",
+        "rabbitmq",
+        "positions",
+        "dead_letters",
+        "direct",
+    ],
 ];
 
 /// Those of `versioned-derive`.
