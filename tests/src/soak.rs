@@ -348,11 +348,11 @@ async fn publish(tickets: &str, publisher: impl Publisher) {
 async fn consumer(form: Form, orders: &str, broker: &str) -> Result<(), Failure> {
     match broker.split("://").next() {
         #[cfg(feature = "nats")]
-        Some("nats") => receive(form, orders, jetstream::consumer(broker).await).await,
+        Some("nats") => Box::pin(receive(form, orders, jetstream::consumer(broker).await)).await,
         #[cfg(feature = "kafka")]
-        Some("kafka") => receive(form, orders, kafka::consumer(broker)?).await,
+        Some("kafka") => Box::pin(receive(form, orders, kafka::consumer(broker)?)).await,
         #[cfg(feature = "rabbitmq")]
-        Some("amqp") => receive(form, orders, rabbitmq::consumer(broker)?).await,
+        Some("amqp") => Box::pin(receive(form, orders, rabbitmq::consumer(broker)?)).await,
         _ => Err(unknown(broker)),
     }
 }
