@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::items_after_statements,
+    clippy::large_futures,
     missing_docs,
     reason = "tests"
 )]

@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::items_after_statements,
     clippy::too_many_lines,
+    clippy::large_futures,
     missing_docs,
     reason = "tests"
 )]

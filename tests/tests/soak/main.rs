@@ -16,6 +16,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
+    clippy::large_futures,
     missing_docs,
     reason = "tests"
 )]
