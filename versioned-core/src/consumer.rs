@@ -27,8 +27,6 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use self::closure::Closure;
-#[cfg(all(test, feature = "rabbitmq"))]
-pub(crate) use self::dice::Dice;
 pub use self::error::ConsumerError;
 pub use self::problem::ConsumerProblem;
 pub use self::replicate::Connect;
@@ -291,7 +289,6 @@ impl<S: Source> Consumer<S> {
                 ..self.settings.clone()
             };
             let closing = AtomicBool::new(false);
-            let report = |problem: &ConsumerProblem<'_>| (self.on_problem)(problem);
             let close = || closing.store(true, Ordering::Relaxed);
             let reader = Reader::of(self.form.clone());
             let deliveries = self.source.deliveries(Intake {
@@ -303,7 +300,7 @@ impl<S: Source> Consumer<S> {
                 &settings,
                 S::REDELIVERS,
                 reader,
-                report,
+                &self.on_problem,
                 self.counters.clone(),
             )
             .run(deliveries, handler, shutdown, close)

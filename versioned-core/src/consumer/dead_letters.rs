@@ -94,11 +94,10 @@ impl Pending {
     }
 }
 
-impl<T, D, R> Run<'_, T, D, R>
+impl<T, D> Run<'_, T, D>
 where
     T: DeserializeOwned + Send,
     D: Delivery,
-    R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
     /// Gives up a message that is not an event of this replica.
     pub(super) fn unreadable(&mut self, number: u64, started: Option<Started>, refused: &Refused) {

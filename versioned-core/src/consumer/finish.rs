@@ -16,11 +16,10 @@ use crate::outcome::Outcome;
 /// The longest pause after a failure of an unreachable database. The breaker has its own.
 pub(super) const AWAY: Duration = Duration::from_millis(250);
 
-impl<T, D, R> Run<'_, T, D, R>
+impl<T, D> Run<'_, T, D>
 where
     T: DeserializeOwned + Send,
     D: Delivery,
-    R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
     /// Settles the events of a batch, or keeps them for another attempt.
     pub(super) fn finish(&mut self, mut batch: Vec<Started>, outcomes: Result<Vec<Outcome>>) {

@@ -5,17 +5,15 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::lanes::{Kind, Started};
-use super::problem::ConsumerProblem;
 use super::run::{Batch, Held, Run};
 use super::source::{Delivery, Incoming, Origin, Settlement};
 use crate::event::Op;
 use crate::format::Read;
 
-impl<T, D, R> Run<'_, T, D, R>
+impl<T, D> Run<'_, T, D>
 where
     T: DeserializeOwned + Send,
     D: Delivery,
-    R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
     pub(super) fn receive(&mut self, incoming: Incoming<D>, is_end: bool) {
         match incoming {

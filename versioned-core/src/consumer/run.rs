@@ -17,6 +17,7 @@ use super::dead_letters::Pending;
 use super::error::ConsumerError;
 use super::lanes::{Lanes, Started};
 use super::problem::ConsumerProblem;
+use super::report::{Hook, report};
 use super::settings::Settings;
 use super::source::{Delivery, Handler, Incoming, Origin, Reader, Settlement};
 use super::tally::{Consumed, Counters, Tally};
@@ -44,12 +45,12 @@ pub(super) struct Batch<T, D: Delivery> {
 }
 
 /// A consumer that runs.
-pub(super) struct Run<'c, T, D: Delivery, R> {
+pub(super) struct Run<'c, T, D: Delivery> {
     pub(super) settings: &'c Settings,
     /// Whether the broker can deliver one message again.
     redelivers: bool,
     pub(super) reader: Reader<T, D::Body>,
-    pub(super) report: R,
+    hook: &'c Hook,
     pub(super) counters: Counters,
     pub(super) lanes: Lanes,
     /// The parts of batches that failed.
@@ -66,24 +67,23 @@ pub(super) struct Run<'c, T, D: Delivery, R> {
     pub(super) answers: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
-impl<'c, T, D, R> Run<'c, T, D, R>
+impl<'c, T, D> Run<'c, T, D>
 where
     T: DeserializeOwned + Send,
     D: Delivery,
-    R: Fn(&ConsumerProblem<'_>) + Send + Sync,
 {
     pub(super) fn new(
         settings: &'c Settings,
         redelivers: bool,
         reader: Reader<T, D::Body>,
-        report: R,
+        hook: &'c Hook,
         counters: Counters,
     ) -> Self {
         Self {
             settings,
             redelivers,
             reader,
-            report,
+            hook,
             counters,
             lanes: Lanes::new(settings.longest_delay),
             parts: VecDeque::new(),
@@ -286,8 +286,7 @@ where
     }
 
     pub(super) fn report(&self, problem: &ConsumerProblem<'_>) {
-        trace::consumer_problem(problem);
-        (self.report)(problem);
+        report(self.hook, problem);
     }
 }
 

@@ -13,7 +13,7 @@ use super::dice::Dice;
 use super::run::Run;
 use super::settings::Settings;
 use super::source::{Delivery, Handler, Incoming, Message, Origin, Reader, Settlement};
-use super::{ConsumerProblem, Counters};
+use super::{Counters, Hook};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, NotConnected, Result};
 use crate::event::{self, Event};
@@ -335,10 +335,10 @@ async fn play(seed: u64, redelivers: bool) -> World {
                 read.map_err(Refused::new)
             }),
         };
-        let report = |_: &ConsumerProblem<'_>| ();
+        let hook: Hook = Arc::new(|_| ());
         let counters = Counters::default();
         let consumer =
-            Run::<Value, FakeDelivery, _>::new(&settings, redelivers, reader, report, counters);
+            Run::<Value, FakeDelivery>::new(&settings, redelivers, reader, &hook, counters);
         let time =
             Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {

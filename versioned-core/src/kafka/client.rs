@@ -10,7 +10,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::context::Context;
-use super::ledger::Partition;
+use super::ledger::{Ledger, Partition};
 use super::message::{Held, Record};
 use super::shared::{Phase, Shared};
 use crate::consumer::{ConsumerError, Hook, Incoming, report_broker};
@@ -50,10 +50,11 @@ impl Client {
     /// Runs until the shutdown. Everything that the client does happens on this thread.
     pub(super) fn run(self) {
         loop {
-            match self.session() {
+            let ended = self.session();
+            self.shared.with_ledger(Ledger::revoke_all);
+            match ended {
                 Ended::Closed => return,
                 Ended::Broken(reason) => {
-                    self.shared.with_ledger(super::ledger::Ledger::revoke_all);
                     report_broker(&self.report, &reason);
                     let end = Instant::now() + AGAIN;
                     while Instant::now() < end && self.shared.phase() < Phase::Closing {
@@ -61,7 +62,6 @@ impl Client {
                     }
                 }
                 Ended::ForGood(reason) => {
-                    self.shared.with_ledger(super::ledger::Ledger::revoke_all);
                     let error = ConsumerError::Broker(reason);
                     self.sender.send(Incoming::End(error)).ok();
                     while self.shared.phase() < Phase::Closing {

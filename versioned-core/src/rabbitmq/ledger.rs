@@ -90,7 +90,7 @@ mod tests {
     )]
 
     use super::*;
-    use crate::consumer::Dice;
+    use crate::consumer::dice::Dice;
     use std::collections::BTreeSet;
 
     /// What the server does with answers.

@@ -45,14 +45,13 @@ impl Line {
         }
         let opened = open(&link, exchange, time).await;
         let is_connected = link.is_connected();
+        self.link = Some(link);
         match opened {
             Ok(channel) => {
-                self.link = Some(link);
                 self.failures = 0;
                 Ok(channel)
             }
             Err(failure) => {
-                self.link = Some(link);
                 if failure.is_silence || !is_connected {
                     self.disconnect(&failure);
                 }
@@ -153,11 +152,7 @@ async fn open(link: &Link, exchange: &ShortString, time: Duration) -> Result<Cha
         let declared = channel.exchange_declare(exchange.clone(), kind, passive, table);
         let declared = within(time, "look for the exchange", declared).await;
         declared.map_err(|failure| {
-            if failure.is_missing() {
-                failure.advised(format_args!("create the exchange `{exchange}`"))
-            } else {
-                failure
-            }
+            failure.advised_if_missing(format_args!("create the exchange `{exchange}`"))
         })?;
     }
     let confirm = channel.confirm_select(ConfirmSelectOptions::default());

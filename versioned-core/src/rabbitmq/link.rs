@@ -176,9 +176,13 @@ impl Failure {
         }
     }
 
-    /// Whether something that the caller named does not exist.
-    pub(super) fn is_missing(&self) -> bool {
-        self.code == Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND).get_id())
+    /// As this one, and what to do first, if something that the caller named does not exist.
+    pub(super) fn advised_if_missing(self, advice: impl Display) -> Self {
+        if self.code == Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND).get_id()) {
+            self.advised(advice)
+        } else {
+            self
+        }
     }
 
     /// Whether the broker refused a message for what it is: too large, or with headers that are.

@@ -94,11 +94,7 @@ impl Queue {
             let found = channel.queue_declare(name.clone(), options, FieldTable::default());
             let found = within(time, "look for the queue", found).await;
             found.map_err(|failure| {
-                if failure.is_missing() {
-                    failure.advised(format_args!("create the queue `{name}`"))
-                } else {
-                    failure
-                }
+                failure.advised_if_missing(format_args!("create the queue `{name}`"))
             })?;
             return Ok(name);
         };
@@ -117,15 +113,10 @@ impl Queue {
             let (exchange, pattern) = (short(exchange)?, short(pattern)?);
             let (options, table) = (QueueBindOptions::default(), FieldTable::default());
             let bound = channel.queue_bind(name.clone(), exchange.clone(), pattern, options, table);
-            within(time, "bind the queue", bound)
-                .await
-                .map_err(|failure| {
-                    if failure.is_missing() {
-                        failure.advised(format_args!("create the exchange `{exchange}`"))
-                    } else {
-                        failure
-                    }
-                })?;
+            let bound = within(time, "bind the queue", bound).await;
+            bound.map_err(|failure| {
+                failure.advised_if_missing(format_args!("create the exchange `{exchange}`"))
+            })?;
         }
         // It is closed when it is dropped.
         Ok(name)

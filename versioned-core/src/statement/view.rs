@@ -9,13 +9,14 @@ use diesel::result::QueryResult;
 use crate::dialect::SqlFor;
 use crate::loadable::Loadable;
 use crate::model::{Versioned, name_of_table};
+use crate::table_name::TableName;
 
 /// Selects whether `SQLite` resolves the name of the table of `M` to a view: 1 or 0, and -1 if the
 /// name is in neither database.
 ///
 /// ```sql
 /// SELECT COALESCE(
-///     (SELECT type = 'view' FROM sqlite_temp_master WHERE type IN ('table', 'view') AND name = ?),
+///     (SELECT type = 'view' FROM temp.sqlite_master WHERE type IN ('table', 'view') AND name = ?),
 ///     (SELECT type = 'view' FROM main.sqlite_master WHERE ..),
 ///     -1
 /// )
@@ -44,40 +45,22 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let TableName { schema, table, .. } = name_of_table::<M>();
         out.push_sql("SELECT COALESCE(");
-        if let Some(schema) = name_of_table::<M>().schema {
-            in_schema::<M, DB>(&mut out, |out| out.push_identifier(schema))?;
-        } else {
-            // SQLite looks first for a temporary table.
-            in_schema::<M, DB>(&mut out, |out| {
-                out.push_sql("temp");
-                Ok(())
-            })?;
-            in_schema::<M, DB>(&mut out, |out| {
-                out.push_sql("main");
-                Ok(())
-            })?;
+        // SQLite looks first for a temporary table.
+        let schemas = schema
+            .as_ref()
+            .map_or(&["temp", "main"][..], std::slice::from_ref);
+        for schema in schemas {
+            out.push_sql("(SELECT type = 'view' FROM ");
+            out.push_identifier(schema)?;
+            out.push_sql(".sqlite_master WHERE type IN ('table', 'view') AND name = ");
+            M::Sql::push_text(&mut out, table)?;
+            out.push_sql(" COLLATE NOCASE), ");
         }
         out.push_sql("-1)");
         Ok(())
     }
-}
-
-/// `(SELECT type = 'view' FROM main.sqlite_master WHERE ..), `
-fn in_schema<'b, M, DB>(
-    out: &mut AstPass<'_, 'b, DB>,
-    schema: impl FnOnce(&mut AstPass<'_, 'b, DB>) -> QueryResult<()>,
-) -> QueryResult<()>
-where
-    M: Loadable<DB>,
-    DB: Backend,
-{
-    out.push_sql("(SELECT type = 'view' FROM ");
-    schema(out)?;
-    out.push_sql(".sqlite_master WHERE type IN ('table', 'view') AND name = ");
-    M::Sql::push_text(out, name_of_table::<M>().table)?;
-    out.push_sql(" COLLATE NOCASE), ");
-    Ok(())
 }
 
 /// As [`Views`], for the first of all databases of the connection that has the name. `SQLite`
