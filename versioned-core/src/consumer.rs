@@ -286,6 +286,7 @@ impl<S: Source> Consumer<S> {
             self.source.check(gap)?;
             let settings = Settings {
                 batch,
+                in_hand: self.settings.in_hand.min(S::MOST_IN_HAND),
                 ..self.settings.clone()
             };
             let closing = AtomicBool::new(false);

@@ -34,6 +34,10 @@ pub trait Source: Send + Sync + 'static {
     #[doc(hidden)]
     const REDELIVERS: bool;
 
+    /// The largest number of messages that the broker lets a consumer have in hand.
+    #[doc(hidden)]
+    const MOST_IN_HAND: usize = usize::MAX;
+
     /// Returns an error if events would be lost, or if the consumer would stop for ever.
     #[doc(hidden)]
     fn check(&self, gap: Gap) -> Result<(), ConsumerError>;

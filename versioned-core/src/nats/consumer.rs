@@ -44,7 +44,7 @@ impl Consumer<JetStream> {
     /// outstanding acknowledgements (`max_ack_pending: -1`). If early events use all of a limit,
     /// the server does not deliver the events that they wait for. [`replicate`](Self::replicate)
     /// then keeps the early events with the [dead letters](crate::dead_letters), and
-    /// [`run`](Self::run) reports [`WindowFull`](ConsumerProblem::WindowFull).
+    /// [`run`](Self::run) reports [`WindowFull`](crate::consumer::ConsumerProblem::WindowFull).
     pub fn new(consumer: PullConsumer) -> Self {
         Self::of(JetStream {
             durable: Durable {

@@ -74,6 +74,7 @@ impl Source for RabbitMq {
 
     const BINDING: Binding = BINDING;
     const REDELIVERS: bool = false;
+    const MOST_IN_HAND: usize = u16::MAX as usize;
 
     fn check(&self, _: Gap) -> Result<(), ConsumerError> {
         Ok(())

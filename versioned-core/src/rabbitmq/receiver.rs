@@ -45,7 +45,6 @@ impl<'c> Receiver<'c> {
             };
             match session.next(self.intake.closing).await {
                 Event::Delivery(message) => return Some(Incoming::Delivery(message)),
-                Event::Full(limit) => return Some(Incoming::Full(limit)),
                 Event::Done => {
                     self.end().await;
                     return None;
@@ -66,7 +65,7 @@ impl<'c> Receiver<'c> {
             return;
         };
         let RabbitMq { queue, timeout, .. } = self.source;
-        // It is never more than the type can tell.
+        // `RabbitMq::MOST_IN_HAND` fits.
         let prefetch = u16::try_from(self.intake.in_hand.max(1)).unwrap_or(u16::MAX);
         // Boxed, because it is rare, and would make the future of each consumer larger.
         let opening = Box::pin(Session::open(uri, queue, prefetch, *timeout));

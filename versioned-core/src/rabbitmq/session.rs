@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::options::{
@@ -20,7 +20,7 @@ use super::message::{Held, Settled};
 use super::queue::Queue;
 use crate::consumer::Settlement;
 
-/// How often to look whether the consumer is shutting down, and whether there is room.
+/// How often to look whether the consumer is shutting down.
 const TICK: Duration = Duration::from_millis(50);
 /// The time for the farewell to the server.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -31,16 +31,12 @@ pub(super) struct Session {
     channel: Channel,
     consumer: Consumer,
     queue: Arc<str>,
-    prefetch: u16,
     time: Duration,
     ledger: Ledger,
     send: mpsc::UnboundedSender<Settled>,
     settled: mpsc::UnboundedReceiver<Settled>,
     phase: Phase,
     has_settled: bool,
-    /// When to look next.
-    look: Instant,
-    is_full: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +51,6 @@ enum Phase {
 /// What happens in a session.
 pub(super) enum Event {
     Delivery(Held),
-    /// So many messages are in hand, and the server delivers no more.
-    Full(u64),
     /// Everything is settled, after the consumer began to shut down.
     Done,
     /// The session is of no more use.
@@ -79,15 +73,12 @@ impl Session {
                     channel,
                     consumer,
                     queue: queue.name().into(),
-                    prefetch,
                     time,
                     ledger: Ledger::default(),
                     send,
                     settled,
                     phase: Phase::Open,
                     has_settled: false,
-                    look: Instant::now(),
-                    is_full: false,
                 })
             }
             Err(failure) => {
@@ -145,7 +136,6 @@ impl Session {
             Some(first) = self.settled.recv() => {
                 self.settle(first).await?;
                 self.has_settled = true;
-                self.is_full = false;
                 Ok(None)
             }
             message = self.consumer.next(), if self.phase != Phase::Drained => match message {
@@ -165,14 +155,7 @@ impl Session {
                 }
                 None => Err(self.ended()),
             },
-            () = tokio::time::sleep_until(self.look.into()) => {
-                self.look = Instant::now() + TICK;
-                // The first look after a message was settled is too early.
-                let was_full = self.is_full;
-                self.is_full = self.ledger.in_hand() >= self.prefetch.into();
-                let is_full = was_full && self.is_full && !is_closing;
-                Ok(is_full.then(|| Event::Full(self.ledger.in_hand() as u64)))
-            }
+            () = tokio::time::sleep(TICK) => Ok(None),
         }
     }
 
