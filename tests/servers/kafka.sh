@@ -1,6 +1,6 @@
 # Kafka in KRaft mode: how it is found, installed and started. `tests/run` and `tests/src/server.rs` read this.
 name=Kafka
-# Names a running broker to use instead, as `host:port`. Tests that kill their broker start their own all the same.
+# Names a running broker to use instead, as `host:port`. Tests that kill their broker still start their own.
 variable=VERSIONED_TEST_KAFKA_URL
 # As Debian calls them: what runs the server, and what fetches its jars.
 packages='default-jre-headless maven'

@@ -36,7 +36,8 @@ init() {
 	disk_free_limit.absolute = 1MB
 	log.console.level = warning
 	END
-    echo "[{rabbit, [${settings:-}]}]." >"$dir/advanced.config"
+    # How often a quorum queue renews the counts that `rabbitmqctl` prints, in milliseconds.
+    echo "[{rabbit, [{quorum_tick_interval, 200}${settings:+, $settings}]}]." >"$dir/advanced.config"
 }
 
 # Becomes the server, on `$port`.

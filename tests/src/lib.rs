@@ -12,8 +12,11 @@
 )]
 
 pub mod asynchronous;
+#[cfg(feature = "brokers")]
+pub mod heard;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod messages;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "nats")]
@@ -46,3 +49,4 @@ mod suite;
     feature = "rabbitmq"
 ))]
 mod supervisor;
+pub mod waiting;

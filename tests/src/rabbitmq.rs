@@ -129,6 +129,17 @@ impl Broker {
         self.server().port().expect("a server of our own")
     }
 
+    /// Writes down which quorum queues there are, before a test kills the server. It does so by itself up to three
+    /// seconds after a declaration (3.10), and starts a queue that is not yet on disk as an empty one without a leader,
+    /// which takes no messages and gives none.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    pub fn write_down(&self) {
+        self.ctl(&["eval", "[ok = dets:sync(Table) || Table <- dets:all()]."]);
+    }
+
     /// `kill -9` of the whole Erlang VM. It comes again by itself, a little later, with what it had stored.
     ///
     /// # Panics

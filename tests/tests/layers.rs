@@ -24,6 +24,7 @@ const CORE: &[&[&str]] = &[
         "table_name",
         "connection",
         "hex",
+        "escape",
     ],
     &["dialect", "error", "format/record"],
     &["executor", "model", "migrations", "outbox", "clock"],

@@ -11,6 +11,7 @@ use versioned_core::outbox::{OutboxRow, PublishError, Publisher};
 use versioned_core::prelude::Versioned;
 use versioned_core::{Event, MIGRATIONS, Op};
 use versioned_tests::postgres::Db;
+pub(crate) use versioned_tests::waiting::{STUCK, until};
 
 diesel::table! {
     tickets {
@@ -181,16 +182,4 @@ pub(crate) async fn try_publish(
 pub(crate) fn shuffled(mut events: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     events.sort_by_key(|(id, version)| (version * 7_919 + id * 104_729) % 1_009);
     events
-}
-
-/// How long something may take that is bound to happen.
-const STUCK: Duration = Duration::from_mins(3);
-
-/// Waits until `done`, and fails if that takes too long.
-pub(crate) async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + STUCK;
-    while !done().await {
-        assert!(Instant::now() < end, "not within {STUCK:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -1,11 +1,9 @@
 //! Consumers on tasks of their own.
 
-use std::sync::{Arc, Mutex};
-
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use versioned_core::async_prelude::*;
-use versioned_core::consumer::{Consumed, Consumer, ConsumerProblem, Source};
+use versioned_core::consumer::{Consumed, Consumer, Source};
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Error, Event, Outcome, Result};
 
@@ -70,24 +68,4 @@ pub(crate) fn noted(conn: &mut PgConnection) -> Vec<(i64, i64)> {
         .collect();
     noted.sort_unstable();
     noted
-}
-
-/// What a consumer reports.
-#[derive(Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
-
-impl Heard {
-    pub(crate) fn hook(&self) -> impl Fn(&ConsumerProblem<'_>) + Send + Sync + 'static {
-        let heard = Arc::clone(&self.0);
-        move |problem: &ConsumerProblem<'_>| heard.lock().unwrap().push(problem.to_string())
-    }
-
-    pub(crate) fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-
-    pub(crate) fn count(&self, start: &str) -> usize {
-        let all = self.all();
-        all.iter().filter(|text| text.starts_with(start)).count()
-    }
 }

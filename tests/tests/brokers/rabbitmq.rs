@@ -45,6 +45,9 @@ impl Rabbit {
         let exchange = channel.exchange_declare(broker.name(), topic, durable, table);
         exchange.await.unwrap();
         broker.make().await;
+        if let Some(own) = &broker.own {
+            own.write_down();
+        }
         broker
     }
 
@@ -67,7 +70,7 @@ impl Rabbit {
         self.own.as_ref().expect("a server of its own")
     }
 
-    /// The messages in the queue that are in nobody's hands.
+    /// How many messages wait in the queue and are delivered to nobody.
     async fn ready(&self) -> lapin::Result<u32> {
         let (_connection, channel) = self.client().await?;
         let passive = QueueDeclareOptions {
@@ -119,7 +122,7 @@ impl Broker for Rabbit {
             None => rabbitmq::shared_ctl(&arguments).map_err(|error| format!("{error:?}")),
         };
         let Ok(queues) = queues else {
-            // It may be down, or somebody else's: then a while without messages has to do.
+            // It is down, or not our own. For the latter, two seconds without a waiting message must be enough.
             tokio::time::sleep(Duration::from_secs(2)).await;
             return self.own.is_none() && self.ready().await == Ok(0);
         };

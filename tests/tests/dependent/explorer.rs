@@ -5,9 +5,11 @@
 //! with a gap comes back. `SQLite` has one writer at a time and `apply` is one transaction, so that two consumers can do
 //! nothing that is not one of these orders.
 //!
-//! After each step: a live row is a state that the owner had at that version, the version never goes back, and the answer
-//! tells what happened. At the end: the replica is as the owner, and nothing is parked. Orders that lead to the same content of all tables with the
-//! same deliveries left go on in the same way, and are walked once; all of them are counted.
+//! First each event is applied to each content of the tables that any number of deliveries can lead to. After each step:
+//! a live row is a state that the owner had at that version, the version never goes back, and the answer tells what
+//! happened. Then the orders are walked through these steps. At the end of each: the replica is as the owner, and nothing
+//! is parked. Orders that lead to the same content with the same deliveries left go on in the same way, and are walked
+//! once; all of them are counted.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -105,7 +107,7 @@ fn last(history: &History, id: i64) -> Option<(i64, i64, i64)> {
 struct Content {
     rows: Vec<(i64, i64, i64)>,
     positions: Vec<(String, i64)>,
-    parked: Vec<(String, i64)>,
+    parked: Vec<(String, i64, String)>,
 }
 
 diesel::table! {
@@ -127,6 +129,7 @@ diesel::table! {
     versioned_parked (key, version) {
         key -> Text,
         version -> BigInt,
+        event -> Text,
     }
 }
 
@@ -173,7 +176,11 @@ struct Explorer<'h, M> {
     histories: &'h [History],
     events: Vec<Event<M>>,
     deliveries: Vec<String>,
-    seen: HashMap<(Content, Vec<u8>), u64>,
+    /// The contents that were met, and for each what each event leads to: none if it has to come back.
+    numbers: HashMap<Content, usize>,
+    steps: Vec<Vec<Option<usize>>>,
+    /// The orders from this content with these deliveries left.
+    runs: HashMap<(usize, Vec<u8>), u64>,
     /// Forgets deletions after each step, to show that this is found.
     forgetful: bool,
 }
@@ -222,7 +229,9 @@ impl<'h, M: Replica> Explorer<'h, M> {
             histories,
             events,
             deliveries: Vec::new(),
-            seen: HashMap::new(),
+            numbers: HashMap::new(),
+            steps: Vec::new(),
+            runs: HashMap::new(),
             forgetful,
         }
     }
@@ -231,18 +240,26 @@ impl<'h, M: Replica> Explorer<'h, M> {
     fn explore(&mut self, times: u8) -> Result<u64, Fault> {
         let left = vec![times; self.events.len()];
         let empty = Content::of(&mut self.conn);
-        self.from(&empty, left)
+        let empty = self.discover(empty)?;
+        let contents = self
+            .numbers
+            .iter()
+            .map(|(content, number)| (*number, content));
+        let wrong: HashMap<usize, String> = contents
+            .filter_map(|(number, content)| Some((number, self.wrong_at_end(content)?)))
+            .collect();
+        self.walk(empty, left, &wrong)
     }
 
-    fn from(&mut self, content: &Content, mut left: Vec<u8>) -> Result<u64, Fault> {
-        if let Some(runs) = self.seen.get(&(content.clone(), left.clone())) {
-            return Ok(*runs);
+    /// Applies each event to this content of the database, and to all contents that follow.
+    fn discover(&mut self, content: Content) -> Result<usize, Fault> {
+        if let Some(number) = self.numbers.get(&content) {
+            return Ok(*number);
         }
-        let mut runs = 0;
-        for place in 0..left.len() {
-            if left[place] == 0 {
-                continue;
-            }
+        let number = self.steps.len();
+        self.numbers.insert(content.clone(), number);
+        self.steps.push(vec![None; self.events.len()]);
+        for place in 0..self.events.len() {
             self.deliveries.push(self.events[place].id());
             Transactions::begin_transaction(&mut self.conn).unwrap();
             let outcome = M::apply(&self.events[place], &mut self.conn).unwrap();
@@ -252,25 +269,48 @@ impl<'h, M: Replica> Explorer<'h, M> {
                     .unwrap();
             }
             let after = Content::of(&mut self.conn);
-            self.check_step(content, &after)?;
-            self.check_outcome(place, outcome, content, &after)?;
+            self.check_step(&content, &after)?;
+            self.check_outcome(place, outcome, &content, &after)?;
             if outcome.should_ack() {
-                left[place] -= 1;
-                runs += self.from(&after, left.clone())?;
-                left[place] += 1;
-            } else if after != *content {
+                self.steps[number][place] = Some(self.discover(after)?);
+            } else if after != content {
                 return Err(self.fault(&format!("{outcome:?} wrote something")));
             }
             Transactions::rollback_transaction(&mut self.conn).unwrap();
             self.deliveries.pop();
         }
+        Ok(number)
+    }
+
+    fn walk(
+        &mut self,
+        content: usize,
+        mut left: Vec<u8>,
+        wrong: &HashMap<usize, String>,
+    ) -> Result<u64, Fault> {
+        if let Some(runs) = self.runs.get(&(content, left.clone())) {
+            return Ok(*runs);
+        }
+        let mut runs = 0;
+        for place in 0..left.len() {
+            let Some(after) = self.steps[content][place].filter(|_| left[place] > 0) else {
+                continue;
+            };
+            self.deliveries.push(self.events[place].id());
+            left[place] -= 1;
+            runs += self.walk(after, left.clone(), wrong)?;
+            left[place] += 1;
+            self.deliveries.pop();
+        }
         if left.iter().all(|times| *times == 0) {
-            self.check_end(content)?;
+            if let Some(wrong) = wrong.get(&content) {
+                return Err(self.fault(wrong));
+            }
             runs = 1;
         } else if runs == 0 {
             return Err(self.fault("none of the events that are left can be applied"));
         }
-        self.seen.insert((content.clone(), left), runs);
+        self.runs.insert((content, left), runs);
         Ok(runs)
     }
 
@@ -337,8 +377,8 @@ impl<'h, M: Replica> Explorer<'h, M> {
                     && turn > version + 1
             }
             Outcome::Parked => {
-                let kept = (event.key.clone(), turn);
-                after.parked.contains(&kept) && turn > version + 1
+                let is_it = |(key, at, _): &(String, i64, String)| *key == event.key && *at == turn;
+                after.parked.iter().any(is_it) && turn > version + 1
             }
             _ => false,
         };
@@ -349,21 +389,20 @@ impl<'h, M: Replica> Explorer<'h, M> {
         }
     }
 
-    fn check_end(&self, content: &Content) -> Result<(), Fault> {
+    /// What is wrong with this content if no event is left.
+    fn wrong_at_end(&self, content: &Content) -> Option<String> {
         let owner: Vec<_> = (1..)
             .zip(self.histories)
             .filter_map(|(id, history)| last(history, id))
             .collect();
         if content.rows != owner {
-            return Err(self.fault(&format!(
+            return Some(format!(
                 "the owner has {owner:?}, the replica {:?}",
                 content.rows
-            )));
+            ));
         }
-        if !content.parked.is_empty() {
-            return Err(self.fault("events are left parked"));
-        }
-        Ok(())
+        let is_parked = !content.parked.is_empty();
+        is_parked.then(|| "events are left parked".to_owned())
     }
 
     fn fault(&self, what: &str) -> Fault {
@@ -385,7 +424,7 @@ fn explore<M: Replica>(name: &str, deletions: bool) {
         runs += explorer
             .explore(3)
             .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
-        states += explorer.seen.len();
+        states += explorer.runs.len();
     }
     for one in histories(3, deletions) {
         for two in histories(3, deletions) {
@@ -394,7 +433,7 @@ fn explore<M: Replica>(name: &str, deletions: bool) {
             runs += explorer
                 .explore(2)
                 .unwrap_or_else(|fault| panic!("{name}: {histories:?}: {fault:#?}"));
-            states += explorer.seen.len();
+            states += explorer.runs.len();
         }
     }
     // Not `println!`, which the test harness keeps to itself.

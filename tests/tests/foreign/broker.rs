@@ -1,11 +1,12 @@
 //! JetStream, and a consumer of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, Context, consumer::pull, stream};
 use versioned_core::nats::JetStreamConsumer;
 use versioned_tests::nats::Broker;
+pub(crate) use versioned_tests::waiting::until;
 
 use crate::messages::Sent;
 
@@ -55,16 +56,4 @@ pub(crate) async fn all_done(stream: &stream::Stream, name: &str) {
         info.num_ack_pending == 0 && info.num_pending == 0
     })
     .await;
-}
-
-/// How long something may take that is bound to happen, also on a loaded machine.
-const STUCK: Duration = Duration::from_mins(3);
-
-/// Waits until `done`, and fails if that takes too long.
-pub(crate) async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + STUCK;
-    while !done().await {
-        assert!(Instant::now() < end, "not within {STUCK:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -87,12 +87,7 @@ async fn what_was_applied_is_committed_at_the_shutdown() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
     for round in 1..=5 {
-        send_all(
-            &broker,
-            &topic,
-            (1..=10).map(|id| event(Op::Updated, id, round)),
-        )
-        .await;
+        send_version(&broker, &topic, 1..=10, round).await;
         let running = Running::replica(consumer(&broker, &topic), &db);
         until("all are applied", async || {
             rows(&mut conn) == all_at(1..=10, round)
@@ -218,7 +213,7 @@ async fn a_tombstone_reaches_the_form() {
     assert_eq!(rows(&mut conn), [(2, 1)]);
 }
 
-/// Without an ordered relay, an early event would stop its record for ever.
+/// Without an ordered relay, an early event stops its record, and nothing ends that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_would_stop_is_refused() {
     #[derive(Debug, Queryable, Selectable, Serialize, Deserialize, Versioned)]
@@ -317,12 +312,7 @@ async fn early_events_make_room_for_their_predecessors() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
     for version in [2, 1] {
-        send_all(
-            &broker,
-            &topic,
-            (1..=100).map(|id| event(Op::Updated, id, version)),
-        )
-        .await;
+        send_version(&broker, &topic, 1..=100, version).await;
     }
     let consumer = consumer(&broker, &topic).ordered().in_hand(20);
     let running = Running::of::<Nack>(consumer, db.url().to_owned());

@@ -22,12 +22,7 @@ fn cluster() -> (Cluster, Shared, String) {
 async fn a_commit_that_is_refused_comes_again() {
     let (cluster, broker, topic) = cluster();
     let (db, mut conn) = database();
-    send_all(
-        &broker,
-        &topic,
-        (1..=30).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=30, 1).await;
     let faults = [
         Fault::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
         Fault::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
@@ -70,12 +65,7 @@ async fn a_commit_that_is_denied_is_reported_once_and_comes_again() {
 async fn offsets_that_could_not_be_read_are_read_again() {
     let (cluster, broker, topic) = cluster();
     let (db, mut conn) = database();
-    send_all(
-        &broker,
-        &topic,
-        (1..=30).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=30, 1).await;
     let fault = Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[fault]);
     let heard = Heard::default();
@@ -94,12 +84,7 @@ async fn a_shutdown_without_a_broker_ends() {
     for _ in 0..4 {
         let (cluster, broker, topic) = cluster();
         let (db, mut conn) = database();
-        send_all(
-            &broker,
-            &topic,
-            (1..=30).map(|id| event(Op::Updated, id, 1)),
-        )
-        .await;
+        send_version(&broker, &topic, 1..=30, 1).await;
         let running = Running::replica(consumer(&broker, &topic), &db);
         until("all are applied", async || rows(&mut conn).len() == 30).await;
         cluster.broker_down(1).unwrap();
@@ -118,12 +103,7 @@ async fn a_shutdown_without_a_broker_ends() {
 async fn a_group_that_cannot_be_joined_is_joined_later() {
     let (cluster, broker, topic) = cluster();
     let (db, mut conn) = database();
-    send_all(
-        &broker,
-        &topic,
-        (1..=30).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=30, 1).await;
     let faults = [
         Fault::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
         Fault::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,

@@ -1,4 +1,4 @@
-//! Logs that end, begin anew, or are gone.
+//! Logs whose beginning or end moves, and logs that are deleted.
 
 use super::*;
 
@@ -8,22 +8,12 @@ async fn a_group_without_offsets_reads_from_the_beginning() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
-    send_all(
-        &broker,
-        &topic,
-        (1..=20).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=20, 1).await;
     let running = Running::noting(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     running.stop().await;
     broker.forget_group(&topic).await;
-    send_all(
-        &broker,
-        &topic,
-        (1..=20).map(|id| event(Op::Updated, id, 2)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=20, 2).await;
     let running = Running::noting(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
@@ -42,21 +32,11 @@ async fn messages_that_were_deleted_are_passed_over() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
-    send_all(
-        &broker,
-        &topic,
-        (1..=10).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=10, 1).await;
     let running = Running::replica(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
     running.stop().await;
-    send_all(
-        &broker,
-        &topic,
-        (11..=30).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 11..=30, 1).await;
     broker.delete_before(&topic, 0, 20).await;
     let running = Running::replica(consumer(&broker, &topic), &db);
     all_committed(&broker, &topic).await;
@@ -79,12 +59,7 @@ async fn a_topic_that_is_missing_is_reported_and_read_when_it_is_there() {
         "{heard:?}"
     );
     broker.create_topic(&topic, 2, &[]).await;
-    send_all(
-        &broker,
-        &topic,
-        (1..=10).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=10, 1).await;
     until("all are applied", async || rows(&mut conn).len() == 10).await;
     running.stop().await;
 }
@@ -97,37 +72,18 @@ async fn a_topic_that_is_made_again_is_read_from_its_beginning() {
         for is_running in [true, false] {
             let (db, mut conn) = database();
             let (_, topic) = tickets_topic(&broker, 1).await;
-            send_all(
-                &broker,
-                &topic,
-                (1..=20).map(|id| event(Op::Updated, id, 1)),
-            )
-            .await;
+            send_version(&broker, &topic, 1..=20, 1).await;
             let heard = Heard::default();
             let one = || consumer(&broker, &topic).on_problem(heard.hook());
-            let mut running = Running::replica(one(), &db);
+            let mut running = Some(Running::replica(one(), &db));
             all_committed(&broker, &topic).await;
-            if is_running {
-                broker.delete_topic(&topic).await;
-                broker.create_topic(&topic, 1, &[]).await;
-                send_all(
-                    &broker,
-                    &topic,
-                    (101..=100 + new).map(|id| event(Op::Updated, id, 1)),
-                )
-                .await;
-            } else {
-                running.stop().await;
-                broker.delete_topic(&topic).await;
-                broker.create_topic(&topic, 1, &[]).await;
-                send_all(
-                    &broker,
-                    &topic,
-                    (101..=100 + new).map(|id| event(Op::Updated, id, 1)),
-                )
-                .await;
-                running = Running::replica(one(), &db);
+            if !is_running {
+                running.take().unwrap().stop().await;
             }
+            broker.delete_topic(&topic).await;
+            broker.create_topic(&topic, 1, &[]).await;
+            send_version(&broker, &topic, 101..=100 + new, 1).await;
+            let running = running.unwrap_or_else(|| Running::replica(one(), &db));
             let all = usize::try_from(20 + new).unwrap();
             let end = Instant::now() + Duration::from_mins(1);
             while rows(&mut conn).len() < all {
@@ -156,12 +112,7 @@ async fn partitions_that_are_added_are_read_from_their_beginning() {
         if version == 5 {
             broker.add_partitions(&topic, 5).await;
         }
-        send_all(
-            &broker,
-            &topic,
-            (1..=50).map(|id| event(Op::Updated, id, version)),
-        )
-        .await;
+        send_version(&broker, &topic, 1..=50, version).await;
     }
     until("all are applied", async || {
         rows(&mut conn) == all_at(1..=50, 10)

@@ -30,9 +30,11 @@ use versioned_core::kafka::{KafkaConfig, KafkaConsumer, KafkaPublisher};
 use versioned_core::outbox::{OutboxRow, Shutdown};
 use versioned_core::prelude::{OwnerDsl as _, Versioned};
 use versioned_core::{Event, MIGRATIONS, Op};
+use versioned_tests::heard::Heard;
 use versioned_tests::kafka::{Broker, Shared};
 use versioned_tests::postgres::Db;
 use versioned_tests::proxy::Proxy;
+use versioned_tests::waiting::{STUCK, until};
 
 diesel::table! {
     tickets {
@@ -180,6 +182,16 @@ async fn send_all(broker: &Shared, topic: &str, events: impl IntoIterator<Item =
     send_raw(broker, topic, messages).await;
 }
 
+/// Sends this version of these records.
+async fn send_version(
+    broker: &Shared,
+    topic: &str,
+    ids: std::ops::RangeInclusive<i64>,
+    version: i64,
+) {
+    send_all(broker, topic, ids.map(|id| event(Op::Updated, id, version))).await;
+}
+
 /// A consumer of this topic, in a group of the same name.
 fn consumer(broker: &Shared, topic: &str) -> KafkaConsumer {
     KafkaConsumer::subscribe(&quick(broker), topic, [topic]).unwrap()
@@ -291,35 +303,4 @@ fn is_committed(broker: &Shared, topic: &str) -> bool {
     partitions.all(|(partition, low, high)| {
         low == high || broker.committed(topic, topic, partition) == Some(high)
     })
-}
-
-/// The problems that a consumer reports.
-#[derive(Clone, Default)]
-struct Heard(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
-
-impl Heard {
-    fn hook(
-        &self,
-    ) -> impl Fn(&versioned_core::consumer::ConsumerProblem<'_>) + Send + Sync + 'static {
-        let theirs = self.clone();
-        move |problem: &versioned_core::consumer::ConsumerProblem<'_>| {
-            theirs.0.lock().unwrap().push(problem.to_string());
-        }
-    }
-
-    fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// How long something may take that is bound to happen: no measure of speed, but of what is stuck, also on a loaded machine.
-const STUCK: Duration = Duration::from_mins(3);
-
-/// Waits until `done`, and fails if that takes too long.
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + STUCK;
-    while !done().await {
-        assert!(Instant::now() < end, "not within {STUCK:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -63,8 +63,8 @@ async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
     );
 }
 
-/// The rebalance waits for the events in flight, but not for ever. What they complete later moves no
-/// offset of the member that owns the partition now.
+/// The rebalance waits a limited time for the events in flight. Those that complete later move no offset of the member
+/// that owns the partition by then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_hangs_does_not_hold_the_partition_and_moves_no_offset_later() {
     let broker = Broker::shared();
@@ -126,21 +126,11 @@ async fn a_database_that_is_away_for_longer_than_the_poll_interval_costs_no_part
     let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
     let consumer = consumer.in_hand(50).on_problem(heard.hook());
     let running = Running::at(consumer, url);
-    send_all(
-        &broker,
-        &topic,
-        (1..=20).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=20, 1).await;
     until("some are applied", async || rows(&mut conn).len() == 20).await;
     let member = broker.member_ids(&topic);
     proxy.cut();
-    send_all(
-        &broker,
-        &topic,
-        (21..=2_000).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 21..=2_000, 1).await;
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(broker.member_ids(&topic), member);
     proxy.mend();
@@ -163,20 +153,10 @@ async fn a_partition_that_was_paused_flows_after_it_came_back() {
     let (proxy, url) = Proxy::of_url(db.url());
     let (_, topic) = tickets_topic(&broker, 2).await;
     let first = Running::at(consumer(&broker, &topic).in_hand(10), url);
-    send_all(
-        &broker,
-        &topic,
-        (1..=20).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 1..=20, 1).await;
     until("some are applied", async || rows(&mut conn).len() == 20).await;
     proxy.cut();
-    send_all(
-        &broker,
-        &topic,
-        (21..=200).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 21..=200, 1).await;
     // Longer than it takes to pause.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let second = Running::replica(consumer(&broker, &topic), &db);
@@ -185,12 +165,7 @@ async fn a_partition_that_was_paused_flows_after_it_came_back() {
     second.stop().await;
     proxy.mend();
     until("all are applied", async || rows(&mut conn).len() == 200).await;
-    send_all(
-        &broker,
-        &topic,
-        (201..=300).map(|id| event(Op::Updated, id, 1)),
-    )
-    .await;
+    send_version(&broker, &topic, 201..=300, 1).await;
     until("all are applied", async || rows(&mut conn).len() == 300).await;
     all_committed(&broker, &topic).await;
     first.stop().await;
@@ -203,12 +178,7 @@ async fn many_restarts_leave_no_member_behind() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 3).await;
     for round in 1..=15 {
-        send_all(
-            &broker,
-            &topic,
-            (1..=30).map(|id| event(Op::Updated, id, round)),
-        )
-        .await;
+        send_version(&broker, &topic, 1..=30, round).await;
         let running = Running::replica(consumer(&broker, &topic), &db);
         let start = Instant::now();
         until("all are applied", async || {
@@ -261,12 +231,7 @@ async fn a_static_member_comes_back() {
     for version in 1..=3 {
         let settings = quick(&broker).set("group.instance.id", "orders-1");
         let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
-        send_all(
-            &broker,
-            &topic,
-            (1..=10).map(|id| event(Op::Updated, id, version)),
-        )
-        .await;
+        send_version(&broker, &topic, 1..=10, version).await;
         let running = Running::replica(consumer, &db);
         until("all are applied", async || {
             rows(&mut conn) == all_at(1..=10, version)

@@ -36,6 +36,7 @@ use versioned_core::{Event, MIGRATIONS, Op};
 use versioned_tests::nats::Broker;
 use versioned_tests::postgres::Db;
 use versioned_tests::proxy::Proxy;
+use versioned_tests::waiting::until;
 
 diesel::table! {
     tickets {
@@ -121,17 +122,5 @@ fn event(op: Op, id: i64, version: i64) -> Event<Copy> {
         }),
         trace: None,
         metadata: None,
-    }
-}
-
-/// How long something may take that is bound to happen: no measure of speed, but of what is stuck, also on a loaded machine.
-const STUCK: Duration = Duration::from_mins(3);
-
-/// Waits until `done`, and fails if that takes too long.
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + STUCK;
-    while !done().await {
-        assert!(Instant::now() < end, "not within {STUCK:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

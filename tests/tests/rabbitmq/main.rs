@@ -36,6 +36,7 @@ use versioned_core::prelude::Versioned;
 use versioned_core::rabbitmq::{RabbitMqPublisher, Servers};
 use versioned_tests::postgres::Db;
 use versioned_tests::rabbitmq;
+use versioned_tests::waiting::{STUCK, until};
 
 diesel::table! {
     tickets {
@@ -185,17 +186,5 @@ fn row(key: &str, version: i64) -> OutboxRow {
         op: "updated".to_owned(),
         payload: format!("{{\"key\":{key:?},\"at\":\"2026-11-23T05:10:00Z\"}}"),
         attempts: 0,
-    }
-}
-
-/// How long something may take that is bound to happen: no measure of speed, but of what is stuck, also on a loaded machine.
-const STUCK: Duration = Duration::from_mins(3);
-
-/// Waits until `done`, and fails if that takes too long.
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + STUCK;
-    while !done().await {
-        assert!(Instant::now() < end, "not within {STUCK:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

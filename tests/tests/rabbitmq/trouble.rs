@@ -179,6 +179,7 @@ async fn a_link_that_is_cut_again_and_again_loses_nothing() {
 async fn a_killed_server_loses_no_event_and_no_order() {
     let broker = Broker::start();
     let topology = Topology::quorum(&broker.url()).await;
+    broker.write_down();
     let name = topology.name.clone();
     let (db, mut blocking) = database();
     for id in 1..=40 {

@@ -5,8 +5,10 @@ use versioned_core::format::{CloudEvents, Ours, PlainJson};
 use versioned_core::outbox::{Lag, Relay, Shutdown};
 use versioned_core::prelude::*;
 
+use versioned_tests::heard::Heard;
+
 use crate::broker::*;
-use crate::fleet::{Heard, Running};
+use crate::fleet::Running;
 
 const TICKETS: i64 = 30;
 

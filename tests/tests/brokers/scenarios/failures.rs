@@ -9,8 +9,10 @@ use versioned_core::format::Ours;
 use versioned_core::{Event, Outcome};
 use versioned_tests::proxy::Proxy;
 
+use versioned_tests::heard::Heard;
+
 use crate::broker::*;
-use crate::fleet::{Heard, Running, apply_and_note, noted};
+use crate::fleet::{Running, apply_and_note, noted};
 
 /// The process ends between the COMMIT and the acknowledgement.
 pub(crate) async fn a_commit_that_was_not_acknowledged_is_a_duplicate<B: Broker>() {
@@ -43,8 +45,16 @@ pub(crate) async fn a_commit_that_was_not_acknowledged_is_a_duplicate<B: Broker>
     until("all are applied", async || rows(&mut conn) == expected).await;
     until("all is settled", async || broker.is_done().await).await;
     let figures = running.stop().await;
+    // One more may have been committed than its closure was told.
     assert!(figures.duplicates >= committed, "{figures:?}");
-    assert_eq!(figures.applied + committed, all.len() as u64, "{figures:?}");
+    assert!(
+        figures.applied <= all.len() as u64 - committed,
+        "{figures:?}"
+    );
+    assert!(
+        figures.applied + figures.duplicates >= all.len() as u64,
+        "{figures:?}"
+    );
     let mut each = all;
     each.sort_unstable();
     assert_eq!(noted(&mut conn), each);

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use versioned_core::format::Ours;
 
+use versioned_tests::heard::Heard;
+
 use crate::broker::*;
-use crate::fleet::{Heard, Running, noted};
+use crate::fleet::{Running, noted};
 
 const RECORDS: i64 = 20;
 const VERSIONS: i64 = 10;

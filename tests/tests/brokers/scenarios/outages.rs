@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use versioned_core::format::Ours;
 use versioned_core::outbox::PublishError;
 
+use versioned_tests::heard::Heard;
+
 use crate::broker::*;
-use crate::fleet::{Heard, Running, noted};
+use crate::fleet::{Running, noted};
 
 /// It is killed in the middle of the load, three times.
 pub(crate) async fn a_broker_that_is_killed_loses_nothing<B: Broker>() {

@@ -30,7 +30,7 @@ fn load<B: Broker>(broker: &Arc<B>, stop: &Arc<AtomicBool>) -> tokio::task::Join
     })
 }
 
-/// Each event is applied once, whoever has it.
+/// Each event is applied once, whichever process receives it.
 pub(crate) async fn processes_join_and_leave_under_load<B: Broker>() {
     let broker = Arc::new(B::shared().await);
     let (db, mut conn) = database();
