@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use async_nats::jetstream::{consumer, stream::Stream};
+
 use crate::server::{Kind, Server, Starts};
 
 const KIND: Kind = Kind {
@@ -23,6 +25,23 @@ const KIND: Kind = Kind {
         }
     },
 };
+
+/// How many messages of the stream the consumer has not delivered yet. The server's own figure may be one too high for ever
+/// after messages were delivered again (2.9.10); the number of the last one that was delivered tells, too.
+///
+/// # Panics
+///
+/// When the stream is not there.
+pub async fn undelivered(stream: &Stream, info: &consumer::Info) -> u64 {
+    let last = stream
+        .get_info()
+        .await
+        .expect("a stream")
+        .state
+        .last_sequence;
+    let after = last.saturating_sub(info.delivered.stream_sequence);
+    info.num_pending.min(after)
+}
 
 /// A server, ended with the value or with the process.
 pub struct Broker(Mutex<Server>);

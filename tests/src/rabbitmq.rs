@@ -17,7 +17,9 @@ const KIND: Kind = Kind {
     probe: handshake,
 };
 
-static SHARED: OnceLock<Result<Server, String>> = OnceLock::new();
+/// The server that a variable names.
+static NAMED: OnceLock<Result<Server, String>> = OnceLock::new();
+static COMMON: OnceLock<Broker> = OnceLock::new();
 
 /// Ready is a server that begins the handshake of AMQP: its ports are open before it answers.
 fn handshake(url: &str) -> Result<(), String> {
@@ -55,7 +57,11 @@ fn handshake(url: &str) -> Result<(), String> {
 ///
 /// When there is none: not installed, or it does not answer.
 pub fn shared() -> &'static str {
-    Server::get(&SHARED, &KIND).admin_url()
+    static URL: OnceLock<String> = OnceLock::new();
+    if KIND.is_named() {
+        return Server::get(&NAMED, &KIND).admin_url();
+    }
+    URL.get_or_init(|| Broker::common().url())
 }
 
 /// The server is not our own, and `rabbitmqctl` does not reach it.
@@ -72,11 +78,10 @@ pub struct NotOurs;
 ///
 /// When it fails.
 pub fn shared_ctl(arguments: &[&str]) -> Result<String, NotOurs> {
-    let server = Server::get(&SHARED, &KIND);
-    if server.port().is_none() {
+    if KIND.is_named() {
         return Err(NotOurs);
     }
-    Ok(ctl(server, arguments).unwrap_or_else(|error| panic!("{error}")))
+    Ok(Broker::common().ctl(arguments))
 }
 
 /// A name for an exchange or a queue that no other test uses.
@@ -88,6 +93,16 @@ pub fn name() -> String {
 pub struct Broker(Mutex<Server>);
 
 impl Broker {
+    /// The server of our own that the tests of this process share: for those that ask `rabbitmqctl` or for its port, and
+    /// neither kill nor configure it.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn common() -> &'static Self {
+        COMMON.get_or_init(Self::start)
+    }
+
     /// A new server without exchanges and queues of ours.
     ///
     /// # Panics

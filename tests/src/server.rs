@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::supervisor::{self, Task};
 
-const DEADLINE_SECONDS: u64 = 60;
+const DEADLINE_SECONDS: u64 = 180;
 /// How often a start is tried again because another process took the port first.
 const ATTEMPTS: usize = 3;
 
@@ -68,6 +68,12 @@ impl Kind {
             "{name} is switched on and not installed: run `tests/run setup`, or install it (on Debian: {packages}){}",
             self.instead()
         )
+    }
+
+    /// Whether a running server is named to be used instead.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) fn is_named(&self) -> bool {
+        named_by(self.fact("variable")).is_some()
     }
 
     /// How to do without a server of the tests' own.

@@ -66,8 +66,10 @@ impl Broker for Nats {
         let Ok(stream) = self.context.get_stream("EVENTS").await else {
             return false;
         };
-        let info = stream.consumer_info("orders").await;
-        info.is_ok_and(|info| info.num_ack_pending == 0 && info.num_pending == 0)
+        let Ok(info) = stream.consumer_info("orders").await else {
+            return false;
+        };
+        info.num_ack_pending == 0 && nats::undelivered(&stream, &info).await == 0
     }
 
     fn kill(&self) {

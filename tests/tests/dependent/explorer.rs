@@ -240,7 +240,7 @@ impl<'h, M: Replica> Explorer<'h, M> {
     fn explore(&mut self, times: u8) -> Result<u64, Fault> {
         let left = vec![times; self.events.len()];
         let empty = Content::of(&mut self.conn);
-        let empty = self.discover(empty)?;
+        let empty = self.discover(&empty)?;
         let contents = self
             .numbers
             .iter()
@@ -252,8 +252,8 @@ impl<'h, M: Replica> Explorer<'h, M> {
     }
 
     /// Applies each event to this content of the database, and to all contents that follow.
-    fn discover(&mut self, content: Content) -> Result<usize, Fault> {
-        if let Some(number) = self.numbers.get(&content) {
+    fn discover(&mut self, content: &Content) -> Result<usize, Fault> {
+        if let Some(number) = self.numbers.get(content) {
             return Ok(*number);
         }
         let number = self.steps.len();
@@ -269,11 +269,11 @@ impl<'h, M: Replica> Explorer<'h, M> {
                     .unwrap();
             }
             let after = Content::of(&mut self.conn);
-            self.check_step(&content, &after)?;
-            self.check_outcome(place, outcome, &content, &after)?;
+            self.check_step(content, &after)?;
+            self.check_outcome(place, outcome, content, &after)?;
             if outcome.should_ack() {
-                self.steps[number][place] = Some(self.discover(after)?);
-            } else if after != content {
+                self.steps[number][place] = Some(self.discover(&after)?);
+            } else if after != *content {
                 return Err(self.fault(&format!("{outcome:?} wrote something")));
             }
             Transactions::rollback_transaction(&mut self.conn).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, Context, consumer::pull, stream};
 use versioned_core::nats::JetStreamConsumer;
-use versioned_tests::nats::Broker;
+use versioned_tests::nats::{Broker, undelivered};
 pub(crate) use versioned_tests::waiting::until;
 
 use crate::messages::Sent;
@@ -53,7 +53,7 @@ pub(crate) async fn all_done(stream: &stream::Stream, name: &str) {
     let mut consumer = stream.get_consumer::<pull::Config>(name).await.unwrap();
     until("nothing outstanding", async || {
         let info = consumer.info().await.unwrap();
-        info.num_ack_pending == 0 && info.num_pending == 0
+        info.num_ack_pending == 0 && undelivered(stream, info).await == 0
     })
     .await;
 }

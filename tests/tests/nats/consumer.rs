@@ -48,9 +48,8 @@ pub(crate) async fn durable_that_waits(
 
 /// What the broker still waits for: deliveries without an acknowledgement, and messages that were not delivered.
 async fn outstanding(stream: &stream::Stream) -> u64 {
-    let mut consumer = durable(stream).await;
-    let info = consumer.info().await.unwrap();
-    info.num_ack_pending as u64 + info.num_pending
+    let info = stream.consumer_info("orders").await.unwrap();
+    info.num_ack_pending as u64 + undelivered(stream, &info).await
 }
 
 /// Applies an event, and counts it.
@@ -248,10 +247,8 @@ async fn what_cannot_be_read_is_kept_and_reported_and_the_rest_flows() {
     send(&context, &nothing).await;
     send(&context, &event(Op::Created, 1, 1)).await;
 
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let theirs = Arc::clone(&heard);
-    let consumer = JetStreamConsumer::new(durable(&stream).await)
-        .on_problem(move |problem| theirs.lock().unwrap().push(problem.to_string()));
+    let heard = Heard::default();
+    let consumer = JetStreamConsumer::new(durable(&stream).await).on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
@@ -265,7 +262,7 @@ async fn what_cannot_be_read_is_kept_and_reported_and_the_rest_flows() {
         (1, 8, 0)
     );
     assert_eq!(rows(&mut conn), [(1, 1)]);
-    let heard = heard.lock().unwrap();
+    let heard = heard.all();
     assert_eq!(heard.len(), 8, "{heard:?}");
     let unread = heard
         .iter()
@@ -295,18 +292,14 @@ async fn an_event_that_fails_is_not_acknowledged_and_comes_again() {
         "ALTER TABLE tickets ADD CONSTRAINT full_disk CHECK (id < 0)",
         &mut conn,
     );
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let theirs = Arc::clone(&heard);
+    let heard = Heard::default();
     let consumer = JetStreamConsumer::new(durable(&stream).await)
         .redelivery(FAST.0, FAST.1)
-        .on_problem(move |problem| theirs.lock().unwrap().push(problem.to_string()));
+        .on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
-    until("each has failed twice", async || {
-        heard.lock().unwrap().len() >= 20
-    })
-    .await;
+    until("each has failed twice", async || heard.all().len() >= 20).await;
     assert_eq!(outstanding(&stream).await, 10, "nothing is acknowledged");
-    assert!(heard.lock().unwrap()[0].contains("full_disk"));
+    assert!(heard.all()[0].contains("full_disk"));
     run("ALTER TABLE tickets DROP CONSTRAINT full_disk", &mut conn);
     // And the connections are all closed, behind its back.
     run(

@@ -8,7 +8,7 @@ use versioned_core::dead_letters::{self, DeadLetter};
 use versioned_core::nats::JetStreamConsumer;
 
 use super::consumer::{Running, rows};
-use super::lanes::{all_done, durable, heard, outstanding, send_all};
+use super::lanes::{all_done, durable, outstanding, send_all};
 use super::*;
 
 /// A replica of a deployment that is wrong: no event has this field.
@@ -94,8 +94,8 @@ async fn an_event_that_fails_too_often_is_kept_with_those_behind_it() {
     .unwrap();
     let all = (1..=9).flat_map(|version| (1..=9).map(move |id| event(Op::Updated, id, version)));
     send_all(&context, all).await;
-    let (heard, report) = heard();
-    let consumer = eager(&stream).await.on_problem(report);
+    let heard = Heard::default();
+    let consumer = eager(&stream).await.on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
     all_done(&stream).await;
     let others: Vec<_> = std::iter::once((1, 2))
@@ -130,7 +130,7 @@ async fn an_event_that_fails_too_often_is_kept_with_those_behind_it() {
             .filter(|text| text.starts_with(gave_up))
             .count()
     };
-    assert_eq!(number(&heard.lock().unwrap()), 1);
+    assert_eq!(number(&heard.all()), 1);
 
     // The cause is still there.
     let redriven = dead_letters::redrive::<Copy, _>(&mut conn).unwrap();
@@ -203,8 +203,8 @@ async fn what_is_no_event_is_kept_as_it_came() {
         let sent = context.publish_with_headers("events.tickets.7", headers, body.into());
         sent.await.unwrap().await.unwrap();
     }
-    let (heard, report) = heard();
-    let consumer = eager(&stream).await.on_problem(report);
+    let heard = Heard::default();
+    let consumer = eager(&stream).await.on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
     all_done(&stream).await;
     running.stop().await;
@@ -235,7 +235,7 @@ async fn what_is_no_event_is_kept_as_it_came() {
         [None, Some(("8".to_owned(), 1))],
         "the entity is another one"
     );
-    assert_eq!(heard.lock().unwrap().len(), 5);
+    assert_eq!(heard.all().len(), 5);
     let redriven = dead_letters::redrive::<Copy, _>(&mut conn).unwrap();
     assert_eq!((redriven.applied, redriven.failed), (0, 5));
     let mut second = connect(&db).await;
@@ -267,15 +267,15 @@ async fn without_the_table_messages_that_are_no_events_are_terminated() {
         [event(Op::Created, 1, 1), event(Op::Updated, 2, 2)],
     )
     .await;
-    let (heard, report) = heard();
-    let consumer = eager(&stream).await.on_problem(report);
+    let heard = Heard::default();
+    let consumer = eager(&stream).await.on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
     until("one is left", async || outstanding(&stream).await.0 == 1).await;
     send_all(&context, [event(Op::Created, 2, 1)]).await;
     all_done(&stream).await;
     let figures = running.stop().await;
     assert_eq!((figures.applied, figures.terminated), (3, 1), "{figures:?}");
-    let heard = heard.lock().unwrap();
+    let heard = heard.all();
     assert!(
         heard.iter().any(|text| text.contains("is not an event")),
         "{heard:?}"

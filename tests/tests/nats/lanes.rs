@@ -2,7 +2,6 @@
 //! hand, at its defaults unless a test says otherwise.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use versioned_core::async_prelude::*;
 use versioned_core::nats::JetStreamConsumer;
@@ -20,7 +19,7 @@ pub(crate) async fn outstanding(stream: &stream::Stream) -> (u64, u64) {
         .await
         .unwrap();
     let info = consumer.info().await.unwrap();
-    let outstanding = info.num_ack_pending as u64 + info.num_pending;
+    let outstanding = info.num_ack_pending as u64 + undelivered(stream, info).await;
     (outstanding, info.num_redelivered as u64)
 }
 
@@ -48,20 +47,6 @@ pub(crate) async fn all_done(stream: &stream::Stream) {
         outstanding(stream).await.0 == 0
     })
     .await;
-}
-
-pub(crate) fn heard() -> (
-    Arc<Mutex<Vec<String>>>,
-    impl Fn(&versioned_core::consumer::ConsumerProblem<'_>) + Send + Sync + 'static,
-) {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let theirs = Arc::clone(&heard);
-    (
-        heard,
-        move |problem: &versioned_core::consumer::ConsumerProblem<'_>| {
-            theirs.lock().unwrap().push(problem.to_string());
-        },
-    )
 }
 
 /// In the order in which the owner wrote them, there are no gaps and no redeliveries.
@@ -151,17 +136,17 @@ async fn a_version_that_never_comes_is_reported_and_holds_back_no_other_record()
     let others =
         (2..=30).flat_map(|id| (1..=5).map(move |version| event(Op::Updated, id, version)));
     send_all(&context, others).await;
-    let (heard, report) = heard();
+    let heard = Heard::default();
     let consumer = durable(&stream)
         .await
         .patience(Duration::from_secs(2))
-        .on_problem(report);
+        .on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
     until("the others", async || rows(&mut conn).len() == 29).await;
-    until("the report", async || !heard.lock().unwrap().is_empty()).await;
+    until("the report", async || !heard.all().is_empty()).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     {
-        let heard = heard.lock().unwrap();
+        let heard = heard.all();
         assert_eq!(heard.len(), 1, "once: {heard:?}");
         let waits = "tickets/1 is at version 0, and version 2 has waited for";
         assert!(heard[0].starts_with(waits), "{heard:?}");
@@ -174,7 +159,7 @@ async fn a_version_that_never_comes_is_reported_and_holds_back_no_other_record()
         (146, 1),
         "{figures:?}"
     );
-    let heard = heard.lock().unwrap();
+    let heard = heard.all();
     assert_eq!(heard.len(), 2, "{heard:?}");
     assert!(heard[1].starts_with("tickets/1 goes on"), "{heard:?}");
 }
@@ -193,20 +178,17 @@ async fn a_poison_event_holds_back_its_own_record_alone() {
     .unwrap();
     let all = (1..=9).flat_map(|version| (1..=9).map(move |id| event(Op::Updated, id, version)));
     send_all(&context, all).await;
-    let (heard, report) = heard();
-    let consumer = durable(&stream).await.on_problem(report);
+    let heard = Heard::default();
+    let consumer = durable(&stream).await.on_problem(heard.hook());
     let running = Running::replica(consumer, &db);
     let others: Vec<_> = std::iter::once((1, 2))
         .chain((2..=9).map(|id| (id, 9)))
         .collect();
     until("the others", async || rows(&mut conn) == others).await;
-    until("the poison failed twice", async || {
-        heard.lock().unwrap().len() >= 2
-    })
-    .await;
+    until("the poison failed twice", async || heard.all().len() >= 2).await;
     assert_eq!(outstanding(&stream).await.0, 7, "it, and those behind it");
     {
-        let heard = heard.lock().unwrap();
+        let heard = heard.all();
         assert!(
             heard
                 .iter()
@@ -230,11 +212,11 @@ async fn a_handler_that_panics_or_hangs_is_a_failure_of_its_event() {
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
     send_all(&context, (1..=20).map(|id| event(Op::Created, id, 1))).await;
-    let (heard, report) = heard();
+    let heard = Heard::default();
     let consumer = durable(&stream)
         .await
         .deadline(Duration::from_millis(300))
-        .on_problem(report);
+        .on_problem(heard.hook());
     let attempts = AtomicUsize::new(0);
     let shutdown = Shutdown::new();
     let url = db.url();
@@ -256,14 +238,12 @@ async fn a_handler_that_panics_or_hangs_is_a_failure_of_its_event() {
     assert_eq!(figures.applied, 20, "{figures:?}");
     assert!(figures.failed >= 2, "{figures:?}");
     assert_eq!(rows(&mut conn).len(), 20);
-    let heard = heard.lock().unwrap();
-    let has = |text: &str| heard.iter().any(|heard| heard.contains(text));
     assert!(
-        has("tickets/3/1 could not be applied: the handler panicked: three"),
+        heard.has("tickets/3/1 could not be applied: the handler panicked: three"),
         "{heard:?}"
     );
     assert!(
-        has("tickets/4/1 could not be applied: it took longer than 300ms"),
+        heard.has("tickets/4/1 could not be applied: it took longer than 300ms"),
         "{heard:?}"
     );
 }
@@ -276,8 +256,8 @@ async fn a_handler_that_panics_before_its_future_is_a_failure_of_its_event() {
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
     send_all(&context, (1..=5).map(|id| event(Op::Created, id, 1))).await;
-    let (heard, report) = heard();
-    let consumer = durable(&stream).await.on_problem(report);
+    let heard = Heard::default();
+    let consumer = durable(&stream).await.on_problem(heard.hook());
     let attempts = AtomicUsize::new(0);
     let shutdown = Shutdown::new();
     let url = db.url();
@@ -297,9 +277,9 @@ async fn a_handler_that_panics_before_its_future_is_a_failure_of_its_event() {
     let figures = figures.unwrap();
     assert_eq!((figures.applied, figures.failed), (5, 1), "{figures:?}");
     assert_eq!(rows(&mut conn).len(), 5);
-    let heard = heard.lock().unwrap();
+    let heard = heard.all();
     assert_eq!(
-        *heard,
+        heard,
         ["tickets/3/1 could not be applied: the handler panicked: too early"]
     );
 }
@@ -330,8 +310,8 @@ async fn an_early_event_that_cannot_be_read_again_is_terminated_and_reported() {
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
     send(&context, &event(Op::Updated, 1, 2)).await;
-    let (heard, report) = heard();
-    let consumer = durable(&stream).await.on_problem(report);
+    let heard = Heard::default();
+    let consumer = durable(&stream).await.on_problem(heard.hook());
     let shutdown = Shutdown::new();
     let early = async |_: Event<Moody>| {
         Ok(Outcome::Gap {
@@ -346,7 +326,7 @@ async fn an_early_event_that_cannot_be_read_again_is_terminated_and_reported() {
     let (figures, ()) = tokio::join!(consumer.run(early, shutdown.clone()), done);
     let figures = figures.unwrap();
     assert_eq!((figures.gaps, figures.terminated), (1, 1), "{figures:?}");
-    let heard = heard.lock().unwrap();
+    let heard = heard.all();
     assert_eq!(heard.len(), 1, "{heard:?}");
     assert!(heard[0].contains("not again"), "{heard:?}");
 }

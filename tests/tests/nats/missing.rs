@@ -1,6 +1,6 @@
 //! The stream or its durable is deleted while a consumer runs: what is reported, and what heals.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use async_nats::ConnectOptions;
 use versioned_core::consumer::Consumed;
@@ -10,7 +10,7 @@ use versioned_core::{Outcome, Result};
 use versioned_tests::proxy::Proxy;
 
 use super::consumer::{Running, rows};
-use super::lanes::{all_done, durable, heard, outstanding, send_all};
+use super::lanes::{all_done, durable, outstanding, send_all};
 use super::*;
 
 const NO_STREAM: &str =
@@ -29,7 +29,7 @@ struct Scene {
     conn: PgConnection,
     context: Context,
     stream: stream::Stream,
-    heard: Arc<Mutex<Vec<String>>>,
+    heard: Heard,
     running: Running,
     /// The consumer's own.
     client: async_nats::Client,
@@ -42,7 +42,7 @@ impl Scene {
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
         send_all(&context, [event(Op::Created, 7, 1)]).await;
-        let (heard, report) = heard();
+        let heard = Heard::default();
         // An owner's relay reconnects too, and is not what is tested here.
         let options = ConnectOptions::new().reconnect_delay_callback(|_| Duration::from_millis(50));
         let client = options.connect(broker.url()).await.unwrap();
@@ -53,7 +53,7 @@ impl Scene {
         } else {
             consumer
         };
-        let running = run(consumer.on_problem(report), &db);
+        let running = run(consumer.on_problem(heard.hook()), &db);
         until("the first is applied", async || rows(&mut conn) == [(7, 1)]).await;
         all_done(&stream).await;
         Self {
@@ -70,7 +70,7 @@ impl Scene {
 
     async fn hears(&self, problem: &str) {
         until(problem, async || {
-            let heard = self.heard.lock().unwrap();
+            let heard = self.heard.all();
             heard.iter().any(|heard| heard.starts_with(problem))
         })
         .await;
@@ -85,7 +85,7 @@ impl Scene {
         .await;
         all_done(&self.stream).await;
         let figures = self.running.stop().await;
-        let heard = self.heard.lock().unwrap();
+        let heard = self.heard.all();
         let heard: Vec<_> = heard
             .iter()
             .filter(|text| !text.starts_with("a request to the broker failed"))
@@ -189,7 +189,7 @@ async fn a_broker_that_lost_its_data_is_reported_and_used_again() {
         events(&scene.context).await;
         durable(&scene.stream).await;
         scene.hears(FOUND).await;
-        let heard = scene.heard.lock().unwrap().clone();
+        let heard = scene.heard.all();
         // Whether it looks between the two creations is chance.
         let between = heard.iter().any(|text| text == NO_DURABLE);
         if between {
@@ -224,9 +224,9 @@ async fn a_durable_that_was_replaced_unseen_is_reported() {
     let proxy = Proxy::to(broker.port());
     let address = format!("nats://127.0.0.1:{}", proxy.port());
     let theirs = jetstream::new(async_nats::connect(address).await.unwrap());
-    let (heard, report) = heard();
+    let heard = Heard::default();
     let consumer = durable(&theirs.get_stream("EVENTS").await.unwrap()).await;
-    let running = Running::replica(consumer.on_problem(report), &db);
+    let running = Running::replica(consumer.on_problem(heard.hook()), &db);
     send_all(&context, [event(Op::Created, 7, 1)]).await;
     until("the first is applied", async || rows(&mut conn) == [(7, 1)]).await;
     proxy.stall();
@@ -239,7 +239,7 @@ async fn a_durable_that_was_replaced_unseen_is_reported() {
     all_done(&stream).await;
     let figures = running.stop().await;
     assert_eq!((figures.applied, figures.duplicates), (2, 1), "{figures:?}");
-    assert_eq!(*heard.lock().unwrap(), [format!("{FOUND}, after 0ns")]);
+    assert_eq!(heard.all(), [format!("{FOUND}, after 0ns")]);
 }
 
 /// The sequences of a new stream begin at 1 again. A message of the old one, which is done now, is
@@ -251,8 +251,8 @@ async fn a_message_of_a_deleted_stream_is_not_acknowledged_at_the_new_one() {
     let stream = events(&context).await;
     let consumer = durable(&stream).await;
     let counters = consumer.counters();
-    let (heard, report) = heard();
-    let consumer = consumer.recreate().on_problem(report);
+    let heard = Heard::default();
+    let consumer = consumer.recreate().on_problem(heard.hook());
     let held: [Shutdown; 4] = std::array::from_fn(|_| Shutdown::new());
     let seen = Mutex::new(Vec::new());
     let handle = async |event: Event<Copy>| -> Result<Outcome> {
@@ -271,7 +271,7 @@ async fn a_message_of_a_deleted_stream_is_not_acknowledged_at_the_new_one() {
         is_seen(1).await;
         context.delete_stream("EVENTS").await.unwrap();
         until("a report", async || {
-            heard.lock().unwrap().iter().any(|text| text == NO_STREAM)
+            heard.all().iter().any(|text| text == NO_STREAM)
         })
         .await;
         events(&context).await;

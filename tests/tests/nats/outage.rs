@@ -7,7 +7,7 @@ use versioned_core::dead_letters;
 use versioned_core::outbox::Shutdown;
 
 use super::consumer::rows;
-use super::lanes::{all_done, durable, heard, send_all};
+use super::lanes::{all_done, durable, send_all};
 use super::*;
 
 const EVENTS: i64 = 20_000;
@@ -23,8 +23,8 @@ async fn an_unreachable_database_is_probed_and_not_stormed() {
     let stream = events(&context).await;
     let (proxy, url) = Proxy::of_url(db.url());
 
-    let (heard, report) = heard();
-    let consumer = durable(&stream).await.attempts(3).on_problem(report);
+    let heard = Heard::default();
+    let consumer = durable(&stream).await.attempts(3).on_problem(heard.hook());
     let counters = consumer.counters();
     let connects = Arc::new(AtomicUsize::new(0));
     let shutdown = Shutdown::new();
@@ -71,15 +71,13 @@ async fn an_unreachable_database_is_probed_and_not_stormed() {
     assert_eq!(letters, []);
     let all: Vec<_> = (1..=EVENTS).map(|id| (id, 1)).collect();
     assert!(rows(&mut conn) == all);
-    let heard = heard.lock().unwrap();
-    let count = |text: &str| heard.iter().filter(|heard| heard.starts_with(text)).count();
     assert_eq!(
-        count("the replica's database is unreachable"),
+        heard.count("the replica's database is unreachable"),
         1,
         "{heard:?}"
     );
     assert_eq!(
-        count("the replica's database is reachable again"),
+        heard.count("the replica's database is reachable again"),
         1,
         "{heard:?}"
     );

@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection as _;
 
 use super::consumer::{Running, rows};
-use super::lanes::{all_done, durable, heard, outstanding, send_all};
+use super::lanes::{all_done, durable, outstanding, send_all};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -13,13 +13,13 @@ async fn a_version_that_was_purged_is_reported_and_a_snapshot_closes_the_gap() {
         let (db, mut conn) = database();
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
-        let (heard, report) = heard();
+        let heard = Heard::default();
         let consumer = durable(&stream)
             .await
             .concurrency(1)
             .in_hand(2)
             .patience(Duration::from_secs(1))
-            .on_problem(report);
+            .on_problem(heard.hook());
         // Nothing is applied, so that only two messages are delivered.
         let mut lock = db.connect();
         lock.batch_execute("BEGIN; LOCK TABLE tickets").unwrap();
@@ -34,7 +34,7 @@ async fn a_version_that_was_purged_is_reported_and_a_snapshot_closes_the_gap() {
         stream.purge().await.unwrap();
         send_all(&context, [event(Op::Updated, 7, 3)]).await;
         lock.batch_execute("COMMIT").unwrap();
-        until("the report", async || !heard.lock().unwrap().is_empty()).await;
+        until("the report", async || !heard.all().is_empty()).await;
         assert_eq!(rows(&mut conn), [(7, 1), (8, 1)]);
         send_all(&context, [event(Op::Snapshot, 7, 3)]).await;
         all_done(&stream).await;
@@ -46,7 +46,7 @@ async fn a_version_that_was_purged_is_reported_and_a_snapshot_closes_the_gap() {
             (3, 1, 0),
             "{figures:?}"
         );
-        let heard = heard.lock().unwrap();
+        let heard = heard.all();
         assert_eq!(heard.len(), 2, "{heard:?}");
         let waits = "tickets/7 is at version 1, and version 3 has waited for";
         assert!(heard[0].starts_with(waits), "{heard:?}");
@@ -58,5 +58,5 @@ async fn a_version_that_was_purged_is_reported_and_a_snapshot_closes_the_gap() {
 async fn pending(stream: &stream::Stream) -> (usize, u64) {
     let consumer: jetstream::consumer::PullConsumer = stream.get_consumer("orders").await.unwrap();
     let info = consumer.cached_info();
-    (info.num_ack_pending, info.num_pending)
+    (info.num_ack_pending, undelivered(stream, info).await)
 }

@@ -7,7 +7,6 @@ use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Outcome, Result};
 
-use super::lanes::heard;
 use super::*;
 
 const CONSUMERS: u64 = 4;
@@ -19,15 +18,13 @@ async fn a_request_that_the_server_forgets_holds_back_no_message() {
     let broker = Broker::start();
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
-    let (heard, report) = heard();
-    let report = std::sync::Arc::new(report);
+    let heard = Heard::default();
     let mut consumers = Vec::new();
     for place in 0..CONSUMERS {
         let name = format!("orders-{place}");
-        let report = std::sync::Arc::clone(&report);
         let consumer = JetStreamConsumer::durable(&stream, &name, "events.tickets.*").await;
         let consumer = consumer.unwrap().in_hand(100_000);
-        consumers.push(consumer.on_problem(move |problem| report(problem)));
+        consumers.push(consumer.on_problem(heard.hook()));
     }
     let (shutdown, handled) = (Shutdown::new(), AtomicU64::new(0));
     let handle = async |_: Event<Copy>| -> Result<Outcome> {
@@ -70,6 +67,6 @@ async fn a_request_that_the_server_forgets_holds_back_no_message() {
         .map(|consumer| consumer.run(handle, shutdown.clone()));
     let (ended, longest) = tokio::join!(join_all(running), watch);
     assert!(ended.iter().all(Result::is_ok), "{ended:?}");
-    assert_eq!(*heard.lock().unwrap(), [""; 0]);
+    assert_eq!(heard.all(), [""; 0]);
     assert!(longest < Duration::from_secs(2), "{longest:?}");
 }

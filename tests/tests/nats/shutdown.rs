@@ -119,7 +119,7 @@ async fn a_shutdown_does_not_wait_for_a_database_that_does_not_answer() {
             send_all(&context, all).await;
             until("all are delivered", async || {
                 let info = stream.consumer_info("orders").await.unwrap();
-                info.num_pending == 0
+                undelivered(&stream, &info).await == 0
             })
             .await;
             shutdown.stop();

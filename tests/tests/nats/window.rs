@@ -8,7 +8,7 @@ use versioned_core::dead_letters;
 use versioned_core::nats::JetStreamConsumer;
 
 use super::consumer::{Parking, Running, counted, rows};
-use super::lanes::{all_done, heard, outstanding, send_all};
+use super::lanes::{all_done, outstanding, send_all};
 use super::*;
 
 const WINDOW: i64 = 20;
@@ -50,13 +50,11 @@ where
     let stream = events(&context).await;
     send_backwards(&context).await;
     let start = Instant::now();
-    let (heard, report) = heard();
-    let report = std::sync::Arc::new(report);
+    let heard = Heard::default();
     let mut running = Vec::new();
     for _ in 0..consumers {
-        let report = std::sync::Arc::clone(&report);
         let consumer = narrow(&stream).await;
-        let consumer = consumer.on_problem(move |problem| report(problem));
+        let consumer = consumer.on_problem(heard.hook());
         running.push(Running::of::<M>(consumer, &db));
     }
     until("all are applied", async || rows(&mut conn) == all_at_2()).await;
@@ -66,7 +64,7 @@ where
     for consumer in running {
         figures.push(consumer.stop().await);
     }
-    assert_eq!(*heard.lock().unwrap(), [""; 0]);
+    assert_eq!(heard.all(), [""; 0]);
     let letters = dead_letters::list::<Copy, _>(0, 100, &mut conn).unwrap();
     assert_eq!(letters, []);
     (figures, took)
@@ -120,14 +118,14 @@ async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
     let stream = events(&context).await;
     send_all(&context, (1..=WINDOW).map(|id| event(Op::Updated, id, 2))).await;
     send_all(&context, (2..=WINDOW).map(|id| event(Op::Updated, id, 1))).await;
-    let (heard, report) = heard();
+    let heard = Heard::default();
     let consumer = narrow(&stream).await.patience(Duration::from_secs(3));
-    let running = Running::replica(consumer.on_problem(report), &db);
+    let running = Running::replica(consumer.on_problem(heard.hook()), &db);
     let others: Vec<_> = (2..=WINDOW).map(|id| (id, 2)).collect();
     until("the others", async || rows(&mut conn) == others).await;
     let waits = "tickets/1 is at version 0, and version 2 has waited for";
     until("the report", async || {
-        let heard = heard.lock().unwrap();
+        let heard = heard.all();
         heard.iter().any(|text| text.starts_with(waits))
     })
     .await;
@@ -143,7 +141,7 @@ async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
     );
     assert_eq!(rows(&mut conn)[0], (1, 2));
     // On a slow machine, others may have waited as long.
-    let heard = heard.lock().unwrap();
+    let heard = heard.all();
     let heard: Vec<_> = heard
         .iter()
         .filter(|text| text.starts_with("tickets/1 "))
@@ -163,8 +161,8 @@ async fn early_events_that_fill_the_window_are_reported_where_they_cannot_be_kep
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
         send_backwards(&context).await;
-        let (heard, report) = heard();
-        let consumer = narrow(&stream).await.on_problem(report);
+        let heard = Heard::default();
+        let consumer = narrow(&stream).await.on_problem(heard.hook());
         let running = if closure {
             Running::closure(consumer, &db)
         } else {
@@ -174,7 +172,7 @@ async fn early_events_that_fill_the_window_are_reported_where_they_cannot_be_kep
         };
         let full = "raise the `max_ack_pending` of the durable consumer: 20 messages wait for an acknowledgement, among them early events";
         let count = || {
-            let heard = heard.lock().unwrap();
+            let heard = heard.all();
             heard.iter().filter(|text| *text == full).count()
         };
         until("the report", async || count() == 1).await;

@@ -1,4 +1,4 @@
-//! `RabbitMQ` as the broker, on a real server: what the publisher promises.
+//! `RabbitMQ` as the broker, on a real server: what the publisher and the consumer promise.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,8 @@
 mod consumer;
 mod limits;
 mod publisher;
+mod replica;
+mod shutdown;
 mod topology;
 mod trouble;
 

@@ -1,8 +1,11 @@
-//! Exchanges, users and virtual hosts that are missing.
+//! Exchanges, queues, users and virtual hosts that are missing.
 
 use lapin::options::ExchangeDeleteOptions;
 use versioned_core::outbox::{PublishError, Publisher as _};
+use versioned_core::rabbitmq::Queue;
+use versioned_tests::heard::Heard;
 
+use super::replica::*;
 use super::*;
 
 #[track_caller]
@@ -89,4 +92,65 @@ async fn of_several_servers_one_that_answers_is_used() {
     })
     .await;
     assert_eq!(topology.ids().await, ["tickets/1/1"]);
+}
+
+/// What does not heal by itself is said, each time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_the_configuration_is_reported() {
+    let url = rabbitmq::shared();
+    let (db, _conn) = replica();
+    let dead = Topology::quorum(url).await;
+    let events = Topology::exchange(url).await;
+    let declared =
+        |returns: u32| Queue::declared(&events.name, &dead.name).delivery_limit(limit(returns));
+    let running = Running::replica(consumer(url, declared(5)), db.url());
+    until("the queue is declared", async || {
+        // A channel that finds none is closed.
+        let channel = events.connection.create_channel().await.unwrap();
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::durable()
+        };
+        let name = events.name.as_str().into();
+        let found = channel.queue_declare(name, passive, FieldTable::default());
+        found.await.is_ok()
+    })
+    .await;
+    running.stop().await;
+    let unbound = Queue::declared(&dead.name, "").bound_to("no-such-exchange", "#");
+    let missing = rabbitmq::name();
+    let create = format!("create the queue `{missing}`: NOT_FOUND");
+    let wrong_password = url.replace("guest:guest", "guest:wrong");
+    let nowhere = url.replace("%2f", "nowhere");
+    let cases = [
+        (
+            wrong_password.as_str(),
+            Queue::existing(&dead.name),
+            "ACCESS_REFUSED",
+        ),
+        (
+            nowhere.as_str(),
+            Queue::existing(&dead.name),
+            "virtual host `nowhere`",
+        ),
+        (url, Queue::existing(&missing), create.as_str()),
+        (url, declared(6), "use `Queue::existing`, and a policy"),
+        (url, unbound, "exists with other arguments"),
+        (url, Queue::existing("x".repeat(256)), "at most 255 bytes"),
+    ];
+    for (url, queue, text) in cases {
+        let heard = Heard::default();
+        let consumer = consumer(url, queue).on_problem(heard.hook());
+        let running = Running::replica(consumer, db.url());
+        let times = || {
+            heard
+                .all()
+                .iter()
+                .filter(|heard| heard.contains(text))
+                .count()
+        };
+        until(text, async || times() >= 2).await;
+        assert!(!heard.has("wrong"), "{:?}", heard.all());
+        running.stop().await;
+    }
 }

@@ -118,7 +118,7 @@ async fn a_server_that_says_nothing_does_not_collect_connections() {
 /// The link stalls at any moment of the handshake and after it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_that_is_cut_again_and_again_loses_nothing() {
-    let broker = Broker::start();
+    let broker = Broker::common();
     let topology = Topology::quorum(&broker.url()).await;
     let (db, mut blocking) = database();
     announce(1..=2_000, "concert", &mut blocking);

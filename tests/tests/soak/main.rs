@@ -44,6 +44,8 @@ mod rabbitmq;
 
 /// The short form kills so many processes. The long one kills one every two seconds.
 const KILLS: u32 = 32;
+/// So many more are killed while the rest of the events comes through.
+const LATE_KILLS: u32 = 8;
 /// The form with a wrong deployment is half as long. It is wrong after the first of these kills,
 /// until the second.
 const WRONG: (u32, u32) = (10, 14);
@@ -212,7 +214,7 @@ fn run<B: Broker>(form: Form, share: f64) {
     processes.drain(..writers).for_each(drop);
     let written = Sides::read(&mut owner, &mut replica);
 
-    let mut progress = (0, Instant::now());
+    let (mut progress, mut late_kills) = ((written.through(), Instant::now()), 0);
     let sides = loop {
         let lag = outbox::Lag::load(&mut owner).unwrap();
         let sides = Sides::read(&mut owner, &mut replica);
@@ -225,6 +227,12 @@ fn run<B: Broker>(form: Form, share: f64) {
         }
         if sides.through() != progress.0 {
             progress = (sides.through(), Instant::now());
+            // Surely in the middle of something.
+            if late_kills < LATE_KILLS {
+                late_kills += 1;
+                let victim = usize::try_from(dice.below(processes.len() as u64)).unwrap();
+                processes[victim].kill_and_start();
+            }
         }
         if progress.1.elapsed() > STUCK {
             let behind = sides
@@ -272,10 +280,11 @@ fn run<B: Broker>(form: Form, share: f64) {
     let count = |fault| faults.iter().filter(|one| **one == fault).count();
     let (kills, cuts, stalls) = (count(Fault::Kill), count(Fault::Cut), count(Fault::Stall));
     println!(
-        "{} events of {} records, {deleted} of them deleted; {times} processes and {kills} brokers killed, \
+        "{} events of {} records, {deleted} of them deleted; {} processes and {kills} brokers killed, \
          {cuts} cuts, {stalls} stalls, {letters} dead letters; {} events came through after the writers had stopped",
         each.len(),
         sides.versions.len(),
+        times + late_kills,
         sides.through() - written.through(),
     );
     assert!(
