@@ -91,7 +91,7 @@ impl OutboxRow {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't publish events, implement `outbox::Publisher` for it",
     label = "not a publisher for a `Relay`",
-    note = "the feature `nats` provides one: `versioned_core::nats::JetStreamPublisher`"
+    note = "the features `nats`, `kafka` and `rabbitmq` provide one each"
 )]
 pub trait Publisher: Send + Sync {
     /// Publishes the events, and returns a result for each of them, in their order. `Ok` means that
