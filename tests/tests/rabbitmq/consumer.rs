@@ -175,6 +175,7 @@ async fn a_queue_that_is_made_again_under_load_is_consumed_again() {
             }
         })
     };
+    let advice = format!("create the queue `{}`: NOT_FOUND", topology.name);
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let options = lapin::options::QueueDeleteOptions::default();
@@ -183,14 +184,13 @@ async fn a_queue_that_is_made_again_under_load_is_consumed_again() {
             .queue_delete(topology.name.as_str().into(), options);
         deleted.await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
+        until("it is reported as missing", async || heard.has(&advice)).await;
         topology.queue(&[("x-queue-type", "quorum".into())]).await;
         topology.bind("#").await;
     }
     stop.store(true, Ordering::SeqCst);
     load.await.unwrap();
     assert!(heard.has("look for the queue"), "{:?}", heard.all());
-    let advice = format!("create the queue `{}`: NOT_FOUND", topology.name);
-    assert!(heard.has(&advice), "{:?}", heard.all());
     let publisher = publisher(&broker.url(), &topology.name);
     publish(&publisher, vec![event_row(1, 1)]).await;
     until("the last one is applied", async || {

@@ -155,8 +155,9 @@ pub(crate) fn limit(returns: u32) -> NonZeroU32 {
 pub(crate) fn counts(broker: &Broker, queue: &str) -> (usize, usize) {
     let arguments = ["list_queues", "name", "messages_ready", "messages"];
     let queues = broker.ctl(&arguments);
-    let line = queues.lines().find_map(|line| line.strip_prefix(queue));
-    let mut numbers = line.expect("a queue").split_whitespace();
+    let mut lines = queues.lines().map(str::split_whitespace);
+    let line = lines.find(|line| line.clone().next() == Some(queue));
+    let mut numbers = line.expect("a queue").skip(1);
     let mut next = || numbers.next().unwrap().parse().unwrap();
     (next(), next())
 }
