@@ -11,6 +11,8 @@
     reason = "a test helper: a broken set-up must fail the test, loudly"
 )]
 
+#[cfg(feature = "brokers")]
+pub mod applied;
 pub mod asynchronous;
 #[cfg(feature = "brokers")]
 pub mod heard;
@@ -29,6 +31,8 @@ pub mod proxy;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod random;
+#[cfg(feature = "brokers")]
+pub mod running;
 #[cfg(any(
     feature = "postgres",
     feature = "mysql",

@@ -26,8 +26,8 @@ const KIND: Kind = Kind {
     },
 };
 
-/// How many messages of the stream the consumer has not delivered yet. The server's own figure may be one too high for ever
-/// after messages were delivered again (2.9.10); the number of the last one that was delivered tells, too.
+/// The number of messages that the consumer has not delivered. After redeliveries, the server's own figure can stay one too
+/// high (2.9.10). The sequence of the last message that was delivered is an upper bound too.
 ///
 /// # Panics
 ///

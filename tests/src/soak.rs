@@ -13,11 +13,13 @@ use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::Pool;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use versioned_core::async_prelude::{AsyncConnection as _, DependentDsl as _};
+use versioned_core::async_prelude::AsyncConnection as _;
 use versioned_core::consumer::{Consumer, Source};
 use versioned_core::outbox::{Publisher, Relay};
 use versioned_core::prelude::{Dependent, OwnerDsl as _, Versioned};
 use versioned_core::{Error, Event, OptionalExt as _, Result};
+
+use crate::applied::apply_and_note;
 
 /// The owner's tables.
 pub const TICKETS: &str =
@@ -46,15 +48,8 @@ mod schema {
             version -> BigInt,
         }
     }
-
-    diesel::table! {
-        applied (key, version) {
-            key -> Text,
-            version -> BigInt,
-        }
-    }
 }
-use schema::{applied, copies, tickets};
+use schema::{copies, tickets};
 
 #[cfg(feature = "nats")]
 pub mod jetstream;
@@ -398,16 +393,7 @@ where
     let pool = pool(orders)?;
     let handle = async |event: Event<M>| {
         let mut conn = pool.get().await.map_err(Error::other)?;
-        let count = async |conn: &mut AsyncPgConnection, event: &Event<M>| {
-            let row = (
-                applied::key.eq(event.key.clone()),
-                applied::version.eq(event.version),
-            );
-            let insert = diesel::insert_into(applied::table).values(row);
-            diesel_async::RunQueryDsl::execute(insert, conn).await?;
-            Ok(())
-        };
-        M::apply_with(&event, &mut *conn, count).await
+        apply_and_note(&event, &mut conn).await
     };
     consumer.run(handle, std::future::pending::<()>()).await?;
     Ok(())

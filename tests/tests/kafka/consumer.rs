@@ -24,7 +24,7 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
         )
         .await;
     }
-    let running = Running::noting(consumer(&broker, &topic), &db);
+    let running = Running::noting(consumer(&broker, &topic), db.url());
     all_committed(&broker, &topic).await;
     running.stop().await;
     let odd: Vec<_> = (1..=20)
@@ -68,7 +68,7 @@ async fn what_a_relay_publishes_arrives_in_each_form() {
             .await
             .unwrap();
         assert_eq!(pass.published, 70);
-        let running = Running::replica(consumer, &db);
+        let running = Running::replica(consumer, db.url());
         all_committed(&broker, &topic).await;
         let figures = running.stop().await;
         assert_eq!(
@@ -88,7 +88,7 @@ async fn what_was_applied_is_committed_at_the_shutdown() {
     let (_, topic) = tickets_topic(&broker, 2).await;
     for round in 1..=5 {
         send_version(&broker, &topic, 1..=10, round).await;
-        let running = Running::replica(consumer(&broker, &topic), &db);
+        let running = Running::replica(consumer(&broker, &topic), db.url());
         until("all are applied", async || {
             rows(&mut conn) == all_at(1..=10, round)
         })
@@ -124,7 +124,7 @@ async fn what_was_not_committed_comes_again_and_is_a_duplicate() {
     .await;
     // The offset of the last partition that this one commits when it is dropped is that of the first
     // message that is not done.
-    let blocked = Running::noting(consumer(&broker, &topic).concurrency(1), &db);
+    let blocked = Running::noting(consumer(&broker, &topic).concurrency(1), db.url());
     until("some are applied", async || rows(&mut conn).len() > 10).await;
     blocked.abandon().await;
     let committed: i64 = (0..2)
@@ -135,7 +135,7 @@ async fn what_was_not_committed_comes_again_and_is_a_duplicate() {
         committed <= i64::try_from(before).unwrap(),
         "{committed} of {before}"
     );
-    let running = Running::noting(consumer(&broker, &topic), &db);
+    let running = Running::noting(consumer(&broker, &topic), db.url());
     until("all are applied", async || rows(&mut conn).len() == 50).await;
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
@@ -158,7 +158,7 @@ async fn poison_becomes_a_dead_letter_and_holds_nothing_up() {
     ];
     send_raw(&broker, &topic, poison).await;
     send_all(&broker, &topic, [event(Op::Updated, 1, 2)]).await;
-    let running = Running::replica(consumer(&broker, &topic), &db);
+    let running = Running::replica(consumer(&broker, &topic), db.url());
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
     assert_eq!(
@@ -206,7 +206,7 @@ async fn a_tombstone_reaches_the_form() {
         ("2".to_owned(), Some(String::new())),
     ];
     send_raw(&broker, &topic, messages).await;
-    let running = Running::replica(consumer(&broker, &topic).format(Tombstones), &db);
+    let running = Running::replica(consumer(&broker, &topic).format(Tombstones), db.url());
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
     assert_eq!((figures.applied, figures.skipped), (3, 1), "{figures:?}");
@@ -236,8 +236,8 @@ async fn a_replica_that_would_stop_is_refused() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
     send_all(&broker, &topic, [event(Op::Updated, 1, 1)]).await;
-    let running = Running::of::<Nack>(consumer(&broker, &topic), db.url().to_owned());
-    let Err(ConsumerError::Configuration(reason)) = running.task.await.unwrap() else {
+    let running = running::Running::<Nack>::replica(consumer(&broker, &topic), db.url());
+    let Err(ConsumerError::Configuration(reason)) = running.ended().await else {
         panic!("it runs");
     };
     assert!(
@@ -246,11 +246,11 @@ async fn a_replica_that_would_stop_is_refused() {
     assert_eq!(broker.members(&topic), 0);
 
     let ordered = consumer(&broker, &topic).ordered();
-    let running = Running::of::<Nack>(ordered, db.url().to_owned());
+    let running = running::Running::<Nack>::replica(ordered, db.url());
     until("it is applied", async || rows(&mut conn) == [(1, 1)]).await;
     running.stop().await;
     send_all(&broker, &topic, [event(Op::Updated, 1, 4)]).await;
-    let running = Running::of::<Latest>(consumer(&broker, &topic), db.url().to_owned());
+    let running = running::Running::<Latest>::replica(consumer(&broker, &topic), db.url());
     until("it is applied", async || rows(&mut conn) == [(1, 4)]).await;
     running.stop().await;
 }
@@ -315,7 +315,7 @@ async fn early_events_make_room_for_their_predecessors() {
         send_version(&broker, &topic, 1..=100, version).await;
     }
     let consumer = consumer(&broker, &topic).ordered().in_hand(20);
-    let running = Running::of::<Nack>(consumer, db.url().to_owned());
+    let running = running::Running::<Nack>::replica(consumer, db.url());
     until("all are applied", async || {
         rows(&mut conn) == all_at(1..=100, 2)
     })

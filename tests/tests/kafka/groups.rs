@@ -30,7 +30,7 @@ async fn a_commit_that_is_refused_comes_again() {
     ];
     cluster.request_errors(RDKafkaApiKey::OffsetCommit, &faults);
     let heard = Heard::default();
-    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     until("all are applied", async || rows(&mut conn).len() == 30).await;
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
@@ -48,7 +48,7 @@ async fn a_commit_that_is_denied_is_reported_once_and_comes_again() {
     let faults = [Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 2];
     cluster.request_errors(RDKafkaApiKey::OffsetCommit, &faults);
     let heard = Heard::default();
-    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     until("all are applied", async || rows(&mut conn).len() == 30).await;
     all_committed(&broker, &topic).await;
     running.stop().await;
@@ -69,7 +69,7 @@ async fn offsets_that_could_not_be_read_are_read_again() {
     let fault = Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[fault]);
     let heard = Heard::default();
-    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     let end = Instant::now() + Duration::from_mins(1);
     while rows(&mut conn).len() < 30 {
         assert!(Instant::now() < end, "{:?}", heard.all());
@@ -85,7 +85,7 @@ async fn a_shutdown_without_a_broker_ends() {
         let (cluster, broker, topic) = cluster();
         let (db, mut conn) = database();
         send_version(&broker, &topic, 1..=30, 1).await;
-        let running = Running::replica(consumer(&broker, &topic), &db);
+        let running = Running::replica(consumer(&broker, &topic), db.url());
         until("all are applied", async || rows(&mut conn).len() == 30).await;
         cluster.broker_down(1).unwrap();
         let start = Instant::now();
@@ -111,7 +111,7 @@ async fn a_group_that_cannot_be_joined_is_joined_later() {
     ];
     cluster.request_errors(RDKafkaApiKey::JoinGroup, &faults);
     cluster.request_errors(RDKafkaApiKey::SyncGroup, &faults[2..]);
-    let running = Running::replica(consumer(&broker, &topic), &db);
+    let running = Running::replica(consumer(&broker, &topic), db.url());
     until("all are applied", async || rows(&mut conn).len() == 30).await;
     all_committed(&broker, &topic).await;
     running.stop().await;

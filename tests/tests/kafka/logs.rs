@@ -9,12 +9,12 @@ async fn a_group_without_offsets_reads_from_the_beginning() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
     send_version(&broker, &topic, 1..=20, 1).await;
-    let running = Running::noting(consumer(&broker, &topic), &db);
+    let running = Running::noting(consumer(&broker, &topic), db.url());
     all_committed(&broker, &topic).await;
     running.stop().await;
     broker.forget_group(&topic).await;
     send_version(&broker, &topic, 1..=20, 2).await;
-    let running = Running::noting(consumer(&broker, &topic), &db);
+    let running = Running::noting(consumer(&broker, &topic), db.url());
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
     assert_eq!(
@@ -33,12 +33,12 @@ async fn messages_that_were_deleted_are_passed_over() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
     send_version(&broker, &topic, 1..=10, 1).await;
-    let running = Running::replica(consumer(&broker, &topic), &db);
+    let running = Running::replica(consumer(&broker, &topic), db.url());
     all_committed(&broker, &topic).await;
     running.stop().await;
     send_version(&broker, &topic, 11..=30, 1).await;
     broker.delete_before(&topic, 0, 20).await;
-    let running = Running::replica(consumer(&broker, &topic), &db);
+    let running = Running::replica(consumer(&broker, &topic), db.url());
     all_committed(&broker, &topic).await;
     running.stop().await;
     let expected: Vec<_> = (1..=10).chain(21..=30).map(|id| (id, 1)).collect();
@@ -51,7 +51,7 @@ async fn a_topic_that_is_missing_is_reported_and_read_when_it_is_there() {
     let (db, mut conn) = database();
     let topic = broker.name();
     let heard = Heard::default();
-    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     until("it is reported", async || !heard.all().is_empty()).await;
     let heard = heard.all();
     assert!(
@@ -75,7 +75,7 @@ async fn a_topic_that_is_made_again_is_read_from_its_beginning() {
             send_version(&broker, &topic, 1..=20, 1).await;
             let heard = Heard::default();
             let one = || consumer(&broker, &topic).on_problem(heard.hook());
-            let mut running = Some(Running::replica(one(), &db));
+            let mut running = Some(Running::replica(one(), db.url()));
             all_committed(&broker, &topic).await;
             if !is_running {
                 running.take().unwrap().stop().await;
@@ -83,7 +83,7 @@ async fn a_topic_that_is_made_again_is_read_from_its_beginning() {
             broker.delete_topic(&topic).await;
             broker.create_topic(&topic, 1, &[]).await;
             send_version(&broker, &topic, 101..=100 + new, 1).await;
-            let running = running.unwrap_or_else(|| Running::replica(one(), &db));
+            let running = running.unwrap_or_else(|| Running::replica(one(), db.url()));
             let all = usize::try_from(20 + new).unwrap();
             let end = Instant::now() + Duration::from_mins(1);
             while rows(&mut conn).len() < all {
@@ -106,8 +106,8 @@ async fn partitions_that_are_added_are_read_from_their_beginning() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 2).await;
-    let first = Running::noting(consumer(&broker, &topic), &db);
-    let second = Running::noting(consumer(&broker, &topic), &db);
+    let first = Running::noting(consumer(&broker, &topic), db.url());
+    let second = Running::noting(consumer(&broker, &topic), db.url());
     for version in 1..=10 {
         if version == 5 {
             broker.add_partitions(&topic, 5).await;
@@ -136,7 +136,7 @@ async fn a_broker_that_is_killed_and_comes_back() {
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 3).await;
     let heard = Heard::default();
-    let running = Running::noting(consumer(&broker, &topic).on_problem(heard.hook()), &db);
+    let running = Running::noting(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     for round in 0..3 {
         let ids = round * 100 + 1..=round * 100 + 100;
         send_all(&broker, &topic, ids.map(|id| event(Op::Updated, id, 1))).await;

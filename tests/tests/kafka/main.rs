@@ -25,28 +25,23 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use diesel_migrations::MigrationHarness as _;
 use serde::{Deserialize, Serialize};
-use versioned_core::consumer::{Consumed, ConsumerError};
+use versioned_core::consumer::ConsumerError;
 use versioned_core::kafka::{KafkaConfig, KafkaConsumer, KafkaPublisher};
 use versioned_core::outbox::{OutboxRow, Shutdown};
 use versioned_core::prelude::{OwnerDsl as _, Versioned};
 use versioned_core::{Event, MIGRATIONS, Op};
+use versioned_tests::applied::noted;
 use versioned_tests::heard::Heard;
 use versioned_tests::kafka::{Broker, Shared};
 use versioned_tests::postgres::Db;
 use versioned_tests::proxy::Proxy;
+use versioned_tests::running;
 use versioned_tests::waiting::{STUCK, until};
 
 diesel::table! {
     tickets {
         id -> BigInt,
         note -> Text,
-        version -> BigInt,
-    }
-}
-
-diesel::table! {
-    applied (key, version) {
-        key -> Text,
         version -> BigInt,
     }
 }
@@ -205,84 +200,7 @@ fn quick(broker: &Shared) -> KafkaConfig {
         .set("topic.metadata.refresh.interval.ms", "1000")
 }
 
-/// A consumer on a task of its own.
-struct Running {
-    shutdown: Shutdown,
-    task: tokio::task::JoinHandle<Result<Consumed, ConsumerError>>,
-}
-
-impl Running {
-    fn replica(consumer: KafkaConsumer, db: &Db) -> Self {
-        Self::at(consumer, db.url().to_owned())
-    }
-
-    fn at(consumer: KafkaConsumer, url: String) -> Self {
-        Self::of::<Copy>(consumer, url)
-    }
-
-    fn of<M>(consumer: KafkaConsumer, url: String) -> Self
-    where
-        M: versioned_core::async_prelude::Dependent<diesel::pg::Pg> + serde::de::DeserializeOwned,
-    {
-        let shutdown = Shutdown::new();
-        let stop = shutdown.clone();
-        let task = tokio::spawn(async move {
-            let connect = || AsyncPgConnection::establish(&url);
-            consumer.replicate::<M, _>(connect, stop).await
-        });
-        Self { shutdown, task }
-    }
-
-    /// With a closure instead of `replicate`, which notes each event that was applied.
-    fn noting(consumer: KafkaConsumer, db: &Db) -> Self {
-        let shutdown = Shutdown::new();
-        let (stop, url) = (shutdown.clone(), db.url().to_owned());
-        let task = tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| {
-                let conn = AsyncPgConnection::establish(&url).await;
-                let mut conn = conn.map_err(versioned_core::Error::other)?;
-                apply_and_note(&event, &mut conn).await
-            };
-            consumer.run(handle, stop).await
-        });
-        Self { shutdown, task }
-    }
-
-    async fn stop(self) -> Consumed {
-        self.shutdown.stop();
-        self.task.await.unwrap().unwrap()
-    }
-
-    /// As a process that is killed: nothing is committed, and the group is not told.
-    async fn abandon(self) {
-        self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
-    }
-}
-
-async fn apply_and_note(
-    event: &Event<Copy>,
-    conn: &mut AsyncPgConnection,
-) -> versioned_core::Result<versioned_core::Outcome> {
-    use versioned_core::async_prelude::DependentDsl as _;
-
-    let note = async |conn: &mut AsyncPgConnection, event: &Event<Copy>| {
-        let row = (
-            applied::key.eq(event.key.clone()),
-            applied::version.eq(event.version),
-        );
-        let insert = diesel::insert_into(applied::table).values(row);
-        diesel_async::RunQueryDsl::execute(insert, conn).await?;
-        Ok(())
-    };
-    Copy::apply_with(event, conn, note).await
-}
-
-/// The events that were applied, each once if all is well.
-fn noted(conn: &mut PgConnection) -> Vec<(String, i64)> {
-    let all = applied::table.order((applied::key, applied::version));
-    all.load(conn).unwrap()
-}
+type Running = running::Running<Copy>;
 
 fn rows(conn: &mut PgConnection) -> Vec<(i64, i64)> {
     let all = tickets::table.select((tickets::id, tickets::version));

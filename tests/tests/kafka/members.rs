@@ -26,10 +26,10 @@ async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
-    let first = Running::noting(consumer(&broker, &topic), &db);
+    let first = Running::noting(consumer(&broker, &topic), db.url());
     let mut before = committed(&broker, &topic, PARTITIONS);
     for round in 0..4 {
-        let second = Running::noting(consumer(&broker, &topic), &db);
+        let second = Running::noting(consumer(&broker, &topic), db.url());
         until("two members", async || broker.members(&topic) == 2).await;
         tokio::time::sleep(Duration::from_millis(700)).await;
         if round % 2 == 0 {
@@ -79,13 +79,13 @@ async fn a_batch_that_hangs_does_not_hold_the_partition_and_moves_no_offset_late
     let mut lock = db.connect();
     lock.batch_execute("BEGIN; LOCK TABLE tickets IN EXCLUSIVE MODE")
         .unwrap();
-    let first = Running::replica(consumer(&broker, &topic), &db);
+    let first = Running::replica(consumer(&broker, &topic), db.url());
     until("a member", async || broker.members(&topic) == 1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     // Its own database is not locked.
     let (other_db, mut other) = database();
     let start = Instant::now();
-    let second = Running::replica(consumer(&broker, &topic), &other_db);
+    let second = Running::replica(consumer(&broker, &topic), other_db.url());
     until("it has a partition", async || !rows(&mut other).is_empty()).await;
     assert!(
         start.elapsed() < Duration::from_secs(30),
@@ -125,7 +125,7 @@ async fn a_database_that_is_away_for_longer_than_the_poll_interval_costs_no_part
     let heard = Heard::default();
     let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
     let consumer = consumer.in_hand(50).on_problem(heard.hook());
-    let running = Running::at(consumer, url);
+    let running = Running::replica(consumer, &url);
     send_version(&broker, &topic, 1..=20, 1).await;
     until("some are applied", async || rows(&mut conn).len() == 20).await;
     let member = broker.member_ids(&topic);
@@ -152,14 +152,14 @@ async fn a_partition_that_was_paused_flows_after_it_came_back() {
     let (db, mut conn) = database();
     let (proxy, url) = Proxy::of_url(db.url());
     let (_, topic) = tickets_topic(&broker, 2).await;
-    let first = Running::at(consumer(&broker, &topic).in_hand(10), url);
+    let first = Running::replica(consumer(&broker, &topic).in_hand(10), &url);
     send_version(&broker, &topic, 1..=20, 1).await;
     until("some are applied", async || rows(&mut conn).len() == 20).await;
     proxy.cut();
     send_version(&broker, &topic, 21..=200, 1).await;
     // Longer than it takes to pause.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let second = Running::replica(consumer(&broker, &topic), &db);
+    let second = Running::replica(consumer(&broker, &topic), db.url());
     until("two members", async || broker.members(&topic) == 2).await;
     until("the second one works", async || rows(&mut conn).len() > 60).await;
     second.stop().await;
@@ -179,7 +179,7 @@ async fn many_restarts_leave_no_member_behind() {
     let (_, topic) = tickets_topic(&broker, 3).await;
     for round in 1..=15 {
         send_version(&broker, &topic, 1..=30, round).await;
-        let running = Running::replica(consumer(&broker, &topic), &db);
+        let running = Running::replica(consumer(&broker, &topic), db.url());
         let start = Instant::now();
         until("all are applied", async || {
             rows(&mut conn) == all_at(1..=30, round)
@@ -205,11 +205,11 @@ async fn two_processes_with_one_instance_id_are_told() {
         let settings = quick(&broker).set("group.instance.id", "orders-1");
         KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap()
     };
-    let first = Running::replica(static_member(), &db);
+    let first = Running::replica(static_member(), db.url());
     send_all(&broker, &topic, [event(Op::Updated, 1, 1)]).await;
     until("it is applied", async || rows(&mut conn) == [(1, 1)]).await;
-    let second = Running::replica(static_member(), &db);
-    let Err(ConsumerError::Broker(reason)) = first.task.await.unwrap() else {
+    let second = Running::replica(static_member(), db.url());
+    let Err(ConsumerError::Broker(reason)) = first.ended().await else {
         panic!("it goes on");
     };
     assert!(
@@ -232,7 +232,7 @@ async fn a_static_member_comes_back() {
         let settings = quick(&broker).set("group.instance.id", "orders-1");
         let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
         send_version(&broker, &topic, 1..=10, version).await;
-        let running = Running::replica(consumer, &db);
+        let running = Running::replica(consumer, db.url());
         until("all are applied", async || {
             rows(&mut conn) == all_at(1..=10, version)
         })

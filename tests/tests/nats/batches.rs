@@ -27,7 +27,7 @@ where
     }
     let start = Instant::now();
     let consumer = durable(&stream).await.concurrency(lanes);
-    let running = Running::of::<M>(consumer, &db);
+    let running = running::Running::<M>::replica(consumer, db.url());
     all_done(&stream).await;
     let took = start.elapsed();
     let (_, redelivered) = outstanding(&stream).await;
@@ -47,26 +47,33 @@ async fn ten_thousand_versions_of_one_record_take_no_longer_than_ten_thousand_re
     let versions: Vec<_> = (1..=EVENTS).map(|version| (7, version)).collect();
     let (mut of_records, _) = drained::<Copy>(&records, 8).await;
     for lanes in [1, 8, 64] {
-        for park in [false, true] {
-            for last in [false, false, true] {
-                let (of_versions, redelivered) = if park {
-                    drained::<Parking>(&versions, lanes).await
-                } else {
-                    drained::<Copy>(&versions, lanes).await
-                };
-                assert_eq!(redelivered, 0, "park: {park}, {lanes} lanes");
-                if of_versions < of_records * 2 {
-                    break;
-                }
-                assert!(
-                    !last,
-                    "park: {park}, {lanes} lanes: {of_versions:?}, and records {of_records:?}"
-                );
-                // Something else may have taken the processor in one of the two, and not in three pairs.
-                (of_records, _) = drained::<Copy>(&records, 8).await;
-            }
-        }
+        takes_no_longer::<Copy>(&versions, lanes, &records, &mut of_records).await;
+        takes_no_longer::<Parking>(&versions, lanes, &records, &mut of_records).await;
     }
+}
+
+/// Compares up to three times: something else may take the processor in one pair of measurements, and not in each.
+async fn takes_no_longer<M>(
+    versions: &[(i64, i64)],
+    lanes: usize,
+    records: &[(i64, i64)],
+    of_records: &mut Duration,
+) where
+    M: Dependent<diesel::pg::Pg> + serde::de::DeserializeOwned,
+{
+    let mut pairs = Vec::new();
+    while pairs.len() < 3 {
+        if !pairs.is_empty() {
+            (*of_records, _) = drained::<Copy>(records, 8).await;
+        }
+        let (of_versions, redelivered) = drained::<M>(versions, lanes).await;
+        assert_eq!(redelivered, 0, "{lanes} lanes");
+        if of_versions < *of_records * 2 {
+            return;
+        }
+        pairs.push((of_versions, *of_records));
+    }
+    panic!("{lanes} lanes: of the versions, and of the records: {pairs:?}");
 }
 
 /// A pool that has fewer connections than the consumer has lanes, and another user.
@@ -186,8 +193,8 @@ async fn two_processes_share_the_versions_of_one_record() {
     let (db, mut conn) = database();
     let context = jetstream(&broker).await;
     let stream = events(&context).await;
-    let one = Running::replica(durable(&stream).await, &db);
-    let two = Running::replica(durable(&stream).await, &db);
+    let one = Running::replica(durable(&stream).await, db.url());
+    let two = Running::replica(durable(&stream).await, db.url());
     let versions: Vec<i64> = (1..=VERSIONS).collect();
     for some in versions.chunks(50) {
         send_all(

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use versioned_core::async_prelude::*;
-use versioned_core::consumer::Consumed;
 use versioned_core::nats::JetStreamConsumer;
 use versioned_core::outbox::Shutdown;
 use versioned_core::{Error, Outcome, Result};
@@ -52,31 +51,6 @@ async fn outstanding(stream: &stream::Stream) -> u64 {
     info.num_ack_pending as u64 + undelivered(stream, &info).await
 }
 
-/// Applies an event, and counts it.
-async fn apply_and_count(event: &Event<Copy>, conn: &mut AsyncPgConnection) -> Result<Outcome> {
-    Copy::apply_with(
-        event,
-        conn,
-        async |conn: &mut AsyncPgConnection, event: &Event<Copy>| {
-            let row = (
-                applied::key.eq(event.key.clone()),
-                applied::version.eq(event.version),
-            );
-            let insert = diesel::insert_into(applied::table).values(row);
-            diesel_async::RunQueryDsl::execute(insert, conn).await?;
-            Ok(())
-        },
-    )
-    .await
-}
-
-pub(crate) fn counted(conn: &mut PgConnection) -> Vec<(String, i64)> {
-    applied::table
-        .order((applied::key, applied::version))
-        .load(conn)
-        .unwrap()
-}
-
 pub(crate) fn rows(conn: &mut PgConnection) -> Vec<(i64, i64)> {
     tickets::table
         .select((tickets::id, tickets::version))
@@ -85,49 +59,7 @@ pub(crate) fn rows(conn: &mut PgConnection) -> Vec<(i64, i64)> {
         .unwrap()
 }
 
-/// A consumer on a task of its own.
-pub(crate) struct Running {
-    shutdown: Shutdown,
-    task: tokio::task::JoinHandle<Consumed>,
-}
-
-impl Running {
-    pub(crate) fn replica(consumer: JetStreamConsumer, db: &Db) -> Self {
-        Self::of::<Copy>(consumer, db)
-    }
-
-    pub(crate) fn of<M>(consumer: JetStreamConsumer, db: &Db) -> Self
-    where
-        M: Dependent<diesel::pg::Pg> + serde::de::DeserializeOwned,
-    {
-        let shutdown = Shutdown::new();
-        let (stop, url) = (shutdown.clone(), db.url().to_owned());
-        let task = tokio::spawn(async move {
-            let connect = || AsyncPgConnection::establish(&url);
-            consumer.replicate::<M, _>(connect, stop).await.unwrap()
-        });
-        Self { shutdown, task }
-    }
-
-    /// With a closure instead of `replicate`.
-    pub(crate) fn closure(consumer: JetStreamConsumer, db: &Db) -> Self {
-        let shutdown = Shutdown::new();
-        let (stop, url) = (shutdown.clone(), db.url().to_owned());
-        let task = tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| {
-                let conn = AsyncPgConnection::establish(&url).await;
-                apply_and_count(&event, &mut conn.map_err(Error::other)?).await
-            };
-            consumer.run(handle, stop).await.unwrap()
-        });
-        Self { shutdown, task }
-    }
-
-    pub(crate) async fn stop(self) -> Consumed {
-        self.shutdown.stop();
-        self.task.await.unwrap()
-    }
-}
+pub(crate) type Running = running::Running<Copy>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_in_any_order_and_twice_are_each_applied_once() {
@@ -155,7 +87,7 @@ async fn events_in_any_order_and_twice_are_each_applied_once() {
     assert_eq!(config.ack_policy, AckPolicy::Explicit);
     assert_eq!(config.ack_wait, Duration::from_secs(30));
     assert_eq!((config.max_deliver, config.max_ack_pending), (-1, -1));
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
     })
@@ -197,7 +129,10 @@ async fn what_is_parked_is_kept_as_it_came() {
         .await
         .unwrap();
     ack.await.unwrap();
-    let running = Running::of::<Parking>(JetStreamConsumer::new(durable(&stream).await), &db);
+    let running = running::Running::<Parking>::replica(
+        JetStreamConsumer::new(durable(&stream).await),
+        db.url(),
+    );
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
     })
@@ -249,7 +184,7 @@ async fn what_cannot_be_read_is_kept_and_reported_and_the_rest_flows() {
 
     let heard = Heard::default();
     let consumer = JetStreamConsumer::new(durable(&stream).await).on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
     })
@@ -296,7 +231,7 @@ async fn an_event_that_fails_is_not_acknowledged_and_comes_again() {
     let consumer = JetStreamConsumer::new(durable(&stream).await)
         .redelivery(FAST.0, FAST.1)
         .on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("each has failed twice", async || heard.all().len() >= 20).await;
     assert_eq!(outstanding(&stream).await, 10, "nothing is acknowledged");
     assert!(heard.all()[0].contains("full_disk"));
@@ -342,7 +277,7 @@ async fn what_was_not_committed_is_not_acknowledged() {
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
 
-    let running = Running::replica(JetStreamConsumer::new(durable(&stream).await), &db);
+    let running = Running::replica(JetStreamConsumer::new(durable(&stream).await), db.url());
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
     })
@@ -365,7 +300,7 @@ async fn a_consumer_that_is_dropped_loses_nothing() {
     let url = db.url();
     let handle = async |event: Event<Copy>| {
         let conn = AsyncPgConnection::establish(url).await;
-        apply_and_count(&event, &mut conn.map_err(Error::other)?).await
+        apply_and_note(&event, &mut conn.map_err(Error::other)?).await
     };
     let ack_wait = Duration::from_secs(1);
     for polls in 0..40 {
@@ -392,7 +327,7 @@ async fn a_consumer_that_is_dropped_loses_nothing() {
     let each = (1..=30).flat_map(|id| [(id.to_string(), 1), (id.to_string(), 2)]);
     let mut each: Vec<(String, i64)> = each.collect();
     each.sort_unstable();
-    assert_eq!(counted(&mut conn), each);
+    assert_eq!(noted(&mut conn), each);
     let all: Vec<(i64, i64)> = (1..=30).map(|id| (id, 2)).collect();
     assert_eq!(rows(&mut conn), all);
 }
@@ -483,7 +418,7 @@ async fn several_consumers_share_a_durable() {
         let consumer = JetStreamConsumer::new(durable(&stream).await)
             .concurrency(4)
             .redelivery(FAST.0, FAST.1);
-        consumers.push(Running::closure(consumer, &db));
+        consumers.push(Running::noting(consumer, db.url()));
     }
     for version in 1..=3 {
         for id in 1..=100 {
@@ -499,7 +434,7 @@ async fn several_consumers_share_a_durable() {
             .await;
         }
     }
-    until("all are applied", async || counted(&mut conn).len() >= 300).await;
+    until("all are applied", async || noted(&mut conn).len() >= 300).await;
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
     })
@@ -515,7 +450,7 @@ async fn several_consumers_share_a_durable() {
         .flat_map(|id: i64| (1..=3).map(move |version| (id.to_string(), version)))
         .collect();
     each.sort_unstable();
-    assert_eq!(counted(&mut conn), each);
+    assert_eq!(noted(&mut conn), each);
     assert_eq!(
         rows(&mut conn),
         (1..=100).map(|id| (id, 3)).collect::<Vec<_>>()
@@ -545,7 +480,7 @@ async fn many_gaps_do_not_keep_out_what_closes_them() {
         .await
         .unwrap()
         .redelivery(Duration::from_secs(3), Duration::from_secs(3));
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("nothing outstanding", async || {
         outstanding(&stream).await == 0
     })

@@ -20,7 +20,7 @@ async fn the_totals_can_be_read_while_it_runs_and_are_those_at_its_end() {
     let consumer = durable(&stream).await;
     let counters = consumer.counters();
     assert_eq!(counters.snapshot(), Consumed::default());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     all_done(&stream).await;
     let totals = counters.snapshot();
     let Consumed {

@@ -52,15 +52,15 @@ async fn after_a_bad_deployment_every_event_is_applied() {
             version
         })
     };
-    let good = Running::replica(durable(&stream).await, &db);
+    let good = Running::replica(durable(&stream).await, db.url());
     until("some are applied", async || rows(&mut conn).len() == 10).await;
     good.stop().await;
-    let bad = Running::of::<Copy2>(durable(&stream).await, &db);
+    let bad = running::Running::<Copy2>::replica(durable(&stream).await, db.url());
     tokio::time::sleep(Duration::from_secs(2)).await;
     let figures = bad.stop().await;
     assert_eq!((figures.applied, figures.terminated), (0, 0), "{figures:?}");
     assert!(figures.dead_letters > 0, "{figures:?}");
-    let good = Running::replica(durable(&stream).await, &db);
+    let good = Running::replica(durable(&stream).await, db.url());
     tokio::time::sleep(Duration::from_millis(500)).await;
     stop.store(true, Ordering::SeqCst);
     let last = load.await.unwrap();
@@ -96,7 +96,7 @@ async fn an_event_that_fails_too_often_is_kept_with_those_behind_it() {
     send_all(&context, all).await;
     let heard = Heard::default();
     let consumer = eager(&stream).await.on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     all_done(&stream).await;
     let others: Vec<_> = std::iter::once((1, 2))
         .chain((2..=9).map(|id| (id, 9)))
@@ -172,7 +172,7 @@ async fn dead_letters_are_applied_by_themselves_once_their_cause_is_gone() {
     let consumer = eager(&stream)
         .await
         .redrive_every(Duration::from_millis(300));
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("all are kept", async || letters(&mut conn).len() == 3).await;
     until("it was tried again", async || {
         letters(&mut conn).iter().any(|letter| letter.attempts > 4)
@@ -205,12 +205,12 @@ async fn what_is_no_event_is_kept_as_it_came() {
     }
     let heard = Heard::default();
     let consumer = eager(&stream).await.on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     all_done(&stream).await;
     running.stop().await;
     // The broker has forgotten the acknowledgements.
     stream.delete_consumer("orders").await.unwrap();
-    let running = Running::replica(eager(&stream).await, &db);
+    let running = Running::replica(eager(&stream).await, db.url());
     all_done(&stream).await;
     let figures = running.stop().await;
     assert_eq!(
@@ -269,7 +269,7 @@ async fn without_the_table_messages_that_are_no_events_are_terminated() {
     .await;
     let heard = Heard::default();
     let consumer = eager(&stream).await.on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("one is left", async || outstanding(&stream).await.0 == 1).await;
     send_all(&context, [event(Op::Created, 2, 1)]).await;
     all_done(&stream).await;

@@ -64,7 +64,7 @@ async fn the_waiting_versions_of_one_record_are_applied_one_after_the_other() {
             )
             .await;
             let consumer = durable(&stream).await.concurrency(concurrency);
-            let running = Running::replica(consumer, &db);
+            let running = Running::replica(consumer, db.url());
             all_done(&stream).await;
             let (_, redelivered) = outstanding(&stream).await;
             let figures = running.stop().await;
@@ -92,8 +92,8 @@ async fn shuffled_versions_of_busy_records_wait_for_each_other_in_the_process() 
         (event.version * 7_919 + event.key.parse::<i64>().unwrap() * 104_729) % 1_009
     });
     send_all(&context, all).await;
-    let one = Running::replica(durable(&stream).await, &db);
-    let two = Running::replica(durable(&stream).await, &db);
+    let one = Running::replica(durable(&stream).await, db.url());
+    let two = Running::replica(durable(&stream).await, db.url());
     all_done(&stream).await;
     let (one, two) = (one.stop().await, two.stop().await);
     assert_eq!(one.applied + two.applied, 400, "{one:?} {two:?}");
@@ -112,7 +112,7 @@ async fn early_events_make_room_for_their_predecessors() {
         send_all(&context, (1..=40).map(|id| event(Op::Updated, id, version))).await;
     }
     let start = Instant::now();
-    let running = Running::replica(durable(&stream).await.in_hand(20), &db);
+    let running = Running::replica(durable(&stream).await.in_hand(20), db.url());
     all_done(&stream).await;
     assert!(
         start.elapsed() < Duration::from_mins(1),
@@ -141,7 +141,7 @@ async fn a_version_that_never_comes_is_reported_and_holds_back_no_other_record()
         .await
         .patience(Duration::from_secs(2))
         .on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     until("the others", async || rows(&mut conn).len() == 29).await;
     until("the report", async || !heard.all().is_empty()).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -180,7 +180,7 @@ async fn a_poison_event_holds_back_its_own_record_alone() {
     send_all(&context, all).await;
     let heard = Heard::default();
     let consumer = durable(&stream).await.on_problem(heard.hook());
-    let running = Running::replica(consumer, &db);
+    let running = Running::replica(consumer, db.url());
     let others: Vec<_> = std::iter::once((1, 2))
         .chain((2..=9).map(|id| (id, 9)))
         .collect();

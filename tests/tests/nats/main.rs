@@ -33,23 +33,18 @@ use diesel_migrations::MigrationHarness as _;
 use serde::{Deserialize, Serialize};
 use versioned_core::prelude::Versioned;
 use versioned_core::{Event, MIGRATIONS, Op};
+use versioned_tests::applied::{apply_and_note, noted};
 use versioned_tests::heard::Heard;
 use versioned_tests::nats::{Broker, undelivered};
 use versioned_tests::postgres::Db;
 use versioned_tests::proxy::Proxy;
+use versioned_tests::running;
 use versioned_tests::waiting::until;
 
 diesel::table! {
     tickets {
         id -> BigInt,
         note -> Text,
-        version -> BigInt,
-    }
-}
-
-diesel::table! {
-    applied (key, version) {
-        key -> Text,
         version -> BigInt,
     }
 }

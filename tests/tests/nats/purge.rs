@@ -8,7 +8,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_was_purged_is_reported_and_a_snapshot_closes_the_gap() {
-    for run in [Running::replica, Running::closure] {
+    for run in [Running::replica, Running::noting] {
         let broker = Broker::start();
         let (db, mut conn) = database();
         let context = jetstream(&broker).await;
@@ -23,7 +23,7 @@ async fn a_version_that_was_purged_is_reported_and_a_snapshot_closes_the_gap() {
         // Nothing is applied, so that only two messages are delivered.
         let mut lock = db.connect();
         lock.batch_execute("BEGIN; LOCK TABLE tickets").unwrap();
-        let running = run(consumer, &db);
+        let running = run(consumer, db.url());
         send_all(&context, (7..=8).map(|id| event(Op::Created, id, 1))).await;
         until("two are in hand", async || pending(&stream).await == (2, 0)).await;
         send_all(&context, [event(Op::Updated, 7, 2)]).await;

@@ -60,7 +60,7 @@ async fn ends_in_time(running: Running) -> Consumed {
 
 /// Another consumer applies what the first one did not.
 async fn nothing_is_lost(stream: &stream::Stream, db: &Db) {
-    let running = Running::replica(hasty(stream).await, db);
+    let running = Running::replica(hasty(stream).await, db.url());
     all_done(stream).await;
     let all: Vec<_> = (1..=EVENTS).map(|id| (id, 1)).collect();
     assert_eq!(rows(&mut db.connect()), all);
@@ -77,14 +77,14 @@ async fn in_hand(stream: &stream::Stream) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_does_not_wait_for_a_lock() {
-    for run in [Running::replica, Running::closure] {
+    for run in [Running::replica, Running::noting] {
         let broker = Broker::start();
         let (db, _) = database();
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
         let mut lock = db.connect();
         lock.batch_execute("BEGIN; LOCK TABLE tickets").unwrap();
-        let running = run(hasty(&stream).await, &db);
+        let running = run(hasty(&stream).await, db.url());
         send_all(&context, (1..=EVENTS).map(|id| event(Op::Created, id, 1))).await;
         in_hand(&stream).await;
         assert_eq!(ends_in_time(running).await, Consumed::default());
@@ -137,12 +137,12 @@ async fn a_shutdown_does_not_wait_for_a_database_that_does_not_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_does_not_wait_for_a_broker_that_does_not_answer() {
-    for run in [Running::replica, Running::closure] {
+    for run in [Running::replica, Running::noting] {
         let broker = Broker::start();
         let (db, mut conn) = database();
         let context = jetstream(&broker).await;
         let stream = events(&context).await;
-        let running = run(hasty(&stream).await, &db);
+        let running = run(hasty(&stream).await, db.url());
         send_all(&context, [event(Op::Created, 1, 1)]).await;
         until("a row", async || rows(&mut conn) == [(1, 1)]).await;
         broker.freeze();

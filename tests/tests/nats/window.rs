@@ -7,7 +7,7 @@ use versioned_core::consumer::{Consumed, ConsumerError};
 use versioned_core::dead_letters;
 use versioned_core::nats::JetStreamConsumer;
 
-use super::consumer::{Parking, Running, counted, rows};
+use super::consumer::{Parking, Running, rows};
 use super::lanes::{all_done, outstanding, send_all};
 use super::*;
 
@@ -55,7 +55,7 @@ where
     for _ in 0..consumers {
         let consumer = narrow(&stream).await;
         let consumer = consumer.on_problem(heard.hook());
-        running.push(Running::of::<M>(consumer, &db));
+        running.push(running::Running::<M>::replica(consumer, db.url()));
     }
     until("all are applied", async || rows(&mut conn) == all_at_2()).await;
     let took = start.elapsed();
@@ -120,7 +120,7 @@ async fn a_version_that_never_comes_is_reported_if_its_event_is_kept() {
     send_all(&context, (2..=WINDOW).map(|id| event(Op::Updated, id, 1))).await;
     let heard = Heard::default();
     let consumer = narrow(&stream).await.patience(Duration::from_secs(3));
-    let running = Running::replica(consumer.on_problem(heard.hook()), &db);
+    let running = Running::replica(consumer.on_problem(heard.hook()), db.url());
     let others: Vec<_> = (2..=WINDOW).map(|id| (id, 2)).collect();
     until("the others", async || rows(&mut conn) == others).await;
     let waits = "tickets/1 is at version 0, and version 2 has waited for";
@@ -164,11 +164,11 @@ async fn early_events_that_fill_the_window_are_reported_where_they_cannot_be_kep
         let heard = Heard::default();
         let consumer = narrow(&stream).await.on_problem(heard.hook());
         let running = if closure {
-            Running::closure(consumer, &db)
+            Running::noting(consumer, db.url())
         } else {
             conn.batch_execute("DROP TABLE versioned_dead_letters")
                 .unwrap();
-            Running::replica(consumer, &db)
+            Running::replica(consumer, db.url())
         };
         let full = "raise the `max_ack_pending` of the durable consumer: 20 messages wait for an acknowledgement, among them early events";
         let count = || {
@@ -177,7 +177,7 @@ async fn early_events_that_fill_the_window_are_reported_where_they_cannot_be_kep
         };
         until("the report", async || count() == 1).await;
         assert_eq!(outstanding(&stream).await.0, 80);
-        assert_eq!((rows(&mut conn), counted(&mut conn)), (vec![], vec![]));
+        assert_eq!((rows(&mut conn), noted(&mut conn)), (vec![], vec![]));
         // What the report says.
         let mut config = stream.consumer_info("orders").await.unwrap().config;
         config.max_ack_pending = -1;
