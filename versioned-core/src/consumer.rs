@@ -283,7 +283,7 @@ impl<S: Source> Consumer<S> {
                 // It has no gaps.
                 Policy::Latest => Gap::Park,
             };
-            self.source.check(gap)?;
+            self.source.check(gap, H::KEEPS)?;
             let settings = Settings {
                 batch,
                 in_hand: self.settings.in_hand.min(S::MOST_IN_HAND),

@@ -40,7 +40,9 @@
 
 mod consumer;
 mod durable;
+mod late;
 mod message;
+mod messages;
 mod names;
 mod publisher;
 mod requests;

@@ -13,7 +13,6 @@
 )]
 
 mod broker;
-mod fleet;
 mod scenarios;
 
 #[cfg(feature = "nats")]

@@ -70,7 +70,7 @@ impl Rabbit {
         self.own.as_ref().expect("a server of its own")
     }
 
-    /// How many messages wait in the queue and are delivered to nobody.
+    /// The number of messages that wait in the queue, without those in hand.
     async fn ready(&self) -> lapin::Result<u32> {
         let (_connection, channel) = self.client().await?;
         let passive = QueueDeclareOptions {

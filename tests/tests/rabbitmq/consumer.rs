@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use versioned_core::consumer::ConsumerError;
 use versioned_core::outbox::{Publisher as _, Shutdown};
 use versioned_core::rabbitmq::Queue;
 use versioned_core::{Event, Outcome};
@@ -68,7 +69,7 @@ async fn a_message_at_the_delivery_limit_goes_to_the_dead_letter_exchange() {
     until("it is dead-lettered", async || {
         let seen = Arc::new(AtomicBool::new(false));
         let consumer = consumer(url, queue());
-        let handle = async |_: Event<Copy>| {
+        let handle = async |_: Event<Parking>| {
             seen.store(true, Ordering::SeqCst);
             std::future::pending::<versioned_core::Result<Outcome>>().await
         };
@@ -117,10 +118,10 @@ async fn a_connection_that_is_cut_after_each_commit_applies_each_event_once() {
         let (stop, url) = (shutdown.clone(), db.url().to_owned());
         let (proxy, cuts, commits) = (Arc::clone(&proxy), Arc::clone(&cuts), Arc::clone(&commits));
         tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| {
-                let outcome = note(&event, &url).await?;
+            let handle = async |event: Event<Parking>| {
+                let outcome = apply_and_note_at(&event, &url).await?;
                 // Not after a duplicate: each cut causes many of these.
-                let is_new = outcome == Outcome::Applied;
+                let is_new = !matches!(outcome, Outcome::Duplicate { .. });
                 if is_new && commits.fetch_add(1, Ordering::SeqCst) % 7 == 3 {
                     cuts.fetch_add(1, Ordering::SeqCst);
                     proxy.cut();
@@ -148,6 +149,59 @@ async fn a_connection_that_is_cut_after_each_commit_applies_each_event_once() {
     let each: Vec<_> = (1..=RECORDS)
         .flat_map(|id| (1..=VERSIONS).map(move |version| (id, version)))
         .collect();
+    assert_eq!(noted(&mut conn), each);
+}
+
+/// The events that a process gives back are behind those that another one has in hand, and wait for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closure_needs_a_replica_that_parks() {
+    const ROOM: usize = 8;
+    let url = rabbitmq::shared();
+    let topology = Topology::quorum(url).await;
+    let consumer = || consumer(url, Queue::existing(&topology.name)).in_hand(ROOM);
+    let (db, mut conn) = replica();
+    let refused = Running::noting(consumer(), db.url()).ended().await;
+    let Err(ConsumerError::Configuration(reason)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        reason.starts_with("set `gap = \"park\"` on the replica, or call `replicate`"),
+        "{reason}"
+    );
+    let publisher = publisher(url, &topology.name);
+    let versions =
+        |range: std::ops::RangeInclusive<i64>| range.map(|version| event_row(1, version)).collect();
+    publish(&publisher, versions(1..=8)).await;
+    let arrived = Arc::new(AtomicBool::new(false));
+    let shutdown = Shutdown::new();
+    let slow = {
+        let (stop, arrived) = (shutdown.clone(), Arc::clone(&arrived));
+        let consumer = consumer().shutdown_timeout(Duration::from_millis(100));
+        tokio::spawn(async move {
+            let handle = async |_: Event<Parking>| {
+                arrived.store(true, Ordering::SeqCst);
+                std::future::pending::<versioned_core::Result<Outcome>>().await
+            };
+            consumer.run(handle, stop).await
+        })
+    };
+    until("the first have arrived", async || {
+        arrived.load(Ordering::SeqCst)
+    })
+    .await;
+    publish(&publisher, versions(9..=40)).await;
+    let second = consumer();
+    let counters = second.counters();
+    let running = Noting::noting(second, db.url());
+    until("the others are parked", async || {
+        counters.snapshot().parked == 32
+    })
+    .await;
+    shutdown.stop();
+    drop(slow.await.unwrap());
+    until("all are applied", async || held(&mut conn) == [(1, 40)]).await;
+    running.stop().await;
+    let each: Vec<_> = (1..=40).map(|version| (1, version)).collect();
     assert_eq!(noted(&mut conn), each);
 }
 
@@ -219,11 +273,11 @@ async fn a_channel_that_held_a_message_for_too_long_is_made_again() {
         let (stop, url) = (shutdown.clone(), db.url().to_owned());
         let slow = AtomicBool::new(true);
         tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| {
+            let handle = async |event: Event<Parking>| {
                 if event.key == "1" && slow.swap(false, Ordering::SeqCst) {
                     tokio::time::sleep(Duration::from_secs(8)).await;
                 }
-                note(&event, &url).await
+                apply_and_note_at(&event, &url).await
             };
             consumer.run(handle, stop).await.unwrap()
         })
@@ -258,11 +312,11 @@ async fn the_server_delivers_as_many_messages_as_there_is_room() {
     let running = {
         let (stop, url, open) = (shutdown.clone(), db.url().to_owned(), Arc::clone(&open));
         tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| {
+            let handle = async |event: Event<Parking>| {
                 while !open.load(Ordering::SeqCst) {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
-                note(&event, &url).await
+                apply_and_note_at(&event, &url).await
             };
             consumer.run(handle, stop).await.unwrap()
         })

@@ -2,11 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use versioned_core::async_prelude::*;
-use versioned_core::consumer::Consumed;
-use versioned_core::outbox::{Publisher as _, Shutdown};
+use versioned_core::outbox::Publisher as _;
 use versioned_core::rabbitmq::{Queue, RabbitMqConsumer};
-use versioned_core::{Error, Event, Op, Outcome};
+use versioned_core::{Event, Op};
+pub(crate) use versioned_tests::applied::{apply_and_note_at, noted_ids as noted};
 use versioned_tests::rabbitmq::Broker;
 
 use super::*;
@@ -29,11 +28,23 @@ pub(crate) struct Copy {
     version: i64,
 }
 
-diesel::table! {
-    applied (key, version) {
-        key -> Text,
-        version -> BigInt,
-    }
+/// The same for closures, which have no place for dead letters.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    diesel::Queryable,
+    diesel::Selectable,
+    Serialize,
+    Deserialize,
+    Versioned,
+)]
+#[diesel(table_name = tickets)]
+#[versioned(dependent, gap = "park")]
+pub(crate) struct Parking {
+    id: i64,
+    note: String,
+    version: i64,
 }
 
 pub(crate) fn replica() -> (Db, PgConnection) {
@@ -44,20 +55,12 @@ pub(crate) fn replica() -> (Db, PgConnection) {
 }
 
 pub(crate) fn event_row(id: i64, version: i64) -> OutboxRow {
-    let event = Event {
-        entity: "tickets".into(),
-        key: id.to_string(),
+    let data = Copy {
+        id,
+        note: format!("note {version}"),
         version,
-        op: Op::Updated,
-        at: "2026-11-23T05:10:00Z".into(),
-        data: Some(Copy {
-            id,
-            note: format!("note {version}"),
-            version,
-        }),
-        trace: None,
-        metadata: None,
     };
+    let event = Event::new(Op::Updated, "tickets", id.to_string(), version, Some(data));
     OutboxRow {
         payload: serde_json::to_string(&event).unwrap(),
         ..row(&id.to_string(), version)
@@ -84,63 +87,9 @@ pub(crate) fn held(conn: &mut PgConnection) -> Vec<(i64, i64)> {
         .unwrap()
 }
 
-pub(crate) struct Running {
-    shutdown: Shutdown,
-    task: tokio::task::JoinHandle<Consumed>,
-}
+pub(crate) type Running = versioned_tests::running::Running<Copy>;
 
-impl Running {
-    pub(crate) fn replica(consumer: RabbitMqConsumer, url: &str) -> Self {
-        let shutdown = Shutdown::new();
-        let (stop, url) = (shutdown.clone(), url.to_owned());
-        let task = tokio::spawn(async move {
-            let connect = || AsyncPgConnection::establish(&url);
-            consumer.replicate::<Copy, _>(connect, stop).await.unwrap()
-        });
-        Self { shutdown, task }
-    }
-
-    /// Notes each event that it applies, in the transaction.
-    pub(crate) fn noting(consumer: RabbitMqConsumer, url: &str) -> Self {
-        let shutdown = Shutdown::new();
-        let (stop, url) = (shutdown.clone(), url.to_owned());
-        let task = tokio::spawn(async move {
-            let handle = async |event: Event<Copy>| note(&event, &url).await;
-            consumer.run(handle, stop).await.unwrap()
-        });
-        Self { shutdown, task }
-    }
-
-    pub(crate) async fn stop(self) -> Consumed {
-        self.shutdown.stop();
-        self.task.await.unwrap()
-    }
-}
-
-pub(crate) async fn note(event: &Event<Copy>, url: &str) -> versioned_core::Result<Outcome> {
-    let conn = AsyncPgConnection::establish(url).await;
-    let mut conn = conn.map_err(Error::other)?;
-    let note = async |conn: &mut AsyncPgConnection, event: &Event<Copy>| {
-        let row = (
-            applied::key.eq(event.key.clone()),
-            applied::version.eq(event.version),
-        );
-        let insert = diesel::insert_into(applied::table).values(row);
-        diesel_async::RunQueryDsl::execute(insert, conn).await?;
-        Ok(())
-    };
-    Copy::apply_with(event, &mut conn, note).await
-}
-
-pub(crate) fn noted(conn: &mut PgConnection) -> Vec<(i64, i64)> {
-    let noted: Vec<(String, i64)> = applied::table.load(conn).unwrap();
-    let mut noted: Vec<_> = noted
-        .into_iter()
-        .map(|(key, version)| (key.parse().unwrap(), version))
-        .collect();
-    noted.sort_unstable();
-    noted
-}
+pub(crate) type Noting = versioned_tests::running::Running<Parking>;
 
 pub(crate) fn consumer(url: &str, queue: Queue) -> RabbitMqConsumer {
     RabbitMqConsumer::new(Servers::new([url]).unwrap(), queue)

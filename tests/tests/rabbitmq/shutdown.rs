@@ -81,7 +81,7 @@ async fn a_frozen_server_does_not_hold_up_the_shutdown() {
     let (db, mut conn) = replica();
     let consumer = consumer(&broker.url(), Queue::existing(&topology.name))
         .shutdown_timeout(Duration::from_secs(2));
-    let running = Running::noting(consumer, db.url());
+    let running = Noting::noting(consumer, db.url());
     publish(&publisher, vec![event_row(1, 1)]).await;
     until("it is applied", async || held(&mut conn).len() == 1).await;
     broker.freeze();

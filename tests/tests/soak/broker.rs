@@ -32,6 +32,9 @@ pub(crate) trait Broker {
     fn url(&self) -> String;
 
     fn suffer(&self, fault: Fault);
+
+    /// Waits until it answers.
+    fn wait(&self);
 }
 
 /// Waits for something, on a runtime of its own.

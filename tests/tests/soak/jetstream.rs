@@ -46,6 +46,10 @@ impl Broker for JetStream {
             Fault::Mend => self.network.mend(),
         }
     }
+
+    fn wait(&self) {
+        self.server.wait();
+    }
 }
 
 #[test]

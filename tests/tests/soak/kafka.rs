@@ -35,6 +35,10 @@ impl Broker for Kafka {
             Fault::Mend => {}
         }
     }
+
+    fn wait(&self) {
+        self.0.wait();
+    }
 }
 
 #[test]

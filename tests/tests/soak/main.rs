@@ -31,6 +31,7 @@ use diesel_migrations::MigrationHarness as _;
 use versioned_core::{MIGRATIONS, outbox};
 use versioned_tests::postgres::{Conn, Db};
 use versioned_tests::soak::{COPIES, Dice, Form, Role, Sides, TICKETS};
+use versioned_tests::waiting::STUCK;
 
 use crate::broker::{Broker, Fault};
 
@@ -50,8 +51,6 @@ const LATE_KILLS: u32 = 8;
 /// until the second.
 const WRONG: (u32, u32) = (10, 14);
 const LONG_PAUSE: Duration = Duration::from_secs(2);
-/// How long no event may come through once nobody kills any more.
-const STUCK: Duration = Duration::from_secs(30);
 
 /// A process that is started again when it was killed.
 struct Process {
@@ -214,6 +213,8 @@ fn run<B: Broker>(form: Form, share: f64) {
     processes.drain(..writers).for_each(drop);
     let written = Sides::read(&mut owner, &mut replica);
 
+    // A server that was killed may need a minute on a loaded machine.
+    broker.wait();
     let (mut progress, mut late_kills) = ((written.through(), Instant::now()), 0);
     let sides = loop {
         let lag = outbox::Lag::load(&mut owner).unwrap();

@@ -47,6 +47,10 @@ impl Broker for Rabbit {
             Fault::Mend => self.network.mend(),
         }
     }
+
+    fn wait(&self) {
+        self.server.wait();
+    }
 }
 
 #[test]

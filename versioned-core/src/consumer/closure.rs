@@ -20,6 +20,8 @@ where
     Fut: Future<Output = Result<Outcome>> + Send,
     B: Send,
 {
+    const KEEPS: bool = false;
+
     async fn handle(&self, events: Vec<Event<T>>, _: Vec<Origin<B>>) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::with_capacity(events.len());
         for event in events {

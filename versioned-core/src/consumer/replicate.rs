@@ -121,6 +121,8 @@ where
     B: Message,
     M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
 {
+    const KEEPS: bool = true;
+
     async fn handle(&self, events: Vec<Event<M>>, origins: Vec<Origin<B>>) -> Result<Vec<Outcome>> {
         let mut conn = self.take().await?;
         let mut executor = AsyncExecutor::new(&mut conn);

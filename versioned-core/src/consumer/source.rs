@@ -39,8 +39,10 @@ pub trait Source: Send + Sync + 'static {
     const MOST_IN_HAND: usize = usize::MAX;
 
     /// Returns an error if events would be lost, or if the consumer would stop for ever.
+    ///
+    /// `keeps` tells whether early events are kept elsewhere when they fill the room in hand.
     #[doc(hidden)]
-    fn check(&self, gap: Gap) -> Result<(), ConsumerError>;
+    fn check(&self, gap: Gap, keeps: bool) -> Result<(), ConsumerError>;
 
     /// Returns the interval at which the broker must be told that messages are still being
     /// processed, if it must.
@@ -171,6 +173,9 @@ pub(crate) struct Origin<B> {
 
 /// Applies events, and keeps those that cannot be applied.
 pub(crate) trait Handler<T, B>: Send + Sync {
+    /// Whether there is a place for dead letters.
+    const KEEPS: bool;
+
     /// Applies events, and returns their outcomes.
     fn handle(
         &self,

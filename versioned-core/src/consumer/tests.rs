@@ -192,6 +192,8 @@ impl FakeHandler {
 }
 
 impl Handler<Value, FakeMessage> for FakeHandler {
+    const KEEPS: bool = true;
+
     async fn handle(
         &self,
         events: Vec<Event<Value>>,

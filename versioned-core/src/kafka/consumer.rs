@@ -144,7 +144,7 @@ impl Source for Kafka {
     const BINDING: Binding = BINDING;
     const REDELIVERS: bool = false;
 
-    fn check(&self, gap: Gap) -> Result<(), ConsumerError> {
+    fn check(&self, gap: Gap, _: bool) -> Result<(), ConsumerError> {
         if gap == Gap::Nack && !self.is_ordered {
             return Err(ConsumerError::Configuration(
                 "set `gap = \"park\"` on the replica, or make the relay `ordered()` and call `KafkaConsumer::ordered`: Kafka does not deliver an early event again".to_owned(),

@@ -9,7 +9,7 @@ use futures_util::stream;
 
 use super::durable::Durable;
 use super::message::{BINDING, Held};
-use super::requests::Requests;
+use super::messages::Messages;
 use crate::consumer::{Consumer, ConsumerError, Incoming, Intake, Source};
 use crate::format::Binding;
 use crate::model::Gap;
@@ -99,7 +99,7 @@ impl Source for JetStream {
     const BINDING: Binding = BINDING;
     const REDELIVERS: bool = true;
 
-    fn check(&self, _: Gap) -> Result<(), ConsumerError> {
+    fn check(&self, _: Gap, _: bool) -> Result<(), ConsumerError> {
         let config = &self.durable.consumer.cached_info().config;
         let name = self.durable.name();
         if config.ack_policy != AckPolicy::Explicit {
@@ -126,10 +126,10 @@ impl Source for JetStream {
         &'s self,
         intake: Intake<'s>,
     ) -> impl futures_util::Stream<Item = Incoming<Held>> + Send + 's {
-        let requests = Requests::new(&self.durable, intake);
-        stream::unfold(requests, async |mut requests| {
-            let message = requests.next().await?;
-            Some((message, requests))
+        let messages = Messages::new(&self.durable, intake);
+        stream::unfold(messages, async |mut messages| {
+            let message = messages.next().await?;
+            Some((message, messages))
         })
     }
 }

@@ -35,12 +35,14 @@ pub(super) struct Requests<'c> {
     in_hand: usize,
     closing: &'c AtomicBool,
     current: Option<Request>,
-    /// The last request that was over without an answer. Its messages may have been on the way.
-    late: Option<pull::Batch>,
     /// The number of requests in a row without an answer.
     silent: u32,
     /// Asks whether the durable is the same, after a request without an answer.
     looking: Option<BoxFuture<'c, Look>>,
+    /// Why to look at the durable before the next request.
+    problem: Option<String>,
+    /// When the next request is due, after a problem.
+    due: Option<Instant>,
     created: DateTime,
     incarnation: Incarnation,
     missing: Option<(Missing, Instant)>,
@@ -52,6 +54,13 @@ struct Request {
     room: OwnedSemaphorePermit,
     over: Instant,
     is_answered: bool,
+}
+
+/// What happens to a request.
+pub(super) enum Step {
+    Incoming(Incoming<Held>),
+    /// It is over without an answer. Its messages may be on the way.
+    Silent(Box<pull::Batch>),
 }
 
 /// The answer to a request.
@@ -77,34 +86,31 @@ impl<'c> Requests<'c> {
             in_hand,
             closing,
             current: None,
-            late: None,
             silent: 0,
             looking: None,
+            problem: None,
+            due: None,
             created: durable.consumer.cached_info().created,
             incarnation: Incarnation::default(),
             missing: None,
         }
     }
 
-    /// The next message, with its permit. `None` after `closing` is set and all requested messages
-    /// have arrived.
-    pub(super) async fn next(&mut self) -> Option<Incoming<Held>> {
+    /// The next message of the current request, or the end of a request without one. `None` after
+    /// `closing` is set and all requested messages have arrived. Can be dropped and called again.
+    pub(super) async fn next(&mut self) -> Option<Step> {
         loop {
             let Some(request) = &mut self.current else {
                 self.request().await?;
                 continue;
             };
-            match answer(request, &mut self.late, &mut self.looking).await {
+            match answer(request, &mut self.looking).await {
                 Answer::Message(message) => {
                     self.silent = 0;
                     request.is_answered = true;
-                    return Some(Incoming::Delivery(Held {
-                        message,
-                        report: Arc::clone(self.report),
-                        incarnation: self.incarnation.clone(),
-                        // A late message may have taken the permit of this one.
-                        room: request.room.split(1),
-                    }));
+                    // A late message may have taken the permit of this one.
+                    let room = request.room.split(1);
+                    return Some(Step::Incoming(self.delivery(message, room)));
                 }
                 Answer::End => {
                     self.silent = 0;
@@ -113,19 +119,20 @@ impl<'c> Requests<'c> {
                     if is_empty && self.may_be_shut_out() {
                         if let Look::Exists(info) = self.durable.look().await {
                             if let Some(limit) = full(&info) {
-                                return Some(Incoming::Full(limit));
+                                return Some(Step::Incoming(Incoming::Full(limit)));
                             }
                         }
                     }
                 }
                 Answer::Silence => {
                     self.silent += 1;
-                    self.late = self.current.take().map(|request| request.batch);
                     if self.silent > 1 {
-                        self.look(Some("no response to a request for messages"))
-                            .await;
+                        self.problem = Some("no response to a request for messages".to_owned());
                     } else {
                         self.looking = Some(Box::pin(self.durable.look()));
+                    }
+                    if let Some(Request { batch, .. }) = self.current.take() {
+                        return Some(Step::Silent(Box::new(batch)));
                     }
                 }
                 Answer::Look(look) => {
@@ -137,15 +144,46 @@ impl<'c> Requests<'c> {
                 }
                 Answer::Failure(problem) => {
                     self.current = None;
-                    self.look(Some(&problem)).await;
+                    self.problem = Some(problem);
                 }
             }
         }
     }
 
+    /// A message of a request that is over.
+    pub(super) fn late(&self, message: Arc<Message>) -> Incoming<Held> {
+        // There may be no room for it any more.
+        let room = Arc::clone(&self.room).try_acquire_owned();
+        self.delivery(message, room.ok())
+    }
+
+    fn delivery(
+        &self,
+        message: Arc<Message>,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Incoming<Held> {
+        Incoming::Delivery(Held {
+            message,
+            report: Arc::clone(self.report),
+            incarnation: self.incarnation.clone(),
+            room,
+        })
+    }
+
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.incarnation.clone()
+    }
+
     /// Requests as many messages as there are permits. Returns `None` when no more are to be
     /// requested.
     async fn request(&mut self) -> Option<()> {
+        if self.problem.is_some() {
+            self.look().await;
+        }
+        if let Some(due) = self.due {
+            tokio::time::sleep_until(due.into()).await;
+            self.due = None;
+        }
         let mut room = Arc::clone(&self.room).acquire_owned().await.ok()?;
         // Batches that end together would otherwise cause a request for each event.
         if self.room.available_permits() < self.in_hand / 8 {
@@ -169,7 +207,7 @@ impl<'c> Requests<'c> {
                     is_answered: false,
                 });
             }
-            Err(error) => self.look(Some(&error.to_string())).await,
+            Err(error) => self.problem = Some(error.to_string()),
         }
         Some(())
     }
@@ -181,14 +219,15 @@ impl<'c> Requests<'c> {
             && !self.is_closing()
     }
 
-    /// Finds out why a request failed, and returns when the next one is due.
-    async fn look(&mut self, problem: Option<&str>) {
+    /// Finds out why a request failed, and sets when the next one is due.
+    async fn look(&mut self) {
         while !self.is_closing() {
             match self.durable.look().await {
                 Look::Exists(info) => {
                     let is_new = self.exists(&info);
+                    let problem = self.problem.take();
                     if let (Some(problem), false) = (problem, is_new) {
-                        self.away(problem).await;
+                        self.away(&problem);
                     }
                     return;
                 }
@@ -203,11 +242,13 @@ impl<'c> Requests<'c> {
                     tokio::time::sleep(AWAY).await;
                 }
                 Look::Unreachable(error) => {
-                    self.away(problem.unwrap_or(&error)).await;
+                    let problem = self.problem.take().unwrap_or(error);
+                    self.away(&problem);
                     return;
                 }
             }
         }
+        self.problem = None;
     }
 
     /// Returns whether the durable was missing, or is another one.
@@ -249,9 +290,9 @@ impl<'c> Requests<'c> {
         report(self.report, &problem);
     }
 
-    async fn away(&mut self, problem: &str) {
+    fn away(&mut self, problem: &str) {
         report_broker(self.report, problem);
-        tokio::time::sleep(AWAY).await;
+        self.due = Some(Instant::now() + AWAY);
     }
 
     fn is_closing(&self) -> bool {
@@ -265,21 +306,7 @@ fn is_another(created: DateTime, before: DateTime) -> bool {
     add_std_duration(before, Duration::from_millis(100)).is_ok_and(|before| created > before)
 }
 
-/// The answer to a request, or a message of the one before it.
-async fn answer(
-    request: &mut Request,
-    late: &mut Option<pull::Batch>,
-    looking: &mut Option<BoxFuture<'_, Look>>,
-) -> Answer {
-    let of_late = async {
-        if let Some(batch) = late {
-            if let Some(Ok(message)) = batch.next().await {
-                return Arc::new(message);
-            }
-        }
-        *late = None;
-        std::future::pending().await
-    };
+async fn answer(request: &mut Request, looking: &mut Option<BoxFuture<'_, Look>>) -> Answer {
     let look = async {
         match looking {
             Some(looking) => looking.await,
@@ -288,7 +315,6 @@ async fn answer(
     };
     tokio::select! {
         biased;
-        message = of_late => Answer::Message(message),
         answer = request.batch.next() => match answer {
             Some(Ok(message)) => Answer::Message(Arc::new(message)),
             Some(Err(error)) => Answer::Failure(error.to_string()),

@@ -28,9 +28,11 @@ const IN_HAND: usize = 512;
 ///
 /// If early events fill the room in hand, or have waited for the [patience](Consumer::patience),
 /// [`replicate`](Consumer::replicate) keeps them with the [dead letters](crate::dead_letters),
-/// and applies them when their predecessors have arrived. [`run`](Consumer::run) reports
-/// [`WindowFull`](crate::consumer::ConsumerProblem::WindowFull), and receives nothing more: use
-/// `gap = "park"` with it.
+/// and applies them when their predecessors have arrived. [`run`](Consumer::run) has no place for
+/// them, so it needs a replica with `gap = "park"` or `policy = "latest"`, and returns
+/// [`ConsumerError::Configuration`] for any other: after the shutdown of a process, the events that
+/// it gave back come later than those behind them, and each process could be full of events that
+/// wait for one that is in the queue.
 ///
 /// The consumer has a connection of its own. After any failure, it connects again, to the next of
 /// its servers, after pauses of 100 ms to 5 s. Each is [reported](Consumer::on_problem) as
@@ -76,7 +78,12 @@ impl Source for RabbitMq {
     const REDELIVERS: bool = false;
     const MOST_IN_HAND: usize = u16::MAX as usize;
 
-    fn check(&self, _: Gap) -> Result<(), ConsumerError> {
+    fn check(&self, gap: Gap, keeps: bool) -> Result<(), ConsumerError> {
+        if gap == Gap::Nack && !keeps {
+            return Err(ConsumerError::Configuration(
+                "set `gap = \"park\"` on the replica, or call `replicate`: RabbitMQ does not deliver an early event again later, so early events in hand would keep out those that they wait for".to_owned(),
+            ));
+        }
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use versioned_core::prelude::*;
 use versioned_tests::heard::Heard;
 
 use crate::broker::*;
-use crate::fleet::Running;
 
 const TICKETS: i64 = 30;
 

@@ -8,7 +8,6 @@ use versioned_core::outbox::PublishError;
 use versioned_tests::heard::Heard;
 
 use crate::broker::*;
-use crate::fleet::{Running, noted};
 
 /// It is killed in the middle of the load, three times.
 pub(crate) async fn a_broker_that_is_killed_loses_nothing<B: Broker>() {
@@ -16,7 +15,7 @@ pub(crate) async fn a_broker_that_is_killed_loses_nothing<B: Broker>() {
     let broker = B::own().await;
     let (db, mut conn) = database();
     let publisher = broker.publisher(Ours).await;
-    let running = Running::closure(broker.consumer().await, db.url());
+    let running = Noting::noting(broker.consumer().await, db.url());
     for version in 1..=12 {
         let events: Vec<_> = (1..=RECORDS).map(|id| (id, version)).collect();
         publish(&publisher, &events).await;
