@@ -18,6 +18,7 @@ const CORE: &[&[&str]] = &[
         "event",
         "outcome",
         "dead_letter",
+        "parked_record",
         "retry",
         "trace",
         "runner",
@@ -49,6 +50,7 @@ const CORE: &[&[&str]] = &[
         "rabbitmq",
         "positions",
         "dead_letters",
+        "parked",
         "direct",
     ],
 ];

@@ -1,6 +1,7 @@
 //! The consumer, which feeds a replica from a broker.
 
 mod breaker;
+mod chores;
 mod closure;
 mod dead_letters;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod error;
 mod finish;
 mod intake;
 mod lanes;
+mod parked;
 mod problem;
 mod replicate;
 mod report;
@@ -300,6 +302,7 @@ impl<S: Source> Consumer<S> {
             Run::new(
                 &settings,
                 S::REDELIVERS,
+                H::PARKS,
                 reader,
                 &self.on_problem,
                 self.counters.clone(),

@@ -174,6 +174,16 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
+    /// Runs a statement that returns records with parked events.
+    #[doc(hidden)]
+    fn parked<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Parked>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
     /// Runs a statement that returns at most one row with one text.
     #[doc(hidden)]
     fn text<C, S>(
@@ -235,6 +245,11 @@ type LetterSql = (
     BigInt,
     BigInt,
 );
+
+/// `key, position, turn, events, at, error` of a record with parked events.
+pub(crate) type Parked = (String, i64, i64, i64, i64, String);
+
+type ParkedSql = (Text, BigInt, BigInt, BigInt, BigInt, Text);
 
 fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
     // The numbers are not binds, because the number of binds is limited. The text is not worth

@@ -29,6 +29,7 @@
 //! | [`custom_messages`](how_to::custom_messages) | any other form: upcasters, and binary bodies |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
+//! | [`repair`](how_to::repair) | records that are behind: find them, send them again, give them up |
 //! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
 //!
 //! **Reference**
@@ -96,6 +97,8 @@ pub mod how_to {
     #[cfg(any(not(doctest), feature = "rabbitmq"))]
     #[doc = include_str!("guide/how_to/rabbitmq.md")]
     pub mod rabbitmq {}
+    #[doc = include_str!("guide/how_to/repair.md")]
+    pub mod repair {}
     #[doc = include_str!("guide/how_to/restore.md")]
     pub mod restore {}
     #[doc = include_str!("guide/how_to/testing.md")]

@@ -214,6 +214,8 @@ mod operation;
 pub mod outbox;
 mod outcome;
 mod owner;
+pub mod parked;
+mod parked_record;
 pub mod positions;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;

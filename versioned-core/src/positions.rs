@@ -1,4 +1,5 @@
-//! Maintenance of the positions of records: forgetting old deletions, and rebuilding a replica.
+//! Maintenance of the positions of records: forgetting old deletions or one record, and rebuilding a
+//! replica.
 //!
 //! # After the owner was restored from a backup
 //!
@@ -123,6 +124,58 @@ where
     poll_ready(operation::rebuild::<M, _>(&mut BlockingExecutor::new(conn)))
 }
 
+/// Forgets one record of a replica for good: deletes its row, its parked events and its
+/// [dead letters](crate::dead_letters), in one transaction, and remembers the deletion. All other
+/// events of the record are duplicates from then on, including snapshots and
+/// [`Op::DeletedForever`](crate::Op::DeletedForever).
+///
+/// Use it for a record that must be erased, or that waits for an event that will never come. To
+/// repair a record, apply a [snapshot](crate::prelude::OwnerDsl::snapshot) of it instead.
+///
+/// The deletion is remembered until [`purge_tombstones`]. An event that arrives later makes the
+/// record again. Dead letters that could not be read are of no record, and stay.
+///
+/// ```sql
+/// INSERT INTO versioned_positions .. ON CONFLICT .. DO UPDATE SET version = 9223372036854775807, deleted_at = $1
+/// DELETE FROM ticket_copies WHERE id = $1
+/// DELETE FROM versioned_parked WHERE replica = 'ticket_copies' AND entity = 'tickets' AND key = $1
+/// DELETE FROM versioned_dead_letters WHERE replica = 'ticket_copies' AND entity = 'tickets' AND key = $1
+/// ```
+///
+/// ```
+/// # use diesel::prelude::*;
+/// # use versioned_core::prelude::*;
+/// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+/// # #[derive(Clone, Queryable, Selectable, serde::Deserialize, Versioned)]
+/// # #[diesel(table_name = ticket_copies)]
+/// # #[versioned(dependent, entity = "tickets")]
+/// # struct TicketCopy { id: i64, price: i64, version: i64 }
+/// use versioned_core::positions;
+///
+/// fn erase(id: i64, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+///     positions::forget::<TicketCopy, _>(&id, conn)
+/// }
+/// ```
+///
+/// # Errors
+///
+/// Returns [`EventError::Deletion`](crate::EventError::Deletion) if the replica has
+/// `guard = "row"`, because it remembers no deletions. Returns
+/// [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock or a
+/// serialization failure in a transaction of the caller, and
+/// [`Error::Database`](crate::Error::Database) if a statement fails for another reason. Nothing is
+/// deleted then.
+pub fn forget<M, C>(id: &M::Id, conn: &mut C) -> Result<()>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend>,
+{
+    poll_ready(operation::forget::<M, _>(
+        id,
+        &mut BlockingExecutor::new(conn),
+    ))
+}
+
 /// As [`positions::purge_tombstones`](purge_tombstones), on a connection of
 /// `diesel-async`.
 ///
@@ -205,4 +258,23 @@ where
     M: Dependent<C::Backend>,
 {
     async move { operation::rebuild::<M, _>(&mut AsyncExecutor::new(conn)).await }
+}
+
+/// As [`positions::forget`](forget), on a connection of `diesel-async`.
+///
+/// # Errors
+///
+/// Returns the errors of [`forget`]. A future that is dropped before it completes leaves the
+/// connection broken, and its next use is an error.
+#[cfg(feature = "async")]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn forget_async<M, C>(id: &M::Id, conn: &mut C) -> impl Future<Output = Result<()>> + Send
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend>,
+{
+    async move { operation::forget::<M, _>(id, &mut AsyncExecutor::new(conn)).await }
 }

@@ -31,10 +31,11 @@ pub(crate) use self::batch::json::WriteTable;
 pub(crate) use self::batch::rows::{BatchRows, Binds};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
 pub(crate) use self::outbox::claim::{
-    Backlog, Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
+    Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, WithEvent};
+pub(crate) use self::outbox::look::{Backlog, MakeDue, RejectedEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
@@ -54,15 +55,16 @@ pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
 pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
 pub(crate) use self::replica::dead_letters::{
-    Arrivals, Discard, DiscardAll, LetterValue, Letters, OfId, OfRecord, OnLetters,
+    Arrivals, Discard, DiscardAll, DiscardRecord, LetterValue, Letters, OfId, OfRecord, OnLetters,
     Page as LetterPage, Retried, TouchLetter,
 };
 #[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::position::{
-    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones, Forget,
-    Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, Position, PositionValue, Purge,
-    PurgeOne, Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive,
+    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones,
+    FirstWaiting, Forget, Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, Position,
+    PositionValue, Purge, PurgeOne, Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive,
+    Waiting,
 };
 pub(crate) use self::replica::positions::{
     DeletedOf, EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,

@@ -92,6 +92,13 @@ pub trait OwnerDsl: OwnerModel {
             conn: &mut C
         ) -> Result<Vec<Event<Self>>>
         where Self: versioned_core::Versioned<Version: SequentialVersion>;
+        fn resend(id: &Self::Id, conn: &mut C) -> Result<()>;
+        fn resend_page(
+            after: Option<&Event<Self>>,
+            limit: usize,
+            conn: &mut C
+        ) -> Result<Vec<Event<Self>>>
+        where Self: versioned_core::Versioned<Version: SequentialVersion>;
     }
 
     /// A row at a version that was not loaded here.

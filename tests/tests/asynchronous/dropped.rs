@@ -12,7 +12,7 @@ use futures_util::poll;
 use serde::{Deserialize, Serialize};
 use versioned_core::async_prelude::*;
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
-use versioned_core::positions::rebuild_async;
+use versioned_core::positions::{forget_async, rebuild_async};
 use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome};
 
 use super::{TICKETS, tickets};
@@ -289,6 +289,34 @@ macro_rules! on {
                 let again = Sequential::apply(&created, &mut other).await.unwrap();
                 assert!(matches!(again, Outcome::Applied | Outcome::Duplicate { current: 1 }));
                 assert_eq!(facts(db, id).0, Some(1));
+                done
+            });
+
+            each_poll!(forgetting, |db, id, conn, times| {
+                let event = |version: i64| Event::<Sequential> {
+                    entity: "sequential".into(),
+                    key: id.to_string(),
+                    version,
+                    op: if version == 1 { Op::Created } else { Op::Updated },
+                    at: String::new(),
+                    data: Some(Sequential { id, price: version, version }),
+                    trace: None,
+                    metadata: None,
+                };
+                let mut other = Conn::establish(db.url()).await.unwrap();
+                let created = Sequential::apply(&event(1), &mut other).await.unwrap();
+                assert_eq!(created, Outcome::Applied);
+                let done = poll_times(Box::pin(forget_async::<Sequential, _>(&id, conn)), times).await;
+                let done = done.map(Result::unwrap).is_some();
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                tells_the_truth(db, conn, 6_000_000 + id).await;
+                drop(std::mem::replace(conn, Conn::establish(db.url()).await.unwrap()));
+                // The record is there, or it is gone for good.
+                match Sequential::apply(&event(2), &mut other).await.unwrap() {
+                    Outcome::Applied => assert_eq!((facts(db, id).0, done), (Some(2), false)),
+                    Outcome::Duplicate { current: i64::MAX } => assert_eq!(facts(db, id).0, None),
+                    outcome => panic!("{outcome:?}"),
+                }
                 done
             });
 

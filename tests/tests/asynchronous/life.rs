@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use versioned_core::async_prelude::*;
-use versioned_core::positions::{purge_tombstones_async, rebuild_async};
+use versioned_core::parked;
+use versioned_core::positions::{forget_async, purge_tombstones_async, rebuild_async};
 use versioned_core::version::Token;
 use versioned_core::{Changes, ConflictKind, Error, Event, Op, Outcome, Result};
 
@@ -278,5 +279,22 @@ where
         assert_eq!(outcome, Outcome::Applied);
     }
     assert_eq!(Copy::find(&8, conn).await?.version, 2);
+
+    assert_eq!(Copy::apply(&event(9, 3), conn).await?, Outcome::Parked);
+    let waiting = parked::list_async::<Copy, _>(None, 10, conn).await?;
+    let keys: Vec<_> = waiting.iter().map(|record| &*record.key).collect();
+    assert_eq!(keys, ["9"]);
+    for id in [8, 9] {
+        forget_async::<Copy, _>(&id, conn).await?;
+        assert_eq!(
+            Copy::apply(&event(id, 3), conn).await?,
+            Outcome::Duplicate { current: i64::MAX }
+        );
+    }
+    assert!(matches!(
+        Copy::find(&8, conn).await,
+        Err(Error::NotFound { .. })
+    ));
+    assert_eq!(parked::list_async::<Copy, _>(None, 10, conn).await?, []);
     Ok(())
 }

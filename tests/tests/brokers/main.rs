@@ -43,6 +43,7 @@ macro_rules! on {
                 shuffled_events_that_come_twice_are_each_applied_once
                 early_events_do_not_fill_the_room
                 a_record_that_waits_is_reported_and_goes_on
+                a_parked_record_that_waits_is_reported_until_it_is_forgotten
             }
             failures {
                 a_commit_that_was_not_acknowledged_is_a_duplicate

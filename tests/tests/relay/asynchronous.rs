@@ -9,7 +9,7 @@ use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_migrations::MigrationHarness as _;
 use versioned_core::direct::DirectPublisher;
-use versioned_core::outbox::{Lag, Relay, Shutdown};
+use versioned_core::outbox::{Lag, Rejected, Relay, Shutdown};
 use versioned_core::{Error, MIGRATIONS};
 
 use super::broker::*;
@@ -109,6 +109,11 @@ macro_rules! on {
                 assert_eq!(broker.sorted_ids(), created([1, 2, 4]));
                 let lag = Lag::load_async(&mut conn).await.unwrap();
                 assert_eq!((lag.pending, lag.rejected), (2, 2));
+                let rejected = Rejected::load_async(None, 10, &mut conn).await.unwrap();
+                let mut keys: Vec<_> = rejected.iter().map(|one| &*one.key).collect();
+                keys.sort_unstable();
+                assert_eq!(keys, ["3", "9"]);
+                assert_eq!(Rejected::retry_all_async(&mut conn).await.unwrap(), 2);
             }
 
             /// A replica without a broker, which is away at first.

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
+use crate::parked_record::ParkedRecord;
 
 /// A closure of the user, which has no place for dead letters.
 pub(super) struct Closure<F>(pub(super) F);
@@ -21,6 +22,7 @@ where
     B: Send,
 {
     const KEEPS: bool = false;
+    const PARKS: bool = false;
 
     async fn handle(&self, events: Vec<Event<T>>, _: Vec<Origin<B>>) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::with_capacity(events.len());
@@ -36,5 +38,9 @@ where
 
     async fn redrive(&self, _: Passing) -> Result<Option<(Redriven, i64)>> {
         Ok(None)
+    }
+
+    async fn parked(&self, _: Option<String>, _: usize) -> Result<Vec<ParkedRecord>> {
+        Ok(Vec::new())
     }
 }

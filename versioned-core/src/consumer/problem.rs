@@ -55,7 +55,13 @@ pub enum ConsumerProblem<'a> {
     },
     /// A record waits for a version that does not arrive. Reported once for each gap; other records
     /// are not affected. Find out why the version is missing, or replicate the record again from a
-    /// snapshot.
+    /// snapshot. [`positions::forget`](crate::positions::forget) gives it up.
+    ///
+    /// With `gap = "park"`, [`replicate`](crate::consumer::Consumer::replicate) looks for such
+    /// records every 1 s to 30 s, as often as the
+    /// [patience](crate::consumer::Consumer::patience) says. [`parked::list`](crate::parked::list)
+    /// lists them, with the reasons of events that could not be applied. With
+    /// [`run`](crate::consumer::Consumer::run), this is the only way.
     Waiting {
         /// The record, as `entity/key`.
         record: &'a str,

@@ -24,6 +24,7 @@ use crate::operation::replica::dead_letters::keep::{NewLetter, has_any, keep_all
 use crate::operation::replica::dead_letters::{Passing, redrive};
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
+use crate::parked_record::ParkedRecord;
 
 /// Opens connections to the replica's database. Every closure such as
 /// `|| AsyncPgConnection::establish(URL)` or `|| pool.get()` implements it.
@@ -122,6 +123,7 @@ where
     M: Dependent<<C::Connection as AsyncConnectionCore>::Backend> + DeserializeOwned,
 {
     const KEEPS: bool = true;
+    const PARKS: bool = matches!(M::GAP, Gap::Park);
 
     async fn handle(&self, events: Vec<Event<M>>, origins: Vec<Origin<B>>) -> Result<Vec<Outcome>> {
         let mut conn = self.take().await?;
@@ -156,6 +158,15 @@ where
         self.keeps_letters.fetch_or(done.is_ok(), Ordering::Relaxed);
         self.give_back(conn, &done);
         done.map(Some)
+    }
+
+    async fn parked(&self, after: Option<String>, most: usize) -> Result<Vec<ParkedRecord>> {
+        let mut conn = self.take().await?;
+        let mut executor = AsyncExecutor::new(&mut conn);
+        let found = operation::waiting::<M, _>(after.as_deref(), most, &mut executor).await;
+        drop(executor);
+        self.give_back(conn, &found);
+        found
     }
 }
 

@@ -16,6 +16,7 @@ use super::breaker::Breaker;
 use super::dead_letters::Pending;
 use super::error::ConsumerError;
 use super::lanes::{Lanes, Started};
+use super::parked::Parked;
 use super::problem::ConsumerProblem;
 use super::report::{Hook, report};
 use super::settings::Settings;
@@ -57,6 +58,7 @@ pub(super) struct Run<'c, T, D: Delivery> {
     pub(super) parts: VecDeque<Vec<Started>>,
     pub(super) breaker: Breaker,
     pub(super) letters: Pending,
+    pub(super) parked: Parked,
     pub(super) held: HashMap<u64, Held<T, D>>,
     /// The number of the last message.
     pub(super) last: u64,
@@ -75,6 +77,7 @@ where
     pub(super) fn new(
         settings: &'c Settings,
         redelivers: bool,
+        parks: bool,
         reader: Reader<T, D::Body>,
         hook: &'c Hook,
         counters: Counters,
@@ -89,6 +92,7 @@ where
             parts: VecDeque::new(),
             breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
             letters: Pending::default(),
+            parked: Parked::new(parks, settings.patience),
             held: HashMap::new(),
             last: 0,
             full_is_reported: false,
@@ -113,7 +117,7 @@ where
         let mut running = FuturesUnordered::new();
         // At most one of each kind.
         let mut keeping = FuturesUnordered::new();
-        let mut redriving = FuturesUnordered::new();
+        let mut chores = FuturesUnordered::new();
         let mut deliveries = pin!(deliveries.fuse());
         let mut shutdown = pin!(shutdown);
         let mut is_over = false;
@@ -127,7 +131,7 @@ where
                     started,
                     events,
                     origins,
-                }) = self.start(running.len() + keeping.len() + redriving.len())
+                }) = self.start(running.len() + keeping.len() + chores.len())
                 else {
                     break;
                 };
@@ -142,15 +146,15 @@ where
                 self.make_room();
                 let deadline = self.settings.deadline;
                 if keeping.is_empty() {
-                    let letters = self.letters_to_keep(running.len() + redriving.len());
+                    let letters = self.letters_to_keep(running.len() + chores.len());
                     keeping.extend(letters.map(|(marked, letters)| async move {
                         let kept = within(deadline, handler.keep(&letters)).await;
                         (marked, letters, kept)
                     }));
                 }
-                if redriving.is_empty() {
-                    let pass = self.pass_to_redrive(running.len() + keeping.len());
-                    redriving.extend(pass.map(|pass| within(deadline, handler.redrive(pass))));
+                if chores.is_empty() {
+                    let chore = self.next_chore(running.len() + keeping.len());
+                    chores.extend(chore.map(|chore| chore.do_with(handler, deadline)));
                 }
             } else if running.is_empty()
                 && keeping.is_empty()
@@ -187,7 +191,7 @@ where
                         self.give_all_back();
                     }
                 }
-                Some(done) = redriving.next() => self.redriven(done),
+                Some(done) = chores.next() => self.done(done),
                 Some(()) = self.answers.next() => {}
                 () = timer => {}
             }
@@ -221,6 +225,7 @@ where
             self.lanes.next_look(),
             self.breaker.next_probe(),
             self.letters.next_look(),
+            self.parked.next_look(),
         ];
         let due = due.into_iter().chain(own).flatten();
         due.filter(|at| *at > now).min()
@@ -291,7 +296,10 @@ where
 }
 
 /// Returns an error if `work` panics or takes longer than the deadline.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let work = AssertUnwindSafe(work).catch_unwind();
     match tokio::time::timeout(deadline, work).await {
         Ok(Ok(done)) => done,

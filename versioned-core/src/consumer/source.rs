@@ -19,6 +19,7 @@ use crate::model::{DependentModel, Gap};
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
+use crate::parked_record::ParkedRecord;
 
 /// A broker that a [`Consumer`](super::Consumer) receives from. Implemented by this crate only.
 pub trait Source: Send + Sync + 'static {
@@ -175,6 +176,8 @@ pub(crate) struct Origin<B> {
 pub(crate) trait Handler<T, B>: Send + Sync {
     /// Whether there is a place for dead letters.
     const KEEPS: bool;
+    /// Whether it can tell which records have parked events.
+    const PARKS: bool;
 
     /// Applies events, and returns their outcomes.
     fn handle(
@@ -192,6 +195,13 @@ pub(crate) trait Handler<T, B>: Send + Sync {
         &self,
         pass: Passing,
     ) -> impl Future<Output = error::Result<Option<(Redriven, i64)>>> + Send;
+
+    /// The first records with parked events after this key, at most so many.
+    fn parked(
+        &self,
+        after: Option<String>,
+        most: usize,
+    ) -> impl Future<Output = error::Result<Vec<ParkedRecord>>> + Send;
 }
 
 /// The answer to a broker.

@@ -21,6 +21,7 @@ use crate::format::{self, Binding, Read, Refused};
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
+use crate::parked_record::ParkedRecord;
 
 const RECORDS: usize = 4;
 const VERSIONS: i64 = 8;
@@ -193,6 +194,7 @@ impl FakeHandler {
 
 impl Handler<Value, FakeMessage> for FakeHandler {
     const KEEPS: bool = true;
+    const PARKS: bool = false;
 
     async fn handle(
         &self,
@@ -246,6 +248,10 @@ impl Handler<Value, FakeMessage> for FakeHandler {
             }
         }
         Ok(Some((Redriven::default(), 0)))
+    }
+
+    async fn parked(&self, _: Option<String>, _: usize) -> Result<Vec<ParkedRecord>> {
+        Ok(Vec::new())
     }
 }
 
@@ -340,7 +346,7 @@ async fn play(seed: u64, redelivers: bool) -> World {
         let hook: Hook = Arc::new(|_| ());
         let counters = Counters::default();
         let consumer =
-            Run::<Value, FakeDelivery>::new(&settings, redelivers, reader, &hook, counters);
+            Run::<Value, FakeDelivery>::new(&settings, redelivers, false, reader, &hook, counters);
         let time =
             Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {

@@ -69,6 +69,17 @@ macro_rules! binds_and_rows {
             conn.all::<Letter, LetterSql, _>(statement)
         }
 
+        fn parked<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Parked>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Parked, ParkedSql, _>(statement)
+        }
+
         fn text<C, S>(
             conn: &mut C,
             statement: S,

@@ -9,6 +9,7 @@ mod lag;
 #[cfg(feature = "postgres")]
 mod listener;
 mod owner;
+mod rejected;
 mod relay;
 mod tracked;
 mod transaction;

@@ -3,4 +3,5 @@
 pub(crate) mod event;
 #[cfg(feature = "postgres")]
 pub(crate) mod listen;
+pub(crate) mod look;
 pub(crate) mod relay;

@@ -2,4 +2,5 @@
 
 pub(crate) mod claim;
 pub(crate) mod insert;
+pub(crate) mod look;
 pub(crate) mod now;

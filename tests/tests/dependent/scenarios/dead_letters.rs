@@ -6,7 +6,7 @@ use versioned_core::positions;
 use super::*;
 
 /// Writes a dead letter.
-fn keep(conn: &mut Conn, source: &str, key: &str, version: i64, body: &str) {
+pub(super) fn keep(conn: &mut Conn, source: &str, key: &str, version: i64, body: &str) {
     use diesel::sql_types::{BigInt, Text};
 
     let quote = if backend::NAME == "mysql" { '`' } else { '"' };

@@ -166,3 +166,79 @@ fn a_replica_ends_equal_to_its_owner<M: Replica + serde::de::DeserializeOwned>()
     }
 }
 for_each_replica!(a_replica_ends_equal_to_its_owner);
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, outbox, tombstones)]
+struct Announced {
+    id: i64,
+    title: String,
+    price: i64,
+    version: i64,
+}
+
+/// The events of the outbox, which is then empty.
+fn taken<M: Replica + serde::de::DeserializeOwned>(conn: &mut Conn) -> Vec<Event<M>> {
+    #[derive(QueryableByName)]
+    struct Sent {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        payload: String,
+    }
+    let all = diesel::sql_query("SELECT payload FROM versioned_outbox ORDER BY id");
+    let all: Vec<Sent> = all.load(conn).unwrap();
+    diesel::sql_query("DELETE FROM versioned_outbox")
+        .execute(conn)
+        .unwrap();
+    let events = all.iter().map(|sent| serde_json::from_str(&sent.payload));
+    events.collect::<Result<_, _>>().unwrap()
+}
+
+/// Of four records, one has missed an event, one is damaged, one has no row, and one is right.
+fn a_record_that_is_sent_again_is_repaired<M: Replica + serde::de::DeserializeOwned>() {
+    let db = Db::fresh(TICKETS);
+    let mut owner = db.connect();
+    migrate(&mut owner);
+    let (_db, mut conn) = replica();
+    let conn = &mut conn;
+    for id in 1..=4 {
+        let (title, version) = ("concert".into(), 0);
+        let mut ticket = Announced {
+            id,
+            title,
+            price: 10 * id,
+            version,
+        };
+        ticket.insert(&mut owner).unwrap();
+        ticket.save(&mut owner).unwrap();
+    }
+    let missed = |event: &Event<M>| event.key == "1" && event.version == 2;
+    let events: Vec<_> = taken::<M>(&mut owner)
+        .into_iter()
+        .filter(|event| !missed(event))
+        .collect();
+    apply_each(conn, &events);
+    for damage in [
+        "UPDATE copies SET price = 99 WHERE id = 2",
+        "DELETE FROM copies WHERE id = 3",
+    ] {
+        diesel::sql_query(damage).execute(conn).unwrap();
+    }
+    for id in 1..=4 {
+        Announced::resend(&id, &mut owner).unwrap();
+    }
+    let sent = taken::<M>(&mut owner);
+    assert_eq!(sent.len(), 4);
+    // Each of them twice.
+    for event in sent.iter().chain(&sent) {
+        let outcome = M::apply(event, conn).unwrap();
+        assert!(outcome.should_ack(), "{outcome:?}");
+    }
+    let rows: Vec<(i64, i64, i64)> = copies::table
+        .select((copies::id, copies::price, copies::version))
+        .order(copies::id)
+        .load(conn)
+        .unwrap();
+    assert_eq!(rows, [(1, 10, 2), (2, 20, 2), (3, 30, 2), (4, 40, 2)]);
+}
+
+for_each_replica!(a_record_that_is_sent_again_is_repaired);

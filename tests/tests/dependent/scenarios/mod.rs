@@ -8,6 +8,7 @@ mod composite;
 mod dead_letters;
 mod derived;
 mod end_to_end;
+mod forget;
 mod fuzz;
 mod made_events;
 mod migrations;

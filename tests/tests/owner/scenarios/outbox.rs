@@ -1,5 +1,7 @@
 //! `#[versioned(outbox)]`: each write has its event, in its transaction.
 
+mod resend;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::connection::SimpleConnection as _;

@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::Value;
 use versioned_core::Error;
-use versioned_core::outbox::{self, PublishError};
+use versioned_core::outbox::{self, PublishError, Rejected};
 
 use super::*;
 
@@ -457,6 +457,83 @@ fn lag_says_what_waits() {
     let oldest = lag.oldest.unwrap();
     // SQLite knows milliseconds.
     assert!((89..100).contains(&oldest.as_secs()), "{oldest:?}");
+}
+
+/// A count that reads everything would be slow when it is needed most.
+#[test]
+fn lag_counts_up_to_a_limit() {
+    let (_db, mut conn) = database();
+    announce([1], &mut conn);
+    let doubled =
+        "INSERT INTO versioned_outbox (entity, \"key\", version, op, payload, at, attempts)
+        SELECT entity, \"key\", version, op, payload, at - 1, 1 FROM versioned_outbox";
+    let doubled = match backend::NAME {
+        "mysql" => doubled.replace('"', "`"),
+        _ => doubled.to_owned(),
+    };
+    for times in 1..=14 {
+        diesel::sql_query(&doubled).execute(&mut conn).unwrap();
+        let lag = outbox::Lag::load(&mut conn).unwrap();
+        let all = 1_u64 << times;
+        assert_eq!(lag.pending, all.min(10_001));
+        assert_eq!(lag.rejected, (all - 1).min(10_001));
+        assert!(lag.oldest.is_some());
+    }
+}
+
+#[test]
+fn rejected_events_are_listed_with_their_reasons_and_tried_again_at_once() {
+    let (_db, mut conn) = database();
+    let conn = &mut conn;
+    announce(1..=6, conn);
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let relay = Relay::new(Broker::refusing(move |row| {
+        if is_broken.load(Ordering::SeqCst) && ["2", "3", "5"].contains(&&*row.key) {
+            return Err(PublishError::rejected(format_args!("no {}", row.key)));
+        }
+        Ok(())
+    }));
+    assert_eq!(Rejected::load(None, 10, conn).unwrap(), []);
+    let pass = relay.run_once(conn).unwrap();
+    assert_eq!((pass.published, pass.rejected), (3, 3));
+    // One of them once more.
+    diesel::update(versioned_outbox::table.filter(versioned_outbox::key.eq("2")))
+        .set(versioned_outbox::due.eq(0))
+        .execute(conn)
+        .unwrap();
+    assert_eq!(relay.run_once(conn).unwrap().rejected, 1);
+    let facts = |page: &[Rejected]| -> Vec<(String, u32, String)> {
+        let facts = page.iter().map(|one| {
+            assert_eq!(
+                (&*one.entity, one.version, &*one.op),
+                ("tickets", 1, "created")
+            );
+            (one.key.clone(), one.attempts, one.reason.clone())
+        });
+        facts.collect()
+    };
+    let all = Rejected::load(None, 10, conn).unwrap();
+    let expected = [("3", 1, "no 3"), ("5", 1, "no 5"), ("2", 2, "no 2")];
+    assert_eq!(
+        facts(&all),
+        expected.map(|(key, attempts, reason)| (key.to_owned(), attempts, reason.to_owned()))
+    );
+    assert_eq!(all[0].to_string(), "tickets/3/1, rejected 1 times: no 3");
+    let first = Rejected::load(None, 1, conn).unwrap();
+    assert_eq!(first, all[..1]);
+    assert_eq!(Rejected::load(first.last(), 10, conn).unwrap(), all[1..]);
+    assert_eq!(Rejected::load(all.last(), 10, conn).unwrap(), []);
+
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(relay.run_once(conn).unwrap().taken(), 0);
+    assert_eq!(Rejected::retry_all(conn).unwrap(), 3);
+    assert_eq!(Rejected::retry_all(conn).unwrap(), 0);
+    let published: usize = (0..3)
+        .map(|_| relay.run_once(conn).unwrap().published)
+        .sum();
+    assert_eq!(published, 3);
+    assert_eq!(Rejected::load(None, 10, conn).unwrap(), []);
 }
 
 fn micros() -> i64 {

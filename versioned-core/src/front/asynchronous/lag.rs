@@ -4,7 +4,7 @@ use diesel_async::AsyncConnection;
 
 use super::AsyncExecutor;
 use crate::error::Result;
-use crate::operation::outbox::relay;
+use crate::operation::outbox::look;
 use crate::outbox::{Lag, SupportedBackend};
 
 impl Lag {
@@ -26,6 +26,6 @@ impl Lag {
         C: AsyncConnection,
         C::Backend: SupportedBackend,
     {
-        async move { relay::lag(&mut AsyncExecutor::new(conn)).await }
+        async move { look::lag(&mut AsyncExecutor::new(conn)).await }
     }
 }

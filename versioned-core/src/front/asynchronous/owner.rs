@@ -21,6 +21,7 @@ use crate::version::SequentialVersion;
 /// | --- | --- |
 /// | insert a record | [`insert`](OwnerDsl::insert), [`create`](OwnerDsl::create), [`import`](OwnerDsl::import) |
 /// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
+/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`save_pipelined`](OwnerDsl::save_pipelined), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
 /// | write without a loaded record | [`at`](OwnerDsl::at), [`update_with`](OwnerDsl::update_with), [`update_with_retry`](OwnerDsl::update_with_retry), [`bump`](OwnerDsl::bump) |
 /// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
@@ -343,6 +344,34 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
         async move { operation::snapshot(after, limit, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Sends the present state of a record once more, through the outbox.
+    ///
+    /// See [`prelude::OwnerDsl::resend`](crate::prelude::OwnerDsl::resend) for the SQL and the
+    /// errors.
+    fn resend<C>(id: &Self::Id, conn: &mut C) -> impl Future<Output = Result<()>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db>,
+    {
+        async move { operation::resend::<Self, _>(id, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Sends the present state of a page of records once more, through the outbox.
+    ///
+    /// See [`prelude::OwnerDsl::resend_page`](crate::prelude::OwnerDsl::resend_page) for an example
+    /// and the errors.
+    fn resend_page<C>(
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        async move { operation::resend_page(after, limit, &mut AsyncExecutor::new(conn)).await }
     }
 
     /// Returns the assignment `version = version + 1` for an ordinary Diesel update of many rows.

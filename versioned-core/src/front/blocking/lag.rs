@@ -4,23 +4,25 @@ use diesel::connection::LoadConnection;
 
 use super::{BlockingExecutor, poll_ready};
 use crate::error::Result;
-use crate::operation::outbox::relay;
+use crate::operation::outbox::look;
 use crate::outbox::{Lag, SupportedBackend};
 
 impl Lag {
     /// Counts the pending events of the outbox, for a metric or an alert.
     ///
-    /// The query reads the whole table, which is short while a relay runs.
+    /// It reads at most 10,001 events, so that it stays cheap however many there are.
     ///
     /// ```sql
-    /// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END),
-    ///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint - MIN(at), 0)
-    ///     FROM versioned_outbox
+    /// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),
+    ///     (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 LIMIT 10001) AS r),
+    ///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint
+    ///         - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)
     /// ```
     ///
-    /// To list the rejected events with their reasons, query
-    /// `SELECT entity, key, version, attempts, error FROM versioned_outbox WHERE attempts > 0`. To
-    /// give up an event, delete its row; this leaves a gap at the replicas.
+    /// [`Rejected::load`](crate::outbox::Rejected::load) lists the rejected events with their
+    /// reasons. To give up an event, delete its row, and
+    /// [`resend`](crate::prelude::OwnerDsl::resend) its record: the row that is gone leaves a gap at
+    /// the replicas.
     ///
     /// # Errors
     ///
@@ -32,6 +34,6 @@ impl Lag {
         C: LoadConnection,
         C::Backend: SupportedBackend,
     {
-        poll_ready(relay::lag(&mut BlockingExecutor::new(conn)))
+        poll_ready(look::lag(&mut BlockingExecutor::new(conn)))
     }
 }

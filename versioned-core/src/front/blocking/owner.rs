@@ -18,6 +18,7 @@ use crate::version::SequentialVersion;
 /// | --- | --- |
 /// | insert a record | [`insert`](OwnerDsl::insert) at the initial version, [`create`](OwnerDsl::create) with a key or defaults from the database, [`import`](OwnerDsl::import) at the version that the model carries |
 /// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
+/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
 /// | write without a loaded record | [`at`](OwnerDsl::at) a version that a client sent, [`update_with`](OwnerDsl::update_with) and [`update_with_retry`](OwnerDsl::update_with_retry), which load and retry, [`bump`](OwnerDsl::bump) in an ordinary Diesel update |
 /// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
@@ -536,6 +537,88 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
     {
         poll_ready(operation::snapshot(
+            after,
+            limit,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Sends the present state of a record once more: inserts an event of `op`
+    /// [`Snapshot`](crate::Op::Snapshot) into the outbox. It repairs a replica that has missed an
+    /// event of the record, or that has a damaged row. Its version is that of the row, so the record
+    /// does not move.
+    ///
+    /// With `#[versioned(tombstones)]`, the snapshot of a deleted record has no data, and a replica
+    /// deletes its row. A write in between is not blocked: its event is newer, and supersedes the
+    /// snapshot. Calling it twice does no harm. It does not compile for an owner without `outbox`.
+    ///
+    /// ```sql
+    /// SELECT id, title, version FROM tickets WHERE id = $1
+    /// INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES (..)
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NotFound`](crate::Error::NotFound) if the record does not exist and its
+    /// deletion is not remembered. Delete the row at the replicas with
+    /// [`positions::forget`](crate::positions::forget) then.
+    fn resend<C>(id: &Self::Id, conn: &mut C) -> Result<()>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
+    {
+        poll_ready(operation::resend::<Self, _>(
+            id,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Sends the present state of a page of records once more, as [`resend`](OwnerDsl::resend) does,
+    /// in one transaction. Returns their events, the last of which is `after` for the next page, as
+    /// for [`snapshot`](OwnerDsl::snapshot). An empty page is the end.
+    ///
+    /// The relay publishes these events in turn with new ones. Wait between pages until
+    /// [`Lag::load`](crate::outbox::Lag::load) shows that few events are pending.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, serde::Serialize, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner, outbox, tombstones)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// use std::{thread, time::Duration};
+    /// use versioned_core::outbox::Lag;
+    ///
+    /// fn resend_all(conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+    ///     let mut last = None;
+    ///     loop {
+    ///         let page = Ticket::resend_page(last.as_ref(), 500, conn)?;
+    ///         if page.is_empty() {
+    ///             return Ok(());
+    ///         }
+    ///         last = page.into_iter().last();
+    ///         while Lag::load(conn)?.pending > 1_000 {
+    ///             thread::sleep(Duration::from_millis(100));
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`snapshot`](OwnerDsl::snapshot). Nothing is inserted then.
+    fn resend_page<C>(
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        poll_ready(operation::resend_page(
             after,
             limit,
             &mut BlockingExecutor::new(conn),

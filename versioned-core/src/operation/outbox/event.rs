@@ -27,7 +27,7 @@ pub(crate) fn event_of<M: OwnerModel>(
     };
     loaded.model.set_version(version.clone());
     let key = M::key_text(&loaded.model.id());
-    outgoing(op, key, version, Some(&*loaded.model)).map(Some)
+    outgoing(op, key, M::number(version), Some(&*loaded.model)).map(Some)
 }
 
 /// Builds the event of a row, which is written or about to be written. Returns `None` without an
@@ -37,7 +37,7 @@ pub(crate) fn event_of_row<M: OwnerModel>(op: Op, row: &M) -> Result<Option<NewE
         return Ok(None);
     }
     let key = M::key_text(&row.id());
-    outgoing(op, key, row.loaded(), Some(row)).map(Some)
+    outgoing(op, key, M::number(row.loaded()), Some(row)).map(Some)
 }
 
 /// Builds the event of a deletion. Returns `None` without an outbox.
@@ -48,13 +48,22 @@ pub(crate) fn event_of_deletion<M: OwnerModel>(
     if !M::OUTBOX {
         return Ok(None);
     }
-    outgoing::<M>(Op::Deleted, record.key_text(), version, None).map(Some)
+    outgoing::<M>(Op::Deleted, record.key_text(), M::number(version), None).map(Some)
+}
+
+/// Builds the event that shows a record as it is, or as deleted at this version.
+pub(crate) fn event_of_state<M: OwnerModel>(
+    key: String,
+    version: i64,
+    row: Option<&M>,
+) -> Result<NewEvent> {
+    outgoing(Op::Snapshot, key, version, row)
 }
 
 fn outgoing<M: OwnerModel>(
     op: Op,
     key: String,
-    version: &M::Version,
+    version: i64,
     data: Option<&M>,
 ) -> Result<NewEvent> {
     short_enough::<M>(&key)?;
@@ -62,7 +71,7 @@ fn outgoing<M: OwnerModel>(
     let event = Event {
         trace: context.trace,
         metadata: context.metadata,
-        ..Event::new(op, M::ENTITY, key, M::number(version), data)
+        ..Event::new(op, M::ENTITY, key, version, data)
     };
     Ok(NewEvent {
         payload: M::event_json(&event).map_err(|error| match error {

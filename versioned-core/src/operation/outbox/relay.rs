@@ -5,7 +5,7 @@ mod publish;
 mod run;
 
 use std::marker::PhantomData;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use diesel::result::Error as DieselError;
 
@@ -16,11 +16,11 @@ use crate::dialect::{Dialect, SqlFor as _, Waiting};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::operation::transaction::{Level, begin_at, finish};
-use crate::outbox::{Lag, OutboxRow, Pass, Publisher, Relay, SupportedBackend};
+use crate::outbox::{OutboxRow, Pass, Publisher, Relay, SupportedBackend};
 use crate::retry::Retry;
 use crate::runner::Runner;
 use crate::statement::{
-    Backlog, Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
+    Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     Reschedule,
 };
 
@@ -31,7 +31,7 @@ const RETRIES: u32 = 20;
 /// oldest events are selected before it is known which of them other relays have claimed.
 const RELAYS: i64 = 8;
 
-type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
+pub(super) type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
 
 /// Runs one pass, which is one batch.
 pub(crate) async fn pass<P, K, C>(relay: &Relay<P>, clock: &K, conn: &mut C) -> Result<Pass>
@@ -231,22 +231,6 @@ where
         conn.execute(refused).await?;
     }
     Ok(())
-}
-
-/// Counts the events in the outbox and returns the age of the oldest.
-pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
-where
-    C: Executor<Backend: SupportedBackend>,
-{
-    let flavor = PhantomData;
-    let figures = Sql::<C>::figures(conn, Backlog::<Sql<C>> { flavor }).await?;
-    let (pending, rejected, age) = figures.unwrap_or_default();
-    let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    Ok(Lag {
-        pending: count(pending),
-        rejected: count(rejected),
-        oldest: (pending > 0).then(|| Duration::from_micros(count(age))),
-    })
 }
 
 #[cfg(test)]

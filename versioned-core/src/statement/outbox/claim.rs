@@ -358,36 +358,6 @@ where
     }
 }
 
-/// Counts the waiting events, and returns the age of the oldest in microseconds:
-///
-/// ```sql
-/// SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END),
-///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint - MIN(at), 0)
-/// FROM versioned_outbox
-/// ```
-pub(crate) struct Backlog<F: ?Sized> {
-    pub(crate) flavor: PhantomData<fn(&F)>,
-}
-
-pub(crate) enum BacklogId {}
-
-impl<F: ?Sized> QueryId for Backlog<F> {
-    type QueryId = BacklogId;
-}
-
-impl<F, DB> QueryFragment<DB> for Backlog<F>
-where
-    F: SqlFor<DB> + ?Sized,
-    DB: Backend,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END), COALESCE(");
-        push_now::<F, DB>(&mut out);
-        out.push_sql(" - MIN(at), 0) FROM versioned_outbox");
-        Ok(())
-    }
-}
-
 /// `SET TRANSACTION ISOLATION LEVEL READ COMMITTED`. It applies to the open transaction on
 /// PostgreSQL, and to the next one elsewhere.
 ///

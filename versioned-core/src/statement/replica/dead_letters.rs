@@ -192,6 +192,12 @@ texts! {
         Delete, " FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
     ];
 
+    /// Deletes the letters of a record.
+    DiscardRecord = [
+        Delete, " FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key,
+    ];
+
     /// Deletes a letter.
     Discard = [
         "DELETE FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,

@@ -245,6 +245,28 @@ texts! {
         " AND ", KeyColumn, " = ", Key, " AND version = ", Version, (share_lock),
     ];
 
+    /// Selects the first records with parked events, at most `newest`: the key, the version of the
+    /// position or else `oldest`, the lowest turn, the number of events, the time of the oldest, and
+    /// why one of them could not be applied.
+    FirstWaiting = [
+        "SELECT k.", KeyColumn,
+        ", COALESCE((SELECT p.version FROM versioned_positions AS p WHERE p.replica = ", Replica,
+        " AND p.entity = ", Entity, " AND p.", KeyColumn, " = k.", KeyColumn, "), ", Oldest,
+        "), min(k.version), count(*), min(k.at), COALESCE(max(k.error), '') \
+            FROM versioned_parked AS k WHERE k.replica = ", Replica, " AND k.entity = ", Entity,
+        " GROUP BY k.", KeyColumn, " ORDER BY k.", KeyColumn, " LIMIT ", Newest,
+    ];
+    /// As `FirstWaiting`, after a key.
+    Waiting = [
+        "SELECT k.", KeyColumn,
+        ", COALESCE((SELECT p.version FROM versioned_positions AS p WHERE p.replica = ", Replica,
+        " AND p.entity = ", Entity, " AND p.", KeyColumn, " = k.", KeyColumn, "), ", Oldest,
+        "), min(k.version), count(*), min(k.at), COALESCE(max(k.error), '') \
+            FROM versioned_parked AS k WHERE k.replica = ", Replica, " AND k.entity = ", Entity,
+        " AND k.", KeyColumn, " > ", Key,
+        " GROUP BY k.", KeyColumn, " ORDER BY k.", KeyColumn, " LIMIT ", Newest,
+    ];
+
     /// Drops the parked events up to this version.
     Drop = [
         "DELETE FROM versioned_parked WHERE replica = ", Replica, " AND entity = ", Entity,

@@ -2,6 +2,7 @@ use std::future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::clock::{Waited, wait};
 use crate::front::blocking::poll_ready;

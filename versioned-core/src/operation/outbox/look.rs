@@ -1,0 +1,68 @@
+//! What operators see of an outbox.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::dialect::SqlFor as _;
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::operation::outbox::relay::Sql;
+use crate::outbox::{Lag, Rejected, SupportedBackend};
+use crate::statement::{Backlog, MakeDue, RejectedEvents};
+
+/// Counts the events in the outbox and returns the age of the oldest.
+pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    let flavor = PhantomData;
+    let figures = Sql::<C>::figures(conn, Backlog::<Sql<C>> { flavor }).await?;
+    let (pending, rejected, age) = figures.unwrap_or_default();
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(Lag {
+        pending: count(pending),
+        rejected: count(rejected),
+        oldest: (pending > 0).then(|| Duration::from_micros(count(age))),
+    })
+}
+
+/// Loads rejected events, those with the fewest attempts first, after the event `after`.
+pub(crate) async fn rejected<C>(
+    after: Option<&Rejected>,
+    most: usize,
+    conn: &mut C,
+) -> Result<Vec<Rejected>>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    let (attempts, id) = after.map_or((1, 0), |after| (after.attempts.into(), after.id));
+    let page = RejectedEvents::<Sql<C>> {
+        attempts,
+        id,
+        limit: i64::try_from(most).unwrap_or(i64::MAX),
+        flavor: PhantomData,
+    };
+    let found = Sql::<C>::waiting(conn, page).await?;
+    let shown =
+        found.into_iter().map(
+            |(id, entity, key, version, op, reason, attempts)| Rejected {
+                id,
+                entity,
+                key,
+                version,
+                op,
+                reason,
+                attempts: u32::try_from(attempts).unwrap_or(0),
+            },
+        );
+    Ok(shown.collect())
+}
+
+/// Makes all rejected events due.
+pub(crate) async fn retry_rejected<C>(conn: &mut C) -> Result<usize>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    let flavor = PhantomData;
+    Ok(conn.execute(MakeDue::<Sql<C>> { flavor }).await?)
+}

@@ -1,0 +1,55 @@
+//! Forgets one record of a replica for good.
+
+use crate::dependent::Dependent;
+use crate::error::Result;
+use crate::event::{Event, Op};
+use crate::executor::Executor;
+use crate::operation::closure::NoHook;
+use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::incoming::Incoming;
+use crate::operation::replica::positions::run;
+use crate::operation::transaction::{Level, begin_at, finish};
+use crate::statement::{DiscardRecord, Drop, Letters, OnLetters};
+
+/// Deletes a record's row, its parked events and its dead letters, and remembers that it is deleted
+/// for good.
+pub(crate) async fn forget<M, C>(id: &M::Id, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let key = M::key_text(id);
+    let event: Event<M> = Event::new(Op::DeletedForever, M::ENTITY, key, i64::MAX, None);
+    let incoming = Incoming::check::<C::Backend>(&event)?;
+    let mut retries = RETRY.attempts();
+    loop {
+        let level = Level::ReadCommitted.in_effect(conn);
+        begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
+        let done = forget_one(&incoming, level, conn).await;
+        match finish(done, conn).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
+                None => return Err(lost),
+            },
+            done => return done,
+        }
+    }
+}
+
+async fn forget_one<M, C>(incoming: &Incoming<'_, M>, level: Level, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    // The position is moved first, as it is for each event: what arrives meanwhile waits for it.
+    let outcome = apply_one(incoming, level, conn, &mut NoHook).await?;
+    debug_assert!(outcome.should_ack(), "it follows any version");
+    run::<Drop, M::Sql, C>(incoming.position(), conn).await?;
+    let letters = Letters {
+        key: &incoming.event.key,
+        ..Letters::of::<M, C::Backend>()
+    };
+    conn.execute(OnLetters::<DiscardRecord, M::Sql>::new(letters))
+        .await?;
+    Ok(())
+}

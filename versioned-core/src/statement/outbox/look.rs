@@ -1,0 +1,122 @@
+//! The statements that look at the outbox, for operators. None of them reads the whole table.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::{Dialect, SqlFor};
+use crate::statement::outbox::now::push_now;
+use crate::statement::safe_updates::push_verb;
+
+/// Counts the waiting events and the rejected ones, at most 10,001 each, and returns the age of the
+/// oldest of the first 10,001 in microseconds:
+///
+/// ```sql
+/// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),
+///     (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 LIMIT 10001) AS r),
+///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint
+///         - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)
+/// ```
+pub(crate) struct Backlog<F: ?Sized> {
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum BacklogId {}
+
+impl<F: ?Sized> QueryId for Backlog<F> {
+    type QueryId = BacklogId;
+}
+
+impl<F, DB> QueryFragment<DB> for Backlog<F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p), \
+                (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 LIMIT 10001) AS r), \
+                COALESCE(",
+        );
+        push_now::<F, DB>(&mut out);
+        out.push_sql(
+            " - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)",
+        );
+        Ok(())
+    }
+}
+
+/// Selects rejected events, after one with so many attempts and this id:
+///
+/// ```sql
+/// SELECT id, entity, key, version, op, COALESCE(error, ''), attempts FROM versioned_outbox
+/// WHERE attempts >= $1 AND (attempts > $1 OR id > $2) ORDER BY attempts, id LIMIT $3
+/// ```
+pub(crate) struct RejectedEvents<F: ?Sized> {
+    /// At least 1.
+    pub(crate) attempts: i64,
+    pub(crate) id: i64,
+    pub(crate) limit: i64,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum RejectedEventsId {}
+
+impl<F: ?Sized> QueryId for RejectedEvents<F> {
+    type QueryId = RejectedEventsId;
+}
+
+impl<F, DB> QueryFragment<DB> for RejectedEvents<F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT id, entity, ");
+        out.push_identifier("key")?;
+        out.push_sql(
+            ", version, op, COALESCE(error, ''), attempts FROM versioned_outbox WHERE attempts >= ",
+        );
+        F::push_number(&mut out, &self.attempts)?;
+        out.push_sql(" AND (attempts > ");
+        F::push_number(&mut out, &self.attempts)?;
+        out.push_sql(" OR id > ");
+        F::push_number(&mut out, &self.id)?;
+        out.push_sql(") ORDER BY attempts, id LIMIT ");
+        F::push_number(&mut out, &self.limit)
+    }
+}
+
+/// Makes the rejected events due:
+///
+/// ```sql
+/// UPDATE versioned_outbox SET due = 0 WHERE attempts > 0 AND due > 0
+/// ```
+pub(crate) struct MakeDue<F: ?Sized> {
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+pub(crate) enum MakeDueId {}
+
+impl<F: ?Sized> QueryId for MakeDue<F> {
+    type QueryId = MakeDueId;
+}
+
+impl<F, DB> QueryFragment<DB> for MakeDue<F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        push_verb("UPDATE", F::dialect(out.backend()), &mut out);
+        out.push_sql(" versioned_outbox");
+        if F::dialect(out.backend()) == Some(Dialect::Mysql) {
+            // A scan would lock the events that relays have claimed.
+            out.push_sql(" FORCE INDEX (versioned_outbox_attempts)");
+        }
+        out.push_sql(" SET due = 0 WHERE attempts > 0 AND due > 0");
+        Ok(())
+    }
+}
