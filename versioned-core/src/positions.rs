@@ -125,15 +125,17 @@ where
 }
 
 /// Forgets one record of a replica for good: deletes its row, its parked events and its
-/// [dead letters](crate::dead_letters), in one transaction, and remembers the deletion. All other
-/// events of the record are duplicates from then on, including snapshots and
+/// [dead letters](crate::dead_letters), in one transaction, and remembers the deletion. Until
+/// [`purge_tombstones`], all other events of the record are duplicates, including snapshots and
 /// [`Op::DeletedForever`](crate::Op::DeletedForever).
 ///
 /// Use it for a record that must be erased, or that waits for an event that will never come. To
 /// repair a record, apply a [snapshot](crate::prelude::OwnerDsl::snapshot) of it instead.
 ///
-/// The deletion is remembered until [`purge_tombstones`]. An event that arrives later makes the
-/// record again. Dead letters that could not be read are of no record, and stay.
+/// Messages that could not be read are of no record, and stay among the dead letters. So does a
+/// message that a consumer keeps while this runs, until the next
+/// [`redrive`](crate::dead_letters::redrive) finds that it is superseded. To erase a record, stop the
+/// events of the record at the owner first.
 ///
 /// ```sql
 /// INSERT INTO versioned_positions .. ON CONFLICT .. DO UPDATE SET version = 9223372036854775807, deleted_at = $1
@@ -160,7 +162,8 @@ where
 /// # Errors
 ///
 /// Returns [`EventError::Deletion`](crate::EventError::Deletion) if the replica has
-/// `guard = "row"`, because it remembers no deletions. Returns
+/// `guard = "row"`, because it remembers no deletions, and
+/// [`EventError::KeyTooLong`](crate::EventError::KeyTooLong) for a key of more than 2,400 bytes. Returns
 /// [`Error::Conflict`](crate::Error::Conflict) of kind `Serialization` after a deadlock or a
 /// serialization failure in a transaction of the caller, and
 /// [`Error::Database`](crate::Error::Database) if a statement fails for another reason. Nothing is

@@ -34,8 +34,8 @@ pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
 };
-pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, WithEvent};
-pub(crate) use self::outbox::look::{Backlog, MakeDue, RejectedEvents};
+pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
+pub(crate) use self::outbox::look::{Backlog, DataVersion, MakeDue, RejectedEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
@@ -46,7 +46,7 @@ pub(crate) use self::owner::insert::Insert;
 pub(crate) use self::owner::page::Page;
 pub(crate) use self::owner::save::Save;
 pub(crate) use self::owner::select::{
-    AnySpelling, AsSnapshot, Current, Find, FindAll, FindVersion, Held, Unmoved,
+    AnySpelling, AsSnapshot, Current, Find, FindAll, FindVersion, Held, Reading, Unmoved,
 };
 pub(crate) use self::owner::touch::Touch;
 pub use self::owner::update_at::Changes;

@@ -29,6 +29,7 @@ versioned_tests::suite! {
     mod sqlite {
         mod one_writer;
         mod scenarios;
+        mod watching;
     }
     mod postgres {
         mod scenarios;

@@ -47,9 +47,10 @@ where
 {
     /// Returns the chore that is due, while so many things are being done.
     pub(super) fn next_chore(&mut self, busy: usize) -> Option<Chore> {
-        match self.pass_to_redrive(busy) {
-            Some(pass) => Some(Chore::Redrive(pass)),
-            None => self.page_to_look_at(busy).map(Chore::Look),
+        // Passes follow each other without a pause while they apply letters, and looks do not.
+        match self.page_to_look_at(busy) {
+            Some(after) => Some(Chore::Look(after)),
+            None => self.pass_to_redrive(busy).map(Chore::Redrive),
         }
     }
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::de::DeserializeOwned;
 
+use super::breaker::may_be_unreachable;
 use super::problem::ConsumerProblem;
 use super::run::Run;
 use super::source::Delivery;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::parked_record::ParkedRecord;
 
 /// The number of records that one look reads.
@@ -21,6 +22,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The key after which a page begins. `None` for the first page.
 pub(super) struct After(pub(super) Option<String>);
 
+/// The number of records that are remembered as reported. More are not reported.
+const REMEMBERED: usize = 10_000;
+
 /// The looks at the records with parked events, page by page.
 #[derive(Debug)]
 pub(super) struct Parked {
@@ -28,8 +32,17 @@ pub(super) struct Parked {
     next: Option<Instant>,
     /// The last key of the page before.
     after: Option<String>,
-    /// The keys that were reported, and since when they wait.
-    reported: BTreeMap<String, SystemTime>,
+    reported: BTreeMap<String, Reported>,
+    /// Whether it was reported that the look failed.
+    has_failed: bool,
+}
+
+/// A record that was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reported {
+    since: SystemTime,
+    /// The version of the replica. At another one, it waits for another event.
+    current: i64,
 }
 
 impl Parked {
@@ -38,6 +51,7 @@ impl Parked {
             next: looks.then(|| Instant::now() + pause(patience)),
             after: None,
             reported: BTreeMap::new(),
+            has_failed: false,
         }
     }
 
@@ -46,21 +60,28 @@ impl Parked {
         self.next
     }
 
-    /// Removes the reported records of a page that no longer wait, and returns them. The page goes
-    /// up to the key `last`, or to the end.
+    /// Removes the reported records of a page that wait for that event no more, and returns them.
+    /// The page goes up to the key `last`, or to the end.
     fn over(&mut self, page: &[ParkedRecord], last: Option<&String>) -> Vec<(String, SystemTime)> {
+        let waiting: BTreeMap<&str, i64> = page
+            .iter()
+            .map(|record| (&*record.key, record.current))
+            .collect();
         let first = self
             .after
             .as_ref()
             .map_or(Bound::Unbounded, Bound::Excluded);
         let end = last.map_or(Bound::Unbounded, Bound::Included);
-        let keys = self.reported.range::<String, _>((first, end));
-        let keys = keys.map(|(key, _)| key);
-        let over = keys.filter(|key| page.iter().all(|record| record.key != **key));
-        let over: Vec<String> = over.cloned().collect();
-        let over = over.into_iter();
-        over.filter_map(|key| self.reported.remove_entry(&key))
-            .collect()
+        let reported = self.reported.range::<String, _>((first, end));
+        let over =
+            reported.filter(|(key, reported)| waiting.get(key.as_str()) != Some(&reported.current));
+        let over: Vec<_> = over
+            .map(|(key, reported)| (key.clone(), reported.since))
+            .collect();
+        for (key, _) in &over {
+            self.reported.remove(key);
+        }
+        over
     }
 }
 
@@ -88,16 +109,24 @@ where
     /// once.
     pub(super) fn looked_at(&mut self, found: Result<Vec<ParkedRecord>>) {
         let now = Instant::now();
+        self.note(&found, now);
         self.parked.next = Some(now + pause(self.settings.patience));
         let page = match found {
-            Ok(page) => {
-                self.note(&Ok(()), now);
-                page
+            Ok(page) => page,
+            Err(error) => {
+                if !may_be_unreachable(&error) && !self.parked.has_failed {
+                    self.report(&ConsumerProblem::NotListed { error: &error });
+                    self.parked.has_failed = true;
+                }
+                return;
             }
-            Err(error) => return self.note(&Err::<(), Error>(error), now),
         };
+        self.parked.has_failed = false;
         let last = (page.len() >= PAGE).then(|| page.last()).flatten();
         let last = last.map(|record| record.key.clone());
+        if last.is_some() {
+            self.parked.next = Some(now);
+        }
         for (key, since) in self.parked.over(&page, last.as_ref()) {
             let record = self.record(&key);
             let waited = waited(since);
@@ -108,8 +137,9 @@ where
         }
         for record in page {
             let waited = waited(record.since);
-            let is_reported = self.parked.reported.contains_key(&record.key);
-            if waited < self.settings.patience || is_reported {
+            let reported = &mut self.parked.reported;
+            let is_known = reported.contains_key(&record.key) || reported.len() >= REMEMBERED;
+            if waited < self.settings.patience || is_known {
                 continue;
             }
             self.report(&ConsumerProblem::Waiting {
@@ -118,7 +148,11 @@ where
                 received: record.received,
                 waited,
             });
-            self.parked.reported.insert(record.key, record.since);
+            let reported = Reported {
+                since: record.since,
+                current: record.current,
+            };
+            self.parked.reported.insert(record.key, reported);
         }
         self.parked.after = last;
     }
@@ -138,9 +172,10 @@ mod tests {
     use super::*;
 
     fn record(key: &str) -> ParkedRecord {
+        // The rest is the version.
         ParkedRecord {
-            key: key.to_owned(),
-            current: 0,
+            key: key[..1].to_owned(),
+            current: key[1..].parse().unwrap_or(0),
             received: 2,
             events: 1,
             since: SystemTime::UNIX_EPOCH,
@@ -148,13 +183,16 @@ mod tests {
         }
     }
 
+    /// Those that are not in it, and those that are at another version.
     #[test]
     fn only_the_records_of_a_page_can_be_over() {
         let mut parked = Parked::new(true, Duration::from_secs(5));
         for key in ["a", "b", "c", "d"] {
-            parked
-                .reported
-                .insert(key.to_owned(), SystemTime::UNIX_EPOCH);
+            let reported = Reported {
+                since: SystemTime::UNIX_EPOCH,
+                current: 0,
+            };
+            parked.reported.insert(key.to_owned(), reported);
         }
         let mut over = |after: Option<&str>, page: &[&str], last: Option<&str>| {
             parked.after = after.map(str::to_owned);
@@ -163,8 +201,8 @@ mod tests {
             over.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
         };
         assert_eq!(over(None, &["a"], Some("a")), [""; 0]);
-        assert_eq!(over(Some("a"), &["b0", "c"], Some("c")), ["b"]);
-        assert_eq!(over(Some("a"), &["b0", "c"], Some("c")), [""; 0]);
+        assert_eq!(over(Some("a"), &["b1", "c"], Some("c")), ["b"]);
+        assert_eq!(over(Some("a"), &["b1", "c"], Some("c")), [""; 0]);
         assert_eq!(over(Some("c"), &["e"], None), ["d"]);
         assert_eq!(over(None, &[], None), ["a", "c"]);
     }

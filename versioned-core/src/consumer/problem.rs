@@ -57,11 +57,11 @@ pub enum ConsumerProblem<'a> {
     /// are not affected. Find out why the version is missing, or replicate the record again from a
     /// snapshot. [`positions::forget`](crate::positions::forget) gives it up.
     ///
-    /// With `gap = "park"`, [`replicate`](crate::consumer::Consumer::replicate) looks for such
-    /// records every 1 s to 30 s, as often as the
-    /// [patience](crate::consumer::Consumer::patience) says. [`parked::list`](crate::parked::list)
-    /// lists them, with the reasons of events that could not be applied. With
-    /// [`run`](crate::consumer::Consumer::run), this is the only way.
+    /// With `gap = "park"`, the event may also be there and be rejected by the database:
+    /// [`parked::list`](crate::parked::list) has the reason.
+    /// [`replicate`](crate::consumer::Consumer::replicate) looks for such records as often as the
+    /// [patience](crate::consumer::Consumer::patience) says, but at most once a second and at least
+    /// every 30 s. Each process reports them. [`run`](crate::consumer::Consumer::run) does not.
     Waiting {
         /// The record, as `entity/key`.
         record: &'a str,
@@ -72,12 +72,19 @@ pub enum ConsumerProblem<'a> {
         /// The time since the first attempt.
         waited: Duration,
     },
-    /// The version that was reported as missing has arrived.
+    /// A record that was reported does not wait for that version any more: it has arrived, or a
+    /// snapshot has, or the record was [forgotten](crate::positions::forget).
     WaitOver {
         /// The record, as `entity/key`.
         record: &'a str,
         /// The time since the first attempt.
         waited: Duration,
+    },
+    /// The records with parked events could not be listed, so that none of them is reported as
+    /// [`Waiting`](Self::Waiting). Tried again. Reported once, until it succeeds.
+    NotListed {
+        /// The error.
+        error: &'a Error,
     },
     /// The replica's database is unreachable. The consumer makes one attempt at a time, up to 2 s
     /// apart, until one succeeds.
@@ -158,6 +165,12 @@ impl fmt::Display for ConsumerProblem<'_> {
             ),
             Self::WaitOver { record, waited } => {
                 write!(f, "{record} goes on, after it had waited for {waited:?}")
+            }
+            Self::NotListed { error } => {
+                write!(
+                    f,
+                    "the records with parked events could not be listed: {error}"
+                )
             }
             Self::Paused { error } => write!(f, "the replica's database is unreachable: {error}"),
             Self::Resumed { after } => {

@@ -100,6 +100,9 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
             ConsumerProblem::WaitOver { record, waited } => {
                 tracing::info!(target: TARGET, record, ?waited, "consumer: a record goes on");
             }
+            ConsumerProblem::NotListed { error } => {
+                tracing::warn!(target: TARGET, %error, "consumer: the records that wait could not be listed");
+            }
             ConsumerProblem::Paused { error } => {
                 tracing::error!(target: TARGET, %error, "consumer: the database is unreachable");
             }
@@ -167,6 +170,7 @@ mod tests {
                 record: "tickets/7",
                 waited: Duration::from_secs(31),
             });
+            consumer_problem(&ConsumerProblem::NotListed { error: &error });
             consumer_problem(&ConsumerProblem::Paused { error: &error });
             consumer_problem(&ConsumerProblem::Resumed {
                 after: Duration::from_secs(1),
@@ -194,6 +198,7 @@ mod tests {
                 "ERROR consumer: there is no table of dead letters",
                 "WARN consumer: a record waits for a version",
                 "INFO consumer: a record goes on",
+                "WARN consumer: the records that wait could not be listed",
                 "ERROR consumer: the database is unreachable",
                 "INFO consumer: the database is reachable again",
                 "ERROR consumer: early events fill the window of the durable consumer",

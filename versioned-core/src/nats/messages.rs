@@ -20,8 +20,8 @@ impl<'c> Messages<'c> {
         }
     }
 
-    /// The next message. `None` after the consumer began to shut down, and all requested messages
-    /// have arrived.
+    /// The next message. `None` after the consumer began to shut down and its last request is over.
+    /// A message that is late then is redelivered after the `ack_wait` of the durable consumer.
     pub(super) async fn next(&mut self) -> Option<Incoming<Held>> {
         loop {
             tokio::select! {

@@ -97,7 +97,7 @@ impl<'c> Requests<'c> {
     }
 
     /// The next message of the current request, or the end of a request without one. `None` after
-    /// `closing` is set and all requested messages have arrived. Can be dropped and called again.
+    /// `closing` is set and the current request is over. Can be dropped and called again.
     pub(super) async fn next(&mut self) -> Option<Step> {
         loop {
             let Some(request) = &mut self.current else {

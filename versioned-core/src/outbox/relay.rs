@@ -209,6 +209,9 @@ impl<P: Publisher> Relay<P> {
     /// `longest`. After a full batch, and in an [ordered](Self::ordered) relay after each pass with
     /// events, the next pass starts immediately. A [`waker`](Self::waker) ends a pause, and so does
     /// a [`listener`](Self::listener), whose heartbeat replaces a shorter `longest`.
+    ///
+    /// On `SQLite`, the relay also asks every 10 ms of a pause whether another connection has
+    /// committed (`PRAGMA data_version`), and then starts the next pass.
     #[must_use]
     pub fn poll(self, first: Duration, longest: Duration) -> Self {
         Self {

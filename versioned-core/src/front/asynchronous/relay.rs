@@ -68,6 +68,7 @@ impl<P: Publisher> Relay<P> {
             relay: self,
             connect,
             conn: None,
+            commits: None,
         };
         async move { relay::run(self, &Tokio, line, shutdown).await }
     }
@@ -78,6 +79,8 @@ struct Reconnecting<'r, P, F, C> {
     relay: &'r Relay<P>,
     connect: F,
     conn: Option<C>,
+    /// The number of the last pass, where the database counts the commits of others.
+    commits: Option<i64>,
 }
 
 impl<P, F, Fut, C, E> relay::Reconnecting for Reconnecting<'_, P, F, C>
@@ -101,6 +104,10 @@ where
                 }
             },
         };
+        self.commits = relay::commits(&mut AsyncExecutor::new(&mut conn))
+            .await
+            .ok()
+            .flatten();
         let done =
             relay::pass_and_probe(self.relay, &Tokio, &mut AsyncExecutor::new(&mut conn)).await;
         match done {
@@ -112,6 +119,16 @@ where
                 self.relay.report(&RelayProblem::Failed(&error));
                 None
             }
+        }
+    }
+
+    async fn has_changed(&mut self) -> Option<bool> {
+        let before = self.commits?;
+        let mut executor = AsyncExecutor::new(self.conn.as_mut()?);
+        match relay::commits(&mut executor).await {
+            Ok(now) => now.map(|now| now != before),
+            // The next pass tells what is wrong.
+            Err(_) => Some(true),
         }
     }
 }

@@ -10,11 +10,13 @@ use crate::outbox::{Lag, SupportedBackend};
 impl Lag {
     /// Counts the pending events of the outbox, for a metric or an alert.
     ///
-    /// It reads at most 10,001 events, so that it stays cheap however many there are.
+    /// It reads at most 10,001 events for each figure, so that it stays cheap however many there are.
     ///
     /// ```sql
     /// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),
-    ///     (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 LIMIT 10001) AS r),
+    ///     (SELECT COUNT(*) FROM (
+    ///         SELECT 1 FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001
+    ///     ) AS r),
     ///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint
     ///         - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)
     /// ```

@@ -549,19 +549,20 @@ pub trait OwnerDsl: OwnerModel {
     /// does not move.
     ///
     /// With `#[versioned(tombstones)]`, the snapshot of a deleted record has no data, and a replica
-    /// deletes its row. A write in between is not blocked: its event is newer, and supersedes the
-    /// snapshot. Calling it twice does no harm. It does not compile for an owner without `outbox`.
+    /// deletes its row. The row is locked against writes until the snapshot is in the outbox, so
+    /// that the record's events there stay in their order. Calling it twice does no harm. It does
+    /// not compile for an owner without `outbox`.
     ///
     /// ```sql
-    /// SELECT id, title, version FROM tickets WHERE id = $1
+    /// SELECT id, title, version FROM tickets WHERE id = $1 FOR SHARE
     /// INSERT INTO versioned_outbox (entity, key, version, op, payload, at) VALUES (..)
     /// ```
     ///
     /// # Errors
     ///
     /// Returns [`Error::NotFound`](crate::Error::NotFound) if the record does not exist and its
-    /// deletion is not remembered. Delete the row at the replicas with
-    /// [`positions::forget`](crate::positions::forget) then.
+    /// deletion is not remembered, and [`NotFinite`](crate::Error::NotFinite) or
+    /// [`KeyTooLong`](crate::Error::KeyTooLong) if its row cannot be an event.
     fn resend<C>(id: &Self::Id, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,
@@ -608,7 +609,9 @@ pub trait OwnerDsl: OwnerModel {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`snapshot`](OwnerDsl::snapshot). Nothing is inserted then.
+    /// Returns the errors of [`snapshot`](OwnerDsl::snapshot) and of [`resend`](OwnerDsl::resend).
+    /// Nothing is inserted then. A row that cannot be an event stops its page: call `snapshot` for
+    /// the page, and `resend` for its other records.
     fn resend_page<C>(
         after: Option<&Event<Self>>,
         limit: usize,

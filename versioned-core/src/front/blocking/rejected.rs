@@ -14,7 +14,7 @@ impl Rejected {
     ///
     /// ```sql
     /// SELECT id, entity, key, version, op, error, attempts FROM versioned_outbox
-    ///     WHERE attempts >= $1 AND (attempts > $1 OR id > $2) ORDER BY attempts, id LIMIT $3
+    ///     WHERE (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3
     /// ```
     ///
     /// # Errors
@@ -32,11 +32,12 @@ impl Rejected {
         ))
     }
 
-    /// Makes all rejected events due, so that the relays try them again at once, for example after
-    /// the broker was repaired. Returns the number of events that were not due before.
+    /// Makes all rejected events due, so that the relays try them again in their next passes, for
+    /// example after the broker was repaired. Returns the number of events that were not due before.
     ///
     /// ```sql
-    /// UPDATE versioned_outbox SET due = 0 WHERE attempts > 0 AND due > 0
+    /// UPDATE versioned_outbox SET due = 0
+    ///     WHERE attempts > 0 AND due > (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
     /// ```
     ///
     /// # Errors

@@ -75,6 +75,7 @@ impl<P: Publisher> Relay<P> {
             relay: self,
             connect,
             conn: None,
+            commits: None,
         };
         block_on(relay::run(self, &Parking, line, shutdown))
     }
@@ -85,6 +86,8 @@ struct Reconnecting<'r, P, F, C> {
     relay: &'r Relay<P>,
     connect: F,
     conn: Option<C>,
+    /// The number of the last pass, where the database counts the commits of others.
+    commits: Option<i64>,
 }
 
 impl<P, F, C, E> relay::Reconnecting for Reconnecting<'_, P, F, C>
@@ -107,6 +110,10 @@ where
                 }
             },
         };
+        self.commits = relay::commits(&mut BlockingExecutor::new(&mut conn))
+            .await
+            .ok()
+            .flatten();
         let done =
             relay::pass_and_probe(self.relay, &Parking, &mut BlockingExecutor::new(&mut conn))
                 .await;
@@ -119,6 +126,16 @@ where
                 self.relay.report(&RelayProblem::Failed(&error));
                 None
             }
+        }
+    }
+
+    async fn has_changed(&mut self) -> Option<bool> {
+        let before = self.commits?;
+        let mut executor = BlockingExecutor::new(self.conn.as_mut()?);
+        match relay::commits(&mut executor).await {
+            Ok(now) => now.map(|now| now != before),
+            // The next pass tells what is wrong.
+            Err(_) => Some(true),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::operation::outbox::relay::Sql;
+use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::{Lag, Rejected, SupportedBackend};
 use crate::statement::{Backlog, MakeDue, RejectedEvents};
 
@@ -64,5 +65,8 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let flavor = PhantomData;
-    Ok(conn.execute(MakeDue::<Sql<C>> { flavor }).await?)
+    // At REPEATABLE READ, InnoDB would lock the gap where owners insert their events.
+    begin_at::<Sql<C>, C>(Level::ReadCommitted, conn).await?;
+    let done = conn.execute(MakeDue::<Sql<C>> { flavor }).await;
+    finish(done.map_err(Into::into), conn).await
 }

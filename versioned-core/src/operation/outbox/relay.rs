@@ -20,8 +20,8 @@ use crate::outbox::{OutboxRow, Pass, Publisher, Relay, SupportedBackend};
 use crate::retry::Retry;
 use crate::runner::Runner;
 use crate::statement::{
-    Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
-    Reschedule,
+    Claim, ClaimByIds, ClaimInOrder, DataVersion, DeletePublished, Due, LockOrder, OldestPerKey,
+    Probe, Reschedule,
 };
 
 /// The number of retries for recording the outcome of a batch on `SQLite`, if another connection is
@@ -231,6 +231,17 @@ where
         conn.execute(refused).await?;
     }
     Ok(())
+}
+
+/// Returns a number that changes with each commit of another connection, on SQLite.
+pub(crate) async fn commits<C>(conn: &mut C) -> Result<Option<i64>>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    if conn.dialect::<Sql<C>>().await? != Dialect::Sqlite {
+        return Ok(None);
+    }
+    Ok(Sql::<C>::number(conn, DataVersion).await?)
 }
 
 #[cfg(test)]

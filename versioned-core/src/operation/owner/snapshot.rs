@@ -8,11 +8,10 @@ use crate::executor::Executor;
 use crate::operation::replica::positions::on;
 use crate::operation::row_count::failed;
 use crate::owner::Owner;
-use crate::statement::{FirstTombstones, Page, Position, Record, Tombstones};
+use crate::statement::{AsSnapshot, FirstTombstones, Page, Position, Reading, Record, Tombstones};
 use crate::version::SequentialVersion;
 
-/// Returns the page after the event `after`. The rows come first, in the order of their keys. With
-/// `tombstones`, the deletions follow, in the order of the text of their keys.
+/// Returns the page after the event `after`.
 pub(crate) async fn snapshot<M, C>(
     after: Option<&Event<M>>,
     limit: usize,
@@ -23,6 +22,23 @@ where
     M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
+    page::<AsSnapshot, M, C>(after, limit, conn).await
+}
+
+/// Returns the page after the event `after`, whose rows are read as `R` says. The rows come first,
+/// in the order of their keys. With `tombstones`, the deletions follow, in the order of the text of
+/// their keys.
+pub(crate) async fn page<R, M, C>(
+    after: Option<&Event<M>>,
+    limit: usize,
+    conn: &mut C,
+) -> Result<Vec<Event<M>>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    M::Version: SequentialVersion,
+    R: Reading,
+{
     let at = event::now();
     let mut page = Vec::new();
     let tombstones_after = match after {
@@ -32,11 +48,11 @@ where
         Some(Event {
             data: Some(row), ..
         }) => {
-            rows(Some(&row.id()), limit, &at, &mut page, conn).await?;
+            rows::<R, M, C>(Some(&row.id()), limit, &at, &mut page, conn).await?;
             None
         }
         None => {
-            rows(None, limit, &at, &mut page, conn).await?;
+            rows::<R, M, C>(None, limit, &at, &mut page, conn).await?;
             None
         }
     };
@@ -67,7 +83,7 @@ where
     Ok(page)
 }
 
-async fn rows<M, C>(
+async fn rows<R, M, C>(
     after: Option<&M::Id>,
     limit: usize,
     at: &str,
@@ -78,11 +94,12 @@ where
     C: Executor,
     M: Owner<C::Backend>,
     M::Version: SequentialVersion,
+    R: Reading,
 {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = M::rows(
         conn,
-        Page::<M, C::Backend>::new(after.map(Record::At), limit),
+        Page::<R, M, C::Backend>::new(after.map(Record::At), limit),
     )
     .await;
     let rows = found.map_err(|error| match after {

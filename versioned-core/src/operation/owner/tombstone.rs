@@ -63,24 +63,24 @@ where
     revived.map(|_| next).map_err(failed)
 }
 
-/// Returns the version at which the record was deleted, if that is remembered.
-pub(crate) async fn deleted_version<M, C>(
-    record: Record<'_, M>,
-    conn: &mut C,
-) -> Result<Option<i64>>
+/// Locks the position with this key as [`hold_position`] does, and returns the version at which the
+/// record was deleted, if that is remembered.
+pub(crate) async fn hold_deleted<M, C>(key: &str, conn: &mut C) -> Result<Option<i64>>
 where
     C: Executor,
     M: Owner<C::Backend>,
 {
-    let key = record.key_text();
-    let position = position::<M, C::Backend>(&key, 0);
-    let failed = |error| failed(record, None, error);
-    let live = positions::look_live::<M::Sql, C>(position, conn).await;
-    if live.map_err(failed)?.is_some() {
+    let first = M::number(&M::initial_version());
+    let position = position::<M, C::Backend>(key, first);
+    let dialect = conn.dialect::<M::Sql>().await?;
+    positions::lock::<M::Sql, C>(position, first - 1, dialect, conn).await?;
+    if positions::look_live::<M::Sql, C>(position, conn)
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
-    let found = positions::look::<M::Sql, C>(position, conn).await;
-    found.map_err(failed)
+    Ok(positions::look::<M::Sql, C>(position, conn).await?)
 }
 
 /// Remembers the deletion of the record, at the version `deleted`.

@@ -8,6 +8,7 @@ use crate::operation::closure::NoHook;
 use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
 use crate::operation::replica::incoming::Incoming;
 use crate::operation::replica::positions::run;
+use crate::operation::replica::step::remove;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::statement::{DiscardRecord, Drop, Letters, OnLetters};
 
@@ -41,10 +42,25 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    // The position is moved first, as it is for each event: what arrives meanwhile waits for it.
+    // The letters are locked before the position, as they are when they are applied again.
+    discard(incoming, conn).await?;
     let outcome = apply_one(incoming, level, conn, &mut NoHook).await?;
     debug_assert!(outcome.should_ack(), "it follows any version");
+    // Without a row, this does nothing. Of a record that was forgotten before, it deletes what was
+    // written by hand.
+    if let Some(id) = incoming.removes() {
+        remove::<M, C>(&incoming.event.key, id, conn).await?;
+    }
     run::<Drop, M::Sql, C>(incoming.position(), conn).await?;
+    // A consumer may have kept one meanwhile.
+    discard(incoming, conn).await
+}
+
+async fn discard<M, C>(incoming: &Incoming<'_, M>, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
     let letters = Letters {
         key: &incoming.event.key,
         ..Letters::of::<M, C::Backend>()

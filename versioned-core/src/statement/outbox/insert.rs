@@ -182,3 +182,18 @@ where
     push_now::<F, DB>(out);
     Ok(())
 }
+
+/// Begins to write without a change, on `SQLite`. No event has the id 0.
+///
+/// ```sql
+/// UPDATE versioned_outbox SET due = due WHERE id = 0
+/// ```
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct TouchOutbox;
+
+impl<DB: Backend> QueryFragment<DB> for TouchOutbox {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE versioned_outbox SET due = due WHERE id = 0");
+        Ok(())
+    }
+}

@@ -15,7 +15,9 @@ use crate::statement::safe_updates::push_verb;
 ///
 /// ```sql
 /// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),
-///     (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 LIMIT 10001) AS r),
+///     (SELECT COUNT(*) FROM (
+///         SELECT 1 FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001
+///     ) AS r),
 ///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint
 ///         - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)
 /// ```
@@ -37,7 +39,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(
             "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p), \
-                (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 LIMIT 10001) AS r), \
+                (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001) AS r), \
                 COALESCE(",
         );
         push_now::<F, DB>(&mut out);
@@ -52,7 +54,8 @@ where
 ///
 /// ```sql
 /// SELECT id, entity, key, version, op, COALESCE(error, ''), attempts FROM versioned_outbox
-/// WHERE attempts >= $1 AND (attempts > $1 OR id > $2) ORDER BY attempts, id LIMIT $3
+/// WHERE (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3     -- PostgreSQL and SQLite
+/// WHERE attempts >= $1 AND (attempts > $1 OR id > $2) ORDER BY ..    -- MySQL, MariaDB
 /// ```
 pub(crate) struct RejectedEvents<F: ?Sized> {
     /// At least 1.
@@ -76,23 +79,30 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT id, entity, ");
         out.push_identifier("key")?;
-        out.push_sql(
-            ", version, op, COALESCE(error, ''), attempts FROM versioned_outbox WHERE attempts >= ",
-        );
-        F::push_number(&mut out, &self.attempts)?;
-        out.push_sql(" AND (attempts > ");
-        F::push_number(&mut out, &self.attempts)?;
-        out.push_sql(" OR id > ");
+        out.push_sql(", version, op, COALESCE(error, ''), attempts FROM versioned_outbox WHERE ");
+        // MySQL and MariaDB look up no range in an index for a comparison of tuples.
+        if F::dialect(out.backend()) == Some(Dialect::Mysql) {
+            out.push_sql("attempts >= ");
+            F::push_number(&mut out, &self.attempts)?;
+            out.push_sql(" AND (attempts > ");
+            F::push_number(&mut out, &self.attempts)?;
+            out.push_sql(" OR id > ");
+        } else {
+            out.push_sql("(attempts, id) > (");
+            F::push_number(&mut out, &self.attempts)?;
+            out.push_sql(", ");
+        }
         F::push_number(&mut out, &self.id)?;
         out.push_sql(") ORDER BY attempts, id LIMIT ");
         F::push_number(&mut out, &self.limit)
     }
 }
 
-/// Makes the rejected events due:
+/// Makes the rejected events due. Those that a relay has claimed are due already.
 ///
 /// ```sql
-/// UPDATE versioned_outbox SET due = 0 WHERE attempts > 0 AND due > 0
+/// UPDATE versioned_outbox SET due = 0
+/// WHERE attempts > 0 AND due > (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
 /// ```
 pub(crate) struct MakeDue<F: ?Sized> {
     pub(crate) flavor: PhantomData<fn(&F)>,
@@ -113,10 +123,23 @@ where
         push_verb("UPDATE", F::dialect(out.backend()), &mut out);
         out.push_sql(" versioned_outbox");
         if F::dialect(out.backend()) == Some(Dialect::Mysql) {
-            // A scan would lock the events that relays have claimed.
+            // A scan would lock all events.
             out.push_sql(" FORCE INDEX (versioned_outbox_attempts)");
         }
-        out.push_sql(" SET due = 0 WHERE attempts > 0 AND due > 0");
+        out.push_sql(" SET due = 0 WHERE attempts > 0 AND due > ");
+        push_now::<F, DB>(&mut out);
+        Ok(())
+    }
+}
+
+/// `PRAGMA data_version`, on `SQLite`. The number changes when another connection commits, and means
+/// nothing on any other connection.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct DataVersion;
+
+impl<DB: Backend> QueryFragment<DB> for DataVersion {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("PRAGMA data_version");
         Ok(())
     }
 }

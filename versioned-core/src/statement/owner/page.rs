@@ -1,5 +1,7 @@
 //! `SELECT .. FROM "tickets" WHERE ("id") > ($1) ORDER BY "id" LIMIT $2`
 
+use std::marker::PhantomData;
+
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
@@ -9,17 +11,20 @@ use crate::dialect::SqlFor;
 use crate::loadable::Persisted;
 use crate::model::{Clause, KeyColumns, Walk};
 use crate::statement::Record;
+use crate::statement::owner::select::Reading;
 
-/// Selects the rows after a record, in the order of their keys.
-pub(crate) struct Page<'a, M: Persisted<DB>, DB: Backend> {
+/// Selects the rows after a record, in the order of their keys. `R` is the state of the rows that it
+/// sees.
+pub(crate) struct Page<'a, R, M: Persisted<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
     after: Option<Record<'a, M>>,
     limit: i64,
     conversions: Conversions,
+    reading: PhantomData<fn() -> R>,
 }
 
-impl<'a, M: Persisted<DB>, DB: Backend> Page<'a, M, DB> {
+impl<'a, R, M: Persisted<DB>, DB: Backend> Page<'a, R, M, DB> {
     pub(crate) fn new(after: Option<Record<'a, M>>, limit: i64) -> Self {
         Self {
             selection: M::selection(),
@@ -27,17 +32,18 @@ impl<'a, M: Persisted<DB>, DB: Backend> Page<'a, M, DB> {
             after,
             limit,
             conversions: Conversions::default(),
+            reading: PhantomData,
         }
     }
 }
 
 /// Cached under its text, because there are two: with and without a record to start after.
-impl<M: Persisted<DB>, DB: Backend> QueryId for Page<'_, M, DB> {
+impl<R, M: Persisted<DB>, DB: Backend> QueryId for Page<'_, R, M, DB> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Page<'_, M, DB> {
+impl<R: Reading, M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Page<'_, R, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         self.selection.walk_ast(out.reborrow())?;
@@ -57,6 +63,8 @@ impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Page<'_, M, DB> {
         out.push_sql(" ORDER BY ");
         M::KeyColumns::write_names(&mut out)?;
         out.push_sql(" LIMIT ");
-        M::Sql::push_number(&mut out, &self.limit)
+        M::Sql::push_number(&mut out, &self.limit)?;
+        out.push_sql(R::suffix(M::Sql::dialect(out.backend())));
+        Ok(())
     }
 }

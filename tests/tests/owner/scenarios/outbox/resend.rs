@@ -1,5 +1,9 @@
 //! The present state of a record is sent once more.
 
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
 use super::*;
 
 fn show(id: i64) -> Show {
@@ -141,4 +145,68 @@ fn all_records_are_sent_page_by_page() {
         .map(|event| (event.key.clone(), event.version, event.data.is_none()))
         .collect();
     assert_eq!(returned, expected);
+}
+
+/// What is last in the outbox is what the record is at last: the row is locked against writes.
+#[test]
+fn a_snapshot_is_never_behind_the_event_of_a_newer_version() {
+    let (db, mut one) = database(TICKETS);
+    let mut two = db.connect();
+    let mut ticket = Announced::concert();
+    ticket.insert(&mut one).unwrap();
+    clear(&mut one);
+    let versions = |conn: &mut Conn| -> Vec<(Op, i64)> {
+        let events = told::<Announced>(conn).into_iter();
+        events.map(|(op, version, _)| (op, version)).collect()
+    };
+    let pause = || thread::sleep(Duration::from_millis(200));
+    let barrier = Barrier::new(2);
+    for is_page in [false, true] {
+        let before = ticket.version;
+        // The write is first.
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                barrier.wait();
+                if is_page {
+                    let page = Announced::resend_page(None, 10, &mut two).unwrap();
+                    assert_eq!(page.len(), 1);
+                } else {
+                    Announced::resend(&7, &mut two).unwrap();
+                }
+            });
+            one.transaction(|conn| {
+                ticket.save(conn)?;
+                barrier.wait();
+                pause();
+                Ok::<_, Error>(())
+            })
+            .unwrap();
+            sending.join().unwrap();
+        });
+        let expected = [(Op::Updated, before + 1), (Op::Snapshot, before + 1)];
+        assert_eq!(versions(&mut one), expected, "{is_page}");
+        clear(&mut one);
+        // The snapshot is first.
+        thread::scope(|scope| {
+            let saving = scope.spawn(|| {
+                barrier.wait();
+                ticket.save(&mut one).unwrap();
+            });
+            two.transaction(|conn| {
+                if is_page {
+                    Announced::resend_page(None, 10, conn)?;
+                } else {
+                    Announced::resend(&7, conn)?;
+                }
+                barrier.wait();
+                pause();
+                Ok::<_, Error>(())
+            })
+            .unwrap();
+            saving.join().unwrap();
+        });
+        let expected = [(Op::Snapshot, before + 1), (Op::Updated, before + 2)];
+        assert_eq!(versions(&mut one), expected, "{is_page}");
+        clear(&mut one);
+    }
 }

@@ -1,7 +1,7 @@
 //! Runs pass after pass, with pauses in between.
 
 use std::future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use crate::clock::{Clock, Waited, wait};
@@ -11,7 +11,14 @@ use crate::outbox::{Pass, Publisher, Relay, Totals};
 pub(crate) trait Reconnecting: Send {
     /// Runs one pass. Returns `None` if the database failed or is unreachable, which was reported.
     fn pass(&mut self) -> impl Future<Output = Option<Pass>> + Send;
+
+    /// Returns whether another connection has committed since the last pass began. `None` where the
+    /// database does not tell.
+    fn has_changed(&mut self) -> impl Future<Output = Option<bool>> + Send;
 }
+
+/// How often to ask the database whether another connection has committed.
+const WATCH: Duration = Duration::from_millis(10);
 
 /// Runs pass after pass until `shutdown` is ready.
 pub(crate) async fn run<P, K, L, S>(relay: &Relay<P>, clock: &K, mut line: L, shutdown: S) -> Totals
@@ -27,14 +34,12 @@ where
     let mut pause = Duration::ZERO;
     loop {
         // Writers must not storm a broker or a database that is unreachable.
-        let wake = async {
-            if pauses.is_away() {
-                future::pending::<()>().await;
-            } else {
-                relay.waker.woken().await;
-            }
+        let waited = if pauses.is_away() {
+            wait(clock, pause, &mut shutdown, future::pending::<()>()).await
+        } else {
+            rest(relay, clock, pause, &mut line, &mut shutdown).await
         };
-        match wait(clock, pause, &mut shutdown, wake).await {
+        match waited {
             Waited::Stopped => break,
             Waited::Woken => pauses.restart(),
             Waited::Over => {}
@@ -55,6 +60,42 @@ where
         };
     }
     totals
+}
+
+/// Waits for `pause`, unless `shutdown` is ready, the relay is woken, or another connection has
+/// committed, as far as the database tells.
+async fn rest<P, K, L, S>(
+    relay: &Relay<P>,
+    clock: &K,
+    pause: Duration,
+    line: &mut L,
+    shutdown: &mut Pin<&mut S>,
+) -> Waited
+where
+    P: Publisher,
+    K: Clock,
+    L: Reconnecting,
+    S: Future,
+{
+    let mut left = pause;
+    let mut changed = if pause > WATCH {
+        line.has_changed().await
+    } else {
+        None
+    };
+    loop {
+        let step = match changed {
+            Some(true) => return Waited::Woken,
+            Some(false) => left.min(WATCH),
+            None => left,
+        };
+        let waited = wait(clock, step, shutdown, relay.waker.woken()).await;
+        left = left.saturating_sub(step);
+        if waited != Waited::Over || left.is_zero() {
+            return waited;
+        }
+        changed = line.has_changed().await;
+    }
 }
 
 /// The pauses between the passes of a relay.

@@ -48,6 +48,10 @@ impl Reconnecting for Script<'_> {
         }
         pass.flatten()
     }
+
+    async fn has_changed(&mut self) -> Option<bool> {
+        None
+    }
 }
 
 fn play(relay: &Relay<Nobody>, passes: Vec<Option<Pass>>) -> (Vec<u128>, Totals) {
