@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -15,6 +16,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::server::{self, Kind, Server, Starts};
+use crate::waiting::STUCK;
 
 const KIND: Kind = Kind {
     description: concat!(
@@ -270,12 +272,9 @@ impl Shared {
         }
         consumer.assign(&offsets).expect("an assignment");
         let mut stored = Vec::new();
-        let end = std::time::Instant::now() + TIMEOUT;
+        let end = Instant::now() + TIMEOUT;
         while left > 0 {
-            assert!(
-                std::time::Instant::now() < end,
-                "{left} messages are missing"
-            );
+            assert!(Instant::now() < end, "{left} messages are missing");
             let Some(message) = consumer.poll(Duration::from_millis(100)) else {
                 continue;
             };
@@ -357,9 +356,15 @@ impl Shared {
     /// When the server does not answer.
     pub fn member_ids(&self, group: &str) -> Vec<String> {
         let reader = self.reader("versioned-reader");
-        let groups = reader
-            .fetch_group_list(Some(group), TIMEOUT)
-            .expect("groups");
+        let end = Instant::now() + STUCK;
+        let groups = loop {
+            match reader.fetch_group_list(Some(group), TIMEOUT) {
+                Ok(groups) => break groups,
+                // A server that has just started still loads its groups.
+                Err(error) => assert!(Instant::now() < end, "the groups: {error}"),
+            }
+            thread::sleep(Duration::from_millis(100));
+        };
         let members = groups.groups().iter().flat_map(GroupInfo::members);
         members.map(|member| member.id().to_owned()).collect()
     }

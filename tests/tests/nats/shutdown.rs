@@ -177,10 +177,7 @@ async fn a_shutdown_does_not_wait_for_a_handler_that_panics_each_time() {
     let figures = figures.unwrap();
     assert!(stopped.elapsed() < IN_TIME, "{:?}", stopped.elapsed());
     assert_eq!((figures.applied, figures.terminated), (0, 0), "{figures:?}");
-    // The broker counts an event that is given back twice for a moment.
-    until("each is outstanding", async || {
-        outstanding(&stream).await.0 == EVENTS.unsigned_abs()
-    })
-    .await;
+    // None was acknowledged. A nats-server may count one that was given back twice.
+    assert!(outstanding(&stream).await.0 >= EVENTS.unsigned_abs());
     nothing_is_lost(&stream, &db).await;
 }
