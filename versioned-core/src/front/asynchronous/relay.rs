@@ -104,10 +104,7 @@ where
                 }
             },
         };
-        self.commits = relay::commits(&mut AsyncExecutor::new(&mut conn))
-            .await
-            .ok()
-            .flatten();
+        self.commits = relay::commits(&mut AsyncExecutor::new(&mut conn)).await;
         let done =
             relay::pass_and_probe(self.relay, &Tokio, &mut AsyncExecutor::new(&mut conn)).await;
         match done {
@@ -125,10 +122,7 @@ where
     async fn has_changed(&mut self) -> Option<bool> {
         let before = self.commits?;
         let mut executor = AsyncExecutor::new(self.conn.as_mut()?);
-        match relay::commits(&mut executor).await {
-            Ok(now) => now.map(|now| now != before),
-            // The next pass tells what is wrong.
-            Err(_) => Some(true),
-        }
+        // If the query fails, the next pass tells what is wrong.
+        Some(relay::commits(&mut executor).await != Some(before))
     }
 }

@@ -10,7 +10,7 @@ use crate::outbox::{Lag, SupportedBackend};
 impl Lag {
     /// Counts the pending events of the outbox, for a metric or an alert.
     ///
-    /// It reads at most 10,001 events for each figure, so that it stays cheap however many there are.
+    /// It reads at most 10,001 events for each figure, however many there are.
     ///
     /// ```sql
     /// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),

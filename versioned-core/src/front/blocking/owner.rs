@@ -575,8 +575,8 @@ pub trait OwnerDsl: OwnerModel {
     }
 
     /// Sends the present state of a page of records once more, as [`resend`](OwnerDsl::resend) does,
-    /// in one transaction. Returns their events, the last of which is `after` for the next page, as
-    /// for [`snapshot`](OwnerDsl::snapshot). An empty page is the end.
+    /// in one transaction, and returns their events. The next page starts after the last of them, as
+    /// with [`snapshot`](OwnerDsl::snapshot). An empty page is the end.
     ///
     /// The relay publishes these events in turn with new ones. Wait between pages until
     /// [`Lag::load`](crate::outbox::Lag::load) shows that few events are pending.

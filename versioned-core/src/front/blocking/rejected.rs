@@ -14,7 +14,7 @@ impl Rejected {
     ///
     /// ```sql
     /// SELECT id, entity, key, version, op, error, attempts FROM versioned_outbox
-    ///     WHERE (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3
+    ///     WHERE attempts >= $1 AND (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3
     /// ```
     ///
     /// # Errors

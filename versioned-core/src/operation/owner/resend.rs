@@ -16,7 +16,7 @@ use crate::operation::owner::tombstone::hold_deleted;
 use crate::operation::row_count::failed;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::owner::Owner;
-use crate::statement::{Find, Held, NewEvent, Record, TouchOutbox};
+use crate::statement::{Find, Held, Record, TouchOutbox};
 use crate::version::SequentialVersion;
 
 /// Stops the compiler if the owner has no outbox.
@@ -113,7 +113,7 @@ where
         if row.is_none() && hold_deleted::<M, C>(&event.key, conn).await? != Some(event.version) {
             continue;
         }
-        let event: NewEvent = event_of_state(event.key.clone(), event.version, row)?;
+        let event = event_of_state(event.key.clone(), event.version, row)?;
         announce::<M, C>(&event, conn).await?;
     }
     Ok(page)

@@ -10,6 +10,7 @@ use crate::operation::replica::incoming::Incoming;
 use crate::operation::replica::positions::run;
 use crate::operation::replica::step::remove;
 use crate::operation::transaction::{Level, begin_at, finish};
+use crate::outcome::Outcome;
 use crate::statement::{DiscardRecord, Drop, Letters, OnLetters};
 
 /// Deletes a record's row, its parked events and its dead letters, and remembers that it is deleted
@@ -45,10 +46,8 @@ where
     // The letters are locked before the position, as they are when they are applied again.
     discard(incoming, conn).await?;
     let outcome = apply_one(incoming, level, conn, &mut NoHook).await?;
-    debug_assert!(outcome.should_ack(), "it follows any version");
-    // Without a row, this does nothing. Of a record that was forgotten before, it deletes what was
-    // written by hand.
-    if let Some(id) = incoming.removes() {
+    // Of a record that was forgotten before, the row may have been written by hand.
+    if let (Outcome::Duplicate { .. }, Some(id)) = (outcome, incoming.removes()) {
         remove::<M, C>(&incoming.event.key, id, conn).await?;
     }
     run::<Drop, M::Sql, C>(incoming.position(), conn).await?;

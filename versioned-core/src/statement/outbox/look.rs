@@ -54,8 +54,7 @@ where
 ///
 /// ```sql
 /// SELECT id, entity, key, version, op, COALESCE(error, ''), attempts FROM versioned_outbox
-/// WHERE (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3     -- PostgreSQL and SQLite
-/// WHERE attempts >= $1 AND (attempts > $1 OR id > $2) ORDER BY ..    -- MySQL, MariaDB
+/// WHERE attempts >= $1 AND (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3
 /// ```
 pub(crate) struct RejectedEvents<F: ?Sized> {
     /// At least 1.
@@ -81,17 +80,11 @@ where
         out.push_identifier("key")?;
         out.push_sql(", version, op, COALESCE(error, ''), attempts FROM versioned_outbox WHERE ");
         // MySQL and MariaDB look up no range in an index for a comparison of tuples.
-        if F::dialect(out.backend()) == Some(Dialect::Mysql) {
-            out.push_sql("attempts >= ");
-            F::push_number(&mut out, &self.attempts)?;
-            out.push_sql(" AND (attempts > ");
-            F::push_number(&mut out, &self.attempts)?;
-            out.push_sql(" OR id > ");
-        } else {
-            out.push_sql("(attempts, id) > (");
-            F::push_number(&mut out, &self.attempts)?;
-            out.push_sql(", ");
-        }
+        out.push_sql("attempts >= ");
+        F::push_number(&mut out, &self.attempts)?;
+        out.push_sql(" AND (attempts, id) > (");
+        F::push_number(&mut out, &self.attempts)?;
+        out.push_sql(", ");
         F::push_number(&mut out, &self.id)?;
         out.push_sql(") ORDER BY attempts, id LIMIT ");
         F::push_number(&mut out, &self.limit)
