@@ -420,6 +420,10 @@ async fn several_consumers_share_a_durable() {
             .redelivery(FAST.0, FAST.1);
         consumers.push(Running::noting(consumer, db.url()));
     }
+    until("all three ask for events", async || {
+        stream.consumer_info("orders").await.unwrap().num_waiting >= 3
+    })
+    .await;
     for version in 1..=3 {
         for id in 1..=100 {
             send(&context, &event(Op::Updated, id, version)).await;

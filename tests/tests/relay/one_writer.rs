@@ -38,10 +38,15 @@ fn another_writer_is_waited_for() {
     announce(1..=3, &mut conn);
     conn.batch_execute("PRAGMA busy_timeout = 0").unwrap();
     let deletions = deletions(&mut conn);
+    let attempts = Arc::clone(&deletions);
     let relay = Relay::new(Broker::doing_first(move |_| {
         let mut other = db.connect();
         other.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let attempts = Arc::clone(&attempts);
         thread::spawn(move || {
+            while attempts.load(Ordering::Relaxed) == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
             thread::sleep(Duration::from_millis(20));
             other.batch_execute("COMMIT").unwrap();
         });
