@@ -19,6 +19,7 @@ const CORE: &[&[&str]] = &[
         "outcome",
         "dead_letter",
         "parked_record",
+        "arrival",
         "retry",
         "trace",
         "runner",
@@ -51,6 +52,7 @@ const CORE: &[&[&str]] = &[
         "positions",
         "dead_letters",
         "parked",
+        "wait",
         "direct",
     ],
 ];

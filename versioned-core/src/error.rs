@@ -10,7 +10,6 @@ use std::fmt;
 pub(crate) use self::classify::is_serialization_failure;
 pub(crate) use self::conflict::Target;
 pub use self::conflict::{Conflict, ConflictKind, RowConflict};
-#[cfg(feature = "consumer")]
 pub(crate) use self::unreachable::NotConnected;
 pub(crate) use self::unreachable::is_unreachable;
 use crate::event::EventError;

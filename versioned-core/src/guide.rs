@@ -27,6 +27,7 @@
 //! | [`rabbitmq`](how_to::rabbitmq) | RabbitMQ as the broker: what to configure, what is guaranteed, and what is not |
 //! | [`foreign_messages`](how_to::foreign_messages) | CloudEvents, Debezium and plain JSON: what each producer must set, deletions, and how to move to the outbox |
 //! | [`custom_messages`](how_to::custom_messages) | any other form: upcasters, and binary bodies |
+//! | [`own_writes`](how_to::own_writes) | waiting until a replica has what a client wrote at the owner |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
 //! | [`repair`](how_to::repair) | records that are behind: find them, send them again, give them up |
@@ -94,6 +95,8 @@ pub mod how_to {
     pub mod migrations {}
     #[doc = include_str!("guide/how_to/outbox.md")]
     pub mod outbox {}
+    #[doc = include_str!("guide/how_to/own_writes.md")]
+    pub mod own_writes {}
     #[cfg(any(not(doctest), feature = "rabbitmq"))]
     #[doc = include_str!("guide/how_to/rabbitmq.md")]
     pub mod rabbitmq {}

@@ -166,7 +166,7 @@
 //! | `async` | [`async_prelude`]: the same methods on connections of `diesel-async` |
 //! | `http` | [`etag`]: versions as `ETag` and `If-Match` |
 //! | `formats` | [`format`](mod@format): messages of other systems: CloudEvents, Debezium, plain JSON |
-//! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share; includes `async` and `formats`. The brokers switch it on |
+//! | `consumer` | `versioned_core::consumer`: what the consumers of all brokers share, and `wait::Waiters`; includes `async` and `formats`. The brokers switch it on |
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
 //! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
@@ -175,6 +175,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod arrival;
 mod change;
 mod clock;
 pub mod connection;
@@ -229,6 +230,7 @@ mod transaction;
 mod trigger;
 pub mod version;
 mod version_trigger;
+pub mod wait;
 
 pub use self::change::Change;
 pub use self::dependent::Dependent;

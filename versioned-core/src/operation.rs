@@ -29,6 +29,7 @@ pub(crate) use self::owner::update_with::update_with;
 pub(crate) use self::owner::verify::verify;
 pub(crate) use self::replica::apply::{apply, apply_json};
 pub(crate) use self::replica::apply_all::apply_all;
+pub(crate) use self::replica::arrival::arrival;
 pub(crate) use self::replica::forget::forget;
 pub(crate) use self::replica::positions::{purge_tombstones, rebuild};
 pub(crate) use self::replica::waiting::waiting;

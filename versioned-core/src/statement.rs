@@ -55,8 +55,8 @@ pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
 pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
 pub(crate) use self::replica::dead_letters::{
-    Arrivals, Discard, DiscardAll, DiscardRecord, LetterValue, Letters, OfId, OfRecord, OnLetters,
-    Page as LetterPage, Retried, TouchLetter,
+    Arrivals, Discard, DiscardAll, DiscardRecord, FirstLetter, LetterValue, Letters, OfId,
+    OfRecord, OnLetters, Page as LetterPage, Retried, TouchLetter,
 };
 #[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};

@@ -20,6 +20,8 @@ mod life;
 #[cfg(feature = "postgres")]
 mod pipeline;
 mod scenarios;
+#[cfg(feature = "brokers")]
+mod waiters;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};

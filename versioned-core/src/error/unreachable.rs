@@ -8,10 +8,6 @@ use super::Error;
 
 /// The error of a connection that could not be opened.
 #[derive(Debug)]
-#[cfg_attr(
-    not(feature = "consumer"),
-    allow(dead_code, reason = "consumers open connections")
-)]
 pub(crate) struct NotConnected(pub(crate) String);
 
 impl fmt::Display for NotConnected {

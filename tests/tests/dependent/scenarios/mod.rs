@@ -1,6 +1,7 @@
 //! Each scenario for each kind of replica that it makes sense for.
 
 mod apply;
+mod arrivals;
 mod bad_events;
 mod batches;
 mod bootstrap;

@@ -22,16 +22,15 @@ use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
 use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
 use crate::operation::replica::dead_letters::encoded::Encoded;
-use crate::operation::replica::incoming::{Incoming, read_key};
-use crate::operation::replica::positions;
+use crate::operation::replica::incoming::Incoming;
+use crate::operation::replica::{positions, row};
 use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    Arrivals, Current, Discard, FindVersion, LetterPage, LetterValue, Letters, OfId, OfRecord,
-    OnLetters, Position, Record, Retried, SqlTemplate, TouchLetter,
+    Arrivals, Discard, LetterPage, LetterValue, Letters, OfId, OfRecord, OnLetters, Position,
+    Retried, SqlTemplate, TouchLetter,
 };
-use crate::version::SequentialVersion as _;
 
 /// The number of letters that one query returns.
 const PAGE: i64 = 500;
@@ -272,12 +271,7 @@ where
         };
         return Ok(positions::look::<M::Sql, C>(position, conn).await?);
     }
-    let Some(id) = read_key::<M>(key) else {
-        return Ok(None);
-    };
-    let look = FindVersion::<Current, M, C::Backend>::new(Record::At(&id));
-    let found = M::row_version(conn, look).await?;
-    Ok(found.map(|version| version.number()))
+    row::version::<M, C>(key, conn).await
 }
 
 fn shown(letter: Letter) -> DeadLetter {

@@ -120,8 +120,16 @@ where
     C: Executor,
     F: SqlFor<C::Backend> + ?Sized,
 {
-    let version = F::number(conn, on::<Peek, F, C>(position)).await?;
-    Ok(version.is_some())
+    Ok(peek::<F, C>(position, conn).await?.is_some())
+}
+
+/// Returns the version of a position, if it exists, without a lock.
+pub(crate) async fn peek<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<Option<i64>>
+where
+    C: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+{
+    F::number(conn, on::<Peek, F, C>(position)).await
 }
 
 /// Returns the version of a position, if it exists.

@@ -147,6 +147,14 @@ texts! {
         " ORDER BY version, id LIMIT 1", (for_update),
     ];
 
+    /// Selects the first letter of a record that is newer than the version `limit`, and not newer
+    /// than `version`.
+    FirstLetter = [
+        "SELECT id FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key, " AND version > ", Limit, " AND version <= ", Version,
+        " ORDER BY version, id LIMIT 1",
+    ];
+
     /// Selects letters in the order of their arrival, at most `limit`.
     Page = [
         "SELECT id, ", KeyColumn, ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at \
