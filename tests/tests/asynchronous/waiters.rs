@@ -17,7 +17,7 @@ use versioned_tests::postgres::Db;
 
 use super::{Copy, TICKETS};
 
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 
 fn database() -> Db {
     use diesel_migrations::MigrationHarness as _;

@@ -10,7 +10,7 @@ use super::dead_letters::keep;
 use super::*;
 
 const SOON: Duration = Duration::from_millis(30);
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 
 fn arrival<M: Replica>(version: i64, at_most: Duration, db: &Db) -> Arrival {
     let id = M::new(7, 0, 0).id();
