@@ -41,7 +41,7 @@ use diesel::connection::LoadConnection;
 pub use self::waiters::Waiters;
 pub use crate::arrival::Arrival;
 use crate::dependent::Dependent;
-use crate::error::{Error, NotConnected, Result};
+use crate::error::{NotConnected, Result};
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation;
 use crate::retry::{Attempts, Retry};
@@ -75,7 +75,8 @@ fn pauses() -> Attempts {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Other`] if `connect` fails, and [`Error::Database`] if a query fails.
+/// Returns [`Error::Other`](crate::Error::Other) if `connect` fails, and
+/// [`Error::Database`](crate::Error::Database) if a query fails.
 pub fn wait_for<M, C, E>(
     id: &M::Id,
     version: i64,
@@ -91,8 +92,7 @@ where
     let key = M::key_text(id);
     let mut pauses = pauses();
     loop {
-        let mut conn =
-            connect().map_err(|error: E| Error::other(NotConnected(error.to_string())))?;
+        let mut conn = connect().map_err(NotConnected::because)?;
         let looked = poll_ready(operation::arrival::<M, _>(
             &key,
             version,

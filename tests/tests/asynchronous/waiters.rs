@@ -147,3 +147,42 @@ async fn a_task_that_cannot_look_keeps_nobody_waiting() {
         r#"Waiters { replica: "tickets", waiting: 0, .. }"#
     );
 }
+
+/// It is answered in the middle of a look, and its time is over before the look is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_counts_even_if_the_look_takes_too_long() {
+    let db = database();
+    let pool = pool(&db, 2);
+    apply([1], 1, &pool).await;
+    let copies = Waiters::<Copy>::new();
+    let hold = async || pending::<Result<AsyncPgConnection, String>>().await;
+    let first = {
+        let copies = copies.clone();
+        tokio::spawn(async move { copies.wait_for(&9, 1, LATE, hold).await })
+    };
+    let waits = async |number: usize| {
+        while !format!("{copies:?}").contains(&format!("waiting: {number}")) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    waits(1).await;
+    let [reached, hangs] = [(1, Duration::from_secs(2)), (2, LATE)].map(|(id, at_most)| {
+        let (pool, copies) = (pool.clone(), copies.clone());
+        tokio::spawn(async move {
+            if id == 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            copies.wait_for(&id, 1, at_most, || pool.get()).await
+        })
+    });
+    waits(3).await;
+    // The second look of the round waits for this lock.
+    let mut other = PgConnection::establish(db.url()).unwrap();
+    let lock = "BEGIN; LOCK TABLE versioned_dead_letters IN ACCESS EXCLUSIVE MODE";
+    diesel::connection::SimpleConnection::batch_execute(&mut other, lock).unwrap();
+    first.abort();
+    let reached = reached.await.unwrap().unwrap();
+    assert_eq!(reached, Arrival::Reached { version: 1 });
+    hangs.abort();
+}

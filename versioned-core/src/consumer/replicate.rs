@@ -15,7 +15,7 @@ use super::source::{Handler, Message, Origin, Source, letter};
 use super::tally::Consumed;
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
-use crate::error::{Error, NotConnected, Result};
+use crate::error::{NotConnected, Result};
 use crate::event::Event;
 use crate::format::{Binding, Decode, Reading};
 use crate::front::asynchronous::AsyncExecutor;
@@ -47,10 +47,7 @@ where
 
     fn connect(&self) -> impl Future<Output = Result<C>> + Send {
         let connecting = self();
-        async move {
-            let failed = |error: E| Error::other(NotConnected(error.to_string()));
-            connecting.await.map_err(failed)
-        }
+        async move { connecting.await.map_err(NotConnected::because) }
     }
 }
 

@@ -18,6 +18,17 @@ impl fmt::Display for NotConnected {
 
 impl std::error::Error for NotConnected {}
 
+impl NotConnected {
+    /// Returns the error for the reason that a pool or a driver gives.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "it is passed to `map_err` by name"
+    )]
+    pub(crate) fn because(reason: impl fmt::Display) -> Error {
+        Error::other(Self(reason.to_string()))
+    }
+}
+
 /// Returns whether the error says that the database is unreachable.
 pub(crate) fn is_unreachable(error: &Error) -> bool {
     match error {

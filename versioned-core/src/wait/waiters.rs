@@ -117,7 +117,7 @@ impl Drop for Entry<'_> {
 }
 
 impl<M> Waiters<M> {
-    /// Returns a group that nobody waits in.
+    /// Returns an empty group.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -188,9 +188,10 @@ impl<M> Waiters<M> {
             };
             match timeout(at_most, arrived).await {
                 Ok(arrived) => arrived,
-                Err(_) => Ok(Arrival::TimedOut {
+                // It may have been answered in a look that took too long.
+                Err(_) => Ok(answer.try_recv().unwrap_or_else(|_| Arrival::TimedOut {
                     current: entry.current(),
-                }),
+                })),
             }
         }
     }
@@ -228,7 +229,7 @@ impl<M> Waiters<M> {
         }
     }
 
-    /// Looks once for each record and version that somebody waits for, and answers.
+    /// Queries each awaited record and version once, and answers the tasks that wait for it.
     async fn look<C>(&self, connect: &C) -> Result<()>
     where
         C: Connect,

@@ -61,7 +61,7 @@ fn deletions_arrive_too<M: Replica>() {
 
 for_each_replica!(deletions_arrive_too remembers deletions);
 
-/// Nobody waits for what a dead letter holds back. A replica that needs only the newest event goes on without it.
+/// A version that needs a dead letter is not waited for. With `policy = "latest"`, later versions do not need it.
 fn a_dead_letter_ends_the_wait<M: Replica>() {
     let (db, mut conn) = replica();
     apply_each::<M>(&mut conn, &[event(Op::Created, 7, 1, 1)]);

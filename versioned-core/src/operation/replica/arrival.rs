@@ -7,10 +7,9 @@ use crate::dependent::Dependent;
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::model::{Guard, Policy};
-use crate::operation::replica::positions::peek;
-use crate::operation::replica::row;
-use crate::statement::{FirstLetter, Letters, OnLetters, Position};
+use crate::model::Policy;
+use crate::operation::replica::current::version_of;
+use crate::statement::{FirstLetter, Letters, OnLetters, Peek};
 
 /// Looks whether the replica has applied this version of a record. Continues with the version that
 /// it has if the event may still arrive.
@@ -23,15 +22,7 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let current = if M::GUARD == Guard::Position {
-        let position = Position {
-            key,
-            ..Position::of::<M, C::Backend>()
-        };
-        peek::<M::Sql, C>(position, conn).await?
-    } else {
-        row::version::<M, C>(key, conn).await?
-    };
+    let current = version_of::<Peek, M, C>(key, conn).await?;
     match current {
         Some(i64::MAX) if version < i64::MAX => return Ok(ControlFlow::Break(Arrival::Forgotten)),
         Some(current) if current >= version => {

@@ -17,19 +17,19 @@ use crate::event::{self, EventError, micros_now};
 use crate::executor::Executor;
 use crate::format::{OwnedMessage, Read, Reading, read_as};
 use crate::loadable::Persisted;
-use crate::model::{FromJson, Guard};
+use crate::model::FromJson;
 use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
 use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::current::version_of;
 use crate::operation::replica::dead_letters::encoded::Encoded;
 use crate::operation::replica::incoming::Incoming;
-use crate::operation::replica::{positions, row};
 use crate::operation::row_count::ends_the_transaction;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outcome::Outcome;
 use crate::statement::{
-    Arrivals, Discard, LetterPage, LetterValue, Letters, OfId, OfRecord, OnLetters, Position,
-    Retried, SqlTemplate, TouchLetter,
+    Arrivals, Discard, LetterPage, LetterValue, Letters, Look, OfId, OfRecord, OnLetters, Retried,
+    SqlTemplate, TouchLetter,
 };
 
 /// The number of letters that one query returns.
@@ -234,7 +234,7 @@ where
 {
     // What the letter says is superseded, whether it can be read or not.
     if !letter.key.is_empty() {
-        if let Some(current) = version_of::<M, C>(letter.key, conn).await? {
+        if let Some(current) = version_of::<Look, M, C>(letter.key, conn).await? {
             if current >= letter.version {
                 return Ok(Outcome::Duplicate { current });
             }
@@ -256,22 +256,6 @@ where
         Some(_) => whole.as_deref(),
     };
     apply_one(&incoming, Level::ReadCommitted, conn, &mut NoHook).await
-}
-
-/// Returns the version of the replica, if it has the record.
-async fn version_of<M, C>(key: &str, conn: &mut C) -> Result<Option<i64>>
-where
-    C: Executor,
-    M: Dependent<C::Backend>,
-{
-    if M::GUARD == Guard::Position {
-        let position = Position {
-            key,
-            ..Position::of::<M, C::Backend>()
-        };
-        return Ok(positions::look::<M::Sql, C>(position, conn).await?);
-    }
-    row::version::<M, C>(key, conn).await
 }
 
 fn shown(letter: Letter) -> DeadLetter {

@@ -120,16 +120,8 @@ where
     C: Executor,
     F: SqlFor<C::Backend> + ?Sized,
 {
-    Ok(peek::<F, C>(position, conn).await?.is_some())
-}
-
-/// Returns the version of a position, if it exists, without a lock.
-pub(crate) async fn peek<F, C>(position: Position<'_>, conn: &mut C) -> QueryResult<Option<i64>>
-where
-    C: Executor,
-    F: SqlFor<C::Backend> + ?Sized,
-{
-    F::number(conn, on::<Peek, F, C>(position)).await
+    let version = F::number(conn, on::<Peek, F, C>(position)).await?;
+    Ok(version.is_some())
 }
 
 /// Returns the version of a position, if it exists.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::operation::replica::incoming::{
-    Incoming, Reached, Write, already_taken, keeps_key, not_written, read_key,
+    Incoming, Reached, Write, already_taken, keeps_key, not_written,
 };
 use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
@@ -178,18 +178,4 @@ where
         }
         inserted => inserted,
     }
-}
-
-/// Returns the version of the row with this key, if there is one.
-pub(crate) async fn version<M, C>(key: &str, conn: &mut C) -> Result<Option<i64>>
-where
-    C: Executor,
-    M: Dependent<C::Backend>,
-{
-    let Some(id) = read_key::<M>(key) else {
-        return Ok(None);
-    };
-    let look = FindVersion::<Current, M, C::Backend>::new(Record::At(&id));
-    let found = M::row_version(conn, look).await?;
-    Ok(found.map(|version| version.number()))
 }
