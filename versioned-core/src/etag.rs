@@ -64,7 +64,7 @@ use std::fmt;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
-use self::grammar::Tags;
+use self::grammar::{Fault, Tags};
 pub use self::refusal::{Malformed, Precondition};
 pub use self::status::status;
 pub use self::tagged::Tagged;
@@ -106,6 +106,55 @@ impl ETag {
     pub fn of<R: Tagged>(record: &R) -> Self {
         Self(record.token())
     }
+
+    /// Reads the tag of one version from a header of your choice, with which a client says what it
+    /// wrote or saw: see [`wait`](crate::wait). The tag may be weak. Returns `None` if the client
+    /// sent no such header.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderName, HeaderValue};
+    /// use versioned_core::etag::ETag;
+    ///
+    /// const AT_LEAST: HeaderName = HeaderName::from_static("x-at-least");
+    /// let mut headers = HeaderMap::new();
+    /// assert_eq!(ETag::from_headers(&headers, &AT_LEAST)?, None);
+    /// headers.insert(AT_LEAST, HeaderValue::from_static("\"7\""));
+    /// let tag = ETag::from_headers(&headers, &AT_LEAST)?.expect("the client sent it");
+    /// assert_eq!(tag.to_string(), "\"7\"");
+    /// # Ok::<_, versioned_core::etag::Malformed>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Malformed`] if the header is not exactly one tag of a version, for example `*`, a
+    /// list, or the tag of another server.
+    pub fn from_headers(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Malformed> {
+        read(headers, name, Tags::one).map(|version| version.map(Self))
+    }
+
+    /// Returns the version of `M` with this tag, or `None` if `M` has versions of another kind.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// use versioned_core::etag::ETag;
+    /// use versioned_core::version::Token;
+    ///
+    /// assert_eq!(ETag::from(Token::Number(7)).version::<Ticket>(), Some(7));
+    /// assert_eq!(ETag::from(Token::Micros(7)).version::<Ticket>(), None);
+    /// ```
+    pub fn version<M: Versioned>(&self) -> Option<M::Version> {
+        version_of::<M>(self.0)
+    }
+}
+
+fn version_of<M: Versioned>(tag: Token) -> Option<M::Version> {
+    M::Version::from_token(tag).filter(|version| version.token() == tag)
 }
 
 /// Converts the version that a conflict found, for a response that tells the client the current
@@ -175,7 +224,7 @@ impl IfMatch {
     ///
     /// Returns [`Malformed`] if the header is neither `*` nor a list of entity tags.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
-        Ok(read(headers, &IF_MATCH)?.map(Self))
+        Ok(read(headers, &IF_MATCH, Tags::parse)?.map(Self))
     }
 
     /// Reads the header of a request that requires it.
@@ -259,10 +308,7 @@ impl IfMatch {
     /// # Ok::<_, versioned_core::etag::Precondition>(())
     /// ```
     pub fn version<M: Versioned>(&self) -> Option<M::Version> {
-        let mut versions = self.0.strong()?.filter_map(|tag| {
-            let version = M::Version::from_token(tag)?;
-            (version.token() == tag).then_some(version)
-        });
+        let mut versions = self.0.strong()?.filter_map(version_of::<M>);
         let first = versions.next()?;
         versions.all(|other| other == first).then_some(first)
     }
@@ -330,7 +376,7 @@ impl IfNoneMatch {
     ///
     /// Returns [`Malformed`] if the header is neither `*` nor a list of entity tags.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
-        Ok(read(headers, &IF_NONE_MATCH)?.map(Self))
+        Ok(read(headers, &IF_NONE_MATCH, Tags::parse)?.map(Self))
     }
 
     /// Returns whether the client has this version of the record. If so, respond to its GET with
@@ -352,7 +398,11 @@ impl IfNoneMatch {
     }
 }
 
-fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Malformed> {
+fn read<T>(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    parse: fn(&[u8]) -> Result<T, Fault>,
+) -> Result<Option<T>, Malformed> {
     let mut lines = headers.get_all(name).iter();
     let Some(first) = lines.next() else {
         return Ok(None);
@@ -362,7 +412,7 @@ fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Malforme
         value.extend_from_slice(b", ");
         value.extend_from_slice(line.as_bytes());
     }
-    Tags::parse(&value)
+    parse(&value)
         .map(Some)
         .map_err(|fault| Malformed::new(name, fault))
 }

@@ -1,6 +1,6 @@
 //! The derive on inputs that nobody would write: it never panics, what it writes is Rust, and what it refuses it explains.
 //!
-//! `input.rs` makes them up. `sample.rs` makes models that are right, which `tests/ui/ui.rs` compiles against Diesel.
+//! `input.rs` makes them up. `sample.rs` makes models that are right, which `tests/ui/pass/main.rs` compiles against Diesel.
 
 #![allow(
     clippy::unwrap_used,

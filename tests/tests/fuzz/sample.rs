@@ -277,12 +277,12 @@ fn dependent<M: DependentDsl + Dependent<diesel::sqlite::Sqlite>>() {}
 
 ";
 
-/// `tests/ui/pass/made_up.rs`, which `tests/ui/ui.rs` compiles.
+/// `tests/ui/pass/made_up.rs`, which `tests/ui/pass/main.rs` compiles.
 #[test]
 fn models_for_the_compiler() {
     let mut dice = Dice::new(7);
     let models: Vec<_> = (0..60).map(|number| model(&mut dice, number)).collect();
-    let text = format!("{HEAD}{}fn main() {{}}\n", models.concat());
+    let text = format!("{HEAD}{}pub(crate) fn main() {{}}\n", models.concat());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/pass/made_up.rs");
     if env::var_os("UPDATE_SNAPSHOTS").is_some() {
         fs::write(&path, text).unwrap();

@@ -38,7 +38,7 @@ struct Apart {
     rev: i64,
 }
 
-fn main() {
+pub(crate) fn main() {
     assert_eq!((Together::TABLE, Together::ENTITY), ("copies", "tickets"));
     assert_eq!(
         (Together::POLICY, Together::GUARD, Together::GAP),

@@ -60,7 +60,7 @@ struct Unchecked {
 
 fn is_owner<M: Owner<diesel::sqlite::Sqlite>>() {}
 
-fn main() {
+pub(crate) fn main() {
     is_owner::<Ticket>();
     let unchecked = Unchecked { id: 7, version: 1 };
     assert_eq!((unchecked.id, unchecked.version), (7, 1));

@@ -85,4 +85,4 @@ mod forbidden {
     }
 }
 
-fn main() {}
+pub(crate) fn main() {}

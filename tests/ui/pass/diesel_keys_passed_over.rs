@@ -68,7 +68,7 @@ struct Archived {
     version: i64,
 }
 
-fn main() {
+pub(crate) fn main() {
     assert_eq!(<Archived as versioned_core::Versioned>::TABLE, "tickets");
     let archived = Archived { id: 7, version: 3 };
     assert_eq!((archived.id, archived.version), (7, 3));

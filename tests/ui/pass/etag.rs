@@ -25,7 +25,7 @@ fn tag<M: Versioned>(model: &M) -> ETag {
     ETag::of(model)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let conn = &mut SqliteConnection::establish(":memory:")?;
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)")?;
     let mut ticket = Ticket { id: 7, version: 0 };

@@ -62,7 +62,7 @@ struct Ticket {
     version: i64,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, hits BIGINT NOT NULL, seen_by TEXT NOT NULL, \

@@ -26,7 +26,7 @@ macro_rules! model {
 
 model!(Ticket in tickets { id: i64 => BigInt, title: String => Text } version rev: i64);
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, rev BIGINT NOT NULL)",

@@ -61,7 +61,7 @@ where
     Ok(ticket.version)
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, color BIGINT NOT NULL, version BIGINT NOT NULL)",

@@ -1410,4 +1410,4 @@ struct Model59(
 
 const _: fn() = owner::<Model59>;
 
-fn main() {}
+pub(crate) fn main() {}

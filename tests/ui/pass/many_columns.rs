@@ -79,7 +79,7 @@ struct Wide {
     version: i64,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     let columns: String = (1..=30)
         .map(|number| format!("c{number} INTEGER NOT NULL, "))

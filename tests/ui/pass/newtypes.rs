@@ -73,7 +73,7 @@ struct Ticket {
 #[derive(Debug, Clone, Copy, PartialEq, SequentialVersion)]
 struct Plain(i16);
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, revision INTEGER NOT NULL)")?;
 

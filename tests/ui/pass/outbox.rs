@@ -49,7 +49,7 @@ struct Borrowed<'a> {
     version: Rev,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let conn = &mut SqliteConnection::establish(":memory:")?;
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, version BIGINT NOT NULL)")?;
     conn.run_pending_migrations(versioned_core::MIGRATIONS)?;

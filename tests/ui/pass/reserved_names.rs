@@ -45,7 +45,7 @@ struct ByString {
     version: i64,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         r#"CREATE TABLE orders ("ref" BIGINT PRIMARY KEY, "order" BIGINT, "type" TEXT, "match" BIGINT,

@@ -17,7 +17,7 @@ use diesel::prelude::*;
 use versioned_core::prelude::*;
 
 #[derive(Queryable, Selectable, Versioned)]
-#[diesel(table_name = crate::schema::billing::tickets)]
+#[diesel(table_name = crate::schema_table::schema::billing::tickets)]
 #[versioned(owner)]
 struct Ticket {
     id: i64,
@@ -25,7 +25,7 @@ struct Ticket {
     version: i64,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "ATTACH ':memory:' AS billing; \

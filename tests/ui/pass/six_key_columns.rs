@@ -29,7 +29,7 @@ struct Ticket {
     version: i64,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (a, b, c, d, e, f, version)")?;
     let mut ticket = Ticket {

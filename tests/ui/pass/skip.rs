@@ -31,7 +31,7 @@ struct Ticket {
     version: i64,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, made_by TEXT NOT NULL, changed_by TEXT NOT NULL DEFAULT 'nobody', \

@@ -31,7 +31,7 @@ struct Named {
     version: NaiveDateTime,
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, updated_at TIMESTAMP NOT NULL)",

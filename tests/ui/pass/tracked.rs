@@ -73,7 +73,7 @@ where
     Ok(tracked.save(conn)?.is_some())
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute(
         "CREATE TABLE tickets (id BIGINT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, street TEXT NOT NULL, \

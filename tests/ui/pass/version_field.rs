@@ -42,7 +42,7 @@ where
     pub bytes: &'a [u8; N],
 }
 
-fn main() -> versioned_core::Result<()> {
+pub(crate) fn main() -> versioned_core::Result<()> {
     let conn = &mut SqliteConnection::establish(":memory:").unwrap();
     conn.batch_execute("CREATE TABLE tickets (id BIGINT PRIMARY KEY, version INTEGER NOT NULL)")?;
 

@@ -56,6 +56,28 @@ impl Tags {
         }
     }
 
+    /// Reads a value that is the tag of one version, strong or weak.
+    pub(super) fn one(value: &[u8]) -> Result<Token, Fault> {
+        let mut reader = Reader { value, at: 0 };
+        reader.skip_space();
+        let start = reader.at;
+        let no_version = || Fault {
+            at: start,
+            expected: Expected::Version,
+            found: value.get(start).copied(),
+        };
+        let tag = reader.tag().map_err(|fault| match fault.expected {
+            Expected::Tag => no_version(),
+            _ => fault,
+        })?;
+        reader.skip_space();
+        match (tag, reader.peek()) {
+            (_, Some(found)) => Err(reader.fault(Expected::Single, Some(found))),
+            (Some(tag), None) => Ok(tag.version),
+            (None, None) => Err(no_version()),
+        }
+    }
+
     /// The versions that match by strong comparison, or `None` for all.
     pub(super) fn strong(&self) -> Option<impl Iterator<Item = Token>> {
         match self {
@@ -92,6 +114,10 @@ pub(super) enum Expected {
     Comma,
     /// After `*`.
     End,
+    /// After the only tag.
+    Single,
+    /// Where no other tag is of use.
+    Version,
 }
 
 impl fmt::Display for Expected {
@@ -102,6 +128,8 @@ impl fmt::Display for Expected {
             Self::ClosingQuote => "the closing quote of the tag",
             Self::Comma => "a comma after the tag",
             Self::End => "nothing after `*`",
+            Self::Single => "nothing after the tag",
+            Self::Version => "the tag of a version",
         })
     }
 }

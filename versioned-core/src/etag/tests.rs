@@ -146,7 +146,10 @@ fn what_the_grammar_allows() {
     ] {
         for name in [IF_MATCH, IF_NONE_MATCH] {
             let headers = headers(&name, &[value.as_bytes()]);
-            assert!(read(&headers, &name).unwrap().is_some(), "{name}: {value}");
+            assert!(
+                read(&headers, &name, Tags::parse).unwrap().is_some(),
+                "{name}: {value}"
+            );
         }
     }
     let obs_text: Vec<u8> = [b"\"".as_slice(), &[0x80, 0xC3, 0xFF], b"\", \"7\""].concat();
@@ -304,5 +307,47 @@ fn the_one_version_that_is_named() {
         ("", None),
     ] {
         assert_eq!(if_match(value).version::<Record<i64>>(), version, "{value}");
+    }
+}
+
+#[test]
+fn one_version_is_read_from_a_header_of_choice() {
+    const NAME: HeaderName = HeaderName::from_static("x-at-least");
+    let read = |lines: &[&[u8]]| ETag::from_headers(&headers(&NAME, lines), &NAME);
+
+    assert_eq!(read(&[]), Ok(None));
+    for value in ["\"7\"", "W/\"7\"", " \"7\"\t"] {
+        let tag = read(&[value.as_bytes()]).unwrap().unwrap();
+        assert_eq!(tag, ETag::from(Token::Number(7)), "{value}");
+        assert_eq!(tag.version::<Record<i64>>(), Some(7));
+        assert_eq!(tag.version::<Record<i16>>(), Some(7));
+    }
+    // Neither another kind of version, nor a number that does not fit.
+    let large = read(&[b"\"70000\""]).unwrap().unwrap();
+    assert_eq!(large.version::<Record<i16>>(), None);
+    let time = read(&[b"\"7.000000\""]).unwrap().unwrap();
+    assert_eq!(time.version::<Record<i64>>(), None);
+
+    for (lines, position, text) in [
+        (
+            &[&b""[..]][..],
+            0,
+            "the tag of a version, found the end of the value",
+        ),
+        (&[b"7"], 0, "the tag of a version, found `7`"),
+        (&[b"*"], 0, "the tag of a version, found `*`"),
+        (
+            &[b"\"7"],
+            2,
+            "the closing quote of the tag, found the end of the value",
+        ),
+        (&[b" \"07\""], 1, "the tag of a version, found `\"`"),
+        (&[b"\"7\", \"8\""], 3, "nothing after the tag, found `,`"),
+        (&[b"\"7\"", b"\"8\""], 3, "nothing after the tag, found `,`"),
+    ] {
+        let malformed = read(lines).unwrap_err();
+        assert_eq!(malformed.position(), position);
+        let expected = format!("x-at-least is malformed at byte {position}: expected {text}");
+        assert_eq!(malformed.to_string(), expected);
     }
 }
