@@ -178,6 +178,9 @@
 mod arrival;
 mod change;
 mod clock;
+pub mod compare;
+mod compared;
+mod comparison;
 pub mod connection;
 #[cfg(feature = "consumer")]
 #[cfg_attr(

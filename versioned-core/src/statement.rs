@@ -62,7 +62,7 @@ pub(crate) use self::replica::dead_letters::{
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::position::{
     Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones,
-    FirstWaiting, Forget, Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, Position,
+    FirstWaiting, Forget, Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, PeekDeleted, Position,
     PositionValue, Purge, PurgeOne, Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive,
     Waiting,
 };

@@ -220,6 +220,12 @@ texts! {
         " AND ", KeyColumn, " = ", Key,
     ];
 
+    /// As `Peek`, for a record that is deleted.
+    PeekDeleted = [
+        "SELECT version FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key, " AND deleted_at IS NOT NULL",
+    ];
+
     /// Parks an event. Fails with a unique violation if it is parked already.
     Park = [
         "INSERT INTO versioned_parked (replica, entity, ", KeyColumn,
