@@ -18,7 +18,8 @@ pub enum Verdict {
     /// changed by hand.
     Ahead,
     /// At the owner's version, with other data. Or the row is not at the version of the replica's
-    /// position.
+    /// position. Or the replica has the record as deleted at the owner's version, which only the next
+    /// version of the record ends.
     Different,
     /// The replica has no row of a record that the owner has.
     Missing,

@@ -126,7 +126,8 @@ fn without_row(state: Option<&State>, position: Option<Reached>) -> Seen {
         (Some(_), Some(Reached { version: i64::MAX, is_deleted: true })) => Seen::Forgotten,
         (Some(state), Some(Reached { version, is_deleted: true })) => {
             let seen = Seen::by_version(state.version, version);
-            seen.because("the replica has it as deleted")
+            // A snapshot does not follow a deletion at its version.
+            seen.because("the replica has it as deleted, until its next version")
         }
         (Some(state), position) => {
             let version = position.map(|position| position.version);
