@@ -221,8 +221,10 @@ mod owner;
 pub mod parked;
 mod parked_record;
 pub mod positions;
+mod purged;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+pub mod retention;
 mod retry;
 mod runner;
 mod statement;

@@ -33,5 +33,6 @@ pub(crate) use self::replica::apply_all::apply_all;
 pub(crate) use self::replica::arrival::arrival;
 pub(crate) use self::replica::compare::{Ask, compare};
 pub(crate) use self::replica::forget::forget;
-pub(crate) use self::replica::positions::{purge_tombstones, rebuild};
+pub(crate) use self::replica::positions::rebuild;
+pub(crate) use self::replica::purge::{Purging, keep_purging, purge};
 pub(crate) use self::replica::waiting::waiting;

@@ -1,11 +1,14 @@
 //! The async front.
 
 use std::future::ready;
+use std::time::Duration;
 
 use diesel_async::AsyncConnection;
 use versioned_core::compare::{self, Answer, Compared, Comparison, Question};
 use versioned_core::model::{FromJson, ReadKey, Versioned};
+use versioned_core::outbox::Shutdown;
 use versioned_core::prelude::*;
+use versioned_core::retention::{Purged, Retention};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{Error, Result};
 use versioned_tests::asynchronous::block_on;
@@ -38,4 +41,34 @@ where
     M::Id: ReadKey<M::KeyColumns>,
 {
     block_on(compare::resend_async::<M, _>(keys, conn))
+}
+
+pub(crate) fn purge<M, C>(retention: &Retention, conn: &mut C) -> Result<Purged>
+where
+    C: AsyncConnection,
+    M: Dependent<C::Backend>,
+{
+    block_on(retention.purge_async::<M, _>(conn))
+}
+
+pub(crate) fn purge_owner<M, C>(retention: &Retention, conn: &mut C) -> Result<Purged>
+where
+    C: AsyncConnection,
+    M: Owner<C::Backend>,
+{
+    block_on(retention.purge_async::<M, _>(conn))
+}
+
+pub(crate) fn keep_purging<M, C>(
+    retention: &Retention,
+    every: Duration,
+    mut connect: impl FnMut() -> Result<C, &'static str> + Send,
+    report: impl FnMut(Result<Purged>) + Send,
+    until: Shutdown,
+) where
+    C: AsyncConnection,
+    M: Dependent<C::Backend>,
+{
+    let connect = || ready(connect());
+    block_on(retention.run_async::<M, _, _, _>(every, connect, report, until));
 }

@@ -11,6 +11,7 @@ pub(crate) mod forget;
 pub(crate) mod incoming;
 pub(crate) mod parked;
 pub(crate) mod positions;
+pub(crate) mod purge;
 pub(crate) mod row;
 pub(crate) mod step;
 pub(crate) mod waiting;

@@ -2,6 +2,8 @@
 
 mod concurrent;
 mod pages;
+mod purgers;
+mod retention;
 mod verdicts;
 
 use std::time::Duration;
