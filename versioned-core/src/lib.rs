@@ -23,6 +23,7 @@
 //! | publish events that survive a crash | [`guide::how_to::outbox`] |
 //! | feed a replica without a broker | [`guide::how_to::direct`] |
 //! | read and write messages of other systems | [`guide::how_to::foreign_messages`] |
+//! | find what a replica has otherwise than its owner | [`guide::how_to::compare`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!

@@ -186,10 +186,7 @@ impl Retention {
         clippy::manual_async_fn,
         reason = "the future must be known to be `Send`"
     )]
-    pub fn purge_async<M, C>(
-        &self,
-        conn: &mut C,
-    ) -> impl Future<Output = Result<Purged>> + Send
+    pub fn purge_async<M, C>(&self, conn: &mut C) -> impl Future<Output = Result<Purged>> + Send
     where
         C: AsyncConnection,
         M: Persisted<C::Backend>,

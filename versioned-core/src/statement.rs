@@ -61,10 +61,9 @@ pub(crate) use self::replica::dead_letters::{
 #[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::position::{
-    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, FirstTombstones,
-    FirstWaiting, Forget, Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, PeekDeleted, Position,
-    PositionValue, Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive,
-    Waiting,
+    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, FirstTombstones, FirstWaiting, Forget,
+    Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, PeekDeleted, Position, PositionValue,
+    Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive, Waiting,
 };
 pub(crate) use self::replica::positions::{
     DeletedOf, EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,

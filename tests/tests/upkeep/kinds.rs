@@ -40,7 +40,9 @@ struct Copy {
 }
 
 /// Case, accents, digits, and names of which one begins like another.
-const NAMES: [&str; 12] = ["b", "B", "a", "A", "ä", "Z", "z", "10", "9", "a b", "ab", "-a"];
+const NAMES: [&str; 12] = [
+    "b", "B", "a", "A", "ä", "Z", "z", "10", "9", "a b", "ab", "-a",
+];
 
 fn compared<C>(replica: &mut C, owner: &mut PgConnection) -> Compared
 where
@@ -73,7 +75,11 @@ where
         replica.batch_execute(damage).unwrap();
     }
     let all = compared(&mut replica, owner);
-    let mut found: Vec<_> = all.differences.iter().map(|one| (&*one.key, one.verdict)).collect();
+    let mut found: Vec<_> = all
+        .differences
+        .iter()
+        .map(|one| (&*one.key, one.verdict))
+        .collect();
     found.sort_unstable_by_key(|(key, _)| *key);
     let expected = [
         ("10", Verdict::Different),

@@ -127,6 +127,9 @@ pub struct Compared {
     /// The number of records that the replica has [forgotten](crate::positions::forget) for good.
     /// They are not compared.
     pub forgotten: u64,
+    /// The number of records of the owner that the replica does not
+    /// [hold](crate::compare::Comparison::holds). They are not compared.
+    pub not_held: u64,
     /// Each record that is not equal.
     pub differences: Vec<Difference>,
     /// Where the comparison ended before it was complete.
@@ -156,9 +159,16 @@ impl Compared {
     /// Returns the keys of the records that the owner must [send again](crate::compare::resend):
     /// those that are behind, different or missing.
     pub fn to_resend(&self) -> impl Iterator<Item = &str> {
-        let is_resent =
-            |verdict| matches!(verdict, Verdict::Behind | Verdict::Different | Verdict::Missing);
-        let those = self.differences.iter().filter(move |one| is_resent(one.verdict));
+        let is_resent = |verdict| {
+            matches!(
+                verdict,
+                Verdict::Behind | Verdict::Different | Verdict::Missing
+            )
+        };
+        let those = self
+            .differences
+            .iter()
+            .filter(move |one| is_resent(one.verdict));
         those.map(|one| one.key.as_str())
     }
 
@@ -187,12 +197,14 @@ impl fmt::Display for Compared {
             extra,
             unsettled,
             forgotten,
+            not_held,
             ..
         } = self;
         write!(
             f,
             "{} records compared: {equal} equal, {behind} behind, {ahead} ahead, {different} different, \
-             {missing} missing, {extra} extra, {unsettled} unsettled, {forgotten} forgotten",
+             {missing} missing, {extra} extra, {unsettled} unsettled; {forgotten} forgotten, \
+             {not_held} not held",
             self.records()
         )?;
         if self.next.is_some() {

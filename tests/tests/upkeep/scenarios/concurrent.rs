@@ -43,7 +43,9 @@ fn with_load(pair: &mut Pair, test: impl FnOnce(&mut Pair, &Stop<'_>)) {
             writers: &stopped,
             relay: shutdown.clone(),
         };
-        let relay = Relay::new(publisher).ordered().poll(Duration::from_millis(2), Duration::from_millis(20));
+        let relay = Relay::new(publisher)
+            .ordered()
+            .poll(Duration::from_millis(2), Duration::from_millis(20));
         let until = shutdown.clone();
         scope.spawn(move || {
             let connect = || relay_conns.pop().ok_or("there are no more connections");
@@ -67,11 +69,16 @@ fn with_load(pair: &mut Pair, test: impl FnOnce(&mut Pair, &Stop<'_>)) {
 
 /// Compares until what has come so far is applied. On a slow machine, records that are saved all the time may be behind.
 fn of_resting(compared: &Compared) -> Vec<(String, Verdict)> {
-    let (moving, resting): (Vec<_>, Vec<_>) = found(compared).into_iter().partition(|(key, _)| {
-        (RESTING + 1..=ALL).contains(&key.parse().unwrap())
-    });
+    let (moving, resting): (Vec<_>, Vec<_>) = found(compared)
+        .into_iter()
+        .partition(|(key, _)| (RESTING + 1..=ALL).contains(&key.parse().unwrap()));
     let in_flight = [Verdict::Behind, Verdict::Unsettled];
-    assert!(moving.iter().all(|(_, verdict)| in_flight.contains(verdict)), "{moving:?}");
+    assert!(
+        moving
+            .iter()
+            .all(|(_, verdict)| in_flight.contains(verdict)),
+        "{moving:?}"
+    );
     resting
 }
 
@@ -108,7 +115,10 @@ fn damage_is_found_and_repaired_while_records_are_saved() {
         let keys: Vec<String> = compared.to_resend().map(str::to_owned).collect();
         assert!(front::resend::<Ticket, _>(&keys, &mut pair.owner).unwrap() >= 5);
         let extra = Event::new(Op::Snapshot, "tickets", "1000", 1, None);
-        assert_eq!(Copy::apply(&extra, &mut pair.replica).unwrap(), Outcome::Applied);
+        assert_eq!(
+            Copy::apply(&extra, &mut pair.replica).unwrap(),
+            Outcome::Applied
+        );
         // Nothing has stopped. The relay applies what was sent again.
         let end = Instant::now() + STUCK;
         loop {
@@ -141,7 +151,11 @@ fn a_relay_that_stands_still_is_lag() {
     }
     pair.delete(10);
     let compared = pair.compare();
-    assert_eq!((compared.behind, compared.records()), (10, 10), "{compared:?}");
+    assert_eq!(
+        (compared.behind, compared.records()),
+        (10, 10),
+        "{compared:?}"
+    );
     pair.relay();
     assert!(pair.compare().is_equal());
 }
@@ -161,8 +175,17 @@ fn a_record_that_never_rests_is_unsettled() {
             ticket.title.push('!');
             ticket.save(owner)?;
             let (title, note, version) = (ticket.title, None, ticket.version);
-            let copy = Copy { id: 2, title, note, seen: None, version };
-            assert_eq!(Copy::apply(&Event::updated(copy), &mut other)?, Outcome::Applied);
+            let copy = Copy {
+                id: 2,
+                title,
+                note,
+                seen: None,
+                version,
+            };
+            assert_eq!(
+                Copy::apply(&Event::updated(copy), &mut other)?,
+                Outcome::Applied
+            );
         }
         Ok(answer)
     };
@@ -197,6 +220,10 @@ fn a_record_that_was_in_flight_is_equal_at_the_next_look() {
         asked(&question, owner)
     };
     let compared = front::compare(&at_once(), ask, replica).unwrap();
-    assert_eq!((compared.equal, compared.is_equal()), (3, true), "{compared:?}");
+    assert_eq!(
+        (compared.equal, compared.is_equal()),
+        (3, true),
+        "{compared:?}"
+    );
     assert_eq!(looks, 1);
 }

@@ -197,11 +197,15 @@ fn at_replica(pair: &mut Pair, sql: &str) {
 /// The keys and verdicts of the differences, by key.
 fn found(compared: &Compared) -> Vec<(String, Verdict)> {
     let differences = compared.differences.iter();
-    let mut found: Vec<_> = differences.map(|one| (one.key.clone(), one.verdict)).collect();
+    let mut found: Vec<_> = differences
+        .map(|one| (one.key.clone(), one.verdict))
+        .collect();
     found.sort_by_key(|(key, _)| key.parse::<i64>().unwrap());
     found
 }
 
 fn expected(all: &[(i64, Verdict)]) -> Vec<(String, Verdict)> {
-    all.iter().map(|(id, verdict)| (id.to_string(), *verdict)).collect()
+    all.iter()
+        .map(|(id, verdict)| (id.to_string(), *verdict))
+        .collect()
 }

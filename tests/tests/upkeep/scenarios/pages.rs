@@ -7,10 +7,17 @@ use super::*;
 #[test]
 fn a_comparison_goes_on_where_it_ended() {
     let mut pair = Pair::with(1..=9);
-    at_replica(&mut pair, "UPDATE copies SET title = 'x' WHERE id IN (2, 8)");
+    at_replica(
+        &mut pair,
+        "UPDATE copies SET title = 'x' WHERE id IN (2, 8)",
+    );
     at_owner(&mut pair, "DELETE FROM tickets WHERE id = 5");
     let whole = pair.run(&at_once().page(2));
-    let all = [(2, Verdict::Different), (5, Verdict::Extra), (8, Verdict::Different)];
+    let all = [
+        (2, Verdict::Different),
+        (5, Verdict::Extra),
+        (8, Verdict::Different),
+    ];
     assert_eq!(found(&whole), expected(&all));
     assert_eq!((whole.equal, whole.next.clone()), (6, None));
 
@@ -29,7 +36,11 @@ fn a_comparison_goes_on_where_it_ended() {
     assert_eq!(parts.len(), 4, "{parts:?}");
     assert_eq!(parts.iter().map(|part| part.equal).sum::<u64>(), 6);
     let differences: Vec<_> = parts.iter().flat_map(found).collect();
-    let in_turn = [(2, Verdict::Different), (8, Verdict::Different), (5, Verdict::Extra)];
+    let in_turn = [
+        (2, Verdict::Different),
+        (8, Verdict::Different),
+        (5, Verdict::Extra),
+    ];
     assert_eq!(differences, expected(&in_turn));
 }
 
@@ -51,9 +62,8 @@ fn a_question_is_answered_in_pages() {
             })
             .collect::<Vec<_>>()
     };
-    let row = |id: i64, version, title: &str| {
-        (id.to_string(), version, false, Some(title.to_owned()))
-    };
+    let row =
+        |id: i64, version, title: &str| (id.to_string(), version, false, Some(title.to_owned()));
     let page = |after: Option<&str>, limit| {
         let after = after.map(str::to_owned);
         Question::Page { after, limit }
@@ -119,13 +129,21 @@ fn keys_of_several_columns() {
     let ((_owner, mut owner), (_replica, mut replica)) = (fresh(), fresh());
     for (hall, seat) in [("a", 1), ("a", 2), ("a,b", 1), ("b\\", 3), ("", 4)] {
         let (hall, version) = (hall.to_owned(), 0);
-        let mut seat = Seat { hall, seat, version };
+        let mut seat = Seat {
+            hall,
+            seat,
+            version,
+        };
         seat.insert(&mut owner).unwrap();
         if seat.seat == 2 {
             continue;
         }
         let (hall, seat, version) = (seat.hall, seat.seat, 1);
-        let copy = SeatCopy { hall, seat, version };
+        let copy = SeatCopy {
+            hall,
+            seat,
+            version,
+        };
         assert_eq!(
             SeatCopy::apply(&Event::created(copy), &mut replica).unwrap(),
             Outcome::Applied

@@ -23,8 +23,10 @@ pub(super) fn tombstones(replica: &str, keys: &[(String, i64)], conn: &mut Conn)
         };
         let rows: Vec<String> = keys.iter().map(row).collect();
         let columns = format!("replica, entity, {KEY}, version, deleted_at");
-        let insert =
-            format!("INSERT INTO versioned_positions ({columns}) VALUES {}", rows.join(", "));
+        let insert = format!(
+            "INSERT INTO versioned_positions ({columns}) VALUES {}",
+            rows.join(", ")
+        );
         diesel::sql_query(insert).execute(conn).unwrap();
     }
 }
@@ -46,7 +48,10 @@ pub(super) fn letter(key: &str, source: &str, hours: i64, conn: &mut Conn) {
 
 pub(super) fn parked(key: &str, version: i64, hours: i64, conn: &mut Conn) {
     let columns = format!("replica, entity, {KEY}, version, event, at");
-    let values = format!("'copies', 'tickets', '{key}', {version}, '{{}}', {}", ago(hours));
+    let values = format!(
+        "'copies', 'tickets', '{key}', {version}, '{{}}', {}",
+        ago(hours)
+    );
     let insert = format!("INSERT INTO versioned_parked ({columns}) VALUES ({values})");
     diesel::sql_query(insert).execute(conn).unwrap();
 }
@@ -198,7 +203,13 @@ fn a_purge_deletes_in_batches_up_to_a_limit() {
 fn events_from_before_a_deletion() {
     let event = |op, version| {
         let (id, title, note) = (1, "old".to_owned(), None);
-        let data = Copy { id, title, note, seen: None, version };
+        let data = Copy {
+            id,
+            title,
+            note,
+            seen: None,
+            version,
+        };
         Event::new(op, "tickets", "1", version, Some(data))
     };
     let late = [
@@ -206,7 +217,14 @@ fn events_from_before_a_deletion() {
         event(Op::Updated, 2),
         event(Op::Updated, 3),
     ];
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
     for order in orders {
         for is_purged in [false, true] {
             let mut pair = Pair::with([1]);

@@ -50,9 +50,15 @@ fn each_state_has_its_verdict() {
     at_owner(&mut pair, "UPDATE tickets SET version = 0 WHERE id = 5");
     at_replica(&mut pair, "UPDATE copies SET title = 'x' WHERE id = 6");
     at_replica(&mut pair, "UPDATE copies SET note = 'NULL' WHERE id = 7");
-    at_replica(&mut pair, "UPDATE copies SET title = 'sho', note = 'w 8' WHERE id = 8");
+    at_replica(
+        &mut pair,
+        "UPDATE copies SET title = 'sho', note = 'w 8' WHERE id = 8",
+    );
     at_replica(&mut pair, "DELETE FROM copies WHERE id IN (9, 10)");
-    at_replica(&mut pair, &format!("DELETE FROM versioned_positions WHERE {KEY} = '10'"));
+    at_replica(
+        &mut pair,
+        &format!("DELETE FROM versioned_positions WHERE {KEY} = '10'"),
+    );
     // 11: the owner does not know it.
     at_owner(&mut pair, "DELETE FROM tickets WHERE id = 11");
     // 12: the row was moved back by hand.
@@ -62,7 +68,10 @@ fn each_state_has_its_verdict() {
     // 13: forgotten. 14: the replica has a deletion at the owner's version.
     positions::forget::<Copy, _>(&13, &mut pair.replica).unwrap();
     let deleted = Event::new(Op::Snapshot, "tickets", "14", 1, None);
-    assert_eq!(Copy::apply(&deleted, &mut pair.replica).unwrap(), Outcome::Applied);
+    assert_eq!(
+        Copy::apply(&deleted, &mut pair.replica).unwrap(),
+        Outcome::Applied
+    );
 
     let compared = pair.compare();
     let expected = expected(&[
@@ -80,27 +89,48 @@ fn each_state_has_its_verdict() {
         (20, Verdict::Missing),
     ]);
     assert_eq!(found(&compared), expected);
-    assert_eq!((compared.equal, compared.forgotten, compared.unsettled), (2, 1, 0));
+    assert_eq!(
+        (compared.equal, compared.forgotten, compared.unsettled),
+        (2, 1, 0)
+    );
     assert_eq!(compared.records(), 14);
     let of = |key: &str| {
-        let one = compared.differences.iter().find(|one| one.key == key).unwrap();
+        let one = compared
+            .differences
+            .iter()
+            .find(|one| one.key == key)
+            .unwrap();
         (one.owner, one.replica, one.reason.as_deref())
     };
     assert_eq!(of("2"), (Some(2), Some(1), None));
-    assert_eq!(of("3"), (Some(2), Some(1), None), "the deletion has version 2");
+    assert_eq!(
+        of("3"),
+        (Some(2), Some(1), None),
+        "the deletion has version 2"
+    );
     assert_eq!(of("9"), (Some(1), Some(1), None));
     assert_eq!(of("10"), (Some(1), None, None));
     assert_eq!(of("11"), (None, Some(1), None));
     let reason = "the replica's position is at version 2";
     assert_eq!(of("12"), (Some(2), Some(1), Some(reason)));
-    assert_eq!(of("14").2, Some("the replica has it as deleted, until its next version"));
+    assert_eq!(
+        of("14").2,
+        Some("the replica has it as deleted, until its next version")
+    );
 
     // What the owner sends again is repaired.
     let keys: Vec<String> = compared.to_resend().map(str::to_owned).collect();
-    assert_eq!(front::resend::<Ticket, _>(&keys, &mut pair.owner).unwrap(), 10);
+    assert_eq!(
+        front::resend::<Ticket, _>(&keys, &mut pair.owner).unwrap(),
+        10
+    );
     pair.relay();
     let rest = pair.compare();
-    let left = [(5, Verdict::Ahead), (11, Verdict::Extra), (14, Verdict::Different)];
+    let left = [
+        (5, Verdict::Ahead),
+        (11, Verdict::Extra),
+        (14, Verdict::Different),
+    ];
     assert_eq!(found(&rest), super::expected(&left));
     pair.save(14);
     pair.relay();
@@ -109,7 +139,10 @@ fn each_state_has_its_verdict() {
 
     // A row that the owner does not know is removed by a snapshot without data, at its version.
     let removed = Event::new(Op::Snapshot, "tickets", "11", 1, None);
-    assert_eq!(Copy::apply(&removed, &mut pair.replica).unwrap(), Outcome::Applied);
+    assert_eq!(
+        Copy::apply(&removed, &mut pair.replica).unwrap(),
+        Outcome::Applied
+    );
     assert_eq!(found(&pair.compare()), super::expected(&left[..1]));
 }
 
@@ -123,7 +156,10 @@ fn a_deletion_that_was_purged_leaves_an_extra_row() {
     at_owner(&mut pair, "DELETE FROM versioned_positions");
     assert_eq!(found(&pair.compare()), expected(&[(1, Verdict::Extra)]));
     let keys = ["1".to_owned(), "no number".to_owned()];
-    assert_eq!(front::resend::<Ticket, _>(&keys, &mut pair.owner).unwrap(), 0);
+    assert_eq!(
+        front::resend::<Ticket, _>(&keys, &mut pair.owner).unwrap(),
+        0
+    );
 }
 
 /// A replica may hold a part of the records, and compare as it likes.
@@ -139,6 +175,10 @@ fn only_what_the_replica_should_hold_is_compared() {
     };
     let compared = pair.run(&at_once().holds(cheap(30)));
     assert_eq!((compared.equal, compared.is_equal()), (3, true));
+    assert_eq!((compared.not_held, compared.records()), (3, 3));
+    let said = "3 records compared: 3 equal, 0 behind, 0 ahead, 0 different, 0 missing, 0 extra, \
+        0 unsettled; 0 forgotten, 3 not held";
+    assert_eq!(compared.to_string(), said);
     let compared = pair.run(&at_once().holds(cheap(20)));
     assert_eq!(found(&compared), expected(&[(3, Verdict::Extra)]));
 
@@ -197,7 +237,10 @@ fn what_cannot_be_compared_is_said() {
     let Err(Error::Other(error)) = refused else {
         panic!("{refused:?}")
     };
-    assert_eq!(error.to_string(), "ask for a page after a key of `tickets`: `x` is none");
+    assert_eq!(
+        error.to_string(),
+        "ask for a page after a key of `tickets`: `x` is none"
+    );
 }
 
 #[test]
@@ -205,10 +248,19 @@ fn a_transaction_would_show_old_rows() {
     let mut pair = Pair::with(1..=1);
     let Pair { owner, replica, .. } = &mut pair;
     let refused = replica.transaction::<_, diesel::result::Error, _>(|replica| {
-        Ok(front::compare(&at_once(), |question| asked(&question, owner), replica))
+        Ok(front::compare(
+            &at_once(),
+            |question| asked(&question, owner),
+            replica,
+        ))
     });
     assert!(
-        matches!(refused, Ok(Err(Error::Database(diesel::result::Error::AlreadyInTransaction)))),
+        matches!(
+            refused,
+            Ok(Err(Error::Database(
+                diesel::result::Error::AlreadyInTransaction
+            )))
+        ),
         "{refused:?}"
     );
 }

@@ -66,7 +66,10 @@ where
     let after = match after {
         None => None,
         Some(text) => Some(read_key::<M>(text).ok_or_else(|| {
-            Error::other(format!("ask for a page after a key of `{}`: `{text}` is none", M::ENTITY))
+            Error::other(format!(
+                "ask for a page after a key of `{}`: `{text}` is none",
+                M::ENTITY
+            ))
         })?),
     };
     let limit = i64::try_from(limit.min(LARGEST)).unwrap_or(i64::MAX);
@@ -95,7 +98,10 @@ where
         for row in &rows {
             states.push(state_of(row, with_data)?);
         }
-        let missing = ids.iter().map(M::key_text).filter(|key| !live.contains(key));
+        let missing = ids
+            .iter()
+            .map(M::key_text)
+            .filter(|key| !live.contains(key));
         for key in missing.filter(|_| M::TOMBSTONES) {
             let position = Position {
                 key: &key,

@@ -113,7 +113,9 @@ where
             return Ok(Place::Rows { after: None });
         };
         let after = Some(last.key.clone());
-        let states: Vec<State> = states.into_iter().filter(|state| self.holds(state)).collect();
+        let (states, others): (Vec<State>, Vec<State>) =
+            states.into_iter().partition(|state| self.holds(state));
+        self.compared.not_held += u64::try_from(others.len()).unwrap_or(u64::MAX);
         let keys = states.iter().map(|state| state.key.as_str());
         let mut rows = rows_of::<M, C>(keys, self.conn).await?;
         for state in states {
@@ -140,7 +142,9 @@ where
         };
         let after = Some(M::key_text(&last.id()));
         let keys: Vec<String> = rows.iter().map(|row| M::key_text(&row.id())).collect();
-        let states = self.states(keys.clone(), self.comparison.holds.is_some()).await?;
+        let states = self
+            .states(keys.clone(), self.comparison.holds.is_some())
+            .await?;
         for (key, row) in keys.into_iter().zip(rows) {
             let state = states.get(&key);
             // A record that the owner has was compared among its records, or is newer than that.
@@ -191,7 +195,10 @@ where
                 self.compared.forgotten += 1;
                 return;
             }
-            Seen::As { verdict: Verdict::Equal, .. } => {
+            Seen::As {
+                verdict: Verdict::Equal,
+                ..
+            } => {
                 self.compared.count(Verdict::Equal);
                 return;
             }
@@ -202,7 +209,13 @@ where
                 return;
             }
         };
-        if let Seen::As { owner, replica, reason, .. } = seen {
+        if let Seen::As {
+            owner,
+            replica,
+            reason,
+            ..
+        } = seen
+        {
             self.compared.count(verdict);
             self.compared.differences.push(Difference {
                 key: suspect.key,

@@ -38,7 +38,12 @@ where
     let done = purge.all::<M, C>(conn).await;
     let purged = purge.purged;
     if purged.rows() > 0 {
-        trace::purged(M::ENTITY, purged.tombstones, purged.dead_letters, purged.parked);
+        trace::purged(
+            M::ENTITY,
+            purged.tombstones,
+            purged.dead_letters,
+            purged.parked,
+        );
     }
     done.map(|()| purged)
 }
@@ -192,7 +197,11 @@ impl Purge<'_> {
                 let old = self.old::<M, C>(age, limit);
                 let deleted = M::Sql::pairs(conn, on::<PurgeTombstones, M::Sql, C>(old)).await?;
                 let count = deleted.len();
-                self.after = deleted.into_iter().map(|(key, _)| key).max().unwrap_or_default();
+                self.after = deleted
+                    .into_iter()
+                    .map(|(key, _)| key)
+                    .max()
+                    .unwrap_or_default();
                 (count, count)
             }
         };
@@ -200,7 +209,11 @@ impl Purge<'_> {
             Kind::Letters => self.purged.dead_letters += deleted,
             Kind::Tombstones | Kind::Parked => self.purged.tombstones += deleted,
         }
-        Ok(if found < limit { Batch::Last } else { Batch::Full })
+        Ok(if found < limit {
+            Batch::Last
+        } else {
+            Batch::Full
+        })
     }
 
     /// For statements about what is old.

@@ -34,7 +34,12 @@ impl Seen {
 
     pub(super) fn because(self, why: impl Into<String>) -> Self {
         match self {
-            Self::As { verdict, owner, replica, .. } => Self::As {
+            Self::As {
+                verdict,
+                owner,
+                replica,
+                ..
+            } => Self::As {
                 verdict,
                 owner,
                 replica,
@@ -64,7 +69,12 @@ impl Seen {
 
     fn parts(&self) -> Option<(Verdict, Option<i64>, Option<i64>)> {
         match self {
-            Self::As { verdict, owner, replica, .. } => Some((*verdict, *owner, *replica)),
+            Self::As {
+                verdict,
+                owner,
+                replica,
+                ..
+            } => Some((*verdict, *owner, *replica)),
             Self::Neither | Self::Forgotten => None,
         }
     }
@@ -111,7 +121,9 @@ pub(super) fn is_settled(before: &Seen, now: &Seen) -> bool {
     };
     match verdict {
         // The replica still does not have the version that the owner had.
-        Verdict::Behind => owner_before.is_some_and(|before| replica.is_none_or(|now| now < before)),
+        Verdict::Behind => {
+            owner_before.is_some_and(|before| replica.is_none_or(|now| now < before))
+        }
         // The owner still does not have the version that the replica had.
         Verdict::Ahead => replica_before.is_some_and(|before| owner.is_none_or(|now| now < before)),
         // Two looks at one version cannot differ because of an event in flight.

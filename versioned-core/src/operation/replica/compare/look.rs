@@ -109,11 +109,19 @@ where
     };
     match (&seen, position) {
         // The row was read after the position, and cannot be older than it.
-        (Seen::As { verdict: Verdict::Behind, owner, .. }, Some(position))
-            if owner.is_some_and(|owner| position.version >= owner) =>
-        {
+        (
+            Seen::As {
+                verdict: Verdict::Behind,
+                owner,
+                ..
+            },
+            Some(position),
+        ) if owner.is_some_and(|owner| position.version >= owner) => {
             let damaged = Seen::new(Verdict::Different, *owner, Some(version));
-            damaged.because(format!("the replica's position is at version {}", position.version))
+            damaged.because(format!(
+                "the replica's position is at version {}",
+                position.version
+            ))
         }
         _ => seen,
     }
@@ -123,8 +131,20 @@ where
 fn without_row(state: Option<&State>, position: Option<Reached>) -> Seen {
     match (state.filter(|state| !state.deleted), position) {
         (None, _) => Seen::Neither,
-        (Some(_), Some(Reached { version: i64::MAX, is_deleted: true })) => Seen::Forgotten,
-        (Some(state), Some(Reached { version, is_deleted: true })) => {
+        (
+            Some(_),
+            Some(Reached {
+                version: i64::MAX,
+                is_deleted: true,
+            }),
+        ) => Seen::Forgotten,
+        (
+            Some(state),
+            Some(Reached {
+                version,
+                is_deleted: true,
+            }),
+        ) => {
             let seen = Seen::by_version(state.version, version);
             // A snapshot does not follow a deletion at its version.
             seen.because("the replica has it as deleted, until its next version")
