@@ -232,6 +232,35 @@ where
 impl<M> Comparison<M> {
     /// As [`run`](Self::run), on a connection of `diesel-async`.
     ///
+    /// ```no_run
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::async_prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, serde::Serialize, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner, outbox)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// # diesel::table! { ticket_copies { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, PartialEq, Queryable, Selectable, serde::Deserialize, Versioned)]
+    /// # #[diesel(table_name = ticket_copies)]
+    /// # #[versioned(dependent, entity = "tickets")]
+    /// # struct TicketCopy { id: i64, price: i64, version: i64 }
+    /// use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+    /// use versioned_core::compare::{self, Compared, Comparison};
+    ///
+    /// type Failure = Box<dyn std::error::Error + Send + Sync>;
+    ///
+    /// async fn compare(replica: &mut AsyncPgConnection) -> versioned_core::Result<Compared> {
+    ///     let ask = |question| async move {
+    ///         // or `pool.get()`, or a request to the owner
+    ///         let mut owner = AsyncPgConnection::establish("postgres://localhost/tickets").await?;
+    ///         let answer = compare::answer_async::<Ticket, _>(&question, &mut owner).await?;
+    ///         Ok::<_, Failure>(answer)
+    ///     };
+    ///     Comparison::<TicketCopy>::new().run_async(ask, replica).await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns the errors of [`run`](Self::run).

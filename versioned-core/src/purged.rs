@@ -39,7 +39,8 @@ impl Retention {
 
     /// Sets how long deletions are remembered. A deletion is kept for longer if the replica has a
     /// dead letter or a parked event of the record, or a dead letter of which the record is unknown,
-    /// because that may be an event from before the deletion.
+    /// because that may be an event from before the deletion. At an owner, it is kept while the
+    /// outbox has an event of the record.
     ///
     /// Choose more than the broker's retention, the lag of the outbox, and the age of backups
     /// together. A late event of a record whose deletion was purged restores the record. At least as
@@ -103,7 +104,7 @@ pub struct Purged {
     pub parked: usize,
     /// Whether the purge ended at its [limit](Retention::at_most).
     pub has_more: bool,
-    /// Whether the purge ended because another one is running, on PostgreSQL.
+    /// Whether the purge ended because another one of the same model is running, on PostgreSQL.
     pub is_other_running: bool,
 }
 

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! A purge works beside everything else. It deletes a [batch](Retention::batch) in a transaction,
-//! and leaves out the rows that others have locked. On PostgreSQL, one purge runs at a time.
+//! and leaves out the rows that others have locked. On PostgreSQL, one purge of a model runs at a time.
 //! Elsewhere, purges leave out each other's rows. Run it on a clock of its own, and not only when
 //! there is nothing else to do. [`Retention::run`] is such a loop.
 //!
@@ -33,7 +33,7 @@
 //!
 //! | rows | age since | deleted if older, unless |
 //! | --- | --- | --- |
-//! | tombstones, of a replica or an owner | the deletion | the record exists again, or a dead letter or a parked event may be one from before the deletion |
+//! | tombstones, of a replica or an owner | the deletion | the record exists again, a dead letter or a parked event may be one from before the deletion, or an event of the record is in the outbox |
 //! | dead letters | the message came first | another transaction has locked the letter |
 //! | parked events | the event was parked | another transaction has locked the record's position |
 //! | positions of records that exist | | never deleted |
@@ -74,7 +74,7 @@ impl Retention {
     /// DELETE FROM versioned_parked WHERE replica = $1 AND entity = $2 AND key = $3 AND at < now - $4
     /// DELETE FROM versioned_positions WHERE replica = $1 AND entity = $2 AND key = ANY(ARRAY(SELECT key
     ///     FROM versioned_positions WHERE replica = $1 AND entity = $2 AND key >= $3 AND deleted_at < now - $4
-    ///     AND NOT EXISTS (..) ORDER BY key LIMIT $5 FOR UPDATE SKIP LOCKED))
+    ///     AND NOT EXISTS (..) AND .. ORDER BY key LIMIT $5 FOR UPDATE SKIP LOCKED))
     /// ```
     ///
     /// On MySQL and MariaDB, the keys are selected without a lock. Each row is then locked with

@@ -150,6 +150,25 @@ fn a_letter_of_no_record_keeps_all_deletions() {
     assert_eq!((purged.tombstones, purged.dead_letters), (2, 1), "{purged}");
 }
 
+/// Otherwise the record could be made again at a version that the replicas have seen.
+#[test]
+fn a_deletion_that_is_not_published_is_kept() {
+    let mut pair = Pair::with(1..=2);
+    pair.delete(1);
+    pair.relay();
+    pair.delete(2);
+    let conn = &mut pair.owner;
+    let aged = "UPDATE versioned_positions SET deleted_at = deleted_at - 7200000000";
+    diesel::sql_query(aged).execute(conn).unwrap();
+    let retention = of_hours(1);
+    let purged = front::purge_owner::<Ticket, _>(&retention, conn).unwrap();
+    assert_eq!(purged.rows(), 1);
+    assert_eq!(kept(KEY, "versioned_positions", conn), ["2"]);
+    pair.relay();
+    let purged = front::purge_owner::<Ticket, _>(&retention, &mut pair.owner).unwrap();
+    assert_eq!(purged.tombstones, 1);
+}
+
 #[test]
 fn tombstones_outlive_what_is_kept() {
     let mut pair = Pair::new();

@@ -165,7 +165,9 @@ impl Purge<'_> {
         if self.dialect != Dialect::Postgres {
             return Ok(true);
         }
-        Ok(M::Sql::number(conn, LockPurge).await? == Some(1))
+        let all = Position::of::<M, C::Backend>();
+        let locked = M::Sql::number(conn, on::<LockPurge, M::Sql, C>(all)).await?;
+        Ok(locked == Some(1))
     }
 
     async fn rows<M, C>(

@@ -5,10 +5,6 @@
 //! also lock the rows that it reads and does not delete. There the keys are read without a lock, and
 //! each row is locked by its key and deleted.
 
-use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::result::QueryResult;
-
 use crate::dialect::Dialect;
 use crate::statement::outbox::now::now;
 use crate::statement::replica::dead_letters::LetterValue;
@@ -41,9 +37,17 @@ fn end_of_any(dialect: Option<Dialect>) -> &'static str {
 texts! {
     PositionValue;
 
+    /// Takes the lock of the purges of a replica or an owner. Returns 1 if no other purge has it, and
+    /// otherwise 0. The transaction holds it until its end. PostgreSQL. Each schema has its own
+    /// tables.
+    LockPurge = [
+        "SELECT pg_try_advisory_xact_lock(1449489013, hashtext('versioned_positions'::regclass::oid::text || ' ' || ",
+        Replica, " || ' ' || ", Entity, "))::int::bigint",
+    ];
+
     /// Forgets the first deletions that are older than `at` and not before a key, at most `newest`,
     /// and returns them. PostgreSQL and `SQLite`. A deletion stays while an event from before it may
-    /// still be applied.
+    /// still be applied, and that of an owner while an event of the record is not published.
     PurgeTombstones = [
         "DELETE FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND ", KeyColumn, (any_of), "SELECT p.", KeyColumn,
@@ -52,7 +56,9 @@ texts! {
         " AND NOT EXISTS (SELECT 1 FROM versioned_parked AS k WHERE k.replica = ", Replica,
         " AND k.entity = ", Entity, " AND k.", KeyColumn, " = p.", KeyColumn,
         ") AND NOT EXISTS (SELECT 1 FROM versioned_dead_letters AS d WHERE d.replica = ", Replica,
-        " AND d.entity = ", Entity, " AND d.", KeyColumn, " IN (p.", KeyColumn, ", ''))",
+        " AND d.entity = ", Entity, " AND d.", KeyColumn, " IN (p.", KeyColumn, ", '')) AND (", Replica,
+        " <> '' OR NOT EXISTS (SELECT 1 FROM versioned_outbox AS o WHERE o.entity = ", Entity,
+        " AND o.", KeyColumn, " = p.", KeyColumn, "))",
         " ORDER BY p.", KeyColumn, " LIMIT ", Newest, (end_of_any), " RETURNING ", KeyColumn, ", version",
     ];
     /// Selects what `PurgeTombstones` deletes, without locks. MySQL.
@@ -63,7 +69,9 @@ texts! {
         " AND NOT EXISTS (SELECT 1 FROM versioned_parked AS k WHERE k.replica = ", Replica,
         " AND k.entity = ", Entity, " AND k.", KeyColumn, " = p.", KeyColumn,
         ") AND NOT EXISTS (SELECT 1 FROM versioned_dead_letters AS d WHERE d.replica = ", Replica,
-        " AND d.entity = ", Entity, " AND d.", KeyColumn, " IN (p.", KeyColumn, ", ''))",
+        " AND d.entity = ", Entity, " AND d.", KeyColumn, " IN (p.", KeyColumn, ", '')) AND (", Replica,
+        " <> '' OR NOT EXISTS (SELECT 1 FROM versioned_outbox AS o WHERE o.entity = ", Entity,
+        " AND o.", KeyColumn, " = p.", KeyColumn, "))",
         " ORDER BY p.", KeyColumn, " LIMIT ", Newest,
     ];
     /// Locks a deletion if it is older than `at`, unless another transaction has locked it. MySQL.
@@ -119,19 +127,4 @@ texts! {
         "SELECT id FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND id = ", Id, " FOR UPDATE SKIP LOCKED",
     ];
-}
-
-/// Takes the lock of the purges, on PostgreSQL. Returns 1 if no other purge has it, and otherwise 0.
-/// The transaction holds it until its end.
-#[derive(Debug, QueryId)]
-pub(crate) struct LockPurge;
-
-impl<DB: Backend> QueryFragment<DB> for LockPurge {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        // An oid has 32 bits and no sign. Each schema has its own tables.
-        out.push_sql(
-            "SELECT pg_try_advisory_xact_lock(1449489013, ('versioned_positions'::regclass::oid::bigint - 2147483648)::int)::int::bigint",
-        );
-        Ok(())
-    }
 }
