@@ -27,8 +27,10 @@ const CORE: &[&[&str]] = &[
         "connection",
         "hex",
         "escape",
+        "compared",
+        "purged",
     ],
-    &["dialect", "error", "format/record"],
+    &["dialect", "error", "format/record", "comparison"],
     &["executor", "model", "migrations", "outbox", "clock"],
     &["loadable", "change", "transaction", "format"],
     &["owner", "dependent", "tracked"],
@@ -44,7 +46,7 @@ const CORE: &[&[&str]] = &[
     &["operation/owner"],
     &["operation/batch"],
     &["front", "etag"],
-    &["consumer"],
+    &["consumer", "retention"],
     &[
         "nats",
         "kafka",
@@ -54,6 +56,7 @@ const CORE: &[&[&str]] = &[
         "parked",
         "wait",
         "direct",
+        "compare",
     ],
 ];
 

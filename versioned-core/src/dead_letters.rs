@@ -8,7 +8,8 @@
 //!
 //! The consumer applies the dead letters again when it starts, and then [now and
 //! then](crate::consumer::Consumer::redrive_every). After a corrected deployment, or after the
-//! cause is gone, they are therefore applied by themselves. [`redrive`] does it at once.
+//! cause is gone, they are therefore applied by themselves. [`redrive`] does it at once. They are kept
+//! until a [purge](crate::retention), if there is one.
 //!
 //! ```
 //! # use diesel::prelude::*;

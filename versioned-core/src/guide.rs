@@ -30,6 +30,7 @@
 //! | [`own_writes`](how_to::own_writes) | waiting until a replica has what a client wrote at the owner |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
+//! | [`compare`](how_to::compare) | finding the records that a replica has otherwise than its owner, and repairing them |
 //! | [`repair`](how_to::repair) | records that are behind: find them, send them again, give them up |
 //! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
 //!
@@ -77,6 +78,8 @@ pub mod how_to {
     pub mod adopt {}
     #[doc = include_str!("guide/how_to/batches.md")]
     pub mod batches {}
+    #[doc = include_str!("guide/how_to/compare.md")]
+    pub mod compare {}
     #[cfg(any(not(doctest), feature = "http"))]
     #[doc = include_str!("guide/how_to/conflicts.md")]
     pub mod conflicts {}

@@ -23,6 +23,7 @@
 //! | publish events that survive a crash | [`guide::how_to::outbox`] |
 //! | feed a replica without a broker | [`guide::how_to::direct`] |
 //! | read and write messages of other systems | [`guide::how_to::foreign_messages`] |
+//! | find what a replica has otherwise than its owner | [`guide::how_to::compare`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
@@ -178,6 +179,9 @@
 mod arrival;
 mod change;
 mod clock;
+pub mod compare;
+mod compared;
+mod comparison;
 pub mod connection;
 #[cfg(feature = "consumer")]
 #[cfg_attr(
@@ -218,8 +222,10 @@ mod owner;
 pub mod parked;
 mod parked_record;
 pub mod positions;
+mod purged;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+pub mod retention;
 mod retry;
 mod runner;
 mod statement;

@@ -37,7 +37,7 @@ pub use self::fields::{Comparable, Fields, Floats};
 pub use self::json::{
     EventJson, FromJson, NotSent, ToJson, event_to_json, parked_from_json, parked_to_json,
 };
-pub use self::key::{Key, KeyColumns, NeverNull};
+pub use self::key::{Key, KeyColumns, NeverNull, ReadKey};
 #[doc(hidden)]
 pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
 pub(crate) use self::value::Value;

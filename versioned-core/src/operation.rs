@@ -13,6 +13,7 @@ pub(crate) mod zero_key;
 
 pub(crate) use self::batch::{Deleting, Saving, insert_all, save_each, write_all};
 pub(crate) use self::closure::{AfterApply, Modify, NoHook};
+pub(crate) use self::owner::answer::{answer, resend_each};
 pub(crate) use self::owner::create::create;
 pub(crate) use self::owner::delete::{delete, delete_at};
 pub(crate) use self::owner::find::{find, find_before, reload};
@@ -30,6 +31,8 @@ pub(crate) use self::owner::verify::verify;
 pub(crate) use self::replica::apply::{apply, apply_json};
 pub(crate) use self::replica::apply_all::apply_all;
 pub(crate) use self::replica::arrival::arrival;
+pub(crate) use self::replica::compare::{Ask, compare};
 pub(crate) use self::replica::forget::forget;
-pub(crate) use self::replica::positions::{purge_tombstones, rebuild};
+pub(crate) use self::replica::positions::rebuild;
+pub(crate) use self::replica::purge::{Purging, keep_purging, purge};
 pub(crate) use self::replica::waiting::waiting;

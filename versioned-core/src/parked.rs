@@ -5,7 +5,8 @@
 //! [`Consumer::replicate`](crate::consumer::Consumer::replicate) reports such a record as
 //! [`Waiting`](crate::consumer::ConsumerProblem::Waiting). A
 //! [snapshot](crate::prelude::OwnerDsl::snapshot) of the record ends the wait, and so does
-//! [`positions::forget`](crate::positions::forget).
+//! [`positions::forget`](crate::positions::forget). Events that are parked for too long can be
+//! [purged](crate::retention).
 //!
 //! ```
 //! # use diesel::prelude::*;

@@ -34,20 +34,14 @@ use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::loadable::Persisted;
 use crate::operation;
+use crate::purged::Retention;
 
 /// Deletes the remembered deletions of `M`'s records that are older than `age`, and returns their
 /// number.
 ///
-/// A purge is safe when no event from before the deletion can arrive any more. Choose an `age`
-/// longer than the broker's retention, the lag of the outbox and the age of anything kept for
-/// replay together. A late event of a record whose deletion was purged restores the record.
-///
-/// ```sql
-/// DELETE FROM versioned_positions WHERE replica = 'ticket_copies' AND entity = 'tickets' AND deleted_at < $1
-/// ```
-///
-/// On MySQL and MariaDB, this statement would also lock the positions of live records. There the
-/// library reads the keys without a lock, and deletes them one by one in one transaction.
+/// Short for [`Retention::purge`](crate::retention::Retention::purge) with
+/// [`tombstones`](crate::retention::Retention::tombstones) alone, without pauses and without a limit.
+/// Read there what a safe `age` is.
 ///
 /// ```
 /// # use diesel::prelude::*;
@@ -76,10 +70,13 @@ where
     C: LoadConnection,
     M: Persisted<C::Backend>,
 {
-    poll_ready(operation::purge_tombstones::<M, _>(
-        age,
-        &mut BlockingExecutor::new(conn),
-    ))
+    let purged = all_tombstones(age).purge::<M, _>(conn)?;
+    Ok(purged.tombstones)
+}
+
+fn all_tombstones(age: Duration) -> Retention {
+    let all = Retention::new().tombstones(age).at_most(usize::MAX);
+    all.pause(Duration::ZERO)
 }
 
 /// Deletes the rows of a replica, its positions, its parked events and its
@@ -219,7 +216,10 @@ where
     C: AsyncConnection,
     M: Persisted<C::Backend>,
 {
-    async move { operation::purge_tombstones::<M, _>(age, &mut AsyncExecutor::new(conn)).await }
+    async move {
+        let purged = all_tombstones(age).purge_async::<M, _>(conn).await?;
+        Ok(purged.tombstones)
+    }
 }
 
 /// As [`positions::rebuild`](rebuild), on a connection of `diesel-async`.

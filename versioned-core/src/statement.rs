@@ -61,13 +61,16 @@ pub(crate) use self::replica::dead_letters::{
 #[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
 pub(crate) use self::replica::position::{
-    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones,
-    FirstWaiting, Forget, Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, Position,
-    PositionValue, Purge, PurgeOne, Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive,
-    Waiting,
+    Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, FirstTombstones, FirstWaiting, Forget,
+    Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, PeekDeleted, Position, PositionValue,
+    Refuse, Repark, Tombstones, Unpark, Upsert, UpsertLive, Waiting,
 };
 pub(crate) use self::replica::positions::{
     DeletedOf, EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,
+};
+pub(crate) use self::replica::purge::{
+    HoldLetter, HoldPosition, HoldTombstone, LockPurge, OldLetters, OldParked, OldTombstones,
+    PurgeLetters, PurgeParked, PurgePosition, PurgeTombstones,
 };
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,

@@ -14,6 +14,16 @@ pub(crate) fn parked_event_refused(entity: &str, key: &str, version: i64, reason
     tracing::error!(target: TARGET, entity, key, version, reason, "replica: a parked event cannot be applied");
 }
 
+/// Reports rows that a purge has deleted.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "used by the feature `tracing`")
+)]
+pub(crate) fn purged(entity: &str, tombstones: usize, dead_letters: usize, parked: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: TARGET, entity, tombstones, dead_letters, parked, "purged");
+}
+
 /// Runs `future` in the span of a published batch.
 #[cfg_attr(
     not(feature = "tracing"),

@@ -4,6 +4,8 @@ mod text;
 #[cfg(feature = "time")]
 mod time;
 
+use std::str::FromStr;
+
 use diesel::backend::Backend;
 use diesel::expression::Expression;
 use diesel::query_builder::AstPass;
@@ -176,8 +178,37 @@ where
     }
 }
 
+/// A key of the columns `C` that can be read from its text. An owner reads keys only where a function
+/// asks for this.
+#[diagnostic::on_unimplemented(
+    message = "a key of type `{Self}` can't be read from its text, implement `FromStr` for it",
+    label = "this finds records of an owner by the text of their keys",
+    note = "`FromStr` must accept the output of the type's `Display`"
+)]
+pub trait ReadKey<C>: Sized {
+    /// Reads the key.
+    #[doc(hidden)]
+    fn read(text: &str) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: FromStr, C: Column> ReadKey<(C,)> for A {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 macro_rules! composite_keys {
     ($($part:ident: $column:ident),+) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($part: FromStr, $column: Column),+> ReadKey<($($column,)+)> for ($($part,)+) {
+            fn read(text: &str) -> Option<Self> {
+                const PARTS: usize = [$(stringify!($part)),+].len();
+                let mut parts = key_parts::<PARTS>(text)?.into_iter();
+                Some(($(parts.next()?.parse::<$part>().ok()?,)+))
+            }
+        }
+
         impl<$($column: Column + Expression<SqlType: 'static>),+> KeyColumns for ($($column,)+) {
             const NAMES: &'static [&'static str] = &[$($column::NAME),+];
             const FORMS: &'static [fn(String) -> String] = &[$(canonical::<$column::SqlType>),+];

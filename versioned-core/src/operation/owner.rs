@@ -1,5 +1,6 @@
 //! The operations of an owner on one record.
 
+pub(crate) mod answer;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod find;

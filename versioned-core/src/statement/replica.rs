@@ -9,4 +9,5 @@ pub(crate) mod bulk;
 pub(crate) mod dead_letters;
 pub(crate) mod position;
 pub(crate) mod positions;
+pub(crate) mod purge;
 pub(crate) mod row;

@@ -21,7 +21,7 @@ use crate::outcome::Outcome;
 /// | apply an event together with writes of the caller | [`apply_with`](DependentDsl::apply_with) |
 /// | apply many events in one transaction | [`apply_all`](DependentDsl::apply_all) |
 /// | read | [`find`](DependentDsl::find), [`find_by_event`](DependentDsl::find_by_event) |
-/// | maintain | [`purge_tombstones_async`](crate::positions::purge_tombstones_async), [`rebuild_async`](crate::positions::rebuild_async) |
+/// | maintain | [`retention`](crate::retention), [`compare`](crate::compare), [`rebuild_async`](crate::positions::rebuild_async) |
 ///
 /// The futures are `Send`. If a future is dropped before it completes, whether the event was
 /// applied is unknown. Do not acknowledge the event; the broker redelivers it, and `apply` detects

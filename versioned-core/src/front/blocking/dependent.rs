@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 /// | apply an event together with writes of the caller | [`apply_with`](DependentDsl::apply_with) |
 /// | apply many events in one transaction | [`apply_all`](DependentDsl::apply_all) |
 /// | read | [`find`](DependentDsl::find), [`find_by_event`](DependentDsl::find_by_event) |
-/// | maintain | [`purge_tombstones`](crate::positions::purge_tombstones) forgets old deletions, [`rebuild`](crate::positions::rebuild) empties a replica |
+/// | maintain | [`retention`](crate::retention) forgets old deletions, [`compare`](crate::compare) finds differences from the owner, [`rebuild`](crate::positions::rebuild) empties a replica |
 ///
 /// The trait is implemented for every model with `#[versioned(dependent)]`. With
 /// `guard = "position"`, the default, the replica needs the tables of

@@ -1,7 +1,5 @@
 //! Operations on the position of a record: move, lock, query, purge.
 
-use std::time::Duration;
-
 use diesel::QueryResult;
 
 use crate::dependent::Dependent;
@@ -9,13 +7,12 @@ use crate::dialect::Dialect;
 use crate::dialect::SqlFor;
 use crate::error::Result;
 use crate::executor::Executor;
-use crate::loadable::Persisted;
 use crate::operation::row_count::is_unique_violation;
 use crate::operation::transaction::finish;
 use crate::statement::{
-    Advance, AdvanceLive, Clear, DiscardAll, DropAll, Enter, EnterOrLock, Expired, Forget, Letters,
-    Lock, LockAll, Look, LookLive, OnLetters, OnPosition, Peek, Position, PositionValue, Purge,
-    PurgeOne, SqlTemplate, Upsert, UpsertLive,
+    Advance, AdvanceLive, Clear, DiscardAll, DropAll, Enter, EnterOrLock, Forget, Letters, Lock,
+    LockAll, Look, LookLive, OnLetters, OnPosition, Peek, Position, PositionValue, SqlTemplate,
+    Upsert, UpsertLive,
 };
 
 /// The outcome of moving a position.
@@ -182,58 +179,6 @@ where
         }
     }
     Ok(())
-}
-
-/// Forgets the deletions that are older than `age`.
-pub(crate) async fn purge_tombstones<M, C>(age: Duration, conn: &mut C) -> Result<usize>
-where
-    C: Executor,
-    M: Persisted<C::Backend>,
-{
-    let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-    let before = crate::event::micros_now().saturating_sub(age);
-    let of_entity = Position::of::<M, C::Backend>();
-    let purge = Position {
-        at: before,
-        ..of_entity
-    };
-    if conn.dialect::<M::Sql>().await? != Dialect::Mysql {
-        return Ok(run::<Purge, M::Sql, C>(purge, conn).await?);
-    }
-    conn.begin().await?;
-    let done = purge_each::<M::Sql, C>(purge, conn)
-        .await
-        .map_err(Into::into);
-    finish(done, conn).await
-}
-
-/// The number of deletions that one query returns.
-const PAGE: i64 = 1_000;
-
-/// Purges deletions one by one, by their keys. A DELETE that searched for them would lock every row
-/// that it reads, including the positions of live records.
-async fn purge_each<F, C>(purge: Position<'_>, conn: &mut C) -> QueryResult<usize>
-where
-    C: Executor,
-    F: SqlFor<C::Backend> + ?Sized,
-{
-    let page = Position {
-        newest: PAGE,
-        ..purge
-    };
-    let mut purged = 0;
-    loop {
-        let before = purged;
-        for (key, _) in F::pairs(conn, on::<Expired, F, C>(page)).await? {
-            let one = Position { key: &key, ..purge };
-            purged += run::<PurgeOne, F, C>(one, conn).await?;
-        }
-        // The snapshot of this transaction may still show positions that others have moved
-        // meanwhile.
-        if purged == before {
-            return Ok(purged);
-        }
-    }
 }
 
 /// The maximum number of rounds that empty a replica. Rows that arrive after the last round remain.

@@ -159,7 +159,7 @@ where
     }
 }
 
-/// Loads the rows of many models: `SELECT .. FROM "tickets" WHERE ("id" = $1) OR ("id" = $2)`
+/// Loads the rows of many models or keys: `SELECT .. FROM "tickets" WHERE ("id" = $1) OR ("id" = $2)`
 pub(crate) struct FindAll<'a, M: Loadable<DB>, DB: Backend> {
     selection: M::Selection,
     source: M::Source,
@@ -169,10 +169,18 @@ pub(crate) struct FindAll<'a, M: Loadable<DB>, DB: Backend> {
 
 impl<'a, M: Loadable<DB>, DB: Backend> FindAll<'a, M, DB> {
     pub(crate) fn new(models: &'a [M]) -> Self {
+        Self::of(models.iter().map(Record::Of).collect())
+    }
+
+    pub(crate) fn at(ids: &'a [M::Id]) -> Self {
+        Self::of(ids.iter().map(Record::At).collect())
+    }
+
+    fn of(records: Vec<Record<'a, M>>) -> Self {
         Self {
             selection: M::selection(),
             source: M::source(),
-            records: models.iter().map(Record::Of).collect(),
+            records,
             conversions: Conversions::default(),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) struct Letters<'a> {
     pub(crate) body: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) attempts: i64,
-    /// The time of the last attempt, in microseconds since 1970.
+    /// The time of the last attempt, in microseconds since 1970. For a purge, an age in microseconds.
     pub(crate) at: i64,
     /// The id of a letter, or the one before the first.
     pub(crate) id: i64,

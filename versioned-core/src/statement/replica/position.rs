@@ -30,7 +30,7 @@ pub(crate) struct Position<'a> {
     /// Whether it may not move from `version` if the record is deleted at it.
     pub(crate) only_live: bool,
     /// The time at which the record was deleted or its event was parked, in microseconds since
-    /// 1970. It is 0 otherwise.
+    /// 1970. For a purge, an age in microseconds. It is 0 otherwise.
     pub(crate) at: i64,
     /// The parked event, or the reason why it cannot be applied.
     pub(crate) body: &'a str,
@@ -165,22 +165,6 @@ texts! {
         " AND ", KeyColumn, " = ", Key,
     ];
 
-    /// Forgets the deletions before a given time. PostgreSQL and `SQLite`.
-    Purge = [
-        "DELETE FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
-        " AND deleted_at < ", At,
-    ];
-    /// Selects the first deletions before a given time, at most `newest`, without locks. MySQL.
-    Expired = [
-        "SELECT ", KeyColumn, ", version FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
-        " AND deleted_at < ", At, " ORDER BY ", KeyColumn, " LIMIT ", Newest,
-    ];
-    /// Forgets one deletion, if the record is still deleted.
-    PurgeOne = [
-        "DELETE FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
-        " AND ", KeyColumn, " = ", Key, " AND deleted_at < ", At,
-    ];
-
     /// Blocks every other transaction that moves a position. PostgreSQL.
     LockAll = ["LOCK TABLE versioned_positions IN SHARE ROW EXCLUSIVE MODE"];
     /// Forgets all positions of an entity.
@@ -218,6 +202,12 @@ texts! {
     Peek = [
         "SELECT version FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND ", KeyColumn, " = ", Key,
+    ];
+
+    /// As `Peek`, for a record that is deleted.
+    PeekDeleted = [
+        "SELECT version FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND ", KeyColumn, " = ", Key, " AND deleted_at IS NOT NULL",
     ];
 
     /// Parks an event. Fails with a unique violation if it is parked already.

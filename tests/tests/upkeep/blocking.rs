@@ -1,0 +1,54 @@
+//! The blocking front.
+
+use std::time::Duration;
+
+use diesel::connection::LoadConnection;
+use versioned_core::compare::{Answer, Compared, Comparison, Question};
+use versioned_core::model::FromJson;
+use versioned_core::outbox::Shutdown;
+use versioned_core::prelude::*;
+use versioned_core::retention::{Purged, Retention};
+use versioned_core::{Error, Result};
+
+pub(crate) use versioned_core::compare::{answer, resend};
+
+pub(crate) fn compare<M, C>(
+    comparison: &Comparison<M>,
+    ask: impl FnMut(Question) -> Result<Answer> + Send,
+    conn: &mut C,
+) -> Result<Compared, Error>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend> + FromJson,
+{
+    comparison.run(ask, conn)
+}
+
+pub(crate) fn purge<M, C>(retention: &Retention, conn: &mut C) -> Result<Purged>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend>,
+{
+    retention.purge::<M, _>(conn)
+}
+
+pub(crate) fn purge_owner<M, C>(retention: &Retention, conn: &mut C) -> Result<Purged>
+where
+    C: LoadConnection,
+    M: Owner<C::Backend>,
+{
+    retention.purge::<M, _>(conn)
+}
+
+pub(crate) fn keep_purging<M, C>(
+    retention: &Retention,
+    every: Duration,
+    connect: impl FnMut() -> Result<C, &'static str> + Send,
+    report: impl FnMut(Result<Purged>) + Send,
+    until: Shutdown,
+) where
+    C: LoadConnection,
+    M: Dependent<C::Backend>,
+{
+    retention.run::<M, _, _>(every, connect, report, until);
+}
