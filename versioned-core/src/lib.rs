@@ -176,6 +176,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arrival;
+mod backlog;
 mod change;
 mod clock;
 pub mod connection;
@@ -223,6 +224,7 @@ pub mod rabbitmq;
 mod retry;
 mod runner;
 mod statement;
+pub mod status;
 mod table_name;
 mod trace;
 mod tracked;
