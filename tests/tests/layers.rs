@@ -27,6 +27,8 @@ const CORE: &[&[&str]] = &[
         "table_name",
         "connection",
         "hex",
+        "health",
+        "meters",
         "escape",
     ],
     &["dialect", "error", "format/record"],
@@ -57,6 +59,7 @@ const CORE: &[&[&str]] = &[
         "wait",
         "direct",
     ],
+    &["metrics"],
 ];
 
 /// Those of `versioned-derive`.

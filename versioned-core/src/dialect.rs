@@ -219,10 +219,11 @@ fn no_arrays() -> diesel::result::Error {
     diesel::result::Error::QueryBuilderError("this database has no arrays".into())
 }
 
-/// `id, entity, key, version, op, payload, attempts` of an event in the outbox.
-pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
+/// `id, entity, key, version, op, payload, attempts, age` of an event in the outbox. The age is in
+/// microseconds.
+pub(crate) type Waiting = (i64, String, String, i64, String, String, i32, i64);
 
-type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
+type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer, BigInt);
 
 /// `id, key, version, source, subject, message_key, headers, body, reason, attempts, first_at,
 /// last_at` of a dead letter.

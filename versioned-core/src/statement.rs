@@ -35,6 +35,8 @@ pub(crate) use self::outbox::claim::{
     ReadCommitted, Reschedule,
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
+#[cfg(feature = "metrics")]
+pub(crate) use self::outbox::lease::TakeLease;
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;

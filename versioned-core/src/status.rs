@@ -101,7 +101,7 @@ where
     async move { status(most, &mut AsyncExecutor::new(conn)).await }
 }
 
-async fn status<C>(most: u64, conn: &mut C) -> Result<Status>
+pub(crate) async fn status<C>(most: u64, conn: &mut C) -> Result<Status>
 where
     C: Executor<Backend: SupportedBackend>,
 {

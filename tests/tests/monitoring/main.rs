@@ -9,6 +9,7 @@
     missing_docs,
     reason = "tests"
 )]
+#![allow(clippy::float_cmp, reason = "what is counted and what is set is exact")]
 #![allow(
     clippy::duplicate_mod,
     reason = "the scenarios are compiled for each backend"
@@ -18,22 +19,43 @@
     allow(dead_code, unused_imports, reason = "what the other backends need")
 )]
 
+#[cfg(feature = "nats")]
+mod consumers;
+mod exported;
+mod names;
 mod rows;
 
 versioned_tests::suite! {
     mod sqlite {
+        mod gauges;
+        mod healths;
         mod plans;
+        mod relays;
         mod status;
     }
     mod postgres {
+        mod gauges;
+        mod healths;
         mod plans;
+        mod relays;
         mod status;
     }
     mod mysql {
+        mod gauges;
         mod plans;
+        mod relays;
         mod status;
     }
-    mod async_sqlite { mod status; }
-    mod async_postgres { mod status; }
-    mod async_mysql { mod status; }
+    mod async_sqlite {
+        mod gauges;
+        mod status;
+    }
+    mod async_postgres {
+        mod gauges;
+        mod status;
+    }
+    mod async_mysql {
+        mod gauges;
+        mod status;
+    }
 }

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel_async::AsyncConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use versioned_core::Result;
+use versioned_core::metrics::Gauges;
 use versioned_core::outbox::SupportedBackend;
 use versioned_core::status::{self, Status};
 use versioned_tests::asynchronous::{Waiting, block_on};
@@ -12,11 +13,16 @@ use versioned_tests::asynchronous::{Waiting, block_on};
 /// Each front has its own function.
 pub(crate) trait Look {
     fn status(&mut self, most: u64) -> Result<Status>;
+    fn refresh(&mut self, gauges: &mut Gauges) -> Result<bool>;
 }
 
 impl Look for SqliteConnection {
     fn status(&mut self, most: u64) -> Result<Status> {
         status::load(most, self)
+    }
+
+    fn refresh(&mut self, gauges: &mut Gauges) -> Result<bool> {
+        gauges.refresh(self)
     }
 }
 
@@ -25,12 +31,20 @@ impl Look for PgConnection {
     fn status(&mut self, most: u64) -> Result<Status> {
         status::load(most, self)
     }
+
+    fn refresh(&mut self, gauges: &mut Gauges) -> Result<bool> {
+        gauges.refresh(self)
+    }
 }
 
 #[cfg(feature = "mysql")]
 impl Look for MysqlConnection {
     fn status(&mut self, most: u64) -> Result<Status> {
         status::load(most, self)
+    }
+
+    fn refresh(&mut self, gauges: &mut Gauges) -> Result<bool> {
+        gauges.refresh(self)
     }
 }
 
@@ -40,6 +54,10 @@ where
 {
     fn status(&mut self, most: u64) -> Result<Status> {
         block_on(status::load_async(most, self))
+    }
+
+    fn refresh(&mut self, gauges: &mut Gauges) -> Result<bool> {
+        block_on(gauges.refresh_async(self))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What operators see of an outbox.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use crate::backlog::{Count, OutboxBacklog, age};
 use crate::dialect::SqlFor as _;
@@ -67,7 +68,7 @@ where
     let found = Sql::<C>::waiting(conn, page).await?;
     let shown =
         found.into_iter().map(
-            |(id, entity, key, version, op, reason, attempts)| Rejected {
+            |(id, entity, key, version, op, reason, attempts, age)| Rejected {
                 id,
                 entity,
                 key,
@@ -75,6 +76,7 @@ where
                 op,
                 reason,
                 attempts: u32::try_from(attempts).unwrap_or(0),
+                age: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
             },
         );
     Ok(shown.collect())
