@@ -318,7 +318,10 @@ fn a_consumer_is_as_well_as_its_broker_and_its_database() {
     with_metrics(&exporter, async || {
         let mut world = World::new().await;
         let consumer = Consumer::<JetStream>::durable(&world.stream, "copies", "events.>");
-        let consumer = consumer.await.unwrap();
+        let consumer = consumer
+            .await
+            .unwrap()
+            .shutdown_timeout(Duration::from_secs(1));
         let health = consumer.health();
         assert_eq!(
             health.report().to_string().split(" since").next(),
@@ -371,7 +374,7 @@ fn a_consumer_is_as_well_as_its_broker_and_its_database() {
         until("it is ready again", async || causes() == (true, vec![])).await;
         until("it has applied them", async || applied(conn) == 7).await;
 
-        world.broker.kill();
+        world.broker.down();
         until("the broker is missed", async || {
             causes() == (true, vec![Cause::Broker])
         })

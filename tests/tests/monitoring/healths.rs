@@ -174,8 +174,7 @@ fn a_relay_that_panics_is_not_alive() {
     let relay = relay(&broker);
     let health = relay.health();
     thread::scope(|scope| {
-        let connect = || Ok::<_, String>(db.connect());
-        let running = scope.spawn(|| relay.run(connect, Shutdown::new()));
+        let running = scope.spawn(|| relay.run(|| Ok::<_, String>(db.connect()), Shutdown::new()));
         running.join().unwrap_err();
     });
     let report = health.report();
