@@ -10,6 +10,7 @@ mod error;
 mod finish;
 mod intake;
 mod lanes;
+mod meters;
 mod parked;
 mod problem;
 mod replicate;
@@ -34,7 +35,7 @@ pub use self::problem::ConsumerProblem;
 pub use self::replicate::Connect;
 #[cfg(feature = "nats")]
 pub(crate) use self::report::report;
-pub(crate) use self::report::{Hook, report_broker};
+pub(crate) use self::report::{Hook, noting, report_broker};
 use self::run::Run;
 use self::settings::Settings;
 pub use self::source::Source;
@@ -44,6 +45,7 @@ pub use self::tally::{Consumed, Counters};
 use crate::error::Result;
 use crate::event::Event;
 use crate::format::Decode;
+use crate::health::Health;
 use crate::model::{DependentModel, Gap, Policy};
 use crate::outcome::Outcome;
 
@@ -79,6 +81,7 @@ pub struct Consumer<S> {
     form: Option<Arc<dyn Decode>>,
     on_problem: Hook,
     counters: Counters,
+    health: Health,
 }
 
 impl<S: Source> Consumer<S> {
@@ -92,6 +95,7 @@ impl<S: Source> Consumer<S> {
             form: None,
             on_problem: Arc::new(|_| ()),
             counters: Counters::default(),
+            health: Health::of("consumer"),
         }
     }
 
@@ -211,6 +215,14 @@ impl<S: Source> Consumer<S> {
         self.counters.clone()
     }
 
+    /// Returns how this consumer is while it runs, for the probes of an orchestrator.
+    ///
+    /// It knows what it has in hand. What still waits at the broker it does not know: compare the time
+    /// of the last event with the owner's.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
     /// Passes each event to `handle`, which applies it, and sends the result to the broker. Runs
     /// until `shutdown` is ready, and returns the [totals](Self::counters).
     ///
@@ -294,21 +306,28 @@ impl<S: Source> Consumer<S> {
             let closing = AtomicBool::new(false);
             let close = || closing.store(true, Ordering::Relaxed);
             let reader = Reader::of(self.form.clone());
+            let running = self.health.starts();
+            let hook = noting(&self.health, &self.on_problem);
             let deliveries = self.source.deliveries(Intake {
                 in_hand: settings.in_hand,
-                report: &self.on_problem,
+                report: &hook,
                 closing: &closing,
             });
-            Run::new(
+            let run = Run::new(
                 &settings,
                 S::REDELIVERS,
                 H::PARKS,
                 reader,
-                &self.on_problem,
+                &hook,
                 self.counters.clone(),
-            )
-            .run(deliveries, handler, shutdown, close)
-            .await
+                &self.health,
+            );
+            let consumed = run.run(deliveries, handler, shutdown, close).await;
+            match &consumed {
+                Ok(_) => running.stops(),
+                Err(error) => running.fails(&error.to_string()),
+            }
+            consumed
         }
     }
 }

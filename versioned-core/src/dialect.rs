@@ -144,12 +144,22 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns at most one row with three numbers.
+    /// Runs a statement that returns at most one row with four numbers.
     #[doc(hidden)]
     fn figures<C, S>(
         conn: &mut C,
         statement: S,
-    ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
+    ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64, i64)>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns at most one row with two texts.
+    #[doc(hidden)]
+    fn names<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<(String, String)>>> + Send
     where
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
@@ -209,10 +219,11 @@ fn no_arrays() -> diesel::result::Error {
     diesel::result::Error::QueryBuilderError("this database has no arrays".into())
 }
 
-/// `id, entity, key, version, op, payload, attempts` of an event in the outbox.
-pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
+/// `id, entity, key, version, op, payload, attempts, age` of an event in the outbox. The age is in
+/// microseconds.
+pub(crate) type Waiting = (i64, String, String, i64, String, String, i32, i64);
 
-type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
+type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer, BigInt);
 
 /// `id, key, version, source, subject, message_key, headers, body, reason, attempts, first_at,
 /// last_at` of a dead letter.
@@ -377,7 +388,8 @@ where
         + QueryMetadata<Text>
         + QueryMetadata<BigInt>
         + QueryMetadata<(Text, BigInt)>
-        + QueryMetadata<(BigInt, BigInt, BigInt)>
+        + QueryMetadata<(BigInt, BigInt, BigInt, BigInt)>
+        + QueryMetadata<(Text, Text)>
         + QueryMetadata<WaitingSql>
         + QueryMetadata<LetterSql>,
     str: ToSql<Text, DB>,

@@ -115,6 +115,10 @@ impl DirectPublisher {
 }
 
 impl Publisher for DirectPublisher {
+    fn transport(&self) -> &'static str {
+        "direct"
+    }
+
     async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
         let mut answers: Vec<Option<Answer>> = vec![None; batch.len()];
         let (mut reached, mut away) = (false, None);

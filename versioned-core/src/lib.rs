@@ -172,11 +172,13 @@
 //! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
 //! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
 //! | `tracing` | spans and events |
+//! | `metrics` | `versioned_core::metrics`: counters, gauges and histograms, on the facade `metrics` |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arrival;
+mod backlog;
 mod change;
 mod clock;
 pub mod compare;
@@ -206,10 +208,15 @@ mod front;
 mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+pub mod health;
 mod hex;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod loadable;
+#[cfg(feature = "metrics")]
+mod meters;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod migrations;
 pub mod model;
 #[cfg(feature = "nats")]
@@ -229,6 +236,7 @@ pub mod retention;
 mod retry;
 mod runner;
 mod statement;
+pub mod status;
 mod table_name;
 mod trace;
 mod tracked;

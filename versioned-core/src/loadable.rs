@@ -12,7 +12,7 @@ use diesel::query_source::QuerySource;
 use diesel::result::QueryResult;
 
 use crate::dialect::{Kind, SqlFor};
-use crate::model::{Columns, Field, Key, Versioned, Walk};
+use crate::model::{Columns, Field, Key, Versioned, Walk, name_of_replica};
 use crate::runner::Runner;
 
 /// A model that can be loaded from `DB`. It is implemented for every versioned model that is
@@ -213,8 +213,7 @@ where
     fn replica() -> &'static str {
         match M::REPLICA {
             None => "",
-            Some("") => M::table_name(),
-            Some(name) => name,
+            Some(_) => name_of_replica::<M>(),
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// versioned_dead_letters (id, replica, entity, key, version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at)
 /// -- Events to publish:
 /// versioned_outbox (id, entity, key, version, op, payload, at, attempts, due, error)
+/// -- The process that exports the figures of the database:
+/// versioned_leases (name, holder, until)
 /// ```
 ///
 /// On PostgreSQL, the trigger `versioned_outbox_wake` notifies the
@@ -58,7 +60,11 @@ where
     DB::MetadataLookup: SqlFor<DB>,
 {
     fn migrations(&self) -> Result<Vec<Box<dyn Migration<DB>>>> {
-        Ok(vec![Box::new(Of(Positions)), Box::new(Of(Outbox))])
+        Ok(vec![
+            Box::new(Of(Positions)),
+            Box::new(Of(Outbox)),
+            Box::new(Of(Leases)),
+        ])
     }
 }
 
@@ -101,6 +107,7 @@ impl Step for Positions {
                 error {long_text},
                 PRIMARY KEY (replica, entity, {key}, version)
             ){table}{keyed_table};
+            CREATE INDEX versioned_parked_times ON versioned_parked (replica, entity, at);
             CREATE TABLE versioned_dead_letters (
                 id {counted},
                 replica {text} NOT NULL,
@@ -119,6 +126,7 @@ impl Step for Positions {
             ){table};
             CREATE UNIQUE INDEX versioned_dead_letters_sources
                 ON versioned_dead_letters (replica, entity, source);
+            CREATE INDEX versioned_dead_letters_ids ON versioned_dead_letters (replica, entity, id);
             CREATE INDEX versioned_dead_letters_records
                 ON versioned_dead_letters (replica, entity, {key}, version);"
         )
@@ -171,6 +179,28 @@ impl Step for Outbox {
             ){table};
             CREATE INDEX versioned_outbox_attempts ON versioned_outbox (attempts, id);
             {by_record}"
+        )
+    }
+}
+
+/// The table of what one process does for all. Each lease is a row that is always there, so that
+/// one UPDATE takes it.
+struct Leases;
+
+impl Step for Leases {
+    const VERSION: &'static str = "00000000000000_versioned_3";
+    const NAME: &'static str = "00000000000000_versioned_3_leases";
+    const DOWN: &'static str = "DROP TABLE versioned_leases;";
+
+    fn up(types: &Types) -> String {
+        let Types { text, table, .. } = types;
+        format!(
+            "CREATE TABLE versioned_leases (
+                name {text} NOT NULL PRIMARY KEY,
+                holder {text} NOT NULL,
+                until BIGINT NOT NULL
+            ){table};
+            INSERT INTO versioned_leases (name, holder, until) VALUES ('status', '', 0);"
         )
     }
 }

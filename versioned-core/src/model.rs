@@ -145,6 +145,14 @@ pub(crate) fn name_of_table<M: Versioned>() -> TableName {
     table_name::of(TypeId::of::<M::Static>(), component, M::TABLE)
 }
 
+/// The name of a replica: its table, or the one that the model gives it. The table too for an owner.
+pub(crate) fn name_of_replica<M: Versioned>() -> &'static str {
+    match M::REPLICA {
+        None | Some("") => M::table_name(),
+        Some(name) => name,
+    }
+}
+
 /// A model in owner mode: `#[versioned(owner)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an owner: this needs a model with `#[derive(Versioned)]` and `#[versioned(owner)]`",

@@ -38,6 +38,7 @@
 mod context;
 mod lag;
 mod listener;
+pub(crate) mod meters;
 mod publisher;
 mod rejected;
 mod relay;

@@ -35,7 +35,9 @@ pub(crate) use self::outbox::claim::{
     ReadCommitted, Reschedule,
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
-pub(crate) use self::outbox::look::{Backlog, DataVersion, MakeDue, RejectedEvents};
+#[cfg(feature = "metrics")]
+pub(crate) use self::outbox::lease::TakeLease;
+pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
@@ -53,6 +55,9 @@ pub use self::owner::update_at::Changes;
 pub(crate) use self::owner::update_at::UpdateAt;
 pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
+pub(crate) use self::replica::backlog::{
+    BacklogOfReplica, NextReplica, OnReplica, OneReplica, ReplicaValue,
+};
 pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
 pub(crate) use self::replica::dead_letters::{
     Arrivals, Discard, DiscardAll, DiscardRecord, FirstLetter, LetterValue, Letters, OfId,

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::finish::AWAY;
 use super::lanes::Started;
+use super::meters::{Became, Because};
 use super::problem::ConsumerProblem;
 use super::run::Run;
 use super::source::{Delivery, Message as _, Settlement, letter};
@@ -54,8 +55,8 @@ pub(super) struct Marked {
     number: u64,
     /// The event, if the message could be read.
     started: Option<Started>,
-    /// Whether it is no dead letter, but waits for an earlier version.
-    is_early: bool,
+    /// Why it is a dead letter. `None` if it only waits for an earlier version.
+    because: Option<Because>,
 }
 
 impl Default for Pending {
@@ -110,13 +111,16 @@ where
             });
         }
         let record = refused.record().map(|(key, turn)| (key.to_owned(), turn));
-        self.give_up(number, started, record, refused.reason());
+        let reason = (Because::Undecodable, refused.reason());
+        self.give_up(number, started, record, reason);
     }
 
     /// Gives up an event that was read.
-    pub(super) fn give_up_event(&mut self, started: &Started, reason: &str) {
+    pub(super) fn give_up_event(&mut self, started: &Started, error: &Error) {
         let message = self.held.get(&started.number);
         let record = message.and_then(|message| self.record_of(&message.delivery.body()));
+        let reason = error.to_string();
+        let reason = (Because::of(error), &*reason);
         self.give_up(started.number, Some(started.clone()), record, reason);
     }
 
@@ -137,7 +141,7 @@ where
         number: u64,
         started: Option<Started>,
         record: Option<(String, i64)>,
-        reason: &str,
+        (because, reason): (Because, &str),
     ) {
         let Some(message) = self.held.get(&number) else {
             if let Some(started) = started {
@@ -147,6 +151,7 @@ where
         };
         if self.letters.place == Place::None {
             self.count().terminated.add(1);
+            self.meters.became(Became::Rejected);
             if let Some(started) = started {
                 self.lanes.dropped(&started.record);
             }
@@ -161,7 +166,7 @@ where
         let marked = Marked {
             number,
             started,
-            is_early: false,
+            because: Some(because),
         };
         self.letters.letters.push((marked, letter));
     }
@@ -196,7 +201,7 @@ where
             let marked = Marked {
                 number,
                 started: Some(started),
-                is_early: true,
+                because: None,
             };
             self.letters.letters.push((marked, letter));
         }
@@ -223,11 +228,13 @@ where
         self.note(&kept, now);
         let Err(error) = kept else {
             for message in marked {
-                if message.is_early {
-                    self.count().parked.add(1);
-                    self.letters.soon(now);
-                } else {
+                if let Some(because) = message.because {
                     self.count().dead_letters.add(1);
+                    self.meters.died(because);
+                } else {
+                    self.count().parked.add(1);
+                    self.meters.became(Became::Parked);
+                    self.letters.soon(now);
                 }
                 if let Some(started) = message.started {
                     self.lanes.dropped(&started.record);
@@ -278,6 +285,7 @@ where
                 self.letters.place = Place::Known;
                 self.letters.after = after;
                 self.count().redriven.add(redriven.applied);
+                self.meters.redriven(redriven);
                 if let Some(soon) = &mut self.letters.pause {
                     pause = pause.min(*soon);
                     if redriven.done() == 0 {
@@ -317,12 +325,15 @@ where
     fn reject_letters(&mut self) {
         let again = Instant::now() + AWAY;
         for (marked, letter) in std::mem::take(&mut self.letters.letters) {
-            if let (true, Some(started)) = (marked.is_early, &marked.started) {
-                self.lanes.failed(started, again);
-                continue;
-            }
+            let because = match (marked.because, &marked.started) {
+                (None, Some(started)) => {
+                    self.lanes.failed(started, again);
+                    continue;
+                }
+                (because, _) => because.unwrap_or(Because::Other),
+            };
             let NewLetter { record, reason, .. } = letter;
-            self.give_up(marked.number, marked.started, record, &reason);
+            self.give_up(marked.number, marked.started, record, (because, &reason));
         }
     }
 }

@@ -81,7 +81,7 @@ where
         if matches!(error, Error::Event(_)) {
             let id = &started.id();
             self.report(&ConsumerProblem::Refused { id, error });
-            self.give_up_event(started, &error.to_string());
+            self.give_up_event(started, error);
             return;
         }
         self.report_failure(started, error);
@@ -99,7 +99,7 @@ where
                 attempts,
                 error,
             });
-            self.give_up_event(started, &error.to_string());
+            self.give_up_event(started, error);
             return;
         }
         let mut delay = self.settings.delay(attempts);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::lanes::{Kind, Started};
+use super::meters::Became;
 use super::run::{Batch, Held, Run};
 use super::source::{Delivery, Incoming, Origin, Settlement};
 use crate::event::Op;
@@ -32,6 +33,7 @@ where
             return;
         }
         self.last += 1;
+        self.health.broker_answered();
         self.full_is_reported = false;
         let number = self.last;
         let read = (self.reader.read)(&delivery.body());
@@ -121,6 +123,7 @@ where
     /// Acknowledges a message that is not for this replica.
     fn skip(&mut self, number: u64) {
         self.count().skipped.add(1);
+        self.meters.became(Became::Skipped);
         self.settle(&[number], Settlement::Acknowledge);
     }
 }

@@ -16,6 +16,7 @@ use super::breaker::Breaker;
 use super::dead_letters::Pending;
 use super::error::ConsumerError;
 use super::lanes::{Lanes, Started};
+use super::meters::Meters;
 use super::parked::Parked;
 use super::problem::ConsumerProblem;
 use super::report::{Hook, report};
@@ -26,6 +27,7 @@ use super::trace;
 use crate::error::{Error, Result};
 use crate::event::{self, Event};
 use crate::format::Read;
+use crate::health::Health;
 
 /// How often to look for records that have waited too long.
 const REVIEW: Duration = Duration::from_secs(1);
@@ -53,6 +55,8 @@ pub(super) struct Run<'c, T, D: Delivery> {
     pub(super) reader: Reader<T, D::Body>,
     hook: &'c Hook,
     pub(super) counters: Counters,
+    pub(super) meters: Meters,
+    pub(super) health: &'c Health,
     pub(super) lanes: Lanes,
     /// The parts of batches that failed.
     pub(super) parts: VecDeque<Vec<Started>>,
@@ -81,10 +85,13 @@ where
         reader: Reader<T, D::Body>,
         hook: &'c Hook,
         counters: Counters,
+        health: &'c Health,
     ) -> Self {
         Self {
             settings,
             redelivers,
+            meters: Meters::new(reader.entity, reader.replica),
+            health,
             reader,
             hook,
             counters,
@@ -126,6 +133,7 @@ where
         let mut review = Instant::now() + REVIEW;
         let mut keep = Instant::now() + self.settings.keep;
         loop {
+            self.health.ticks(!self.held.is_empty());
             while end.is_none() && running.len() < self.settings.concurrency {
                 let Some(Batch {
                     started,
@@ -137,9 +145,10 @@ where
                 };
                 let deadline = self.settings.deadline;
                 let span = trace::Consuming::new(&events);
+                let applying = self.meters.applying(&events);
                 // The closure runs inside too: it may panic before it returns its future.
                 let handling = async move { handler.handle(events, origins).await };
-                let handling = within(deadline, span.applies(handling));
+                let handling = applying.counts(within(deadline, span.applies(handling)));
                 running.push(async move { (started, handling.await) });
             }
             if end.is_none() {
@@ -281,6 +290,9 @@ where
     }
 
     pub(super) fn settle(&mut self, numbers: &[u64], settlement: Settlement) {
+        if settlement == Settlement::Acknowledge && !numbers.is_empty() {
+            self.health.succeeds();
+        }
         let Self { held, answers, .. } = self;
         let settled = numbers.iter().filter_map(|number| held.remove(number));
         answers.extend(settled.map(|message| message.delivery.settle(settlement)));

@@ -15,7 +15,7 @@ use crate::dead_letter::Redriven;
 use crate::error;
 use crate::event::Event;
 use crate::format::{self, Binding, Decode, Read, Record, Refused, read_as, read_ours};
-use crate::model::{DependentModel, Gap};
+use crate::model::{DependentModel, Gap, name_of_replica};
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
@@ -139,6 +139,8 @@ pub(crate) fn letter(message: &impl Message, record: Option<(String, i64)>) -> N
 pub(crate) struct Reader<T, B> {
     /// The entity of the replica.
     pub(crate) entity: &'static str,
+    /// The name of the replica.
+    pub(crate) replica: &'static str,
     pub(crate) read: ReadFn<T, B>,
 }
 
@@ -154,6 +156,7 @@ where
     pub(crate) fn of(form: Option<Arc<dyn Decode>>) -> Self {
         Self {
             entity: M::ENTITY,
+            replica: name_of_replica::<M>(),
             read: match form {
                 // No form asks for the headers.
                 None => Box::new(|message: &B| read_ours(message.bytes()).map(Some)),

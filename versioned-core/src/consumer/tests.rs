@@ -18,6 +18,7 @@ use crate::dead_letter::Redriven;
 use crate::error::{Error, NotConnected, Result};
 use crate::event::{self, Event};
 use crate::format::{self, Binding, Read, Refused};
+use crate::health::Health;
 use crate::operation::replica::dead_letters::Passing;
 use crate::operation::replica::dead_letters::keep::NewLetter;
 use crate::outcome::Outcome;
@@ -337,6 +338,7 @@ async fn play(seed: u64, redelivers: bool) -> World {
         shared.lock().is_closing = false;
         let reader = Reader {
             entity: "tickets",
+            replica: "ticket_copies",
             read: Box::new(|message: &FakeMessage| {
                 let read = event::read(message.bytes());
                 let read = read.map(|event| Some(Read { event, whole: None }));
@@ -345,8 +347,10 @@ async fn play(seed: u64, redelivers: bool) -> World {
         };
         let hook: Hook = Arc::new(|_| ());
         let counters = Counters::default();
-        let consumer =
-            Run::<Value, FakeDelivery>::new(&settings, redelivers, false, reader, &hook, counters);
+        let health = Health::of("consumer");
+        let consumer = Run::<Value, FakeDelivery>::new(
+            &settings, redelivers, false, reader, &hook, counters, &health,
+        );
         let time =
             Duration::from_micros(500) * u32::try_from(1 + shared.lock().dice.roll(20)).unwrap();
         let shutdown = async {

@@ -250,6 +250,10 @@ impl KafkaPublisher {
 }
 
 impl Publisher for KafkaPublisher {
+    fn transport(&self) -> &'static str {
+        "kafka"
+    }
+
     async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
         let producer = match self.shared.producer() {
             Ok(producer) => producer,

@@ -113,6 +113,10 @@ impl JetStreamPublisher {
 }
 
 impl Publisher for JetStreamPublisher {
+    fn transport(&self) -> &'static str {
+        "jetstream"
+    }
+
     async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
         self.publish_counting(batch).await.0
     }

@@ -1,6 +1,8 @@
 //! Events: built with their writes, and relayed to a broker.
 
 pub(crate) mod event;
+#[cfg(feature = "metrics")]
+pub(crate) mod lease;
 #[cfg(feature = "postgres")]
 pub(crate) mod listen;
 pub(crate) mod look;

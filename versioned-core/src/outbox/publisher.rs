@@ -59,7 +59,7 @@ impl OutboxRow {
         }
     }
 
-    pub(crate) fn new((id, entity, key, version, op, payload, attempts): Waiting) -> Self {
+    pub(crate) fn new((id, entity, key, version, op, payload, attempts, _): Waiting) -> Self {
         Self {
             id,
             entity,
@@ -123,6 +123,12 @@ pub trait Publisher: Send + Sync {
     ) -> impl Future<Output = (Vec<Result<(), PublishError>>, usize)> + Send {
         async move { (self.publish(batch).await, 0) }
     }
+
+    /// Returns the kind of the broker, which is the label `transport` of the relay's metrics. Return
+    /// a constant. The default is `other`.
+    fn transport(&self) -> &'static str {
+        "other"
+    }
 }
 
 impl<P: Publisher> Publisher for &P {
@@ -139,6 +145,10 @@ impl<P: Publisher> Publisher for &P {
     ) -> impl Future<Output = (Vec<Result<(), PublishError>>, usize)> + Send {
         P::publish_counting(self, batch)
     }
+
+    fn transport(&self) -> &'static str {
+        P::transport(self)
+    }
 }
 
 impl<P: Publisher> Publisher for Arc<P> {
@@ -154,6 +164,10 @@ impl<P: Publisher> Publisher for Arc<P> {
         batch: &[OutboxRow],
     ) -> impl Future<Output = (Vec<Result<(), PublishError>>, usize)> + Send {
         P::publish_counting(self, batch)
+    }
+
+    fn transport(&self) -> &'static str {
+        P::transport(self)
     }
 }
 

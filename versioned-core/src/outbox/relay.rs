@@ -9,6 +9,7 @@ use super::listener::Hearing;
 use super::trace;
 use super::{Listener, OutboxRow, Publisher, RelayWaker};
 use crate::error::Error;
+use crate::health::Health;
 
 /// Publishes the pending events of an outbox, and deletes those that the broker has acknowledged.
 ///
@@ -17,7 +18,7 @@ use crate::error::Error;
 /// ```sql
 /// BEGIN;
 /// SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-/// SELECT o.id, o.entity, o.key, o.version, o.op, o.payload, o.attempts FROM versioned_outbox o
+/// SELECT o.id, o.entity, o.key, o.version, o.op, o.payload, o.attempts, now - o.at FROM versioned_outbox o
 ///     WHERE o.due <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
 ///     ORDER BY o.attempts, o.id LIMIT $1 FOR UPDATE SKIP LOCKED;
 /// -- the batch is published here
@@ -99,6 +100,7 @@ pub struct Relay<P> {
     /// How often a single event exceeded the timeout since an event was published.
     hung: AtomicU32,
     on_problem: Option<Arc<Hook>>,
+    pub(crate) health: Health,
 }
 
 /// Of so many full batches, one is for rejected events.
@@ -124,6 +126,7 @@ impl<P: Publisher> Relay<P> {
             full: AtomicUsize::new(0),
             hung: AtomicU32::new(0),
             on_problem: None,
+            health: Health::of("relay"),
         }
     }
 
@@ -237,6 +240,11 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
+    /// Returns how this relay is while it runs, for the probes of an orchestrator.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
     /// Calls `report` for each problem, for a log or a counter. With the feature `tracing`, the
     /// relay also emits an event for each problem.
     #[must_use]
@@ -306,6 +314,12 @@ impl<P: Publisher> Relay<P> {
 
     pub(crate) fn report(&self, problem: &RelayProblem<'_>) {
         trace::relay_problem(problem);
+        match problem {
+            RelayProblem::NotConnected(reason) => self.health.database_failed(reason),
+            RelayProblem::Failed(error) => self.health.database_failed(&error.to_string()),
+            RelayProblem::Unavailable { reason, .. } => self.health.broker_failed(reason),
+            RelayProblem::Rejected { .. } | RelayProblem::NotListening(_) => {}
+        }
         if let Some(report) = &self.on_problem {
             report(problem);
         }

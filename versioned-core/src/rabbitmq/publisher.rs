@@ -132,6 +132,10 @@ impl RabbitMqPublisher {
 }
 
 impl Publisher for RabbitMqPublisher {
+    fn transport(&self) -> &'static str {
+        "rabbitmq"
+    }
+
     async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
         let mut state = self.state.lock().await;
         let State { line, is_careful } = &mut *state;

@@ -2,5 +2,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod insert;
+#[cfg(feature = "metrics")]
+pub(crate) mod lease;
 pub(crate) mod look;
 pub(crate) mod now;

@@ -5,7 +5,7 @@ mod publish;
 mod run;
 
 use std::marker::PhantomData;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
@@ -16,7 +16,7 @@ use crate::dialect::{Dialect, SqlFor as _, Waiting};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::operation::transaction::{Level, begin_at, finish};
-use crate::outbox::{OutboxRow, Pass, Publisher, Relay, SupportedBackend};
+use crate::outbox::{OutboxRow, Pass, Publisher, Relay, SupportedBackend, meters, trace};
 use crate::retry::Retry;
 use crate::runner::Runner;
 use crate::statement::{
@@ -50,7 +50,8 @@ where
         dialect => pass_locked(dialect, relay, clock, conn).await,
     }?;
     if pass.taken() > 0 {
-        crate::outbox::trace::relay_pass(pass, start.elapsed());
+        trace::relay_pass(pass, start.elapsed());
+        meters::counted(&relay.publisher, pass);
     }
     Ok(pass)
 }
@@ -103,11 +104,11 @@ where
     K: Clock,
     C: Executor<Backend: SupportedBackend>,
 {
-    let rows = take(dialect, relay, conn).await?;
-    if rows.is_empty() {
+    let taken = take(dialect, relay, conn).await?;
+    if taken.rows.is_empty() {
         return Ok(Pass::default());
     }
-    let verdict = publish(relay, clock, rows).await;
+    let verdict = taken.publish(relay, clock).await;
     record(dialect, relay, &verdict, conn).await?;
     Ok(verdict.pass)
 }
@@ -119,11 +120,11 @@ where
     K: Clock,
     C: Executor<Backend: SupportedBackend>,
 {
-    let rows = take(Dialect::Sqlite, relay, conn).await?;
-    if rows.is_empty() {
+    let taken = take(Dialect::Sqlite, relay, conn).await?;
+    if taken.rows.is_empty() {
         return Ok(Pass::default());
     }
-    let verdict = publish(relay, clock, rows).await;
+    let verdict = taken.publish(relay, clock).await;
     let mut retries = Retry::times(RETRIES).attempts();
     loop {
         let done = record_in_transaction(relay, &verdict, conn).await;
@@ -148,9 +149,35 @@ where
     finish(done, conn).await
 }
 
+/// A batch.
+struct Taken {
+    rows: Vec<OutboxRow>,
+    /// The ids of the events, in their order, and their ages in microseconds.
+    ages: Vec<(i64, i64)>,
+}
+
+impl Taken {
+    async fn publish<P, K>(self, relay: &Relay<P>, clock: &K) -> Verdict
+    where
+        P: Publisher,
+        K: Clock,
+    {
+        let start = Instant::now();
+        let verdict = publish(relay, clock, self.rows).await;
+        let since = start.elapsed();
+        let waited = verdict.published.iter().filter_map(|id| {
+            let place = self.ages.binary_search_by_key(id, |(id, _)| *id).ok()?;
+            let (_, age) = self.ages.get(place)?;
+            Some(Duration::from_micros(u64::try_from(*age).unwrap_or(0)) + since)
+        });
+        meters::waited(&relay.publisher, waited);
+        verdict
+    }
+}
+
 /// Claims a batch. Its events are in the order in which they were written, also those that were
 /// rejected before.
-async fn take<P, C>(dialect: Dialect, relay: &Relay<P>, conn: &mut C) -> Result<Vec<OutboxRow>>
+async fn take<P, C>(dialect: Dialect, relay: &Relay<P>, conn: &mut C) -> Result<Taken>
 where
     P: Publisher,
     C: Executor<Backend: SupportedBackend>,
@@ -165,7 +192,10 @@ where
         relay.took_new(rows.len() >= limit);
     }
     rows.sort_unstable_by_key(|(id, ..)| *id);
-    Ok(rows.into_iter().map(OutboxRow::new).collect())
+    Ok(Taken {
+        ages: rows.iter().map(|row| (row.0, row.7)).collect(),
+        rows: rows.into_iter().map(OutboxRow::new).collect(),
+    })
 }
 
 async fn claim<const RETRIED: bool, P, C>(

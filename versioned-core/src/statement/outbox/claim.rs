@@ -72,7 +72,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let dialect = F::dialect(out.backend());
         out.push_sql("SELECT ");
-        columns(&mut out)?;
+        columns::<F, DB>(&mut out)?;
         from_outbox(dialect, &mut out);
         self.due.push::<false, RETRIED, F, DB>(&mut out)?;
         if dialect != Some(Dialect::Sqlite) {
@@ -133,7 +133,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let dialect = F::dialect(out.backend());
         out.push_sql("SELECT ");
-        columns(&mut out)?;
+        columns::<F, DB>(&mut out)?;
         from_outbox(None, &mut out);
         out.push_sql(" WHERE o.due <= ");
         push_now::<F, DB>(&mut out);
@@ -221,7 +221,7 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT ");
-        columns(&mut out)?;
+        columns::<F, DB>(&mut out)?;
         out.push_sql(" FROM (SELECT v.id FROM ");
         ids::<F, DB>(&self.json, &mut out)?;
         out.push_sql(") v");
@@ -233,10 +233,16 @@ where
     }
 }
 
-fn columns<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+fn columns<F, DB>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
     out.push_sql("o.id, o.entity, o.");
     out.push_identifier("key")?;
-    out.push_sql(", o.version, o.op, o.payload, o.attempts");
+    out.push_sql(", o.version, o.op, o.payload, o.attempts, ");
+    push_now::<F, DB>(out);
+    out.push_sql(" - o.at");
     Ok(())
 }
 

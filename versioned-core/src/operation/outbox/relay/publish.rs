@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, within};
 use crate::operation::reason::storable;
-use crate::outbox::{OutboxRow, Pass, PublishError, Publisher, Relay, RelayProblem};
+use crate::outbox::{OutboxRow, Pass, PublishError, Publisher, Relay, RelayProblem, meters};
 use crate::trace;
 
 /// The outcomes of the events of a batch. An event that was not sent has none.
@@ -128,6 +128,7 @@ async fn publish_wave<P, K>(
     P: Publisher,
     K: Clock,
 {
+    let start = Instant::now();
     let publishing = trace::publishing(rows.len(), relay.publisher.publish_counting(rows));
     let (answers, duplicates) = if let Some(answers) = within(clock, time, publishing).await {
         answers
@@ -142,6 +143,8 @@ async fn publish_wave<P, K>(
         (vec![Err(error); rows.len()], 0)
     };
     verdict.pass.duplicates += duplicates;
+    let is_published = answers.len() >= rows.len() && answers.iter().all(Result::is_ok);
+    meters::answered(&relay.publisher, start.elapsed(), is_published);
     let silence = || {
         Err(PublishError::unavailable(
             "the publisher returned no result",

@@ -5,7 +5,8 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use crate::clock::{Clock, Waited, wait};
-use crate::outbox::{Pass, Publisher, Relay, Totals};
+use crate::health::Health;
+use crate::outbox::{Pass, Publisher, Relay, Totals, meters};
 
 /// A connection that runs pass after pass and is replaced after a failure.
 pub(crate) trait Reconnecting: Send {
@@ -28,6 +29,8 @@ where
     L: Reconnecting,
     S: Future,
 {
+    meters::started(&relay.publisher);
+    let running = relay.health.starts();
     let mut shutdown = pin!(shutdown);
     let mut totals = Totals::default();
     let mut pauses = Pauses::new(relay.pause, relay.longest_pause);
@@ -46,7 +49,9 @@ where
         }
         // Read before the pass, which may lower it.
         let limit = relay.limit();
+        relay.health.begins();
         let pass = line.pass().await;
+        note(&relay.health, pass);
         totals.count(pass);
         pause = match pass {
             Some(pass) if pass.unavailable > 0 => pauses.away(),
@@ -59,7 +64,25 @@ where
             }
         };
     }
+    running.stops();
     totals
+}
+
+/// Notes whether a pass has failed, has published something, and whether something still waits. What
+/// was rejected waits for its time.
+fn note(health: &Health, pass: Option<Pass>) {
+    let Some(pass) = pass else {
+        // It is not known what waits, and the reason was reported.
+        return health.passed(true);
+    };
+    health.database_answered();
+    if pass.unavailable == 0 {
+        health.broker_answered();
+    }
+    if pass.published > 0 {
+        health.succeeds();
+    }
+    health.passed(pass.unavailable > 0);
 }
 
 /// Waits for `pause`, unless `shutdown` is ready, the relay is woken, or another connection has
