@@ -224,6 +224,8 @@ mod retry;
 mod runner;
 mod statement;
 mod table_name;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trace;
 mod tracked;
 mod transaction;

@@ -36,6 +36,8 @@ pub(crate) use self::outbox::claim::{
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
 pub(crate) use self::outbox::look::{Backlog, DataVersion, MakeDue, RejectedEvents};
+#[cfg(feature = "testing")]
+pub(crate) use self::outbox::written::{EventsAfter, LastEvent};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;

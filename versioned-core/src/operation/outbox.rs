@@ -5,3 +5,5 @@ pub(crate) mod event;
 pub(crate) mod listen;
 pub(crate) mod look;
 pub(crate) mod relay;
+#[cfg(feature = "testing")]
+pub(crate) mod written;

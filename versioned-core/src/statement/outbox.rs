@@ -4,3 +4,5 @@ pub(crate) mod claim;
 pub(crate) mod insert;
 pub(crate) mod look;
 pub(crate) mod now;
+#[cfg(feature = "testing")]
+pub(crate) mod written;
