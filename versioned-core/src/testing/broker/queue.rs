@@ -44,13 +44,20 @@ struct State {
     rejected: Vec<Arc<Sent>>,
 }
 
+/// What others wait for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// The number of copies that are not settled.
+    open: usize,
+    is_rejected: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Queue {
     seed: Option<u64>,
     state: Mutex<State>,
     newcomer: Notify,
-    /// The number of copies that are not settled.
-    open: watch::Sender<usize>,
+    progress: watch::Sender<Progress>,
 }
 
 impl Queue {
@@ -59,7 +66,7 @@ impl Queue {
             seed,
             state: Mutex::default(),
             newcomer: Notify::new(),
-            open: watch::Sender::new(0),
+            progress: watch::Sender::default(),
         }
     }
 
@@ -90,7 +97,7 @@ impl Queue {
                 place: (number + shift, state.copies),
                 lost_for: lost_for.map(Duration::from_millis),
             };
-            self.open.send_modify(|open| *open += 1);
+            self.progress.send_modify(|progress| progress.open += 1);
             state.waiting.insert(copy.place, copy);
         }
         self.newcomer.notify_one();
@@ -125,7 +132,10 @@ impl Queue {
         if is_rejected {
             state.rejected.push(Arc::clone(&copy.sent));
         }
-        self.open.send_modify(|open| *open -= 1);
+        self.progress.send_modify(|progress| {
+            progress.open -= 1;
+            progress.is_rejected |= is_rejected;
+        });
     }
 
     /// Delivers a copy again, after this time.
@@ -142,9 +152,20 @@ impl Queue {
         self.newcomer.notified().await;
     }
 
+    /// Waits until all copies are settled.
     pub(super) async fn drained(&self) {
-        // The sender is here.
-        drop(self.open.subscribe().wait_for(|open| *open == 0).await);
+        self.until(|progress| progress.open == 0).await;
+    }
+
+    /// Waits until all copies are settled, or one is rejected.
+    pub(super) async fn drained_or_rejected(&self) {
+        self.until(|progress| progress.open == 0 || progress.is_rejected)
+            .await;
+    }
+
+    async fn until(&self, is_reached: impl FnMut(&Progress) -> bool) {
+        // It cannot fail: the sender is here.
+        drop(self.progress.subscribe().wait_for(is_reached).await);
     }
 
     /// The messages that are not settled.

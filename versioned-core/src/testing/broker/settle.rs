@@ -75,10 +75,10 @@ impl MemoryBroker {
         let end = Instant::now() + at_most;
         let mut executor = AsyncExecutor::new(conn);
         loop {
-            let is_drained = timeout_at(end, self.queue.drained()).await.is_ok();
+            let waited = timeout_at(end, self.queue.drained_or_rejected()).await;
             let kept = kept::<M, _>(&mut executor).await?;
             let rejected = self.queue.rejected();
-            if is_drained && kept.is_empty() && rejected.is_empty() {
+            if waited.is_ok() && kept.is_empty() && rejected.is_empty() {
                 return Ok(());
             }
             if !rejected.is_empty() || Instant::now() >= end {
