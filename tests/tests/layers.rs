@@ -54,6 +54,7 @@ const CORE: &[&[&str]] = &[
         "parked",
         "wait",
         "direct",
+        "testing",
     ],
 ];
 

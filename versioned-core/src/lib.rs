@@ -23,6 +23,7 @@
 //! | publish events that survive a crash | [`guide::how_to::outbox`] |
 //! | feed a replica without a broker | [`guide::how_to::direct`] |
 //! | read and write messages of other systems | [`guide::how_to::foreign_messages`] |
+//! | test code that writes or consumes events | [`guide::how_to::testing`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
@@ -170,6 +171,7 @@
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
 //! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
+//! | `testing` | `versioned_core::testing`: a test kit for applications: every order of deliveries, the events of a closure, and with `consumer` a broker in memory |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 

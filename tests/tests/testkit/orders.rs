@@ -115,8 +115,8 @@ fn a_write_that_is_repeated_with_the_delivery_is_found() {
     let text = "make the handler independent of the order and the number of deliveries: \
         these lead to another state than the deliveries in order
   1. tickets/7/1 created: Applied
-  2. tickets/7/1 created: Duplicate { current: 1 }
-  3. tickets/7/2 updated: Applied
+  2. tickets/7/2 updated: Applied
+  3. tickets/7/1 created: Duplicate { current: 2 }
 the state after the deliveries in order: 45
 the state after these: 65";
     let failure = failure.unwrap_err();

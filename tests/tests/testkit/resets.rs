@@ -70,9 +70,9 @@ fn what_a_rollback_does_not_undo_is_reset() {
     let text = failure.unwrap_err().to_string();
     let deliveries = "
   1. tickets/7/1 created: Applied
-  2. tickets/7/1 created: Duplicate { current: 1 }
-  3. tickets/8/1 created: Applied
-  4. tickets/7/2 updated: Applied
+  2. tickets/8/1 created: Applied
+  3. tickets/7/2 updated: Applied
+  4. tickets/7/1 created: Duplicate { current: 2 }
 ";
     assert!(text.contains(deliveries), "{text}");
     assert_eq!((rows(&mut conn).unwrap(), mails.borrow().len()), (vec![], 0));

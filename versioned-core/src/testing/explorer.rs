@@ -63,8 +63,8 @@ use crate::event::Event;
 ///         "make the handler independent of the order and the number of deliveries: \
 ///          these lead to another state than the deliveries in order",
 ///         "  1. tickets/7/1 created: Applied",
-///         "  2. tickets/7/1 created: Duplicate { current: 1 }",
-///         "  3. tickets/8/1 created: Applied",
+///         "  2. tickets/8/1 created: Applied",
+///         "  3. tickets/7/1 created: Duplicate { current: 1 }",
 ///     ],
 /// );
 ///

@@ -41,7 +41,7 @@ struct Left {
 struct Place<S> {
     left: Vec<Left>,
     state: Arc<S>,
-    /// The next event to try.
+    /// The next delivery to try: of the events that were not acknowledged, and then of the others.
     next: usize,
     /// Whether a delivery leads on from here.
     goes_on: bool,
@@ -115,7 +115,7 @@ impl<M, S: Subject<M>> Walk<'_, M, S> {
         };
         let mut places = vec![Place::new(vec![left; self.history.len()], start)];
         while let Some(place) = places.last_mut() {
-            if place.next < self.history.len() {
+            if place.next < 2 * self.history.len() {
                 let next = self.step(place, &expected).await?;
                 places.extend(next);
                 continue;
@@ -159,12 +159,16 @@ impl<M, S: Subject<M>> Walk<'_, M, S> {
         expected: &S::State,
     ) -> Result<Option<Place<S::State>>, Failure> {
         let history = self.history;
-        let mut left = place.left.clone();
-        let (Some(event), Some(own)) = (history.get(place.next), left.get_mut(place.next)) else {
-            return Ok(None);
+        let (is_repeat, number) = match place.next.checked_sub(history.len()) {
+            Some(number) => (true, number),
+            None => (false, place.next),
         };
         place.next += 1;
-        if own.times == 0 {
+        let mut left = place.left.clone();
+        let (Some(event), Some(own)) = (history.get(number), left.get_mut(number)) else {
+            return Ok(None);
+        };
+        if own.was_acknowledged != is_repeat || own.times == 0 {
             return Ok(None);
         }
         self.enter().await?;
@@ -177,16 +181,16 @@ impl<M, S: Subject<M>> Walk<'_, M, S> {
             }
         };
         let state = self.subject.state().await?;
-        let is_repeated = if outcome.should_ack() {
+        let is_new = if outcome.should_ack() {
             own.times -= 1;
-            std::mem::replace(&mut own.was_acknowledged, true)
+            own.was_acknowledged = true;
+            !is_repeat || state != *place.state
         } else {
             let answer = format_args!("{outcome:?}");
             place.refused += &line(self.trail.len() + 1, event, answer);
-            own.was_early |= state != *place.state;
-            true
+            !std::mem::replace(&mut own.was_early, true) && state != *place.state
         };
-        if is_repeated && (state == *place.state || left == place.left) {
+        if !is_new {
             self.undo().await?;
             return Ok(None);
         }
