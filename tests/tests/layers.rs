@@ -61,6 +61,7 @@ const CORE: &[&[&str]] = &[
         "wait",
         "direct",
         "compare",
+        "testing",
     ],
     &["metrics"],
 ];

@@ -107,6 +107,7 @@ pub mod how_to {
     pub mod repair {}
     #[doc = include_str!("guide/how_to/restore.md")]
     pub mod restore {}
+    #[cfg(any(not(doctest), all(feature = "testing", feature = "consumer")))]
     #[doc = include_str!("guide/how_to/testing.md")]
     pub mod testing {}
     #[doc = include_str!("guide/how_to/tracked.md")]

@@ -24,6 +24,7 @@
 //! | feed a replica without a broker | [`guide::how_to::direct`] |
 //! | read and write messages of other systems | [`guide::how_to::foreign_messages`] |
 //! | find what a replica has otherwise than its owner | [`guide::how_to::compare`] |
+//! | test code that writes or consumes events | [`guide::how_to::testing`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
@@ -171,6 +172,7 @@
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
 //! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
+//! | `testing` | `versioned_core::testing`: a test kit for applications: every order of deliveries, the events of a closure, and with `consumer` a broker in memory |
 //! | `tracing` | spans and events |
 //! | `metrics` | `versioned_core::metrics`: counters, gauges and histograms, on the facade `metrics` |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
@@ -238,6 +240,8 @@ mod runner;
 mod statement;
 pub mod status;
 mod table_name;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trace;
 mod tracked;
 mod transaction;

@@ -38,6 +38,8 @@ pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOut
 #[cfg(feature = "metrics")]
 pub(crate) use self::outbox::lease::TakeLease;
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
+#[cfg(feature = "testing")]
+pub(crate) use self::outbox::written::{EventsAfter, LastEvent};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;

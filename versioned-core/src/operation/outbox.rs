@@ -7,3 +7,5 @@ pub(crate) mod lease;
 pub(crate) mod listen;
 pub(crate) mod look;
 pub(crate) mod relay;
+#[cfg(feature = "testing")]
+pub(crate) mod written;

@@ -6,3 +6,5 @@ pub(crate) mod insert;
 pub(crate) mod lease;
 pub(crate) mod look;
 pub(crate) mod now;
+#[cfg(feature = "testing")]
+pub(crate) mod written;
