@@ -19,6 +19,7 @@ const CORE: &[&[&str]] = &[
         "outcome",
         "dead_letter",
         "parked_record",
+        "inspected",
         "arrival",
         "retry",
         "trace",
@@ -54,7 +55,9 @@ const CORE: &[&[&str]] = &[
         "parked",
         "wait",
         "direct",
+        "inspect",
     ],
+    &["bin"],
 ];
 
 /// Those of `versioned-derive`.

@@ -203,6 +203,8 @@ mod guard_trigger;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod hex;
+pub mod inspect;
+mod inspected;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod loadable;

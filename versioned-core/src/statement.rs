@@ -7,6 +7,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod cache;
+pub(crate) mod conditions;
 pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod query;
@@ -30,12 +31,14 @@ pub(crate) use self::batch::arrays::{
 pub(crate) use self::batch::json::WriteTable;
 pub(crate) use self::batch::rows::{BatchRows, Binds};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
+pub(crate) use self::conditions::Conditions;
 pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
 pub(crate) use self::outbox::look::{Backlog, DataVersion, MakeDue, RejectedEvents};
+pub(crate) use self::outbox::pending::{CountPending, MakeSomeDue, PendingEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
@@ -60,6 +63,9 @@ pub(crate) use self::replica::dead_letters::{
 };
 #[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
+pub(crate) use self::replica::inspect::{
+    AnyLetters, AnyParkedRecords, CountLetters, CountParked, DiscardLetters,
+};
 pub(crate) use self::replica::position::{
     Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, Expired, FirstTombstones,
     FirstWaiting, Forget, Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, Position,

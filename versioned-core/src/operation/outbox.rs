@@ -4,4 +4,5 @@ pub(crate) mod event;
 #[cfg(feature = "postgres")]
 pub(crate) mod listen;
 pub(crate) mod look;
+pub(crate) mod pending;
 pub(crate) mod relay;

@@ -4,3 +4,4 @@ pub(crate) mod claim;
 pub(crate) mod insert;
 pub(crate) mod look;
 pub(crate) mod now;
+pub(crate) mod pending;

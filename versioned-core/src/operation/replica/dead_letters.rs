@@ -1,6 +1,6 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
-mod encoded;
+pub(crate) mod encoded;
 #[cfg(feature = "consumer")]
 pub(crate) mod keep;
 
