@@ -144,12 +144,22 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
-    /// Runs a statement that returns at most one row with three numbers.
+    /// Runs a statement that returns at most one row with four numbers.
     #[doc(hidden)]
     fn figures<C, S>(
         conn: &mut C,
         statement: S,
-    ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
+    ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64, i64)>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns at most one row with two texts.
+    #[doc(hidden)]
+    fn names<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Option<(String, String)>>> + Send
     where
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
@@ -479,7 +489,8 @@ where
         + QueryMetadata<Text>
         + QueryMetadata<BigInt>
         + QueryMetadata<(Text, BigInt)>
-        + QueryMetadata<(BigInt, BigInt, BigInt)>
+        + QueryMetadata<(BigInt, BigInt, BigInt, BigInt)>
+        + QueryMetadata<(Text, Text)>
         + QueryMetadata<WaitingSql>
         + QueryMetadata<LetterSql>,
     str: ToSql<Text, DB>,

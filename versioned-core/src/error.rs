@@ -1,5 +1,6 @@
 //! The error type.
 
+mod cause;
 mod classify;
 mod conflict;
 mod unreachable;
@@ -7,6 +8,7 @@ mod unreachable;
 use std::error::Error as StdError;
 use std::fmt;
 
+pub use self::cause::Cause;
 pub(crate) use self::classify::is_serialization_failure;
 pub(crate) use self::conflict::Target;
 pub use self::conflict::{Conflict, ConflictKind, RowConflict};

@@ -21,6 +21,7 @@ use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
 use diesel_async::AsyncConnection;
 
+use crate::backlog::Count;
 use crate::error::Result;
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
@@ -73,7 +74,7 @@ where
     poll_ready(replica::letter(id, &mut BlockingExecutor::new(conn)))
 }
 
-/// Counts dead letters, and stops at `most`.
+/// Counts dead letters, at most so many. The usual limit is [`status::MOST`](crate::status::MOST).
 ///
 /// ```sql
 /// SELECT count(*) FROM (SELECT 1 FROM versioned_dead_letters AS t WHERE t.replica = $1 AND .. LIMIT $2) AS c
@@ -83,7 +84,7 @@ where
 ///
 /// Returns [`Error::Database`](crate::Error::Database) if the query fails, for example because the
 /// [migrations](crate::MIGRATIONS) have not been run.
-pub fn count_letters<C>(filter: &Filter, most: usize, conn: &mut C) -> Result<u64>
+pub fn count_letters<C>(filter: &Filter, most: u64, conn: &mut C) -> Result<Count>
 where
     C: LoadConnection,
     C::Backend: SupportedBackend,
@@ -150,7 +151,7 @@ where
     ))
 }
 
-/// Counts parked events, and stops at `most`.
+/// Counts parked events, at most so many.
 ///
 /// ```sql
 /// SELECT count(*) FROM (SELECT 1 FROM versioned_parked AS t WHERE t.replica = $1 AND .. LIMIT $2) AS c
@@ -160,7 +161,7 @@ where
 ///
 /// Returns [`Error::Database`](crate::Error::Database) if the query fails, for example because the
 /// [migrations](crate::MIGRATIONS) have not been run.
-pub fn count_parked<C>(filter: &Filter, most: usize, conn: &mut C) -> Result<u64>
+pub fn count_parked<C>(filter: &Filter, most: u64, conn: &mut C) -> Result<Count>
 where
     C: LoadConnection,
     C::Backend: SupportedBackend,
@@ -202,7 +203,7 @@ where
     ))
 }
 
-/// Counts events of the outbox, and stops at `most`.
+/// Counts events of the outbox, at most so many.
 ///
 /// ```sql
 /// SELECT count(*) FROM (SELECT 1 FROM versioned_outbox AS t WHERE t.entity = $1 AND .. LIMIT $2) AS c
@@ -212,7 +213,7 @@ where
 ///
 /// Returns [`Error::Database`](crate::Error::Database) if the query fails, for example because the
 /// [migrations](crate::MIGRATIONS) have not been run.
-pub fn count_pending<C>(filter: &Filter, most: usize, conn: &mut C) -> Result<u64>
+pub fn count_pending<C>(filter: &Filter, most: u64, conn: &mut C) -> Result<Count>
 where
     C: LoadConnection,
     C::Backend: SupportedBackend,
@@ -300,9 +301,9 @@ where
 )]
 pub fn count_letters_async<C>(
     filter: &Filter,
-    most: usize,
+    most: u64,
     conn: &mut C,
-) -> impl Future<Output = Result<u64>> + Send
+) -> impl Future<Output = Result<Count>> + Send
 where
     C: AsyncConnection,
     C::Backend: SupportedBackend,
@@ -366,9 +367,9 @@ where
 )]
 pub fn count_parked_async<C>(
     filter: &Filter,
-    most: usize,
+    most: u64,
     conn: &mut C,
-) -> impl Future<Output = Result<u64>> + Send
+) -> impl Future<Output = Result<Count>> + Send
 where
     C: AsyncConnection,
     C::Backend: SupportedBackend,
@@ -411,9 +412,9 @@ where
 )]
 pub fn count_pending_async<C>(
     filter: &Filter,
-    most: usize,
+    most: u64,
     conn: &mut C,
-) -> impl Future<Output = Result<u64>> + Send
+) -> impl Future<Output = Result<Count>> + Send
 where
     C: AsyncConnection,
     C::Backend: SupportedBackend,

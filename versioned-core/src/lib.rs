@@ -176,6 +176,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arrival;
+mod backlog;
 mod change;
 mod clock;
 pub mod connection;
@@ -225,7 +226,9 @@ pub mod rabbitmq;
 mod retry;
 mod runner;
 mod statement;
+pub mod status;
 mod table_name;
+pub mod tables;
 mod trace;
 mod tracked;
 mod transaction;

@@ -101,6 +101,7 @@ impl Step for Positions {
                 error {long_text},
                 PRIMARY KEY (replica, entity, {key}, version)
             ){table}{keyed_table};
+            CREATE INDEX versioned_parked_times ON versioned_parked (replica, entity, at);
             CREATE TABLE versioned_dead_letters (
                 id {counted},
                 replica {text} NOT NULL,
@@ -119,6 +120,7 @@ impl Step for Positions {
             ){table};
             CREATE UNIQUE INDEX versioned_dead_letters_sources
                 ON versioned_dead_letters (replica, entity, source);
+            CREATE INDEX versioned_dead_letters_ids ON versioned_dead_letters (replica, entity, id);
             CREATE INDEX versioned_dead_letters_records
                 ON versioned_dead_letters (replica, entity, {key}, version);"
         )

@@ -4,6 +4,7 @@
 pub(crate) mod batch;
 pub(crate) mod closure;
 pub(crate) mod conditions;
+pub(crate) mod missing;
 pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod reason;

@@ -10,6 +10,7 @@ pub(crate) mod cache;
 pub(crate) mod conditions;
 pub(crate) mod outbox;
 pub(crate) mod owner;
+pub(crate) mod probe;
 pub(crate) mod query;
 pub(crate) mod replica;
 pub(crate) mod safe_updates;
@@ -37,7 +38,7 @@ pub(crate) use self::outbox::claim::{
     ReadCommitted, Reschedule,
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
-pub(crate) use self::outbox::look::{Backlog, DataVersion, MakeDue, RejectedEvents};
+pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
 pub(crate) use self::outbox::pending::{CountPending, MakeSomeDue, PendingEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
@@ -56,6 +57,9 @@ pub use self::owner::update_at::Changes;
 pub(crate) use self::owner::update_at::UpdateAt;
 pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
+pub(crate) use self::replica::backlog::{
+    BacklogOfReplica, NextReplica, OnReplica, OneReplica, ReplicaValue,
+};
 pub(crate) use self::replica::bulk::{Counted, Keys, MergeAll, Removed, RowsOf};
 pub(crate) use self::replica::dead_letters::{
     Arrivals, Discard, DiscardAll, DiscardRecord, FirstLetter, LetterValue, Letters, OfId,

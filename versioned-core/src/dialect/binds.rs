@@ -39,12 +39,23 @@ macro_rules! binds_and_rows {
         fn figures<C, S>(
             conn: &mut C,
             statement: S,
-        ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64)>>> + Send
+        ) -> impl Future<Output = QueryResult<Option<(i64, i64, i64, i64)>>> + Send
         where
             C: Runner<Backend = $backend>,
             S: QueryFragment<$backend> + QueryId + Send,
         {
-            conn.first::<(i64, i64, i64), (BigInt, BigInt, BigInt), _>(statement)
+            conn.first::<(i64, i64, i64, i64), (BigInt, BigInt, BigInt, BigInt), _>(statement)
+        }
+
+        fn names<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Option<(String, String)>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.first::<(String, String), (Text, Text), _>(statement)
         }
 
         fn waiting<C, S>(

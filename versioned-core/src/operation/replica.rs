@@ -4,6 +4,7 @@ pub(crate) mod advance;
 pub(crate) mod apply;
 pub(crate) mod apply_all;
 pub(crate) mod arrival;
+pub(crate) mod backlog;
 pub(crate) mod current;
 pub(crate) mod dead_letters;
 pub(crate) mod forget;

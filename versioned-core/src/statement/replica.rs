@@ -1,6 +1,7 @@
 //! The statements about positions, parked events, dead letters and the rows of a replica.
 
 pub(crate) mod advance;
+pub(crate) mod backlog;
 pub(crate) mod bulk;
 #[cfg_attr(
     not(feature = "consumer"),

@@ -13,14 +13,14 @@ impl Lag {
     /// It reads at most 10,001 events for each figure, however many there are.
     ///
     /// ```sql
-    /// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),
-    ///     (SELECT COUNT(*) FROM (
-    ///         SELECT 1 FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001
-    ///     ) AS r),
-    ///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint
-    ///         - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)
+    /// SELECT p.events, COALESCE(now - p.oldest, 0), r.events, COALESCE(now - r.oldest, 0)
+    /// FROM (SELECT COUNT(*) AS events, MIN(at) AS oldest FROM (
+    ///     SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS e) AS p
+    /// CROSS JOIN (SELECT COUNT(*) AS events, MIN(at) AS oldest FROM (
+    ///     SELECT at FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001) AS e) AS r
     /// ```
     ///
+    /// [`status::load`](crate::status::load) has more, also of replicas.
     /// [`Rejected::load`](crate::outbox::Rejected::load) lists the rejected events with their
     /// reasons. To give up an event, delete its row, and
     /// [`resend`](crate::prelude::OwnerDsl::resend) its record: the row that is gone leaves a gap at

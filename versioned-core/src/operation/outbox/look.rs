@@ -1,29 +1,50 @@
 //! What operators see of an outbox.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
+use crate::backlog::{Count, OutboxBacklog, age};
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::operation::outbox::relay::Sql;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::{Lag, Rejected, SupportedBackend};
-use crate::statement::{Backlog, MakeDue, RejectedEvents};
+use crate::statement::{BacklogOfOutbox, MakeDue, RejectedEvents};
 
-/// Counts the events in the outbox and returns the age of the oldest.
+/// How far [`Lag`] counts.
+const MOST: u64 = 10_001;
+
+/// Counts the events in the outbox, at most `most`, and returns the ages of the oldest.
+pub(crate) async fn backlog<C>(most: u64, conn: &mut C) -> Result<OutboxBacklog>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    let counted = BacklogOfOutbox::<Sql<C>> {
+        most: i64::try_from(most).unwrap_or(i64::MAX),
+        flavor: PhantomData,
+    };
+    let found = Sql::<C>::figures(conn, counted).await?;
+    let (pending, since, rejected, written) = found.unwrap_or_default();
+    let pending = Count::up_to(most, pending);
+    let rejected = Count::up_to(most, rejected);
+    Ok(OutboxBacklog {
+        pending,
+        oldest_pending: age(pending, since),
+        rejected,
+        oldest_rejected: age(rejected, written),
+    })
+}
+
+/// As [`backlog`], in short.
 pub(crate) async fn lag<C>(conn: &mut C) -> Result<Lag>
 where
     C: Executor<Backend: SupportedBackend>,
 {
-    let flavor = PhantomData;
-    let figures = Sql::<C>::figures(conn, Backlog::<Sql<C>> { flavor }).await?;
-    let (pending, rejected, age) = figures.unwrap_or_default();
-    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let found = backlog(MOST, conn).await?;
     Ok(Lag {
-        pending: count(pending),
-        rejected: count(rejected),
-        oldest: (pending > 0).then(|| Duration::from_micros(count(age))),
+        pending: found.pending.value,
+        rejected: found.rejected.value,
+        oldest: found.oldest_pending,
     })
 }
 

@@ -2,12 +2,13 @@
 
 use std::marker::PhantomData;
 
+use crate::backlog::Count;
 use crate::dialect::{Pending, SqlFor as _};
 use crate::error::Result;
 use crate::event::time_of;
 use crate::executor::Executor;
 use crate::inspected::{Filter, PendingEvent};
-use crate::operation::conditions::{conditions, number, unsigned};
+use crate::operation::conditions::{conditions, number};
 use crate::operation::outbox::relay::Sql;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::SupportedBackend;
@@ -35,18 +36,17 @@ where
 }
 
 /// Counts events, at most `most`.
-pub(crate) async fn count_pending<C>(filter: &Filter, most: usize, conn: &mut C) -> Result<u64>
+pub(crate) async fn count_pending<C>(filter: &Filter, most: u64, conn: &mut C) -> Result<Count>
 where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = CountPending::<Sql<C>> {
         conditions: conditions(filter),
-        limit: number(most),
+        limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,
     };
-    Ok(unsigned(
-        Sql::<C>::number(conn, statement).await?.unwrap_or(0),
-    ))
+    let counted = Sql::<C>::number(conn, statement).await?;
+    Ok(Count::up_to(most, counted.unwrap_or(0)))
 }
 
 /// Makes rejected events due, and returns the number of those that were not.

@@ -13,7 +13,7 @@ use crate::dead_letter::{DeadLetter, Redriven};
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, Letter, SqlFor as _};
 use crate::error::{Error, Result};
-use crate::event::{self, EventError, micros_now};
+use crate::event::{self, EventError};
 use crate::executor::Executor;
 use crate::format::{OwnedMessage, Read, Reading, read_as};
 use crate::loadable::Persisted;
@@ -201,7 +201,6 @@ where
             Err(error) => {
                 let refused = Letters {
                     reason: &reason_of(&error),
-                    at: micros_now(),
                     ..letter
                 };
                 // It fails too if the connection is gone.

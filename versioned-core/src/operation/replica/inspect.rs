@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::backlog::Count;
 use crate::dialect::{AnyLetter, AnyParked, SqlFor as _};
 use crate::error::Result;
 use crate::event::time_of;
@@ -57,18 +58,17 @@ where
 }
 
 /// Counts dead letters, at most `most`.
-pub(crate) async fn count_letters<C>(filter: &Filter, most: usize, conn: &mut C) -> Result<u64>
+pub(crate) async fn count_letters<C>(filter: &Filter, most: u64, conn: &mut C) -> Result<Count>
 where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = CountLetters::<Sql<C>> {
         conditions: conditions(filter),
-        limit: number(most),
+        limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,
     };
-    Ok(unsigned(
-        Sql::<C>::number(conn, statement).await?.unwrap_or(0),
-    ))
+    let counted = Sql::<C>::number(conn, statement).await?;
+    Ok(Count::up_to(most, counted.unwrap_or(0)))
 }
 
 /// Deletes dead letters, and returns their number.
@@ -104,18 +104,17 @@ where
 }
 
 /// Counts parked events, at most `most`.
-pub(crate) async fn count_parked<C>(filter: &Filter, most: usize, conn: &mut C) -> Result<u64>
+pub(crate) async fn count_parked<C>(filter: &Filter, most: u64, conn: &mut C) -> Result<Count>
 where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = CountParked::<Sql<C>> {
         conditions: conditions(filter),
-        limit: number(most),
+        limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,
     };
-    Ok(unsigned(
-        Sql::<C>::number(conn, statement).await?.unwrap_or(0),
-    ))
+    let counted = Sql::<C>::number(conn, statement).await?;
+    Ok(Count::up_to(most, counted.unwrap_or(0)))
 }
 
 fn shown(row: AnyLetter) -> (Letter, LetterMessage) {

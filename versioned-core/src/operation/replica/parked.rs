@@ -7,7 +7,7 @@ use crate::dependent::Dependent;
 use crate::dialect::Dialect;
 use crate::dialect::SqlFor as _;
 use crate::error::{Error, Result};
-use crate::event::{Op, micros_now};
+use crate::event::Op;
 use crate::executor::Executor;
 use crate::operation::closure::AfterApply;
 use crate::operation::reason::storable;
@@ -51,7 +51,6 @@ where
         let event = incoming.to_park()?;
         let position = Position {
             body: &event,
-            at: micros_now(),
             ..position
         };
         let kept = match parked {

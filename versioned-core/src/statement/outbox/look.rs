@@ -10,42 +10,49 @@ use crate::dialect::{Dialect, SqlFor};
 use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
-/// Counts the waiting events and the rejected ones, at most 10,001 each, and returns the age of the
-/// oldest of the first 10,001 in microseconds:
+/// Counts the pending events and the rejected ones, at most `most` each, and selects the ages of the
+/// oldest in microseconds:
 ///
 /// ```sql
-/// SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p),
-///     (SELECT COUNT(*) FROM (
-///         SELECT 1 FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001
-///     ) AS r),
-///     COALESCE((extract(epoch FROM statement_timestamp()) * 1000000)::bigint
-///         - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)
+/// SELECT p.events, COALESCE(now - p.oldest, 0), r.events, COALESCE(now - r.oldest, 0)
+/// FROM (SELECT COUNT(*) AS events, MIN(at) AS oldest FROM (
+///     SELECT at FROM versioned_outbox ORDER BY id LIMIT $1) AS e) AS p
+/// CROSS JOIN (SELECT COUNT(*) AS events, MIN(at) AS oldest FROM (
+///     SELECT at FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT $1) AS e) AS r
 /// ```
-pub(crate) struct Backlog<F: ?Sized> {
+pub(crate) struct BacklogOfOutbox<F: ?Sized> {
+    /// How far to count.
+    pub(crate) most: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
 pub(crate) enum BacklogId {}
 
-impl<F: ?Sized> QueryId for Backlog<F> {
+impl<F: ?Sized> QueryId for BacklogOfOutbox<F> {
     type QueryId = BacklogId;
 }
 
-impl<F, DB> QueryFragment<DB> for Backlog<F>
+impl<F, DB> QueryFragment<DB> for BacklogOfOutbox<F>
 where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT 10001) AS p), \
-                (SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT 10001) AS r), \
-                COALESCE(",
-        );
+        out.push_sql("SELECT p.events, COALESCE(");
+        push_now::<F, DB>(&mut out);
+        out.push_sql(" - p.oldest, 0), r.events, COALESCE(");
         push_now::<F, DB>(&mut out);
         out.push_sql(
-            " - (SELECT MIN(at) FROM (SELECT at FROM versioned_outbox ORDER BY id LIMIT 10001) AS o), 0)",
+            " - r.oldest, 0) FROM (SELECT COUNT(*) AS events, MIN(at) AS oldest FROM (\
+                SELECT at FROM versioned_outbox ORDER BY id LIMIT ",
         );
+        F::push_number(&mut out, &self.most)?;
+        out.push_sql(
+            ") AS e) AS p CROSS JOIN (SELECT COUNT(*) AS events, MIN(at) AS oldest FROM (\
+                SELECT at FROM versioned_outbox WHERE attempts > 0 ORDER BY attempts, id LIMIT ",
+        );
+        F::push_number(&mut out, &self.most)?;
+        out.push_sql(") AS e) AS r");
         Ok(())
     }
 }

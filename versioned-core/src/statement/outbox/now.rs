@@ -5,17 +5,13 @@ use diesel::query_builder::AstPass;
 
 use crate::dialect::{Dialect, SqlFor};
 
-/// Pushes the time of the statement, in microseconds since 1970. The clocks of relays and writers
-/// may differ, and the database's clock is the same for all.
+/// The time of the statement, in microseconds since 1970. The clocks of relays, consumers and
+/// writers may differ, and the database's clock is the same for all.
 ///
 /// On MySQL and `MariaDB`, `UNIX_TIMESTAMP(NOW(6))` would depend on the time zone of the session.
 /// `SQLite` knows milliseconds.
-pub(crate) fn push_now<F, DB>(out: &mut AstPass<'_, '_, DB>)
-where
-    F: SqlFor<DB> + ?Sized,
-    DB: Backend,
-{
-    out.push_sql(match F::dialect(out.backend()) {
+pub(crate) fn now(dialect: Option<Dialect>) -> &'static str {
+    match dialect {
         Some(Dialect::Sqlite) => {
             "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
         }
@@ -23,5 +19,14 @@ where
         Some(Dialect::Postgres) | None => {
             "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
         }
-    });
+    }
+}
+
+/// Pushes the [time](now) of the statement.
+pub(crate) fn push_now<F, DB>(out: &mut AstPass<'_, '_, DB>)
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    out.push_sql(now(F::dialect(out.backend())));
 }

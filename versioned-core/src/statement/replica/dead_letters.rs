@@ -10,6 +10,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::loadable::Loadable;
+use crate::statement::outbox::now::now;
 use crate::statement::template::{Templated, Values, texts};
 
 /// The values that a statement about dead letters can bind.
@@ -27,8 +28,6 @@ pub(crate) struct Letters<'a> {
     pub(crate) body: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) attempts: i64,
-    /// The time of the last attempt, in microseconds since 1970.
-    pub(crate) at: i64,
     /// The id of a letter, or the one before the first.
     pub(crate) id: i64,
     /// A number of letters, or the version of the replica.
@@ -50,7 +49,6 @@ impl Letters<'_> {
             body: "",
             reason: "",
             attempts: 0,
-            at: 0,
             id: 0,
             limit: 0,
         }
@@ -71,7 +69,6 @@ pub(crate) enum LetterValue {
     Body,
     Reason,
     Attempts,
-    At,
     Id,
     Limit,
 }
@@ -100,7 +97,6 @@ impl Values for Letters<'_> {
             LetterValue::Body => F::push_text(out, self.body),
             LetterValue::Reason => F::push_text(out, self.reason),
             LetterValue::Attempts => F::push_number(out, &self.attempts),
-            LetterValue::At => F::push_number(out, &self.at),
             LetterValue::Id => F::push_number(out, &self.id),
             LetterValue::Limit => F::push_number(out, &self.limit),
         }
@@ -134,9 +130,9 @@ texts! {
         "INSERT INTO versioned_dead_letters (replica, entity, ", KeyColumn,
         ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at) VALUES (", Replica,
         ", ", Entity, ", ", Key, ", ", Version, ", ", Source, ", ", Subject, ", ", MessageKey, ", ", Headers,
-        ", ", Body, ", ", Reason, ", ", Attempts, ", ", At, ", ", At, ") ",
+        ", ", Body, ", ", Reason, ", ", Attempts, ", ", (now), ", ", (now), ") ",
         (if_kept), "attempts = versioned_dead_letters.attempts + ", Attempts,
-        ", reason = ", Reason, ", last_at = ", At,
+        ", reason = ", Reason, ", last_at = ", (now),
     ];
 
     /// Locks the first letter of a record that is newer than the version `limit` and older than
@@ -192,7 +188,7 @@ texts! {
     /// Records an attempt that failed.
     Retried = [
         "UPDATE versioned_dead_letters SET attempts = attempts + 1, reason = ", Reason,
-        ", last_at = ", At, " WHERE replica = ", Replica, " AND entity = ", Entity, " AND id = ", Id,
+        ", last_at = ", (now), " WHERE replica = ", Replica, " AND entity = ", Entity, " AND id = ", Id,
     ];
 
     /// Deletes all letters of a replica.

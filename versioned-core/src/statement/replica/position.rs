@@ -13,6 +13,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::loadable::Loadable;
+use crate::statement::outbox::now::now;
 use crate::statement::template::{Templated, Values, texts};
 
 /// The values that a statement about a position can bind.
@@ -29,8 +30,7 @@ pub(crate) struct Position<'a> {
     pub(crate) newest: i64,
     /// Whether it may not move from `version` if the record is deleted at it.
     pub(crate) only_live: bool,
-    /// The time at which the record was deleted or its event was parked, in microseconds since
-    /// 1970. It is 0 otherwise.
+    /// The time at which the record was deleted, in microseconds since 1970. It is 0 otherwise.
     pub(crate) at: i64,
     /// The parked event, or the reason why it cannot be applied.
     pub(crate) body: &'a str,
@@ -224,7 +224,7 @@ texts! {
     Park = [
         "INSERT INTO versioned_parked (replica, entity, ", KeyColumn,
         ", version, event, at) VALUES (", Replica, ", ", Entity, ", ", Key, ", ", Version,
-        ", ", Body, ", ", At, ")",
+        ", ", Body, ", ", (now), ")",
     ];
 
     /// Stores the reason why a parked event could not be applied.
@@ -235,7 +235,7 @@ texts! {
 
     /// Parks another event in the place of one.
     Repark = [
-        "UPDATE versioned_parked SET event = ", Body, ", at = ", At, ", error = NULL WHERE replica = ", Replica,
+        "UPDATE versioned_parked SET event = ", Body, ", at = ", (now), ", error = NULL WHERE replica = ", Replica,
         " AND entity = ", Entity, " AND ", KeyColumn, " = ", Key, " AND version = ", Version,
     ];
 

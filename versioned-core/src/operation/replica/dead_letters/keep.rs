@@ -2,7 +2,6 @@
 
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
-use crate::event::micros_now;
 use crate::executor::Executor;
 use crate::format::OwnedMessage;
 use crate::loadable::Persisted;
@@ -71,7 +70,6 @@ where
         body: &body,
         reason: &reason,
         attempts: i64::from(letter.attempts),
-        at: micros_now(),
         ..all
     };
     run::<KeepLetter, M, C>(letter, conn).await?;
