@@ -135,7 +135,8 @@ fn server(kind: Kind, url: &str, rest: &str) -> Result<Target, String> {
         if value.contains(['@', '?']) || decoded(value).is_none() {
             return Err("the part behind ? has a character that must be written as %..".to_owned());
         }
-        if key == "password" || !value.chars().all(is_plain) {
+        // A short value is no secret, and is part of other words.
+        if key == "password" || value.len() > 3 {
             secrets.add(value);
         }
     }

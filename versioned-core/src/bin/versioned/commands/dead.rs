@@ -197,7 +197,7 @@ pub(super) fn discard(
     }
     let (rows, found) = database.letters(&filter, 0, args.write.limit as usize)?;
     let plan = plan(args, &rows, found);
-    plan.note();
+    plan.note(out);
     plan.allowed(&args.write)?;
     if args.write.dry_run {
         return plan.print("dead_discard", None, &args.write, database, out);

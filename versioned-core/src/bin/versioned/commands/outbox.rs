@@ -123,7 +123,7 @@ pub(super) fn retry(args: &RetryArgs, database: &mut Database, out: &mut Output)
         }),
         warnings: Vec::new(),
     };
-    plan.note();
+    plan.note(out);
     plan.allowed(&args.write)?;
     if args.write.dry_run {
         return plan.print("outbox_retry", None, &args.write, database, out);

@@ -1,6 +1,7 @@
 //! The plan of a command that writes: what it would do, whether it may, and what came of it.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -67,8 +68,11 @@ impl Plan {
         format!("{} {rows} of {records} on {}?", self.verb, database.place())
     }
 
-    /// Shows the plan.
-    pub(super) fn note(&self) {
+    /// Shows the plan to a person. In JSON it is part of the document.
+    pub(super) fn note(&self, out: &Output) {
+        if out.is_json() && !io::stdin().is_terminal() {
+            return;
+        }
         let rows = text::many(self.ids.len() as u64, self.one);
         let records = text::many(self.records.len() as u64, "record");
         let mut line = format!("{rows} of {records}");

@@ -1,0 +1,15 @@
+-- The rights for the command-line tool `versioned`, for the tables in the current database, on MySQL and
+-- MariaDB. Create the users before: CREATE USER versioned_viewer IDENTIFIED BY '..'.
+
+-- status, watch, outbox, parked, dead list, dead show, check. The letters and the outbox may hold
+-- personal data.
+GRANT SELECT ON versioned_positions TO versioned_viewer;
+GRANT SELECT ON versioned_parked TO versioned_viewer;
+GRANT SELECT ON versioned_dead_letters TO versioned_viewer;
+GRANT SELECT ON versioned_outbox TO versioned_viewer;
+
+-- Also outbox retry and dead discard. There is no right on tables of the application.
+GRANT SELECT ON versioned_positions TO versioned_operator;
+GRANT SELECT ON versioned_parked TO versioned_operator;
+GRANT SELECT, DELETE ON versioned_dead_letters TO versioned_operator;
+GRANT SELECT, UPDATE (due) ON versioned_outbox TO versioned_operator;
