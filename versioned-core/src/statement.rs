@@ -11,6 +11,7 @@ pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod query;
 pub(crate) mod replica;
+pub(crate) mod requests;
 pub(crate) mod safe_updates;
 pub(crate) mod template;
 pub(crate) mod undo;
@@ -71,6 +72,13 @@ pub(crate) use self::replica::positions::{
 };
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
+};
+pub(crate) use self::requests::{
+    AddItem, AdvanceRequest, AmendRequest, CancelRequest, Choice, Choose, ClaimRequest,
+    CountPending, CountTables,
+    DiscardEach, FirstDue, FirstOpen, ItemPage, LastItem, LastRequest, LettersOf, LettersOfRequest,
+    NewestLetter, NoteRequests, OnRequests, OpenEntities, OpenOfRecord, RequestPage, RequestValue,
+    Requests, SettleEach, SettleItem, StoreRequest, TouchRequest,
 };
 pub(crate) use self::template::SqlTemplate;
 pub(crate) use self::undo::Unwritten;

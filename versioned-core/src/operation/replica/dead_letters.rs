@@ -1,6 +1,7 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
 mod encoded;
+pub(crate) mod requested;
 #[cfg(feature = "consumer")]
 pub(crate) mod keep;
 

@@ -15,7 +15,12 @@ where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
-    out.push_sql(match F::dialect(out.backend()) {
+    out.push_sql(now(F::dialect(out.backend())));
+}
+
+/// Returns the SQL that [`push_now`] pushes.
+pub(crate) fn now(dialect: Option<Dialect>) -> &'static str {
+    match dialect {
         Some(Dialect::Sqlite) => {
             "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
         }
@@ -23,5 +28,5 @@ where
         Some(Dialect::Postgres) | None => {
             "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
         }
-    });
+    }
 }
