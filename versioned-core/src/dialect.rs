@@ -224,6 +224,26 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
+    /// Runs a statement that returns requests.
+    #[doc(hidden)]
+    fn requests<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Requested>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns the letters or records of a request.
+    #[doc(hidden)]
+    fn items<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Item>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
     /// Runs a statement that returns at most one row with one text.
     #[doc(hidden)]
     fn text<C, S>(
@@ -362,6 +382,38 @@ type PendingSql = (
     BigInt,
     Text,
 );
+
+/// `id, kind, replica, entity, state, terms, progress, note, created_at, last_at` of a request.
+pub(crate) type Requested = (
+    i64,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    i64,
+);
+
+type RequestedSql = (
+    BigInt,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+);
+
+/// `item, key, version, outcome, error, at` of a letter or record of a request.
+pub(crate) type Item = (i64, String, i64, String, String, i64);
+
+type ItemSql = (BigInt, Text, BigInt, Text, Text, BigInt);
 
 fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
     // The numbers are not binds, because the number of binds is limited. The text is not worth

@@ -223,6 +223,8 @@ mod parked_record;
 pub mod positions;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+mod request;
+pub mod requests;
 mod retry;
 mod runner;
 mod statement;

@@ -9,6 +9,7 @@ pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod reason;
 pub(crate) mod replica;
+pub(crate) mod requests;
 pub(crate) mod row_count;
 pub(crate) mod transaction;
 pub(crate) mod zero_key;

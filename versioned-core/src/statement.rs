@@ -13,6 +13,7 @@ pub(crate) mod owner;
 pub(crate) mod probe;
 pub(crate) mod query;
 pub(crate) mod replica;
+pub(crate) mod requests;
 pub(crate) mod safe_updates;
 pub(crate) mod template;
 pub(crate) mod undo;
@@ -39,7 +40,7 @@ pub(crate) use self::outbox::claim::{
 };
 pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
-pub(crate) use self::outbox::pending::{CountPending, MakeSomeDue, PendingEvents};
+pub(crate) use self::outbox::pending::{CountEvents, MakeSomeDue, PendingEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
@@ -81,6 +82,13 @@ pub(crate) use self::replica::positions::{
 };
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
+};
+pub(crate) use self::requests::{
+    AddItem, AdvanceRequest, AmendRequest, CancelRequest, Choice, Choose, ClaimRequest,
+    CountPending, CountTables, DiscardEach, FirstDue, FirstOpen, ItemPage, LastItem, LastRequest,
+    LettersOf, LettersOfRequest, NewestLetter, NoteRequests, OnRequests, OpenEntities,
+    OpenOfRecord, RequestPage, RequestValue, Requests, SettleEach, SettleItem, StoreRequest,
+    TouchRequest,
 };
 pub(crate) use self::template::SqlTemplate;
 pub(crate) use self::undo::Unwritten;

@@ -427,11 +427,7 @@ fn nothing_is_written_without_a_confirmation() {
             &["dead", "discard", "--all", "--leave-gap", "--json"],
             confirm,
         );
-        assert_eq!(
-            run(db.url(), &args).code,
-            Some(5),
-            "{confirm:?}"
-        );
+        assert_eq!(run(db.url(), &args).code, Some(5), "{confirm:?}");
     }
     assert_eq!(rows(&mut conn), before);
 }

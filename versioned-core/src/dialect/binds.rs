@@ -124,6 +124,28 @@ macro_rules! binds_and_rows {
             conn.all::<Pending, PendingSql, _>(statement)
         }
 
+        fn requests<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Requested>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Requested, RequestedSql, _>(statement)
+        }
+
+        fn items<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Item>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Item, ItemSql, _>(statement)
+        }
+
         fn text<C, S>(
             conn: &mut C,
             statement: S,

@@ -12,7 +12,7 @@ use crate::operation::conditions::{conditions, number};
 use crate::operation::outbox::relay::Sql;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::SupportedBackend;
-use crate::statement::{CountPending, MakeSomeDue, PendingEvents};
+use crate::statement::{CountEvents, MakeSomeDue, PendingEvents};
 
 /// Loads events after the one with so many attempts and this id.
 pub(crate) async fn pending<C>(
@@ -40,7 +40,7 @@ pub(crate) async fn count_pending<C>(filter: &Filter, most: u64, conn: &mut C) -
 where
     C: Executor<Backend: SupportedBackend>,
 {
-    let statement = CountPending::<Sql<C>> {
+    let statement = CountEvents::<Sql<C>> {
         conditions: conditions(filter),
         limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,

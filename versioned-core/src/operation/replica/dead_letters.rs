@@ -3,6 +3,7 @@
 pub(crate) mod encoded;
 #[cfg(feature = "consumer")]
 pub(crate) mod keep;
+pub(crate) mod requested;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

@@ -19,7 +19,7 @@ const EVENTS: Columns = Columns {
     failed: "t.attempts > 0",
 };
 
-not_cached! { PendingEvents CountPending MakeSomeDue }
+not_cached! { PendingEvents CountEvents MakeSomeDue }
 
 /// Selects events in the order of their ids, or with `failed`, rejected ones in the order in which
 /// relays try them:
@@ -76,13 +76,13 @@ where
 }
 
 /// Counts events, at most `limit`.
-pub(crate) struct CountPending<'a, F: ?Sized> {
+pub(crate) struct CountEvents<'a, F: ?Sized> {
     pub(crate) conditions: Conditions<'a>,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-impl<F, DB> QueryFragment<DB> for CountPending<'_, F>
+impl<F, DB> QueryFragment<DB> for CountEvents<'_, F>
 where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
