@@ -24,3 +24,15 @@ GRANT SELECT ON versioned_positions, versioned_parked, versioned_dead_letters, v
 GRANT versioned_viewer TO versioned_operator;
 GRANT UPDATE (due) ON versioned_outbox TO versioned_operator;
 GRANT DELETE ON versioned_dead_letters TO versioned_operator;
+
+-- Also dead redrive and requests, if the tables of requests are there. The service applies the letters,
+-- with its own role.
+DO $$
+BEGIN
+    IF to_regclass('versioned_requests') IS NOT NULL THEN
+        GRANT SELECT ON versioned_requests, versioned_request_items TO versioned_viewer;
+        GRANT INSERT, UPDATE ON versioned_requests TO versioned_operator;
+        GRANT INSERT ON versioned_request_items TO versioned_operator;
+    END IF;
+END
+$$;

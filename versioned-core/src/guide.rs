@@ -31,6 +31,7 @@
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
 //! | [`repair`](how_to::repair) | records that are behind: find them, send them again, give them up |
+//! | [`command_line`](how_to::command_line) | the tool `versioned`: what waits, what failed, and what to do about it |
 //! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
 //!
 //! **Reference**
@@ -77,6 +78,8 @@ pub mod how_to {
     pub mod adopt {}
     #[doc = include_str!("guide/how_to/batches.md")]
     pub mod batches {}
+    #[doc = include_str!("guide/how_to/command_line.md")]
+    pub mod command_line {}
     #[cfg(any(not(doctest), feature = "http"))]
     #[doc = include_str!("guide/how_to/conflicts.md")]
     pub mod conflicts {}

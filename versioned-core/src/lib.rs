@@ -24,6 +24,7 @@
 //! | feed a replica without a broker | [`guide::how_to::direct`] |
 //! | read and write messages of other systems | [`guide::how_to::foreign_messages`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
+//! | look after replicas and outboxes | [`guide::how_to::command_line`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
 //! The [guide] has a chapter for each task, and one that [compares](guide::related::comparison) the
@@ -170,6 +171,7 @@
 //! | `nats` | `versioned_core::nats`: NATS JetStream as the broker; includes `consumer` |
 //! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
 //! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
+//! | `cli-sqlite`, `cli-postgres`, `cli-mysql` | the command-line tool [`versioned`](guide::how_to::command_line), with Diesel's driver for the database. `cli` is what they share, and is not switched on alone |
 //! | `tracing` | spans and events |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
 

@@ -16,7 +16,10 @@ mod tool;
 mod usage;
 
 versioned_tests::suite! {
-    mod sqlite { mod scenarios; }
-    mod postgres { mod scenarios; }
-    mod mysql { mod scenarios; }
+    mod sqlite { mod scenarios; mod redrive; }
+    mod postgres { mod scenarios; mod redrive; }
+    mod mysql { mod scenarios; mod redrive; }
+    mod async_sqlite { mod fronts; }
+    mod async_postgres { mod fronts; }
+    mod async_mysql { mod fronts; }
 }

@@ -76,6 +76,32 @@ fn check(url: &str, viewer: &str, operator: &str, nobody: Option<&str>) {
     run(&operator, &["check", "--role", "operator", "--json"]).json(0);
     let retried = run(&operator, &["outbox", "retry", "--all", "--yes", "--json"]).json(0);
     assert_eq!(retried["results"]["retried"], 1);
+    let asked = run(
+        &operator,
+        &[
+            "dead",
+            "redrive",
+            "1",
+            "--yes",
+            "--max-time",
+            "0s",
+            "--json",
+        ],
+    )
+    .json(0);
+    assert_eq!(asked["state"], "open");
+    let error = run(&viewer, &["dead", "redrive", "1", "--yes", "--json"]).error(1);
+    assert_eq!(error["code"], "missing_right");
+    let request = asked["request"].as_str().unwrap();
+    assert_eq!(run(&viewer, &["requests", "show", request]).code, Some(0));
+    assert_eq!(
+        run(&viewer, &["requests", "cancel", request, "--yes"]).code,
+        Some(1)
+    );
+    assert_eq!(
+        run(&operator, &["requests", "cancel", request, "--yes"]).code,
+        Some(0)
+    );
     let discarded = run(
         &operator,
         &["dead", "discard", "--failed", "--yes", "--json"],
@@ -95,7 +121,7 @@ fn check(url: &str, viewer: &str, operator: &str, nobody: Option<&str>) {
 fn the_roles_of_postgresql_have_the_rights_that_the_tool_needs() {
     let db = postgres::Db::fresh("");
     let mut conn = db.connect();
-    conn.run_pending_migrations(versioned_core::MIGRATIONS)
+    conn.run_pending_migrations(versioned_core::MIGRATIONS.with_requests())
         .unwrap();
     for sql in [LETTER, EVENT] {
         conn.batch_execute(&sql.replace("{key}", "\"key\""))
@@ -134,7 +160,7 @@ fn the_roles_of_postgresql_have_the_rights_that_the_tool_needs() {
 fn the_rights_of_mysql_are_those_that_the_tool_needs() {
     let db = mysql::Db::fresh("");
     let mut conn = db.connect();
-    conn.run_pending_migrations(versioned_core::MIGRATIONS)
+    conn.run_pending_migrations(versioned_core::MIGRATIONS.with_requests())
         .unwrap();
     for sql in [LETTER, EVENT] {
         conn.batch_execute(&sql.replace("{key}", "`key`")).unwrap();

@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Lists, shows and discards the messages that could not be applied.
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Lists, shows and cancels what was asked of the service.
+    #[command(subcommand)]
+    Requests(RequestsCommand),
     /// Checks the tables and the rights, for CI and init containers.
     Check(CheckArgs),
 }
@@ -212,6 +215,8 @@ pub(crate) enum DeadCommand {
     List(DeadListArgs),
     /// Shows one dead letter.
     Show(DeadShowArgs),
+    /// Asks the service to apply dead letters again, and waits for the results.
+    Redrive(RedriveArgs),
     /// Deletes dead letters. Each leaves a gap, which only a snapshot of its record closes.
     Discard(DiscardArgs),
 }
@@ -258,6 +263,71 @@ pub(crate) struct DiscardArgs {
     pub(crate) confirm: Option<String>,
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedriveArgs {
+    /// The ids of letters.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    /// Only letters that failed, and not those that wait behind one.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) which: ReplicaFilter,
+    /// The most letters per second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// So many letters must be applied before a failure is tolerated.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) canary: u64,
+    /// Stops after so many failures in a row.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) max_failures: u64,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+    /// Who asks, for the record. The default is the name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// How long to wait for the service. 0s does not wait.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) max_time: Duration,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsCommand {
+    /// Lists requests.
+    List(RequestListArgs),
+    /// Shows a request, and what has failed.
+    Show(RequestArgs),
+    /// Cancels a request. What it has done stays.
+    Cancel(CancelArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RequestListArgs {
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RequestArgs {
+    /// The id of the request.
+    #[arg(value_name = "ID")]
+    pub(crate) id: i64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CancelArgs {
+    /// The id of the request.
+    #[arg(value_name = "ID")]
+    pub(crate) id: i64,
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,10 +6,12 @@ mod list;
 mod outbox;
 mod parked;
 mod plan;
+mod redrive;
+mod requests;
 mod status;
 mod watch;
 
-use crate::args::{Args, Command, DeadCommand, OutboxCommand, Role};
+use crate::args::{Args, Command, DeadCommand, OutboxCommand, RequestsCommand, Role};
 use crate::connection::Mode;
 use crate::database::Database;
 use crate::failure::{Exit, Outcome};
@@ -35,6 +37,16 @@ pub(crate) fn run(args: Args) -> Outcome<Exit> {
         Command::Dead(DeadCommand::List(args)) => dead::list(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Show(args)) => dead::show(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Discard(args)) => dead::discard(&args, &mut database, &mut out),
+        Command::Dead(DeadCommand::Redrive(args)) => redrive::run(&args, &mut database, &mut out),
+        Command::Requests(RequestsCommand::List(args)) => {
+            requests::list(&args, &mut database, &mut out)
+        }
+        Command::Requests(RequestsCommand::Show(args)) => {
+            requests::show(&args, &mut database, &mut out)
+        }
+        Command::Requests(RequestsCommand::Cancel(args)) => {
+            requests::cancel(&args, &mut database, &mut out)
+        }
         Command::Check(args) => check::run(&args, &mut database, &mut out),
     }?;
     out.flush()?;
@@ -49,6 +61,8 @@ fn mode(command: &Command) -> Mode {
             None => false,
         },
         Command::Dead(DeadCommand::Discard(args)) => !args.write.dry_run,
+        Command::Dead(DeadCommand::Redrive(args)) => !args.write.dry_run,
+        Command::Requests(RequestsCommand::Cancel(_)) => true,
         Command::Check(args) => args.role == Role::Operator,
         _ => false,
     };

@@ -7,6 +7,7 @@ use versioned_core::Error;
 use versioned_core::inspect::{
     self, Filter, Letter, LetterMessage, Parked, ParkedPlace, PendingEvent,
 };
+use versioned_core::requests::{self, Redrive, Request, RequestItem};
 use versioned_core::status::{self, Count, MOST, Status};
 use versioned_core::tables::{self, Missing, Use};
 
@@ -49,6 +50,8 @@ pub(crate) struct Database {
 /// What a statement needs, for the error if it is missing.
 const READ: &str = "SELECT on the tables of versioned-core";
 const RETRY: &str = "SELECT on versioned_outbox, and UPDATE of its column due";
+const REQUEST: &str =
+    "SELECT on versioned_dead_letters, and SELECT, INSERT and UPDATE on the tables of requests";
 const DISCARD: &str = "SELECT and DELETE on versioned_dead_letters";
 
 impl Database {
@@ -191,6 +194,57 @@ impl Database {
             run(conn, Mode::Write, self.limit, |conn| inspect::discard_letters(ids, conn))
         });
         done.map_err(|error| self.failed(&error, DISCARD))
+    }
+
+    pub(crate) fn store(&mut self, redrive: &Redrive) -> Outcome<Request> {
+        let done = each!(&mut self.connection, conn => {
+            run(conn, Mode::Write, self.limit, |conn| redrive.store(conn))
+        });
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    pub(crate) fn requests(&mut self, after: i64, most: usize) -> Outcome<Vec<Request>> {
+        let done = each!(&mut self.connection, conn => {
+            run(conn, Mode::Read, self.limit, |conn| requests::list(after, most, conn))
+        });
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    pub(crate) fn request(&mut self, id: i64) -> Outcome<Option<Request>> {
+        let done = each!(&mut self.connection, conn => {
+            run(conn, Mode::Read, self.limit, |conn| requests::find(id, conn))
+        });
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    pub(crate) fn results(
+        &mut self,
+        id: i64,
+        after: i64,
+        most: usize,
+    ) -> Outcome<Vec<RequestItem>> {
+        let done = each!(&mut self.connection, conn => {
+            run(conn, Mode::Read, self.limit, |conn| requests::results(id, after, most, conn))
+        });
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    pub(crate) fn cancel(&mut self, id: i64) -> Outcome<bool> {
+        let done = each!(&mut self.connection, conn => {
+            run(conn, Mode::Write, self.limit, |conn| requests::cancel(id, conn))
+        });
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    /// As [`failed`](Self::failed), for tables that not every database has.
+    fn request_failed(&self, error: &Error) -> Stop {
+        match self.failed(error, REQUEST) {
+            Stop::Failed(failure) if failure.exit == Exit::Unfit => {
+                let hint = "the tables of requests come with MIGRATIONS.with_requests()";
+                failure.hint(hint).into()
+            }
+            stop => stop,
+        }
     }
 
     /// Returns what a role lacks.

@@ -81,14 +81,14 @@ impl Table {
 
     /// Returns the lines.
     pub(crate) fn lines(&self, width: Option<usize>, has_colors: bool) -> Vec<String> {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let columns = self.columns();
         let widths: Vec<usize> = (0..columns).map(|column| self.width(column)).collect();
         let numbers: Vec<bool> = (0..columns).map(|column| self.is_number(column)).collect();
         let mut lines = Vec::new();
         for row in &self.rows {
             let mut line = String::new();
             let mut used = 0;
-            for (place, cell) in row.iter().enumerate() {
+            for (place, cell) in row.iter().take(columns).enumerate() {
                 let is_last = place + 1 == columns;
                 let room = widths.get(place).copied().unwrap_or(0);
                 let length = cell.text.chars().count();
@@ -116,6 +116,15 @@ impl Table {
             lines.push(line.trim_end().to_owned());
         }
         lines
+    }
+
+    /// The number of columns, without those at the end that are empty below the header.
+    fn columns(&self) -> usize {
+        let rows = self.rows.iter().skip(1);
+        let used = rows.map(|row| row.iter().rposition(|cell| !cell.text.is_empty()));
+        used.map(|last| last.map_or(0, |last| last + 1))
+            .max()
+            .unwrap_or(0)
     }
 
     fn width(&self, column: usize) -> usize {
@@ -163,6 +172,13 @@ mod tests {
             table.lines(None, false).last().unwrap(),
             "longer  1000  a long error"
         );
+    }
+
+    #[test]
+    fn a_column_without_text_is_left_out() {
+        let mut table = Table::new(&["A", "ERROR"]);
+        table.row([text("x"), text("")]);
+        assert_eq!(table.lines(None, false), ["A", "x"]);
     }
 
     #[test]

@@ -23,6 +23,12 @@ pub(crate) fn since(time: SystemTime) -> String {
     age(time.elapsed().unwrap_or_default())
 }
 
+/// How long it is until a time: `in 5m`.
+pub(crate) fn until(time: SystemTime) -> String {
+    let left = time.duration_since(SystemTime::now()).unwrap_or_default();
+    format!("in {}", age(left))
+}
+
 /// A time in UTC, as RFC 3339 writes it.
 pub(crate) fn time(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()

@@ -41,7 +41,7 @@ pub(super) fn list(
         one: "dead letter",
         items: rows.iter().map(json::letter).collect(),
         table: table(&rows),
-        count,
+        count: Some(count),
         next: rows
             .last()
             .filter(|_| has_more)

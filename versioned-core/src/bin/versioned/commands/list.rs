@@ -19,7 +19,8 @@ pub(super) struct Page<'p> {
     pub(super) one: &'p str,
     pub(super) items: Vec<Value>,
     pub(super) table: Table,
-    pub(super) count: Count,
+    /// How many there are on all pages, if that was counted.
+    pub(super) count: Option<Count>,
     /// Where the next page begins, if there may be one.
     pub(super) next: Option<String>,
 }
@@ -39,7 +40,7 @@ impl Page<'_> {
         } else if out.form == Form::Json {
             let members = json!({
                 "items": self.items,
-                "count": json::count(self.count),
+                "count": self.count.map(json::count),
                 "next": self.next,
             });
             out.document(&json::document(self.name, database, members))?;
@@ -49,16 +50,13 @@ impl Page<'_> {
             out.table(&self.table)?;
             out.flush()?;
             if let Some(next) = &self.next {
-                let more = if self.count.at_least {
-                    "more than "
-                } else {
-                    ""
-                };
                 let shown = text::many(self.items.len() as u64, self.one);
-                let of = self.count.value;
-                note(&format!(
-                    "{shown} of {more}{of}; the next page: --after '{next}'"
-                ));
+                let of = match self.count {
+                    Some(count) if count.at_least => format!(" of more than {}", count.value - 1),
+                    Some(count) => format!(" of {}", count.value),
+                    None => String::new(),
+                };
+                note(&format!("{shown}{of}; the next page: --after '{next}'"));
             }
         }
         let some = args.exit_code && !is_empty;

@@ -10,7 +10,7 @@ use crate::failure::{Exit, Outcome};
 use crate::json;
 use crate::output::Output;
 use crate::table::{Table, number, text};
-use crate::text::{since, time};
+use crate::text::{since, time, until};
 
 use super::list::{Page, cut, wrong_place};
 use super::plan::{Plan, needs_condition};
@@ -43,7 +43,7 @@ pub(super) fn list(
         one: "event",
         items: rows.iter().map(json::pending).collect(),
         table: table(&rows),
-        count,
+        count: Some(count),
         next,
     };
     page.print(&args.page, database, out)
@@ -79,7 +79,7 @@ fn table(rows: &[PendingEvent]) -> Table {
             text(&row.op),
             number(since(row.at)),
             number(row.attempts),
-            text(row.retry_at.map_or_else(|| "due".to_owned(), time)),
+            text(row.retry_at.map_or_else(|| "due".to_owned(), until)),
             text(row.reason.as_deref().unwrap_or_default()),
         ]);
     }

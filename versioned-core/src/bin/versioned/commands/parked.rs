@@ -27,7 +27,7 @@ pub(super) fn run(args: &ParkedArgs, database: &mut Database, out: &mut Output) 
         one: "parked event",
         items: rows.iter().map(json::parked).collect(),
         table: table(&rows),
-        count,
+        count: Some(count),
         next,
     };
     page.print(&args.page, database, out)

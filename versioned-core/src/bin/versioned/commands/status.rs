@@ -33,7 +33,7 @@ pub(super) fn attention(status: &Status, late: Duration) -> Vec<String> {
     if let Some(oldest) = is_late(outbox.oldest_pending) {
         let oldest = age(oldest);
         all.push(format!(
-            "an event waits in the outbox for {oldest}: versioned outbox"
+            "an event has waited in the outbox for {oldest}: versioned outbox"
         ));
     }
     if outbox.rejected.value > 0 {
@@ -47,7 +47,7 @@ pub(super) fn attention(status: &Status, late: Duration) -> Vec<String> {
         if let Some(oldest) = is_late(replica.oldest_parked) {
             let oldest = age(oldest);
             all.push(format!(
-                "{name} waits for an event for {oldest}: versioned parked --replica '{name}'"
+                "{name} has waited for an event for {oldest}: versioned parked --replica '{name}'"
             ));
         }
         if replica.dead_letters.value > 0 {
