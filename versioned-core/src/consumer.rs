@@ -15,6 +15,7 @@ mod parked;
 mod problem;
 mod replicate;
 mod report;
+mod requests;
 mod run;
 mod settings;
 mod source;
@@ -188,6 +189,20 @@ impl<S: Source> Consumer<S> {
     #[must_use]
     pub fn redrive_every(mut self, pause: Duration) -> Self {
         self.settings.redrive = pause;
+        self
+    }
+
+    /// Sets the pause after which [`replicate`](Self::replicate) looks for
+    /// [requests](crate::requests) of a redrive, and executes them. The default is 2 s. `None` turns
+    /// it off.
+    ///
+    /// It is on by default, because a request that nothing executes is worse than a query: whoever
+    /// created the [tables](crate::Migrations::with_requests) expects that it is executed. A look is
+    /// one query for an index of open requests. Without the tables, the consumer looks only once a
+    /// minute whether they exist.
+    #[must_use]
+    pub fn requests(mut self, every: impl Into<Option<Duration>>) -> Self {
+        self.settings.requests = every.into();
         self
     }
 

@@ -194,6 +194,56 @@ pub trait SqlFor<DB: Backend> {
         C: Runner<Backend = DB>,
         S: QueryFragment<DB> + QueryId + Send;
 
+    /// Runs a statement that returns dead letters of any replica.
+    #[doc(hidden)]
+    fn any_letters<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<AnyLetter>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns records with parked events, of any replica.
+    #[doc(hidden)]
+    fn any_parked<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<AnyParked>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns what operators see of events in the outbox.
+    #[doc(hidden)]
+    fn pending<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Pending>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns requests.
+    #[doc(hidden)]
+    fn requests<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Requested>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
+    /// Runs a statement that returns the letters or records of a request.
+    #[doc(hidden)]
+    fn items<C, S>(
+        conn: &mut C,
+        statement: S,
+    ) -> impl Future<Output = QueryResult<Vec<Item>>> + Send
+    where
+        C: Runner<Backend = DB>,
+        S: QueryFragment<DB> + QueryId + Send;
+
     /// Runs a statement that returns at most one row with one text.
     #[doc(hidden)]
     fn text<C, S>(
@@ -261,6 +311,110 @@ type LetterSql = (
 pub(crate) type Parked = (String, i64, i64, i64, i64, String);
 
 type ParkedSql = (Text, BigInt, BigInt, BigInt, BigInt, Text);
+
+/// `id, replica, entity, key, version, source, subject, message_key, headers, body, reason, attempts,
+/// first_at, last_at` of a dead letter, and the numbers of parked events and of letters that wait
+/// for it.
+pub(crate) type AnyLetter = (
+    i64,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+);
+
+type AnyLetterSql = (
+    BigInt,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+);
+
+/// `replica, entity, key, position, turn, events, at, error` of a record with parked events, and the
+/// id of its first dead letter.
+pub(crate) type AnyParked = (String, String, String, i64, i64, i64, i64, String, i64);
+
+type AnyParkedSql = (
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+    Text,
+    BigInt,
+);
+
+/// `id, entity, key, version, op, at, attempts, due, error` of an event in the outbox.
+pub(crate) type Pending = (i64, String, String, i64, String, i64, i32, i64, String);
+
+type PendingSql = (
+    BigInt,
+    Text,
+    Text,
+    BigInt,
+    Text,
+    BigInt,
+    Integer,
+    BigInt,
+    Text,
+);
+
+/// `id, kind, replica, entity, state, terms, progress, note, created_at, last_at` of a request.
+pub(crate) type Requested = (
+    i64,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    i64,
+);
+
+type RequestedSql = (
+    BigInt,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+);
+
+/// `item, key, version, outcome, error, at` of a letter or record of a request.
+pub(crate) type Item = (i64, String, i64, String, String, i64);
+
+type ItemSql = (BigInt, Text, BigInt, Text, Text, BigInt);
 
 fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
     // The numbers are not binds, because the number of binds is limited. The text is not worth

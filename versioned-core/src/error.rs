@@ -1,5 +1,6 @@
 //! The error type.
 
+mod cause;
 mod classify;
 mod conflict;
 mod unreachable;
@@ -7,6 +8,7 @@ mod unreachable;
 use std::error::Error as StdError;
 use std::fmt;
 
+pub use self::cause::Cause;
 pub(crate) use self::classify::is_serialization_failure;
 pub(crate) use self::conflict::Target;
 pub use self::conflict::{Conflict, ConflictKind, RowConflict};
@@ -36,6 +38,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`NotUnique`](Error::NotUnique) | several rows have the key | name all columns of the key in `primary_key(..)` |
 /// | [`KeyGenerated`](Error::KeyGenerated) | the database did not keep the key of a new row: 0 in an `AUTO_INCREMENT` column, or a key that was rounded, cut or padded | use `create`, or a key that fits the column |
 /// | [`View`](Error::View) | `SQLite`: the table of the model is a view, and whether the row was written is unknown | use the table behind the view |
+/// | [`NothingChosen`](Error::NothingChosen) | a request has no filter | add a filter, or ask for `all` |
 /// | [`Event`](Error::Event) | the event is malformed, or does not belong to this replica | set it aside; do not acknowledge it as applied |
 /// | [`Database`](Error::Database) | any other error of Diesel or the database, unchanged | handle it as with Diesel alone |
 /// | [`Other`](Error::Other) | an error that a closure of the caller returned | depends on the caller |
@@ -197,6 +200,11 @@ pub enum Error {
         /// The key, as text.
         id: String,
     },
+    /// A [request](crate::requests) has no filter, and was not asked for all. Nothing was stored.
+    NothingChosen {
+        /// The entity of the request.
+        entity: String,
+    },
     /// The replica cannot apply this event at any version. For example, the event is of another
     /// entity, its version is out of range, or its key is not that of its data. Nothing was
     /// written.
@@ -306,6 +314,10 @@ impl fmt::Display for Error {
                 "it is unknown whether {table} {id} was written, as SQLite does not count the rows that INSTEAD OF \
                  triggers of a view write: use the table behind the view"
             ),
+            Self::NothingChosen { entity } => write!(
+                f,
+                "add a filter, or ask for all of {entity}: a request without a filter chooses nothing"
+            ),
             Self::Event(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
             Self::Other(error) => error.fmt(f),
@@ -329,6 +341,7 @@ impl StdError for Error {
             | Self::KeyChanged { .. }
             | Self::VersionAssigned { .. }
             | Self::NotFound { .. }
+            | Self::NothingChosen { .. }
             | Self::VersionExhausted { .. }
             | Self::KeyNotGenerated { .. }
             | Self::NotFinite { .. }

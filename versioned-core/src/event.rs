@@ -137,8 +137,12 @@ pub(crate) fn now() -> String {
 
 /// Returns the current time in microseconds since 1970-01-01 00:00 UTC.
 pub(crate) fn micros_now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
+    micros_of(SystemTime::now())
+}
+
+/// Returns a time in microseconds since 1970, or 1 for one before.
+pub(crate) fn micros_of(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
         .ok()
         .and_then(|since| i64::try_from(since.as_micros()).ok())
         .unwrap_or(1)

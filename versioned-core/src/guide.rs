@@ -32,6 +32,7 @@
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
 //! | [`compare`](how_to::compare) | finding the records that a replica has otherwise than its owner, and repairing them |
 //! | [`repair`](how_to::repair) | records that are behind: find them, send them again, give them up |
+//! | [`command_line`](how_to::command_line) | the tool `versioned`: what waits, what failed, and what to do about it |
 //! | [`restore`](how_to::restore) | repairing the replicas after the owner was restored from a backup |
 //!
 //! **Reference**
@@ -80,6 +81,8 @@ pub mod how_to {
     pub mod batches {}
     #[doc = include_str!("guide/how_to/compare.md")]
     pub mod compare {}
+    #[doc = include_str!("guide/how_to/command_line.md")]
+    pub mod command_line {}
     #[cfg(any(not(doctest), feature = "http"))]
     #[doc = include_str!("guide/how_to/conflicts.md")]
     pub mod conflicts {}

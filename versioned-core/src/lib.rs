@@ -26,6 +26,7 @@
 //! | find what a replica has otherwise than its owner | [`guide::how_to::compare`] |
 //! | test code that writes or consumes events | [`guide::how_to::testing`] |
 //! | understand a compiler error | [`guide::reference::mistakes`] |
+//! | look after replicas and outboxes | [`guide::how_to::command_line`] |
 //! | know what is not guaranteed | [`guide::reference::limits`] |
 //!
 //! The [guide] has a chapter for each task, and one that [compares](guide::related::comparison) the
@@ -173,6 +174,7 @@
 //! | `kafka` | `versioned_core::kafka`: Kafka as the broker, on librdkafka, which is built with make and a C compiler; includes `consumer` |
 //! | `rabbitmq` | `versioned_core::rabbitmq`: RabbitMQ as the broker; includes `consumer`; needs Rust 1.88 |
 //! | `testing` | `versioned_core::testing`: a test kit for applications: every order of deliveries, the events of a closure, and with `consumer` a broker in memory |
+//! | `cli-sqlite`, `cli-postgres`, `cli-mysql` | the command-line tool [`versioned`](guide::how_to::command_line), with Diesel's driver for the database. `cli` is what they share, and is not switched on alone |
 //! | `tracing` | spans and events |
 //! | `metrics` | `versioned_core::metrics`: counters, gauges and histograms, on the facade `metrics` |
 //! | `chrono`, `time`, `uuid` | timestamps or UUIDs as the versions of an owner |
@@ -212,6 +214,8 @@ mod guard_trigger;
 pub mod guide;
 pub mod health;
 mod hex;
+pub mod inspect;
+mod inspected;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod loadable;
@@ -235,6 +239,8 @@ mod purged;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod retention;
+mod request;
+pub mod requests;
 mod retry;
 mod runner;
 mod statement;
@@ -242,6 +248,7 @@ pub mod status;
 mod table_name;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tables;
 mod trace;
 mod tracked;
 mod transaction;

@@ -32,6 +32,8 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 /// versioned_leases (name, holder, until)
 /// ```
 ///
+/// [`with_requests`](Migrations::with_requests) adds the tables of [requests](crate::requests).
+///
 /// On PostgreSQL, the trigger `versioned_outbox_wake` notifies the
 /// [listeners](crate::outbox::Listener) of relays of new events.
 ///
@@ -48,11 +50,43 @@ pub(crate) const LONGEST_KEY: usize = 2_400;
 ///
 /// Their versions sort before those of migrations with a date, so reverting the last migration
 /// never reverts them.
-pub const MIGRATIONS: Migrations = Migrations(());
+pub const MIGRATIONS: Migrations = Migrations { requests: false };
 
 /// The type of [`MIGRATIONS`].
 #[derive(Debug, Clone, Copy)]
-pub struct Migrations(());
+pub struct Migrations {
+    requests: bool,
+}
+
+impl Migrations {
+    /// Adds the tables of [requests](crate::requests), for databases of replicas and of owners. A
+    /// database without requests needs neither table.
+    ///
+    /// ```sql
+    /// -- Requests, and how far each is:
+    /// versioned_requests (id, kind, replica, entity, state, terms, progress, note, due, created_at, last_at)
+    /// -- The letters or records of each, and their results:
+    /// versioned_request_items (request, item, key, version, outcome, error, at)
+    /// ```
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// use diesel_migrations::MigrationHarness;
+    /// use versioned_core::MIGRATIONS;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # let conn = &mut SqliteConnection::establish(":memory:")?;
+    /// conn.run_pending_migrations(MIGRATIONS)?;
+    /// let added = conn.run_pending_migrations(MIGRATIONS.with_requests())?; // now, or later
+    /// assert_eq!(added.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn with_requests(self) -> Self {
+        Self { requests: true }
+    }
+}
 
 impl<DB> MigrationSource<DB> for Migrations
 where
@@ -60,11 +94,15 @@ where
     DB::MetadataLookup: SqlFor<DB>,
 {
     fn migrations(&self) -> Result<Vec<Box<dyn Migration<DB>>>> {
-        Ok(vec![
+        let mut steps: Vec<Box<dyn Migration<DB>>> = vec![
             Box::new(Of(Positions)),
             Box::new(Of(Outbox)),
             Box::new(Of(Leases)),
-        ])
+        ];
+        if self.requests {
+            steps.push(Box::new(Of(Requests)));
+        }
+        Ok(steps)
     }
 }
 
@@ -201,6 +239,56 @@ impl Step for Leases {
                 until BIGINT NOT NULL
             ){table};
             INSERT INTO versioned_leases (name, holder, until) VALUES ('status', '', 0);"
+        )
+    }
+}
+
+/// The tables of requests. Replicas and owners share them: the kind of a request tells them apart.
+struct Requests;
+
+impl Step for Requests {
+    const VERSION: &'static str = "00000000000000_versioned_4";
+    const NAME: &'static str = "00000000000000_versioned_4_requests";
+    const DOWN: &'static str = "DROP TABLE versioned_request_items; DROP TABLE versioned_requests;";
+
+    fn up(types: &Types) -> String {
+        let Types {
+            text,
+            key_text,
+            key,
+            long_text,
+            counted,
+            table,
+            keyed_table,
+            ..
+        } = types;
+        format!(
+            "CREATE TABLE versioned_requests (
+                id {counted},
+                kind {text} NOT NULL,
+                replica {text} NOT NULL,
+                entity {text} NOT NULL,
+                state {text} NOT NULL,
+                terms {long_text} NOT NULL,
+                progress {long_text} NOT NULL,
+                note {long_text} NOT NULL,
+                due BIGINT NOT NULL,
+                created_at BIGINT NOT NULL,
+                last_at BIGINT NOT NULL
+            ){table};
+            CREATE INDEX versioned_requests_open ON versioned_requests (state, kind, id);
+            CREATE TABLE versioned_request_items (
+                request BIGINT NOT NULL,
+                item BIGINT NOT NULL,
+                {key} {key_text} NOT NULL,
+                version BIGINT NOT NULL,
+                outcome {text} NOT NULL,
+                error {long_text} NOT NULL,
+                at BIGINT NOT NULL,
+                PRIMARY KEY (request, item)
+            ){table}{keyed_table};
+            CREATE INDEX versioned_request_items_records
+                ON versioned_request_items (request, {key}, version);"
         )
     }
 }

@@ -3,10 +3,13 @@
 
 pub(crate) mod batch;
 pub(crate) mod closure;
+pub(crate) mod conditions;
+pub(crate) mod missing;
 pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod reason;
 pub(crate) mod replica;
+pub(crate) mod requests;
 pub(crate) mod row_count;
 pub(crate) mod transaction;
 pub(crate) mod zero_key;

@@ -7,10 +7,13 @@
 
 pub(crate) mod batch;
 pub(crate) mod cache;
+pub(crate) mod conditions;
 pub(crate) mod outbox;
 pub(crate) mod owner;
+pub(crate) mod probe;
 pub(crate) mod query;
 pub(crate) mod replica;
+pub(crate) mod requests;
 pub(crate) mod safe_updates;
 pub(crate) mod template;
 pub(crate) mod undo;
@@ -30,6 +33,7 @@ pub(crate) use self::batch::arrays::{
 pub(crate) use self::batch::json::WriteTable;
 pub(crate) use self::batch::rows::{BatchRows, Binds};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
+pub(crate) use self::conditions::Conditions;
 pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
@@ -40,6 +44,7 @@ pub(crate) use self::outbox::lease::TakeLease;
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
 #[cfg(feature = "testing")]
 pub(crate) use self::outbox::written::{EventsAfter, LastEvent};
+pub(crate) use self::outbox::pending::{CountEvents, MakeSomeDue, PendingEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
@@ -67,6 +72,9 @@ pub(crate) use self::replica::dead_letters::{
 };
 #[cfg(feature = "consumer")]
 pub(crate) use self::replica::dead_letters::{Between, KeepLetter};
+pub(crate) use self::replica::inspect::{
+    AnyLetters, AnyParkedRecords, CountLetters, CountParked, DiscardLetters,
+};
 pub(crate) use self::replica::position::{
     Advance, AdvanceLive, Drop, DropAll, Enter, EnterOrLock, FirstTombstones, FirstWaiting, Forget,
     Lock, LockAll, Look, LookLive, OnPosition, Park, Peek, PeekDeleted, Position, PositionValue,
@@ -81,6 +89,13 @@ pub(crate) use self::replica::purge::{
 };
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
+};
+pub(crate) use self::requests::{
+    AddItem, AdvanceRequest, AmendRequest, CancelRequest, Choice, Choose, ClaimRequest,
+    CountPending, CountTables, DiscardEach, FirstDue, FirstOpen, ItemPage, LastItem, LastRequest,
+    LettersOf, LettersOfRequest, NewestLetter, NoteRequests, OnRequests, OpenEntities,
+    OpenOfRecord, RequestPage, RequestValue, Requests, SettleEach, SettleItem, StoreRequest,
+    TouchRequest,
 };
 pub(crate) use self::template::SqlTemplate;
 pub(crate) use self::undo::Unwritten;

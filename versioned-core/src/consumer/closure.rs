@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::source::{Handler, Origin};
+use super::source::{Handler, NextDue, Origin};
 use crate::dead_letter::Redriven;
 use crate::error::Result;
 use crate::event::Event;
@@ -37,6 +37,10 @@ where
     }
 
     async fn redrive(&self, _: Passing) -> Result<Option<(Redriven, i64)>> {
+        Ok(None)
+    }
+
+    async fn execute(&self) -> Result<Option<NextDue>> {
         Ok(None)
     }
 

@@ -82,6 +82,11 @@ impl Pending {
         [self.next, self.again].into_iter().flatten().min()
     }
 
+    /// The time of the next pass.
+    pub(super) fn next_pass(&self) -> Option<Instant> {
+        self.next
+    }
+
     /// Plans passes that begin soon, and are farther apart as long as they apply nothing.
     fn soon(&mut self, now: Instant) {
         self.pause = Some(SOON);

@@ -86,6 +86,12 @@ pub enum ConsumerProblem<'a> {
         /// The error.
         error: &'a Error,
     },
+    /// The [requests](crate::requests) of a redrive could not be executed. They stay open, and are
+    /// tried again. Reported once, until it succeeds.
+    NotExecuted {
+        /// The error.
+        error: &'a Error,
+    },
     /// The replica's database is unreachable. The consumer makes one attempt at a time, up to 2 s
     /// apart, until one succeeds.
     Paused {
@@ -171,6 +177,9 @@ impl fmt::Display for ConsumerProblem<'_> {
                     f,
                     "the records with parked events could not be listed: {error}"
                 )
+            }
+            Self::NotExecuted { error } => {
+                write!(f, "the requests could not be executed: {error}")
             }
             Self::Paused { error } => write!(f, "the replica's database is unreachable: {error}"),
             Self::Resumed { after } => {

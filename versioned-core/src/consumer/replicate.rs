@@ -5,13 +5,14 @@ use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use diesel_async::{AsyncConnection, AsyncConnectionCore};
 use serde::de::DeserializeOwned;
 
 use super::Consumer;
 use super::error::ConsumerError;
-use super::source::{Handler, Message, Origin, Source, letter};
+use super::source::{Handler, Message, NextDue, Origin, Source, letter};
 use super::tally::Consumed;
 use crate::dead_letter::Redriven;
 use crate::dependent::Dependent;
@@ -21,10 +22,15 @@ use crate::format::{Binding, Decode, Reading};
 use crate::front::asynchronous::AsyncExecutor;
 use crate::model::Gap;
 use crate::operation::replica::dead_letters::keep::{NewLetter, has_any, keep_all, keep_behind};
+use crate::operation::replica::dead_letters::requested::execute;
 use crate::operation::replica::dead_letters::{Passing, redrive};
+use crate::operation::requests::turn::exist;
 use crate::operation::{self, NoHook};
 use crate::outcome::Outcome;
 use crate::parked_record::ParkedRecord;
+
+/// The time for which the requests have a connection for themselves.
+const REQUESTS: Duration = Duration::from_secs(1);
 
 /// Opens connections to the replica's database. Every closure such as
 /// `|| AsyncPgConnection::establish(URL)` or `|| pool.get()` implements it.
@@ -93,6 +99,7 @@ impl<S: Source> Consumer<S> {
                 idle: Mutex::new(Vec::new()),
                 form: self.form.clone(),
                 keeps_letters: AtomicBool::new(false),
+                has_requests: AtomicBool::new(false),
             };
             let batch = self.settings.batch;
             self.run_with::<M, _>(batch, conns, shutdown).await
@@ -111,6 +118,8 @@ struct Connections<C: Connect> {
     form: Option<Arc<dyn Decode>>,
     /// Whether there is a table of dead letters.
     keeps_letters: AtomicBool,
+    /// Whether there are tables of requests.
+    has_requests: AtomicBool,
 }
 
 impl<C, M, B> Handler<M, B> for Connections<C>
@@ -155,6 +164,30 @@ where
         self.keeps_letters.fetch_or(done.is_ok(), Ordering::Relaxed);
         self.give_back(conn, &done);
         done.map(Some)
+    }
+
+    async fn execute(&self) -> Result<Option<NextDue>> {
+        let mut conn = self.take().await?;
+        let mut executor = AsyncExecutor::new(&mut conn);
+        let reading = Reading {
+            form: self.form.as_deref(),
+            binding: self.binding,
+        };
+        let done = async {
+            if !self.has_requests.load(Ordering::Relaxed) {
+                let exist = exist::<M::Sql, _>(&mut executor).await?;
+                self.has_requests.store(exist, Ordering::Relaxed);
+                if !exist {
+                    return Ok(None);
+                }
+            }
+            let due = execute::<M, _>(REQUESTS, reading, &mut executor).await?;
+            Ok(Some(due))
+        };
+        let done = done.await;
+        drop(executor);
+        self.give_back(conn, &done);
+        done
     }
 
     async fn parked(&self, after: Option<String>, most: usize) -> Result<Vec<ParkedRecord>> {

@@ -20,6 +20,7 @@ use super::meters::Meters;
 use super::parked::Parked;
 use super::problem::ConsumerProblem;
 use super::report::{Hook, report};
+use super::requests::Requests;
 use super::settings::Settings;
 use super::source::{Delivery, Handler, Incoming, Origin, Reader, Settlement};
 use super::tally::{Consumed, Counters, Tally};
@@ -63,6 +64,7 @@ pub(super) struct Run<'c, T, D: Delivery> {
     pub(super) breaker: Breaker,
     pub(super) letters: Pending,
     pub(super) parked: Parked,
+    pub(super) requests: Requests,
     pub(super) held: HashMap<u64, Held<T, D>>,
     /// The number of the last message.
     pub(super) last: u64,
@@ -100,6 +102,7 @@ where
             breaker: Breaker::new(settings.concurrency.clamp(3, 8)),
             letters: Pending::default(),
             parked: Parked::new(parks, settings.patience),
+            requests: Requests::new(settings.requests),
             held: HashMap::new(),
             last: 0,
             full_is_reported: false,
@@ -235,6 +238,7 @@ where
             self.breaker.next_probe(),
             self.letters.next_look(),
             self.parked.next_look(),
+            self.requests.next_look(),
         ];
         let due = due.into_iter().chain(own).flatten();
         due.filter(|at| *at > now).min()

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) attempts: u32,
     /// The pause between two passes over the dead letters.
     pub(crate) redrive: Duration,
+    /// The pause between two looks for requests. `None` if they are not executed.
+    pub(crate) requests: Option<Duration>,
     /// The time for the events in flight at the shutdown.
     pub(crate) shutdown: Duration,
     /// The interval at which the broker is told that messages are still being processed.
@@ -39,6 +41,7 @@ impl Default for Settings {
             deadline: Duration::from_secs(60),
             attempts: 20,
             redrive: Duration::from_secs(60),
+            requests: Some(Duration::from_secs(2)),
             shutdown: Duration::from_secs(10),
             keep: Duration::from_secs(10),
         }

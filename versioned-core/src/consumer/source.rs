@@ -199,6 +199,10 @@ pub(crate) trait Handler<T, B>: Send + Sync {
         pass: Passing,
     ) -> impl Future<Output = error::Result<Option<(Redriven, i64)>>> + Send;
 
+    /// Executes the redrives that are requested for a while. Returns `None` if there is no place for
+    /// requests, and otherwise the time until the next one is due.
+    fn execute(&self) -> impl Future<Output = error::Result<Option<NextDue>>> + Send;
+
     /// The first records with parked events after this key, at most so many.
     fn parked(
         &self,
@@ -206,6 +210,9 @@ pub(crate) trait Handler<T, B>: Send + Sync {
         most: usize,
     ) -> impl Future<Output = error::Result<Vec<ParkedRecord>>> + Send;
 }
+
+/// The time until the next request is due. `None` if none is open.
+pub(crate) type NextDue = Option<Duration>;
 
 /// The answer to a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -103,6 +103,9 @@ pub(crate) fn consumer_problem(problem: &ConsumerProblem<'_>) {
             ConsumerProblem::NotListed { error } => {
                 tracing::warn!(target: TARGET, %error, "consumer: the records that wait could not be listed");
             }
+            ConsumerProblem::NotExecuted { error } => {
+                tracing::error!(target: TARGET, %error, "consumer: the requests could not be executed");
+            }
             ConsumerProblem::Paused { error } => {
                 tracing::error!(target: TARGET, %error, "consumer: the database is unreachable");
             }
@@ -171,6 +174,7 @@ mod tests {
                 waited: Duration::from_secs(31),
             });
             consumer_problem(&ConsumerProblem::NotListed { error: &error });
+            consumer_problem(&ConsumerProblem::NotExecuted { error: &error });
             consumer_problem(&ConsumerProblem::Paused { error: &error });
             consumer_problem(&ConsumerProblem::Resumed {
                 after: Duration::from_secs(1),
@@ -199,6 +203,7 @@ mod tests {
                 "WARN consumer: a record waits for a version",
                 "INFO consumer: a record goes on",
                 "WARN consumer: the records that wait could not be listed",
+                "ERROR consumer: the requests could not be executed",
                 "ERROR consumer: the database is unreachable",
                 "INFO consumer: the database is reachable again",
                 "ERROR consumer: early events fill the window of the durable consumer",

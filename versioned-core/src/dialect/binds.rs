@@ -91,6 +91,61 @@ macro_rules! binds_and_rows {
             conn.all::<Parked, ParkedSql, _>(statement)
         }
 
+        fn any_letters<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<AnyLetter>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<AnyLetter, AnyLetterSql, _>(statement)
+        }
+
+        fn any_parked<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<AnyParked>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<AnyParked, AnyParkedSql, _>(statement)
+        }
+
+        fn pending<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Pending>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Pending, PendingSql, _>(statement)
+        }
+
+        fn requests<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Requested>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Requested, RequestedSql, _>(statement)
+        }
+
+        fn items<C, S>(
+            conn: &mut C,
+            statement: S,
+        ) -> impl Future<Output = QueryResult<Vec<Item>>> + Send
+        where
+            C: Runner<Backend = $backend>,
+            S: QueryFragment<$backend> + QueryId + Send,
+        {
+            conn.all::<Item, ItemSql, _>(statement)
+        }
+
         fn text<C, S>(
             conn: &mut C,
             statement: S,

@@ -6,6 +6,7 @@ pub(crate) mod lease;
 #[cfg(feature = "postgres")]
 pub(crate) mod listen;
 pub(crate) mod look;
+pub(crate) mod pending;
 pub(crate) mod relay;
 #[cfg(feature = "testing")]
 pub(crate) mod written;

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod find;
 pub(crate) mod insert;
+pub(crate) mod requested;
 pub(crate) mod resend;
 pub(crate) mod returning;
 pub(crate) mod save;

@@ -10,6 +10,7 @@ pub(crate) mod current;
 pub(crate) mod dead_letters;
 pub(crate) mod forget;
 pub(crate) mod incoming;
+pub(crate) mod inspect;
 pub(crate) mod parked;
 pub(crate) mod positions;
 pub(crate) mod purge;

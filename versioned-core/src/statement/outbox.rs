@@ -8,3 +8,4 @@ pub(crate) mod look;
 pub(crate) mod now;
 #[cfg(feature = "testing")]
 pub(crate) mod written;
+pub(crate) mod pending;

@@ -8,6 +8,7 @@ pub(crate) mod bulk;
     allow(dead_code, reason = "consumers of a broker keep them")
 )]
 pub(crate) mod dead_letters;
+pub(crate) mod inspect;
 pub(crate) mod position;
 pub(crate) mod positions;
 pub(crate) mod purge;

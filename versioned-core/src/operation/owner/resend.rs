@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::model::OwnerModel;
 use crate::operation::outbox::event::{announce, event_of_state, short_enough};
-use crate::operation::owner::snapshot::page;
+use crate::operation::owner::snapshot::{After, page};
 use crate::operation::owner::tombstone::hold_deleted;
 use crate::operation::row_count::failed;
 use crate::operation::transaction::{Level, begin_at, finish};
@@ -20,7 +20,7 @@ use crate::statement::{Find, Held, Record, TouchOutbox};
 use crate::version::SequentialVersion;
 
 /// Stops the compiler if the owner has no outbox.
-const fn sends<M: OwnerModel>() {
+pub(super) const fn sends<M: OwnerModel>() {
     assert!(
         M::OUTBOX,
         "add `outbox` to `#[versioned(owner)]`: without an outbox, nothing can be sent"
@@ -36,10 +36,12 @@ where
     const { sends::<M>() };
     begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
     let done = resend_one::<M, C>(Record::At(id), conn).await;
-    finish(done, conn).await
+    finish(done, conn).await.map(drop)
 }
 
-async fn resend_one<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<()>
+/// Inserts a snapshot of one record into the outbox, in the open transaction. Returns whether the
+/// record is deleted.
+pub(super) async fn resend_one<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<bool>
 where
     C: Executor,
     M: Owner<C::Backend>,
@@ -66,7 +68,8 @@ where
             });
         }
     };
-    Ok(announce::<M, C>(&event, conn).await?)
+    announce::<M, C>(&event, conn).await?;
+    Ok(row.is_none())
 }
 
 async fn held<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<Option<M>>
@@ -91,12 +94,13 @@ where
 {
     const { sends::<M>() };
     begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-    let done = announce_page(after, limit, conn).await;
+    let done = announce_page(After::of(after), limit, conn).await;
     finish(done, conn).await
 }
 
-async fn announce_page<M, C>(
-    after: Option<&Event<M>>,
+/// Inserts a page of snapshots into the outbox, in the open transaction.
+pub(super) async fn announce_page<M, C>(
+    after: After<'_, M>,
     limit: usize,
     conn: &mut C,
 ) -> Result<Vec<Event<M>>>

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::event::{self, Event};
 use crate::executor::Executor;
+use crate::model::Versioned;
 use crate::operation::replica::positions::on;
 use crate::operation::row_count::failed;
 use crate::owner::Owner;
@@ -22,14 +23,36 @@ where
     M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
-    page::<AsSnapshot, M, C>(after, limit, conn).await
+    page::<AsSnapshot, M, C>(After::of(after), limit, conn).await
 }
 
-/// Returns the page after the event `after`, whose rows are read as `R` says. The rows come first,
+/// The place after which a page begins.
+pub(crate) enum After<'a, M: Versioned> {
+    Nothing,
+    Row(M::Id),
+    /// The key of a record that is deleted.
+    Deleted(&'a str),
+}
+
+impl<'a, M: Versioned> After<'a, M> {
+    pub(crate) fn of(last: Option<&'a Event<M>>) -> Self {
+        match last {
+            None => Self::Nothing,
+            Some(Event {
+                data: Some(row), ..
+            }) => Self::Row(row.id()),
+            Some(Event {
+                data: None, key, ..
+            }) => Self::Deleted(key),
+        }
+    }
+}
+
+/// Returns the page after `after`, whose rows are read as `R` says. The rows come first,
 /// in the order of their keys. With `tombstones`, the deletions follow, in the order of the text of
 /// their keys.
 pub(crate) async fn page<R, M, C>(
-    after: Option<&Event<M>>,
+    after: After<'_, M>,
     limit: usize,
     conn: &mut C,
 ) -> Result<Vec<Event<M>>>
@@ -42,16 +65,12 @@ where
     let at = event::now();
     let mut page = Vec::new();
     let tombstones_after = match after {
-        Some(Event {
-            data: None, key, ..
-        }) => Some(key.as_str()),
-        Some(Event {
-            data: Some(row), ..
-        }) => {
-            rows::<R, M, C>(Some(&row.id()), limit, &at, &mut page, conn).await?;
+        After::Deleted(key) => Some(key),
+        After::Row(id) => {
+            rows::<R, M, C>(Some(&id), limit, &at, &mut page, conn).await?;
             None
         }
-        None => {
+        After::Nothing => {
             rows::<R, M, C>(None, limit, &at, &mut page, conn).await?;
             None
         }

@@ -1,0 +1,48 @@
+//! Requests by way of the blocking front.
+
+use std::time::Duration;
+
+use versioned_core::model::FromJson;
+use versioned_core::requests::{self, Plan, Redrive, Request, RequestItem};
+use versioned_core::{Dependent, Result};
+
+use super::backend::{Backend, Conn};
+
+pub(super) fn plan(redrive: &Redrive, conn: &mut Conn) -> Result<Plan> {
+    redrive.plan(conn)
+}
+
+pub(super) fn store(redrive: &Redrive, conn: &mut Conn) -> Result<Request> {
+    redrive.store(conn)
+}
+
+pub(super) fn execute<M: Dependent<Backend> + FromJson>(
+    conn: &mut Conn,
+) -> Result<Option<Duration>> {
+    requests::execute_redrives::<M, _>(conn)
+}
+
+pub(super) fn list(after: i64, most: usize, conn: &mut Conn) -> Result<Vec<Request>> {
+    requests::list(after, most, conn)
+}
+
+pub(super) fn find(id: i64, conn: &mut Conn) -> Result<Option<Request>> {
+    requests::find(id, conn)
+}
+
+pub(super) fn results(
+    id: i64,
+    after: i64,
+    most: usize,
+    conn: &mut Conn,
+) -> Result<Vec<RequestItem>> {
+    requests::results(id, after, most, conn)
+}
+
+pub(super) fn newer(id: i64, conn: &mut Conn) -> Result<u64> {
+    requests::newer(id, conn)
+}
+
+pub(super) fn cancel(id: i64, conn: &mut Conn) -> Result<bool> {
+    requests::cancel(id, conn)
+}

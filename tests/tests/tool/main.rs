@@ -1,0 +1,25 @@
+//! The command-line tool, as a process: what it prints, its exit codes, and what it leaves in the database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod pipes;
+mod rights;
+mod secrets;
+mod terminal;
+mod tool;
+mod usage;
+
+versioned_tests::suite! {
+    mod sqlite { mod scenarios; mod redrive; }
+    mod postgres { mod scenarios; mod redrive; }
+    mod mysql { mod scenarios; mod redrive; }
+    mod async_sqlite { mod fronts; }
+    mod async_postgres { mod fronts; }
+    mod async_mysql { mod fronts; }
+}

@@ -1,0 +1,458 @@
+//! The arguments.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use versioned_core::inspect::Filter;
+
+/// Shows what waits in a database of `versioned-core`, and does what you decide about it.
+///
+/// The database is, in this order: --database-url, --database-url-file, and the environment variables
+/// `VERSIONED_DATABASE_URL` and `DATABASE_URL`.
+///
+/// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the answer is no; 4 a limit of time ran out;
+/// 5 refused; 6 the tables and the tool do not fit.
+#[derive(Debug, Parser)]
+#[command(
+    name = "versioned",
+    version,
+    max_term_width = 100,
+    verbatim_doc_comment
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// The database: postgres://, mysql://, or the path of an SQLite file. Other users of the machine
+    /// can read it: prefer a file or the environment.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// A file with the URL of the database, or `-` for the standard input.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) database_url_file: Option<PathBuf>,
+    /// The longest time of a statement.
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Prints one JSON document.
+    #[arg(long, global = true, conflicts_with = "jsonl")]
+    pub(crate) json: bool,
+    /// Prints a JSON object on each line, in lists and `watch`.
+    #[arg(long, global = true)]
+    pub(crate) jsonl: bool,
+    /// Whether to use colors.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+impl OutputArgs {
+    pub(crate) fn is_json(&self) -> bool {
+        self.json || self.jsonl
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows how much waits in the outbox and at each replica, and since when.
+    Status(StatusArgs),
+    /// Shows the status again and again.
+    Watch(WatchArgs),
+    /// Lists the events of the outbox, and tries rejected ones again.
+    Outbox(OutboxArgs),
+    /// Lists the records with parked events.
+    Parked(ParkedArgs),
+    /// Lists, shows and discards the messages that could not be applied.
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// Lists, shows and cancels what was asked of the service.
+    #[command(subcommand)]
+    Requests(RequestsCommand),
+    /// Checks the tables and the rights, for CI and init containers.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Exits with 3 if something needs attention.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Pending and parked events that are older need attention.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) late: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WatchArgs {
+    /// The time between two looks, at least 1s.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Ends after so many looks.
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// Pending and parked events that are older need attention.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) late: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct OutboxArgs {
+    #[command(flatten)]
+    pub(crate) list: OutboxListArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<OutboxCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// Makes rejected events due, so that the relays try them again at once.
+    Retry(RetryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OutboxListArgs {
+    /// Only events that the broker has rejected.
+    #[arg(long)]
+    pub(crate) rejected: bool,
+    #[command(flatten)]
+    pub(crate) which: EventFilter,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetryArgs {
+    /// The ids of events.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    #[command(flatten)]
+    pub(crate) which: EventFilter,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// Which events of the outbox. All conditions apply together.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EventFilter {
+    /// Only this entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: Option<String>,
+    #[command(flatten)]
+    pub(crate) more: RowFilter,
+}
+
+/// Which rows of replicas. All conditions apply together.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplicaFilter {
+    /// Only the replica of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) replica: Option<String>,
+    /// Only replicas of this entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: Option<String>,
+    #[command(flatten)]
+    pub(crate) more: RowFilter,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RowFilter {
+    /// Only the record with this key.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) record: Option<String>,
+    /// Only rows whose error contains this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Only rows from this time on: 2025-01-02T03:04:05Z, or 2h for two hours ago.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<SystemTime>,
+    /// Only rows before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<SystemTime>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PageArgs {
+    /// The most rows to show.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Goes on after a page: the `next` of that page.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) after: Option<String>,
+    /// Exits with 3 if there are any.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ParkedArgs {
+    #[command(flatten)]
+    pub(crate) which: ReplicaFilter,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadCommand {
+    /// Lists dead letters with their errors.
+    List(DeadListArgs),
+    /// Shows one dead letter.
+    Show(DeadShowArgs),
+    /// Asks the service to apply dead letters again, and waits for the results.
+    Redrive(RedriveArgs),
+    /// Deletes dead letters. Each leaves a gap, which only a snapshot of its record closes.
+    Discard(DiscardArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeadListArgs {
+    /// Only letters that failed, and not those that wait behind one.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) which: ReplicaFilter,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeadShowArgs {
+    /// The id of the letter.
+    #[arg(value_name = "ID")]
+    pub(crate) id: i64,
+    /// Also shows the headers and the body, which may hold personal data.
+    #[arg(long)]
+    pub(crate) payload: bool,
+    /// Writes only the bytes of the body, as they came.
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "payload"])]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiscardArgs {
+    /// The ids of letters.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    /// Only letters that failed, and not those that wait behind one.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) which: ReplicaFilter,
+    /// Also discards letters for which later events wait.
+    #[arg(long)]
+    pub(crate) leave_gap: bool,
+    /// With --all: the number of letters, instead of typing it.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) confirm: Option<String>,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedriveArgs {
+    /// The ids of letters.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    /// Only letters that failed, and not those that wait behind one.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) which: ReplicaFilter,
+    /// The most letters per second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// So many letters must be applied before a failure is tolerated.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) canary: u64,
+    /// Stops after so many failures in a row.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) max_failures: u64,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+    /// Who asks, for the record. The default is the name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// How long to wait for the service. 0s does not wait.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) max_time: Duration,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsCommand {
+    /// Lists requests.
+    List(RequestListArgs),
+    /// Shows a request, and what has failed.
+    Show(RequestArgs),
+    /// Cancels a request. What it has done stays.
+    Cancel(CancelArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RequestListArgs {
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RequestArgs {
+    /// The id of the request.
+    #[arg(value_name = "ID")]
+    pub(crate) id: i64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CancelArgs {
+    /// The id of the request.
+    #[arg(value_name = "ID")]
+    pub(crate) id: i64,
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WriteArgs {
+    /// Needed if there is no other condition.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The most rows to change.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Refuses if there are more rows than this.
+    #[arg(long, value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Shows the plan, and changes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The rights to check.
+    #[arg(long, value_name = "ROLE", default_value = "viewer")]
+    pub(crate) role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Reads the tables.
+    Viewer,
+    /// Also tries rejected events again, and discards dead letters.
+    Operator,
+}
+
+impl RowFilter {
+    fn add_to(&self, mut filter: Filter) -> Filter {
+        if let Some(key) = &self.record {
+            filter = filter.key(key);
+        }
+        if let Some(part) = &self.reason {
+            filter = filter.reason(part);
+        }
+        if let Some(since) = self.since {
+            filter = filter.since(since);
+        }
+        if let Some(until) = self.until {
+            filter = filter.until(until);
+        }
+        filter
+    }
+}
+
+impl EventFilter {
+    pub(crate) fn filter(&self) -> Filter {
+        let mut filter = Filter::all();
+        if let Some(entity) = &self.entity {
+            filter = filter.entity(entity);
+        }
+        self.more.add_to(filter)
+    }
+}
+
+impl ReplicaFilter {
+    pub(crate) fn filter(&self) -> Filter {
+        let mut filter = Filter::all();
+        if let Some(replica) = &self.replica {
+            filter = filter.replica(replica);
+        }
+        if let Some(entity) = &self.entity {
+            filter = filter.entity(entity);
+        }
+        self.more.add_to(filter)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("give a time such as 90s or 2h: {error}"))
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_secs(1) => Err("give at least 1s".to_owned()),
+        interval => Ok(interval),
+    }
+}
+
+fn time(text: &str) -> Result<SystemTime, String> {
+    if let Ok(time) = humantime::parse_rfc3339_weak(text) {
+        return Ok(time);
+    }
+    let ago = humantime::parse_duration(text)
+        .map_err(|_| "give a time such as 2025-01-02T03:04:05Z, or 2h for two hours ago")?;
+    let then = SystemTime::now().checked_sub(ago);
+    then.ok_or_else(|| "give a later time".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn walk(command: &clap::Command, visit: &mut impl FnMut(&clap::Arg)) {
+        command.get_arguments().for_each(&mut *visit);
+        for command in command.get_subcommands() {
+            walk(command, visit);
+        }
+    }
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn no_option_takes_a_password() {
+        let mut count = 0;
+        walk(&Args::command(), &mut |arg| {
+            count += 1;
+            let name = arg.get_id().as_str();
+            assert!(!name.contains("password"), "{name}");
+        });
+        assert!(count > 30, "{count}");
+    }
+}

@@ -1,0 +1,70 @@
+//! The commands, a file each.
+
+mod check;
+mod dead;
+mod list;
+mod outbox;
+mod parked;
+mod plan;
+mod redrive;
+mod requests;
+mod status;
+mod watch;
+
+use crate::args::{Args, Command, DeadCommand, OutboxCommand, RequestsCommand, Role};
+use crate::connection::Mode;
+use crate::database::Database;
+use crate::failure::{Exit, Outcome};
+use crate::output::{Output, note};
+use crate::target;
+
+pub(crate) fn run(args: Args) -> Outcome<Exit> {
+    let mode = mode(&args.command);
+    let target = target::find(&args.target)?;
+    let mut out = Output::new(&args.output);
+    let mut database = Database::open(target, mode, args.target.timeout)?;
+    if !out.is_json() {
+        note(&database.describe());
+    }
+    let exit = match args.command {
+        Command::Status(args) => status::run(&args, &mut database, &mut out),
+        Command::Watch(args) => watch::run(&args, database, &mut out),
+        Command::Outbox(args) => match args.command {
+            None => outbox::list(&args.list, &mut database, &mut out),
+            Some(OutboxCommand::Retry(args)) => outbox::retry(&args, &mut database, &mut out),
+        },
+        Command::Parked(args) => parked::run(&args, &mut database, &mut out),
+        Command::Dead(DeadCommand::List(args)) => dead::list(&args, &mut database, &mut out),
+        Command::Dead(DeadCommand::Show(args)) => dead::show(&args, &mut database, &mut out),
+        Command::Dead(DeadCommand::Discard(args)) => dead::discard(&args, &mut database, &mut out),
+        Command::Dead(DeadCommand::Redrive(args)) => redrive::run(&args, &mut database, &mut out),
+        Command::Requests(RequestsCommand::List(args)) => {
+            requests::list(&args, &mut database, &mut out)
+        }
+        Command::Requests(RequestsCommand::Show(args)) => {
+            requests::show(&args, &mut database, &mut out)
+        }
+        Command::Requests(RequestsCommand::Cancel(args)) => {
+            requests::cancel(&args, &mut database, &mut out)
+        }
+        Command::Check(args) => check::run(&args, &mut database, &mut out),
+    }?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// A dry run only reads.
+fn mode(command: &Command) -> Mode {
+    let writes = match command {
+        Command::Outbox(args) => match &args.command {
+            Some(OutboxCommand::Retry(args)) => !args.write.dry_run,
+            None => false,
+        },
+        Command::Dead(DeadCommand::Discard(args)) => !args.write.dry_run,
+        Command::Dead(DeadCommand::Redrive(args)) => !args.write.dry_run,
+        Command::Requests(RequestsCommand::Cancel(_)) => true,
+        Command::Check(args) => args.role == Role::Operator,
+        _ => false,
+    };
+    if writes { Mode::Write } else { Mode::Read }
+}

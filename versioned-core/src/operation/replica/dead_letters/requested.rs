@@ -1,0 +1,276 @@
+//! Executes the redrives that are requested.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use super::{again, message_of, reason_of, run as run_letter};
+use crate::dependent::Dependent;
+use crate::dialect::{Item, Letter, SqlFor as _};
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::format::Reading;
+use crate::model::{FromJson, Gap};
+use crate::operation::replica::apply::{RETRY, may_retry};
+use crate::operation::replica::current::version_of;
+use crate::operation::replica::positions::on as on_position;
+use crate::operation::requests::turn::{Claimed, Turn, advance, claim, first_due, taken};
+use crate::operation::requests::{on, run};
+use crate::operation::row_count::ends_the_transaction;
+use crate::operation::transaction::{Level, begin_at, finish};
+use crate::outcome::Outcome;
+use crate::request::{ItemOutcome, RequestKind, RequestState};
+use crate::statement::{
+    DiscardEach, FirstOpen, Letters, LettersOf, Look, OpenOfRecord, Position, Requests, Retried,
+    SettleEach, SettleItem, Unpark,
+};
+
+/// Executes the open redrives of a replica until none is due, or the time is over. Returns the time
+/// until the next one is due, or `None` if none is open.
+pub(crate) async fn execute<M, C>(
+    time: Duration,
+    reading: Reading<'_>,
+    conn: &mut C,
+) -> Result<Option<Duration>>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let start = Instant::now();
+    loop {
+        match take_turn::<M, C>(reading, conn).await? {
+            Turn::Idle => return Ok(None),
+            Turn::DueIn(pause) => return Ok(Some(pause)),
+            Turn::Worked if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
+            Turn::Worked => {}
+        }
+    }
+}
+
+async fn take_turn<M, C>(reading: Reading<'_>, conn: &mut C) -> Result<Turn>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let (replica, entity) = (M::replica(), M::ENTITY);
+    // Without a transaction, because there is mostly nothing to do.
+    match first_due::<M::Sql, C>(RequestKind::Redrive, replica, entity, conn).await? {
+        None => return Ok(Turn::Idle),
+        Some(pause) if !pause.is_zero() => return Ok(Turn::DueIn(pause)),
+        Some(_) => {}
+    }
+    let mut retries = RETRY.attempts();
+    loop {
+        begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
+        let done = async {
+            match claim::<M::Sql, C>(RequestKind::Redrive, replica, entity, conn).await? {
+                None => Ok(taken()),
+                Some(claimed) => step::<M, C>(claimed, reading, conn).await,
+            }
+        };
+        let done = done.await;
+        match finish(done, conn).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
+                None => return Err(lost),
+            },
+            done => return done,
+        }
+    }
+}
+
+/// The results of a step.
+#[derive(Debug, Default)]
+struct Results {
+    /// The letters that are deleted.
+    gone: Vec<i64>,
+    by_outcome: HashMap<&'static str, Vec<i64>>,
+    number: u64,
+    stopped: Option<String>,
+}
+
+/// Applies some letters of one record, the lowest version first.
+async fn step<M, C>(mut claimed: Claimed, reading: Reading<'_>, conn: &mut C) -> Result<Turn>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let items = next_items::<M, C>(&mut claimed, conn).await?;
+    let ids: Vec<i64> = items.iter().map(|(item, ..)| *item).collect();
+    let letters = LettersOf::<M::Sql> {
+        replica: M::replica(),
+        entity: M::ENTITY,
+        ids: &ids,
+        flavor: PhantomData,
+    };
+    let mut letters: HashMap<i64, Letter> = if ids.is_empty() {
+        HashMap::new()
+    } else {
+        let found = M::Sql::letters(conn, letters).await?;
+        found.into_iter().map(|letter| (letter.0, letter)).collect()
+    };
+    let mut results = Results::default();
+    for item in items {
+        let letter = letters.remove(&item.0);
+        let (outcome, is_gone, error) = match letter {
+            Some(letter) => try_letter::<M, C>(letter, reading, conn).await?,
+            None => (without_letter::<M, C>(&item, conn).await?, false, None),
+        };
+        results.number += 1;
+        if is_gone {
+            results.gone.push(item.0);
+        }
+        if let Some(error) = &error {
+            let failed = Requests {
+                id: claimed.request.id,
+                item: item.0,
+                outcome: outcome.name(),
+                error,
+                ..Requests::default()
+            };
+            run::<SettleItem, M::Sql, C>(failed, conn).await?;
+        } else {
+            let settled = results.by_outcome.entry(outcome.name()).or_default();
+            settled.push(item.0);
+        }
+        if let Some(reason) = claimed.progress.count(outcome, &claimed.terms) {
+            let error = error.unwrap_or_default();
+            results.stopped = Some(format!("{reason}: letter {}: {error}", item.0));
+            break;
+        }
+    }
+    write::<M, C>(&claimed, &results, conn).await?;
+    Ok(Turn::Worked)
+}
+
+/// Returns the letters of the next step, which are of one record.
+async fn next_items<M, C>(claimed: &mut Claimed, conn: &mut C) -> Result<Vec<Item>>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let first = Requests {
+        id: claimed.request.id,
+        item: claimed.progress.place,
+        limit: 1,
+        ..Requests::default()
+    };
+    let mut found = M::Sql::items(conn, on::<FirstOpen, M::Sql>(first)).await?;
+    let Some((place, key, ..)) = found.first() else {
+        return Ok(found);
+    };
+    claimed.progress.place = *place;
+    if !key.is_empty() {
+        let of_record = Requests {
+            key: &key.clone(),
+            limit: i64::try_from(claimed.step()).unwrap_or(1),
+            ..first
+        };
+        found = M::Sql::items(conn, on::<OpenOfRecord, M::Sql>(of_record)).await?;
+    }
+    Ok(found)
+}
+
+/// Applies a letter. Returns also whether the letter is not needed any more, and the error.
+async fn try_letter<M, C>(
+    letter: Letter,
+    reading: Reading<'_>,
+    conn: &mut C,
+) -> Result<(ItemOutcome, bool, Option<String>)>
+where
+    C: Executor,
+    M: Dependent<C::Backend> + FromJson,
+{
+    let key = letter.1.clone();
+    let values = Letters {
+        key: &key,
+        version: letter.2,
+        id: letter.0,
+        ..Letters::of::<M, C::Backend>()
+    };
+    conn.begin().await?;
+    let done = again::<M, C>(values, &message_of(letter), reading, conn).await;
+    match finish(done, conn).await {
+        Ok(Outcome::Gap { .. }) => Ok((ItemOutcome::Waiting, false, None)),
+        Ok(Outcome::Parked) => Ok((ItemOutcome::Waiting, true, None)),
+        // `forget` has moved the position to the end.
+        Ok(Outcome::Duplicate { current: i64::MAX }) => Ok((ItemOutcome::Forgotten, true, None)),
+        Ok(Outcome::Duplicate { .. }) => Ok((ItemOutcome::Superseded, true, None)),
+        Ok(_) => Ok((ItemOutcome::Applied, true, None)),
+        Err(error) if ends_the_transaction(&error) => Err(error),
+        Err(error) => {
+            let reason = reason_of(&error);
+            let refused = Letters {
+                reason: &reason,
+                ..values
+            };
+            // It fails too if the connection is gone.
+            run_letter::<Retried, M, C>(refused, conn).await?;
+            Ok((ItemOutcome::Failed, false, Some(reason)))
+        }
+    }
+}
+
+/// Returns what became of a letter that does not exist any more.
+async fn without_letter<M, C>(item: &Item, conn: &mut C) -> Result<ItemOutcome>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let (_, key, version, ..) = item;
+    if key.is_empty() {
+        return Ok(ItemOutcome::Forgotten);
+    }
+    match version_of::<Look, M, C>(key, conn).await? {
+        Some(i64::MAX) => return Ok(ItemOutcome::Forgotten),
+        Some(current) if current >= *version => return Ok(ItemOutcome::Superseded),
+        _ => {}
+    }
+    if M::GAP == Gap::Park {
+        let position = Position {
+            key,
+            version: *version,
+            ..Position::of::<M, C::Backend>()
+        };
+        let parked = M::Sql::text(conn, on_position::<Unpark, M::Sql, C>(position)).await?;
+        if parked.is_some() {
+            return Ok(ItemOutcome::Waiting);
+        }
+    }
+    Ok(ItemOutcome::Forgotten)
+}
+
+/// Writes the results of a step.
+async fn write<M, C>(claimed: &Claimed, results: &Results, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let flavor = PhantomData;
+    if !results.gone.is_empty() {
+        let gone = DiscardEach::<M::Sql> {
+            replica: M::replica(),
+            entity: M::ENTITY,
+            ids: &results.gone,
+            flavor,
+        };
+        conn.execute(gone).await?;
+    }
+    for (outcome, items) in &results.by_outcome {
+        let settled = SettleEach::<M::Sql> {
+            request: claimed.request.id,
+            outcome,
+            items,
+            flavor,
+        };
+        conn.execute(settled).await?;
+    }
+    let state = if results.number == 0 {
+        RequestState::Done
+    } else {
+        let is_stopped = results.stopped.is_some();
+        claimed.progress.state(is_stopped, &claimed.terms)
+    };
+    let stopped = results.stopped.as_deref();
+    advance::<M::Sql, C>(claimed, state, results.number, stopped, conn).await
+}

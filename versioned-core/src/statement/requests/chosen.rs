@@ -1,0 +1,238 @@
+//! The statements about chosen dead letters. Their text depends on the filter, or on the ids.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use crate::dialect::{Dialect, SqlFor};
+use crate::request::Filter;
+use crate::statement::outbox::now::push_now;
+use crate::statement::safe_updates::push_verb;
+
+/// The letters of a replica that a filter matches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice<'a> {
+    pub(crate) replica: &'a str,
+    pub(crate) entity: &'a str,
+    pub(crate) filter: &'a Filter,
+    /// The id after which the letters begin.
+    pub(crate) above: i64,
+    /// The greatest id.
+    pub(crate) newest: i64,
+    /// The largest number of letters.
+    pub(crate) limit: i64,
+}
+
+impl Choice<'_> {
+    /// Pushes ` FROM versioned_dead_letters WHERE .. ORDER BY id LIMIT $n`.
+    fn push<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        F: SqlFor<DB> + ?Sized,
+        DB: Backend,
+    {
+        out.unsafe_to_cache_prepared();
+        out.push_sql(" FROM versioned_dead_letters WHERE replica = ");
+        F::push_text(out, self.replica)?;
+        out.push_sql(" AND entity = ");
+        F::push_text(out, self.entity)?;
+        out.push_sql(" AND id > ");
+        F::push_number(out, &self.above)?;
+        out.push_sql(" AND id <= ");
+        F::push_number(out, &self.newest)?;
+        let filter = self.filter;
+        if let Some(ids) = &filter.ids {
+            out.push_sql(" AND id");
+            F::push_any(out, ids)?;
+        }
+        for key in &filter.records {
+            out.push_sql(" AND ");
+            out.push_identifier("key")?;
+            out.push_sql(" = ");
+            F::push_text(out, key)?;
+        }
+        for reason in &filter.reasons {
+            push_contains::<F, DB>(reason, out)?;
+        }
+        let bounds = [
+            (&filter.since, " AND first_at >= "),
+            (&filter.until, " AND first_at < "),
+            (&filter.after, " AND id > "),
+            (&filter.up_to, " AND id <= "),
+        ];
+        for (bound, sql) in bounds {
+            if let Some(bound) = bound {
+                out.push_sql(sql);
+                F::push_number(out, bound)?;
+            }
+        }
+        out.push_sql(" ORDER BY id LIMIT ");
+        F::push_number(out, &self.limit)
+    }
+}
+
+/// Pushes a condition on the reason, byte by byte. MySQL would compare the text by its collation.
+fn push_contains<'b, F, DB>(text: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    let dialect = F::dialect(out.backend());
+    out.push_sql(match dialect {
+        Some(Dialect::Sqlite) => " AND instr(reason, ",
+        Some(Dialect::Mysql) => " AND LOCATE(CAST(",
+        Some(Dialect::Postgres) | None => " AND strpos(reason, ",
+    });
+    F::push_text(out, text)?;
+    out.push_sql(match dialect {
+        Some(Dialect::Mysql) => " AS BINARY), reason) > 0",
+        _ => ") > 0",
+    });
+    Ok(())
+}
+
+/// Selects the ids of the letters that a filter matches.
+pub(crate) struct Choose<'a, F: ?Sized> {
+    pub(crate) choice: Choice<'a>,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+/// `INSERT INTO versioned_request_items (..) SELECT .. FROM versioned_dead_letters WHERE ..`: adds
+/// the letters that a filter matches to a request.
+pub(crate) struct LettersOfRequest<'a, F: ?Sized> {
+    pub(crate) request: i64,
+    pub(crate) choice: Choice<'a>,
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+/// Locks letters, and selects them in the order of their versions.
+pub(crate) struct LettersOf<'a, F: ?Sized> {
+    pub(crate) replica: &'a str,
+    pub(crate) entity: &'a str,
+    pub(crate) ids: &'a [i64],
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+/// Deletes letters.
+pub(crate) struct DiscardEach<'a, F: ?Sized> {
+    pub(crate) replica: &'a str,
+    pub(crate) entity: &'a str,
+    pub(crate) ids: &'a [i64],
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+/// Writes the same result for items of a request.
+pub(crate) struct SettleEach<'a, F: ?Sized> {
+    pub(crate) request: i64,
+    pub(crate) outcome: &'a str,
+    pub(crate) items: &'a [i64],
+    pub(crate) flavor: PhantomData<fn(&F)>,
+}
+
+macro_rules! never_cached {
+    ($($name:ident)*) => {$(
+        impl<F: ?Sized> QueryId for $name<'_, F> {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+    )*};
+}
+
+never_cached!(Choose LettersOfRequest LettersOf DiscardEach SettleEach);
+
+impl<F, DB> QueryFragment<DB> for Choose<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT id");
+        self.choice.push::<F, DB>(&mut out)
+    }
+}
+
+impl<F, DB> QueryFragment<DB> for LettersOfRequest<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO versioned_request_items (request, item, ");
+        out.push_identifier("key")?;
+        out.push_sql(", version, outcome, error, at) SELECT ");
+        F::push_number(&mut out, &self.request)?;
+        out.push_sql(", id, ");
+        out.push_identifier("key")?;
+        out.push_sql(", version, '', '', 0");
+        self.choice.push::<F, DB>(&mut out)
+    }
+}
+
+/// Pushes ` FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND id = ANY($3)`.
+fn push_letters<'b, F, DB>(
+    replica: &'b str,
+    entity: &'b str,
+    ids: &'b [i64],
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    out.push_sql(" FROM versioned_dead_letters WHERE replica = ");
+    F::push_text(out, replica)?;
+    out.push_sql(" AND entity = ");
+    F::push_text(out, entity)?;
+    out.push_sql(" AND id");
+    F::push_any(out, ids)
+}
+
+impl<F, DB> QueryFragment<DB> for LettersOf<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT id, ");
+        out.push_identifier("key")?;
+        out.push_sql(
+            ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at",
+        );
+        push_letters::<F, DB>(self.replica, self.entity, self.ids, &mut out)?;
+        out.push_sql(" ORDER BY version, id");
+        if F::dialect(out.backend()) != Some(Dialect::Sqlite) {
+            out.push_sql(" FOR UPDATE");
+        }
+        Ok(())
+    }
+}
+
+impl<F, DB> QueryFragment<DB> for DiscardEach<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DELETE");
+        push_letters::<F, DB>(self.replica, self.entity, self.ids, &mut out)
+    }
+}
+
+impl<F, DB> QueryFragment<DB> for SettleEach<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        push_verb("UPDATE", F::dialect(out.backend()), &mut out);
+        out.push_sql(" versioned_request_items SET outcome = ");
+        F::push_text(&mut out, self.outcome)?;
+        out.push_sql(", at = ");
+        push_now::<F, DB>(&mut out);
+        out.push_sql(" WHERE request = ");
+        F::push_number(&mut out, &self.request)?;
+        out.push_sql(" AND item");
+        F::push_any(&mut out, self.items)
+    }
+}
