@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod filter;
 pub(crate) mod find;
 pub(crate) mod insert;
 pub(crate) mod resend;
