@@ -28,6 +28,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`Conflicts`](Error::Conflicts) | the same for rows of a batch; none of its rows was written | reload these rows, or use [`save_each`](crate::prelude::OwnerDsl::save_each) |
 /// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | fix the caller: pass one of them |
 /// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose a side with [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
+/// | [`Unsaved`](Error::Unsaved) | `reload` of a tracked model that was changed | save it, or [`revert`](crate::Tracked::revert) it first |
 /// | [`KeyChanged`](Error::KeyChanged) | a tracked model, a closure of `update_with` or the changes of `at(..).update` have another key than the record | fix the caller: insert a new record instead |
 /// | [`VersionAssigned`](Error::VersionAssigned) | the row of `create`, the changes of `at(..).update` or a closure of `update_with` assign to the version | fix the caller: leave the version to the library |
 /// | [`NotFound`](Error::NotFound) | no row has the key | handle a missing record; [`optional`](OptionalExt::optional) makes it `None` |
@@ -96,6 +97,17 @@ pub enum Error {
         /// The key, as text.
         id: String,
         /// The columns.
+        columns: Vec<&'static str>,
+    },
+
+    /// A tracked model has changes that [`reload`](crate::prelude::TrackedDsl::reload) would lose. No
+    /// query was made.
+    Unsaved {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+        /// The changed columns.
         columns: Vec<&'static str>,
     },
 
@@ -272,6 +284,11 @@ impl fmt::Display for Error {
                     "both sides changed the same columns of {table} {id}: {columns}"
                 )
             }
+            Self::Unsaved { table, id, columns } => write!(
+                f,
+                "save or revert the changes of {table} {id} before `reload`: {}",
+                columns.join(", ")
+            ),
             Self::KeyChanged { table, id } => {
                 write!(
                     f,
@@ -338,6 +355,7 @@ impl StdError for Error {
             },
             Self::TwiceInBatch { .. }
             | Self::BothChanged { .. }
+            | Self::Unsaved { .. }
             | Self::KeyChanged { .. }
             | Self::VersionAssigned { .. }
             | Self::NotFound { .. }

@@ -51,6 +51,8 @@ pub(crate) use self::owner::changes::SaveChanges;
 pub use self::owner::create::NewRow;
 pub(crate) use self::owner::create::{Create, CreateKey, Created, ForgetKey, Generated};
 pub(crate) use self::owner::delete::Delete;
+pub(crate) use self::owner::filtered::Holding;
+pub use self::owner::filtered::{Condition, Conditions};
 pub(crate) use self::owner::insert::Insert;
 pub(crate) use self::owner::page::Page;
 pub(crate) use self::owner::save::Save;

@@ -1,8 +1,11 @@
 //! A loaded model together with its original.
 
+mod changes;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+pub use self::changes::{ColumnChange, ColumnClash};
 use crate::model::Versioned;
 use crate::transaction::{Models, Restore, Shape};
 
@@ -67,6 +70,11 @@ impl<T: Clone> Tracked<T> {
             base: model.clone(),
             model,
         }
+    }
+
+    /// Undoes the changes in memory: the model is as it was loaded or last written.
+    pub fn revert(&mut self) {
+        self.model.clone_from(&self.base);
     }
 }
 

@@ -13,7 +13,8 @@ pub use versioned_core::async_prelude::{Dependent, Owner, Versioned};
 use versioned_core::model::{DependentModel, Fields, FromJson, OwnerModel, PlainOwner};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{
-    Bump, Change, Changes, Event, Keep, Models, NewRow, Outcome, Result, Retry, Shape, Tracked,
+    AsyncAt, Bump, Change, Changes, Conditions, Event, Keep, Models, NewRow, Outcome, Result,
+    Retry, Shape, Tracked,
 };
 
 use super::block_on;
@@ -103,10 +104,7 @@ pub trait OwnerDsl: OwnerModel {
 
     /// A row at a version that was not loaded here.
     fn at(id: impl Into<Self::Id>, version: impl Into<Self::Version>) -> At<Self> {
-        At {
-            id: id.into(),
-            version: version.into(),
-        }
+        At(<Self as front::OwnerDsl>::at(id, version))
     }
 
     /// The async `bump`, which waits for nothing.
@@ -144,23 +142,28 @@ impl<T: Fields> TrackedDsl<T> for Tracked<T> {}
 
 /// Returned by [`OwnerDsl::at`].
 #[derive(Debug)]
-pub struct At<M: OwnerModel> {
-    id: M::Id,
-    version: M::Version,
+pub struct At<M: OwnerModel, P = ()>(AsyncAt<M, P>);
+
+impl<M: OwnerModel, P> At<M, P> {
+    /// The async `filter`, which waits for nothing.
+    #[must_use]
+    pub fn filter<T>(self, condition: T) -> At<M, (P, T)> {
+        At(self.0.filter(condition))
+    }
 }
 
-/// The async `At` has no public name, so that [`forward!`] cannot call it.
+/// Its methods are no trait's, so that [`forward!`] cannot call them.
 macro_rules! forward_at {
     ($(fn $name:ident($($argument:ident: $type:ty),+) -> $output:ty;)+) => {
-        impl<M: OwnerModel> At<M> {$(
+        impl<M: OwnerModel, P> At<M, P> {$(
             #[doc = concat!("Waits for the async `", stringify!($name), "`.")]
             pub fn $name<C>(&self, $($argument: $type),+) -> Result<$output>
             where
                 C: AsyncConnection,
                 M: Owner<C::Backend>,
+                P: Conditions<M, C::Backend>,
             {
-                let at = <M as front::OwnerDsl>::at(self.id.clone(), self.version.clone());
-                block_on(at.$name($($argument),+))
+                block_on(self.0.$name($($argument),+))
             }
         )+}
     };

@@ -29,6 +29,7 @@ pub(crate) fn on<'a>(sqlite: &'a str, postgres: &'a str, mysql: &'a str) -> &'a 
 }
 
 /// An event, by way of its JSON.
+#[allow(dead_code, reason = "not every suite needs it")]
 pub(crate) fn event<T: for<'d> Deserialize<'d>>(
     entity: &str,
     key: &str,

@@ -19,6 +19,9 @@ pub enum ConflictKind {
     /// security policy suppressed the write. The row, if there is one, is at the expected version.
     /// A retry has the same result.
     Suppressed,
+    /// The row is at the expected version, and a condition of [`At::filter`](crate::At::filter) does
+    /// not hold for it.
+    Filtered,
     /// The database gave precedence to another transaction: a serialization failure, a deadlock, or
     /// a lock that was not released in time. Whether the record has changed is unknown. Retry the
     /// transaction.
@@ -134,6 +137,9 @@ impl fmt::Display for Conflict {
                 f,
                 "the write of {target} was suppressed by a trigger, a rule or row-level security"
             ),
+            (ConflictKind::Filtered, Some(target)) => {
+                write!(f, "{target} does not meet a condition of the write")
+            }
             (ConflictKind::Serialization, Some(target)) => write!(
                 f,
                 "retry the transaction: it conflicted with another one on {target}"
@@ -222,6 +228,10 @@ mod tests {
                  expected version 1, found 1",
             ),
             (
+                Conflict::filtered("tickets", "7", 1),
+                "tickets 7 does not meet a condition of the write: expected version 1, found 1",
+            ),
+            (
                 Conflict::unwritten(nowhere(""), None),
                 "the write of a row of tickets was suppressed by a trigger, a rule or row-level \
                  security",
@@ -247,11 +257,12 @@ mod tests {
 
     #[test]
     fn a_conflict_has_the_facts_that_it_was_made_of() {
-        use ConflictKind::{Deleted, Serialization, Stale, Suppressed};
+        use ConflictKind::{Deleted, Filtered, Serialization, Stale, Suppressed};
         for (conflict, kind, found) in [
             (Conflict::stale("tickets", "7", 1, 2), Stale, Some(2)),
             (Conflict::deleted("tickets", "7", 1), Deleted, None),
             (Conflict::suppressed("tickets", "7", 1), Suppressed, Some(1)),
+            (Conflict::filtered("tickets", "7", 1), Filtered, Some(1)),
             (
                 Conflict::serialization("tickets", "7", 1, deadlock()),
                 Serialization,

@@ -70,7 +70,9 @@ impl Failure {
             // A precondition on something that is not there is not looked at (RFC 9110, 13.2.1).
             ConflictKind::Deleted => Self::Missing,
             ConflictKind::Stale => Self::Stale,
-            ConflictKind::Suppressed | ConflictKind::Serialization => Self::Conflict,
+            ConflictKind::Suppressed | ConflictKind::Filtered | ConflictKind::Serialization => {
+                Self::Conflict
+            }
         }
     }
 

@@ -14,7 +14,7 @@ mod relay;
 mod tracked;
 mod transaction;
 
-pub(crate) use self::at::At;
+pub use self::at::At;
 use self::closure::Closure;
 pub(crate) use self::closure::{AfterApplyFn, ModifyFn, TransactionFn};
 pub(crate) use self::connection::AsyncExecutor;

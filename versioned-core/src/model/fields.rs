@@ -97,6 +97,13 @@ impl ColumnSet {
         }
     }
 
+    /// The set of this column alone.
+    pub(crate) fn of(place: usize) -> Self {
+        let mut set = Self::default();
+        set.insert(place);
+        set
+    }
+
     pub(crate) fn and(self, other: Self) -> Self {
         let ([a, b], [c, d]) = (self.0, other.0);
         Self([a | c, b | d])
@@ -121,17 +128,19 @@ pub struct FieldWalk {
     found: ColumnSet,
     /// The columns that are excluded from the record's state.
     excluded: ColumnSet,
-    /// The columns that both sides changed.
-    both: Vec<(usize, &'static str)>,
+    /// The columns that the task names.
+    named: Vec<(usize, &'static str)>,
     key_changed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Task {
+    /// Names the columns in which the row differs from the base.
+    Name,
     /// Finds the columns in which the row differs from the base.
     Diff,
-    /// Finds the columns that only the model changed, and those that the model and the row changed
-    /// to different values.
+    /// Finds the columns that only the model changed, and names those that the model and the row
+    /// changed to different values.
     Compare,
     /// Copies these columns of the model into the row.
     Take,
@@ -144,7 +153,7 @@ impl FieldWalk {
             shown: 0,
             found,
             excluded: ColumnSet::default(),
-            both: Vec::new(),
+            named: Vec::new(),
             key_changed: false,
         }
     }
@@ -197,10 +206,11 @@ impl FieldWalk {
             Task::Diff if !same(row, base) => self.found.insert(place),
             Task::Compare if !same(mine, base) && same(row, base) => self.found.insert(place),
             Task::Compare if !same(mine, base) && !same(row, mine) => {
-                self.both.push((place, C::NAME));
+                self.named.push((place, C::NAME));
             }
+            Task::Name if !same(row, base) => self.named.push((place, C::NAME)),
             Task::Take if self.found.contains(place) => row.take(mine),
-            Task::Diff | Task::Compare | Task::Take => {}
+            Task::Name | Task::Diff | Task::Compare | Task::Take => {}
         }
     }
 }
@@ -252,9 +262,16 @@ impl Compared {
         M::fields(row, base, mine, &mut walk);
         Self {
             mine: walk.found,
-            both: walk.both,
+            both: walk.named,
         }
     }
+}
+
+/// Returns the columns in which a model differs from its original, with their names.
+pub(crate) fn changed<M: Fields + Clone>(model: &M, base: &M) -> Vec<(usize, &'static str)> {
+    let mut walk = FieldWalk::new(Task::Name, ColumnSet::default());
+    M::fields(&mut model.clone(), base, base, &mut walk);
+    walk.named
 }
 
 /// Copies these columns of the model into the row.

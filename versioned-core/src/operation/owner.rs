@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod filter;
 pub(crate) mod find;
 pub(crate) mod insert;
 pub(crate) mod requested;

@@ -5,6 +5,7 @@ pub(crate) mod bump;
 pub(crate) mod changes;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod filtered;
 pub(crate) mod insert;
 pub(crate) mod page;
 pub(crate) mod save;

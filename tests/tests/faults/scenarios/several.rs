@@ -109,9 +109,7 @@ pub(in super::super) fn tracked<T: Sample>(trials: &mut Trials) {
         ("rebase", overtaken::<T>, |tracked, conn| {
             tracked.rebase(conn)
         }),
-        ("reload", overtaken::<T>, |tracked, conn| {
-            tracked.reload(conn)
-        }),
+        ("reload", loaded::<T>, |tracked, conn| tracked.reload(conn)),
         ("save in a transaction", raise, |tracked, conn| {
             transaction(conn, tracked, |conn, tracked| {
                 tracked.save(conn)?;
@@ -126,6 +124,7 @@ pub(in super::super) fn tracked<T: Sample>(trials: &mut Trials) {
             run,
             judge: all_or_nothing,
             settle: Some(|tracked, conn| {
+                tracked.revert();
                 tracked.reload(conn)?;
                 tracked.raise();
                 tracked.save(conn)?;

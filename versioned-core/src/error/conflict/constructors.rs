@@ -34,6 +34,16 @@ impl Conflict {
         Self::unwritten(target, found)
     }
 
+    /// Returns a conflict of kind [`Filtered`](ConflictKind::Filtered): the record is at the version
+    /// that the write expected, and does not meet a condition of the write.
+    pub fn filtered(
+        table: &'static str,
+        id: impl Into<String>,
+        expected: impl Into<Token>,
+    ) -> Self {
+        Self::suppressed(table, id, expected).into_filtered()
+    }
+
     /// Returns a conflict of kind [`Serialization`](ConflictKind::Serialization): the database
     /// rejected the write with `cause`. For a failed COMMIT, which concerns no single record,
     /// use `Error::from(cause)`.
@@ -59,6 +69,12 @@ impl Conflict {
     /// The database reported success and wrote no row.
     pub(crate) fn unwritten(target: Target, found: Option<Token>) -> Self {
         Self::new(ConflictKind::Suppressed, Some(target), found, None)
+    }
+
+    /// The write was not suppressed: a condition of it does not hold.
+    pub(crate) fn into_filtered(mut self) -> Self {
+        self.0.kind = ConflictKind::Filtered;
+        self
     }
 
     /// The database returned `cause`.

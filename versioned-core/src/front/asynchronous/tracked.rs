@@ -18,7 +18,7 @@ use crate::tracked::{Keep, Tracked};
 /// | --- | --- |
 /// | write the changed columns | [`save`](TrackedDsl::save) |
 /// | merge the changes with a newer row | [`rebase`](TrackedDsl::rebase), [`rebase_with`](TrackedDsl::rebase_with) |
-/// | discard the changes | [`reload`](TrackedDsl::reload) |
+/// | load the current row | [`reload`](TrackedDsl::reload) |
 /// | increment the version, or delete the row | [`touch`](TrackedDsl::touch), [`delete`](TrackedDsl::delete) |
 /// | check and hold the version | [`verify`](TrackedDsl::verify) |
 pub trait TrackedDsl<T> {
@@ -59,7 +59,7 @@ pub trait TrackedDsl<T> {
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send;
 
-    /// Replaces the model and its original with the current row. Changes in memory are lost.
+    /// Replaces the model, which must be unchanged, and its original with the current row.
     ///
     /// See [`prelude::TrackedDsl::reload`](crate::prelude::TrackedDsl::reload) for the SQL and the
     /// errors.

@@ -16,7 +16,7 @@ use crate::tracked::{Keep, Tracked};
 /// | --- | --- |
 /// | write the changed columns | [`save`](TrackedDsl::save) |
 /// | merge the changes with a newer row | [`rebase`](TrackedDsl::rebase), [`rebase_with`](TrackedDsl::rebase_with) |
-/// | discard the changes | [`reload`](TrackedDsl::reload) |
+/// | load the current row | [`reload`](TrackedDsl::reload) |
 /// | increment the version, or delete the row | [`touch`](TrackedDsl::touch), [`delete`](TrackedDsl::delete) |
 /// | check and hold the version | [`verify`](TrackedDsl::verify) |
 ///
@@ -107,11 +107,15 @@ pub trait TrackedDsl<T> {
         T: Owner<C::Db> + Fields + Clone,
         F: FnMut(&'static str, &T, &T) -> Keep + Send;
 
-    /// Replaces the model and its original with the current row. Changes in memory are lost.
+    /// Replaces the model and its original with the current row.
+    ///
+    /// It does not drop changes: [`revert`](Tracked::revert) them first. A model that was written
+    /// through itself, as in `(*ticket).save(conn)`, counts as changed.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::NotFound`](crate::Error::NotFound) if no row has the key.
+    /// Returns [`Error::Unsaved`](crate::Error::Unsaved), before any SQL, if the model in memory was
+    /// changed, and [`Error::NotFound`](crate::Error::NotFound) if no row has the key.
     fn reload<C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: BlockingConnection,

@@ -91,7 +91,7 @@ impl BatchOp for Deleting {
         C: Executor,
         M: Owner<C::Backend>,
     {
-        delete::delete_row(VersionGuard::of(&*model), next, unit, conn).await?;
+        delete::delete_row(VersionGuard::of(&*model), &(), next, unit, conn).await?;
         Ok(Written::AsGiven(next.clone()))
     }
 }

@@ -139,7 +139,7 @@ where
     Ok(())
 }
 
-/// Replaces the model and its original with the current row.
+/// Replaces the model, which must be unchanged, and its original with the current row.
 pub(crate) async fn reload_tracked<M, C>(tracked: &mut Tracked<M>, conn: &mut C) -> Result<()>
 where
     C: Executor,
@@ -147,7 +147,16 @@ where
 {
     let (model, base) = tracked.parts();
     diff(model, base)?;
-    let row: M = find_current(Record::Of(&*model), conn).await?;
+    let columns = tracked.changed_columns();
+    let model = &**tracked;
+    if !columns.is_empty() {
+        return Err(Error::Unsaved {
+            table: M::table_name(),
+            id: M::key_text(&model.id()),
+            columns,
+        });
+    }
+    let row: M = find_current(Record::Of(model), conn).await?;
     *tracked = Tracked::new(row);
     Ok(())
 }

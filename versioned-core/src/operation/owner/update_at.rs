@@ -2,21 +2,24 @@
 
 use crate::error::Result;
 use crate::executor::Executor;
+use crate::operation::owner::filter::or_filtered;
 use crate::operation::owner::returning::written_row;
 use crate::operation::owner::write::Atomicity;
 use crate::operation::row_count::{key_changed, next_version, version_assigned};
 use crate::owner::Owner;
-use crate::statement::{Assigned, Changes, UpdateAt, VersionGuard};
+use crate::statement::{Assigned, Changes, Conditions, UpdateAt, VersionGuard};
 
-/// Applies `changes` to the row that `guard` names. Returns the row.
-pub(crate) async fn update_at<M, C, S>(
+/// Applies `changes` to the row that `guard` names, if `conditions` hold for it. Returns the row.
+pub(crate) async fn update_at<M, C, P, S>(
     guard: VersionGuard<'_, M>,
+    conditions: &P,
     changes: S,
     conn: &mut C,
 ) -> Result<M>
 where
     C: Executor,
     M: Owner<C::Backend>,
+    P: Conditions<M, C::Backend>,
     S: Changes<M, C::Backend>,
 {
     let next = next_version(guard)?;
@@ -29,5 +32,6 @@ where
         return Err(version_assigned::<M>());
     }
     let update_at = UpdateAt::<_, M, C::Backend>::new(guard, assignments, &assigned);
-    written_row(guard, update_at, Atomicity::Own, conn).await
+    let written = written_row(guard, conditions.on(update_at), Atomicity::Own, conn).await;
+    or_filtered(written, guard, conditions, conn).await
 }

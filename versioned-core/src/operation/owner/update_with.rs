@@ -61,6 +61,8 @@ fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
     match error.conflict().map(crate::error::Conflict::kind) {
         Some(ConflictKind::Stale) => true,
         Some(ConflictKind::Serialization) => !conn.in_transaction(),
-        Some(ConflictKind::Deleted | ConflictKind::Suppressed) | None => false,
+        Some(ConflictKind::Deleted | ConflictKind::Suppressed | ConflictKind::Filtered) | None => {
+            false
+        }
     }
 }
