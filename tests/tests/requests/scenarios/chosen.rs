@@ -14,7 +14,11 @@ const PARTS: &[Part] = &[
     ("ids", |f| f.ids([2, 3, 5, 7, 11]), "id IN (2, 3, 5, 7, 11)"),
     ("no ids", |f| f.ids([]), "id < 0"),
     ("record", |f| f.record("2"), "KEY = '2'"),
-    ("reason", |f| f.reason_contains("Poison%"), "reason LIKE 'a Poison\\%%'"),
+    (
+        "reason",
+        |f| f.reason_contains("Poison%"),
+        "reason LIKE 'a Poison\\%%'",
+    ),
     (
         "since",
         |f| f.since(UNIX_EPOCH + Duration::from_secs(4)),
@@ -44,7 +48,10 @@ fn filters_choose_what_sql_would() {
     // Of another replica, and of another entity.
     for change in ["replica = 'others'", "entity = 'others'"] {
         keep([Letter::of(9, 1)], conn);
-        let other = format!("UPDATE versioned_dead_letters SET {change} WHERE version = 1 AND {}", key_is("9"));
+        let other = format!(
+            "UPDATE versioned_dead_letters SET {change} WHERE version = 1 AND {}",
+            key_is("9")
+        );
         diesel::sql_query(other).execute(conn).unwrap();
     }
     let mut matches = 0;
@@ -69,11 +76,25 @@ fn filters_choose_what_sql_would() {
             assert_eq!((request.chosen, &request.filter), (expected, &filter));
             let items = results(&request, conn);
             let ids: Vec<String> = items.iter().map(|(id, _)| id.to_string()).collect();
-            let ids = if ids.is_empty() { "0".to_owned() } else { ids.join(", ") };
+            let ids = if ids.is_empty() {
+                "0".to_owned()
+            } else {
+                ids.join(", ")
+            };
             let right = number(&format!("{truth} AND id IN ({ids})"), conn);
-            assert_eq!(u64::try_from(right).unwrap(), expected, "{} and {}", first.0, second.0);
+            assert_eq!(
+                u64::try_from(right).unwrap(),
+                expected,
+                "{} and {}",
+                first.0,
+                second.0
+            );
             assert_eq!(items.len() as u64, expected);
-            let state = if expected == 0 { RequestState::Done } else { RequestState::Open };
+            let state = if expected == 0 {
+                RequestState::Done
+            } else {
+                RequestState::Open
+            };
             assert_eq!(request.state, state);
         }
     }

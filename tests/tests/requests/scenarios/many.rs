@@ -38,7 +38,10 @@ fn ten_thousand_letters_are_tried_no_more_often_than_allowed() {
     let chosen = 100 * versions_each;
     let request = served::<Copy>(&all().limit(chosen), conn);
     assert_eq!(request.state, RequestState::Done, "{request}");
-    assert_eq!((request.counts.applied, request.counts.total()), (chosen, chosen));
+    assert_eq!(
+        (request.counts.applied, request.counts.total()),
+        (chosen, chosen)
+    );
     let last = i64::try_from(versions_each).unwrap();
     let expected: Vec<_> = (1..=100).map(|id| (id, last)).collect();
     assert_eq!(versions(conn), expected);

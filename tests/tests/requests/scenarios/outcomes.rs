@@ -41,7 +41,12 @@ where
                 (_, [4, 5]) if last >= 3 => 5,
                 _ => last,
             };
-            assert_eq!(now, expected, "{order:?} {ids:?}: {:?}", results(&request, conn));
+            assert_eq!(
+                now,
+                expected,
+                "{order:?} {ids:?}: {:?}",
+                results(&request, conn)
+            );
             last = now;
         }
         let rest = served::<M>(&all(), conn);
@@ -131,7 +136,11 @@ fn each_letter_has_its_result() {
     assert_eq!((failed.key.as_deref(), failed.version), (Some("6"), 1));
     assert!(failed.error.is_some() && failed.at.is_some(), "{failed:?}");
     // The row of the snapshot is unchanged.
-    let price: i64 = copies::table.find(2).select(copies::price).first(conn).unwrap();
+    let price: i64 = copies::table
+        .find(2)
+        .select(copies::price)
+        .first(conn)
+        .unwrap();
     assert_eq!(price, 9);
     let left = dead_letters::list::<Copy, _>(0, 100, conn).unwrap();
     let left: Vec<i64> = left.iter().map(|letter| letter.id).collect();
@@ -166,7 +175,10 @@ fn a_request_that_is_canceled_does_not_go_on() {
     let conn = &mut conn;
     keep((1..=3).map(|version| Letter::of(1, version)), conn);
     let request = front::store(
-        &all().rate(1).requested_by("alice").reason("after the outage"),
+        &all()
+            .rate(1)
+            .requested_by("alice")
+            .reason("after the outage"),
         conn,
     )
     .unwrap();
@@ -184,7 +196,11 @@ fn a_request_that_is_canceled_does_not_go_on() {
     serve::<Copy>(conn);
     let canceled = front::find(request.id, conn).unwrap().unwrap();
     assert_eq!(canceled.counts, begun.counts);
-    let state = if is_open { RequestState::Canceled } else { RequestState::Done };
+    let state = if is_open {
+        RequestState::Canceled
+    } else {
+        RequestState::Done
+    };
     assert_eq!(canceled.state, state);
     let listed = front::list(0, 10, conn).unwrap();
     assert_eq!(listed, [canceled]);

@@ -86,7 +86,10 @@ where
     M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
-    let left = claimed.terms.chosen.saturating_sub(claimed.progress.counts.total());
+    let left = claimed
+        .terms
+        .chosen
+        .saturating_sub(claimed.progress.counts.total());
     let mut room = claimed.step().min(left);
     if let Some(most) = claimed.terms.pending {
         let most = u64::from(most);

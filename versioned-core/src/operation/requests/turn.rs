@@ -9,7 +9,9 @@ use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::request::{Progress, Request, RequestKind, RequestState, Terms};
-use crate::statement::{AdvanceRequest, ClaimRequest, CountTables, FirstDue, Requests, TouchRequest};
+use crate::statement::{
+    AdvanceRequest, ClaimRequest, CountTables, FirstDue, Requests, TouchRequest,
+};
 
 /// The pause if another executor has the request.
 const TAKEN: Duration = Duration::from_millis(100);
