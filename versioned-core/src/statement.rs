@@ -75,10 +75,10 @@ pub(crate) use self::replica::row::{
 };
 pub(crate) use self::requests::{
     AddItem, AdvanceRequest, AmendRequest, CancelRequest, Choice, Choose, ClaimRequest,
-    CountPending, CountTables,
-    DiscardEach, FirstDue, FirstOpen, ItemPage, LastItem, LastRequest, LettersOf, LettersOfRequest,
-    NewestLetter, NoteRequests, OnRequests, OpenEntities, OpenOfRecord, RequestPage, RequestValue,
-    Requests, SettleEach, SettleItem, StoreRequest, TouchRequest,
+    CountPending, CountTables, DiscardEach, FirstDue, FirstOpen, ItemPage, LastItem, LastRequest,
+    LettersOf, LettersOfRequest, NewestLetter, NoteRequests, OnRequests, OpenEntities,
+    OpenOfRecord, RequestPage, RequestValue, Requests, SettleEach, SettleItem, StoreRequest,
+    TouchRequest,
 };
 pub(crate) use self::template::SqlTemplate;
 pub(crate) use self::undo::Unwritten;

@@ -103,9 +103,7 @@ fn existing(dialect: Option<Dialect>) -> &'static str {
             "SELECT COUNT(*) FROM information_schema.tables \
                 WHERE table_schema = DATABASE() AND table_name = 'versioned_requests'"
         }
-        Some(Dialect::Postgres) | None => {
-            "SELECT COUNT(to_regclass('versioned_requests'))"
-        }
+        Some(Dialect::Postgres) | None => "SELECT COUNT(to_regclass('versioned_requests'))",
     }
 }
 

@@ -1,9 +1,9 @@
 //! Dead letters: messages that a consumer could not apply are kept, applied again, or discarded.
 
 mod encoded;
-pub(crate) mod requested;
 #[cfg(feature = "consumer")]
 pub(crate) mod keep;
+pub(crate) mod requested;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
