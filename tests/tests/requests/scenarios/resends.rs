@@ -223,3 +223,26 @@ fn services_that_run_send_each_record_once() {
     keys.sort_unstable();
     assert_eq!(keys, (1..=150).collect::<Vec<_>>());
 }
+
+/// A database without the tables is no problem, and they come later if they are asked for.
+#[test]
+fn a_service_without_the_tables_waits_for_them() {
+    use diesel_migrations::MigrationHarness as _;
+
+    let db = Db::fresh("");
+    let mut conn = db.connect();
+    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let connect = || {
+        // It still looks once.
+        shutdown.stop();
+        db.connect()
+    };
+    front::run(connect, stop);
+    let with = MIGRATIONS.with_requests();
+    assert_eq!(conn.run_pending_migrations(with).unwrap().len(), 1);
+    assert!(!conn.has_pending_migration(with).unwrap());
+    assert_eq!(front::list(0, 10, &mut conn).unwrap(), []);
+    assert_eq!(conn.revert_all_migrations(with).unwrap().len(), 3);
+}
