@@ -161,6 +161,8 @@ fn a_resend_of_an_entity_that_no_service_has_stays_open_and_says_so() {
     let (_db, mut conn) = owner(1);
     let conn = &mut conn;
     let request = front::ask(&Resend::all("tickets"), conn).unwrap();
+    assert_eq!(request.left(), None);
+    assert_eq!(request.to_string(), "1 resend of tickets, open: no results");
     assert_eq!(front::send(false, conn).unwrap(), None);
     let open = front::find(request.id, conn).unwrap().unwrap();
     assert_eq!((open.state, open.last_at), (RequestState::Open, None));
