@@ -41,11 +41,11 @@ async fn consumer(broker: &Broker) -> JetStreamConsumer {
     consumer.redrive_every(NEVER).requests(SOON)
 }
 
-/// Waits until the request is in a state.
-async fn in_state(request: &Request, state: RequestState, conn: &mut PgConnection) -> Request {
+/// Waits until the request is over.
+async fn over(request: &Request, conn: &mut PgConnection) -> Request {
     until("the request ends", async || {
         let found = requests::find(request.id, conn).unwrap().unwrap();
-        found.state == state
+        found.state != RequestState::Open
     })
     .await;
     requests::find(request.id, conn).unwrap().unwrap()
@@ -61,12 +61,13 @@ async fn a_consumer_executes_requests_and_the_next_one_goes_on() {
     let running = Running::<Broken>::replica(consumer(&broker).await, db.url());
     keep([Letter::of(1, 1)], conn);
     let first = all().store(conn).unwrap();
-    in_state(&first, RequestState::Stopped, conn).await;
+    assert_eq!(over(&first, conn).await.counts.failed, 1);
     let before = attempts(conn);
     let letters = (2..=21).flat_map(|id| (1..=10).map(move |version| Letter::of(id, version)));
     keep(letters, conn);
     let stopped = all().limit(300).store(conn).unwrap();
-    let stopped = in_state(&stopped, RequestState::Stopped, conn).await;
+    let stopped = over(&stopped, conn).await;
+    assert_eq!(stopped.state, RequestState::Stopped, "{stopped}");
     assert_eq!((stopped.chosen, stopped.counts.total()), (201, 1));
     assert_eq!(attempts(conn), before + 1);
     running.stop().await;
@@ -78,7 +79,7 @@ async fn a_consumer_executes_requests_and_the_next_one_goes_on() {
     let running = Running::<Copy>::replica(consumer(&broker).await, db.url());
     keep([Letter::of(1, 1)], conn);
     let first = all().store(conn).unwrap();
-    in_state(&first, RequestState::Done, conn).await;
+    over(&first, conn).await;
     let letters = (2..=21).flat_map(|id| (1..=10).map(move |version| Letter::of(id, version)));
     keep(letters, conn);
     let request = all().limit(300).rate(100).store(conn).unwrap();
@@ -91,7 +92,8 @@ async fn a_consumer_executes_requests_and_the_next_one_goes_on() {
 
     // The first pass of the next one applies letters too.
     let running = Running::<Copy>::replica(consumer(&broker).await, db.url());
-    let done = in_state(&request, RequestState::Done, conn).await;
+    let done = over(&request, conn).await;
+    assert_eq!(done.state, RequestState::Done, "{done}");
     let counts = done.counts;
     assert_eq!(counts.applied + counts.superseded, 200, "{done}");
     let expected = std::iter::once((1, 1)).chain((2..=21).map(|id| (id, 10)));

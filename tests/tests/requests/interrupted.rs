@@ -33,7 +33,7 @@ fn a_request_goes_on_after_its_service_was_killed() {
     // The process that asked is gone.
     drop(conn);
     let mut kills = 0;
-    for polls in (3..).step_by(41) {
+    for polls in (3..).step_by(23) {
         let mut conn = db.connect();
         let executing = versioned_core::requests::execute_redrives_async::<Copy, _>(&mut conn);
         match block_on(polled(polls, executing)) {
@@ -49,7 +49,7 @@ fn a_request_goes_on_after_its_service_was_killed() {
     let done = front::find(request.id, conn).unwrap().unwrap();
     assert_eq!(done.counts.to_string(), "200 applied", "{done}");
     assert_eq!(letters_left(conn), 0);
-    assert!(kills > 5, "{kills}");
+    assert!(kills > 2, "{kills}");
 }
 
 /// Each record is sent once, and none is left out.
@@ -63,7 +63,7 @@ fn a_resend_goes_on_after_its_service_was_killed() {
         let request = front::ask(&resend, &mut conn).unwrap();
         let before = pending(&mut conn).len();
         let mut kills = 0;
-        for polls in (3..).step_by(41) {
+        for polls in (3..).step_by(23) {
             let mut conn = db.connect();
             let resender = AsyncResender::new().model::<Ticket>();
             match block_on(polled(polls, resender.run_once(&mut conn))) {
@@ -80,6 +80,6 @@ fn a_resend_goes_on_after_its_service_was_killed() {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!((keys.len(), sent.len() - before), (100, 100));
-        assert!(kills > 1, "{kills}");
+        assert!(kills > 0, "{kills}");
     }
 }

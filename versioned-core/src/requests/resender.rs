@@ -25,11 +25,14 @@ use crate::version::SequentialVersion;
 /// Executes the open resends of one model.
 type Work<C> = Box<dyn Fn(&mut C) -> Result<Option<Duration>> + Send + Sync>;
 
+/// Hears of the problems of a resender.
+type Hook = Arc<dyn Fn(&RelayProblem<'_>) + Send + Sync>;
+
 /// The models of a resender, each with its work `W`, and its settings.
 struct Models<W> {
     all: Vec<(&'static str, W)>,
     every: Duration,
-    on_problem: Option<Arc<dyn Fn(&RelayProblem<'_>) + Send + Sync>>,
+    on_problem: Option<Hook>,
 }
 
 impl<W> Models<W> {
@@ -254,4 +257,3 @@ where
 }
 
 type Sql<DB> = <DB as SupportedBackend>::Sql;
-

@@ -206,20 +206,3 @@ pub(crate) fn keep_many(conn: &mut Conn) -> Request {
     keep(letters, conn);
     front::store(&all().limit(200), conn).unwrap()
 }
-
-/// Ends all other sessions of the database.
-pub(crate) fn cut_others(conn: &mut Conn) {
-    use diesel::connection::SimpleConnection as _;
-
-    if backend::NAME == "postgres" {
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        diesel::sql_query(cut).execute(conn).unwrap();
-        return;
-    }
-    let others = "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-    let id = number(others, conn);
-    if id > 0 {
-        // It may have ended by itself by now.
-        conn.batch_execute(&format!("KILL {id}")).ok();
-    }
-}
