@@ -41,7 +41,8 @@ use crate::purged::Retention;
 ///
 /// Short for [`Retention::purge`](crate::retention::Retention::purge) with
 /// [`tombstones`](crate::retention::Retention::tombstones) alone, without pauses and without a limit.
-/// Read there what a safe `age` is.
+/// Read there what a safe `age` is, and which deletions are kept for longer. On PostgreSQL, nothing is
+/// deleted while another purge of the model is running.
 ///
 /// ```
 /// # use diesel::prelude::*;

@@ -24,9 +24,9 @@
 //! ```
 //!
 //! A purge works beside everything else. It deletes a [batch](Retention::batch) in a transaction,
-//! and leaves out the rows that others have locked. On PostgreSQL, one purge of a model runs at a time.
-//! Elsewhere, purges leave out each other's rows. Run it on a clock of its own, and not only when
-//! there is nothing else to do. [`Retention::run`] is such a loop.
+//! and leaves out the rows that others have locked. On PostgreSQL, one purge of a model runs at a
+//! time. Elsewhere, purges leave out each other's rows. Run it on a clock of its own, and not only
+//! when there is nothing else to do. [`Retention::run`] is such a loop.
 //!
 //! Ages are taken by the clock of the database. The times in the tables are by the clocks of the
 //! services that wrote them.
@@ -85,8 +85,10 @@ impl Retention {
     /// # Errors
     ///
     /// Returns [`Error::Other`](crate::Error::Other) if tombstones would be kept for a shorter time
-    /// than dead letters or parked events, and [`Error::Database`](crate::Error::Database) if a
-    /// statement fails. The batches before are deleted then.
+    /// than dead letters or parked events, [`Error::Conflict`](crate::Error::Conflict) of kind
+    /// `Serialization` after a deadlock or a serialization failure, and
+    /// [`Error::Database`](crate::Error::Database) if a statement fails for another reason. The
+    /// batches before are deleted then.
     pub fn purge<M, C>(&self, conn: &mut C) -> Result<Purged>
     where
         C: LoadConnection,

@@ -19,7 +19,7 @@ fn a_comparison_goes_on_where_it_ended() {
         (8, Verdict::Different),
     ];
     assert_eq!(found(&whole), expected(&all));
-    assert_eq!((whole.equal, whole.next.clone()), (6, None));
+    assert_eq!((whole.equal, whole.next), (6, None));
 
     // A page each, and none if there is no time.
     let none = pair.run(&at_once().at_most(Duration::ZERO));
@@ -90,31 +90,31 @@ fn a_question_is_answered_in_pages() {
 }
 
 diesel::table! {
-    seats (hall, seat) {
+    seats (hall, number) {
         hall -> VarChar,
-        seat -> BigInt,
+        number -> BigInt,
         version -> BigInt,
     }
 }
 
-const SEATS: &str = "CREATE TABLE seats (hall VARCHAR(20) NOT NULL, seat BIGINT NOT NULL,
-    version BIGINT NOT NULL, PRIMARY KEY (hall, seat))";
+const SEATS: &str = "CREATE TABLE seats (hall VARCHAR(20) NOT NULL, number BIGINT NOT NULL,
+    version BIGINT NOT NULL, PRIMARY KEY (hall, number))";
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
-#[diesel(table_name = seats, primary_key(hall, seat))]
+#[diesel(table_name = seats, primary_key(hall, number))]
 #[versioned(owner, outbox)]
 struct Seat {
     hall: String,
-    seat: i64,
+    number: i64,
     version: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Deserialize, Versioned)]
-#[diesel(table_name = seats, primary_key(hall, seat))]
+#[diesel(table_name = seats, primary_key(hall, number))]
 #[versioned(dependent, entity = "seats")]
 struct SeatCopy {
     hall: String,
-    seat: i64,
+    number: i64,
     version: i64,
 }
 
@@ -127,22 +127,21 @@ fn keys_of_several_columns() {
         (db, conn)
     };
     let ((_owner, mut owner), (_replica, mut replica)) = (fresh(), fresh());
-    for (hall, seat) in [("a", 1), ("a", 2), ("a,b", 1), ("b\\", 3), ("", 4)] {
+    for (hall, number) in [("a", 1), ("a", 2), ("a,b", 1), ("b\\", 3), ("", 4)] {
         let (hall, version) = (hall.to_owned(), 0);
         let mut seat = Seat {
             hall,
-            seat,
+            number,
             version,
         };
         seat.insert(&mut owner).unwrap();
-        if seat.seat == 2 {
+        if number == 2 {
             continue;
         }
-        let (hall, seat, version) = (seat.hall, seat.seat, 1);
         let copy = SeatCopy {
-            hall,
-            seat,
-            version,
+            hall: seat.hall,
+            number,
+            version: 1,
         };
         assert_eq!(
             SeatCopy::apply(&Event::created(copy), &mut replica).unwrap(),

@@ -142,7 +142,7 @@ fn only_what_is_old_and_not_needed_is_purged() {
 fn a_letter_of_no_record_keeps_all_deletions() {
     let mut pair = Pair::new();
     let conn = &mut pair.replica;
-    tombstones("copies", &[("7".to_owned(), 5), ("".to_owned(), 5)], conn);
+    tombstones("copies", &[("7".to_owned(), 5), (String::new(), 5)], conn);
     letter("", "unreadable", 4, conn);
     let tombstones = Retention::new().tombstones(3 * HOUR);
     assert_eq!(purge(&tombstones, conn).rows(), 0);

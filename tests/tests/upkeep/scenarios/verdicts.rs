@@ -190,6 +190,36 @@ fn only_what_the_replica_should_hold_is_compared() {
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Deserialize, Versioned)]
 #[diesel(table_name = copies)]
+#[versioned(dependent, entity = "tickets", guard = "row", policy = "latest")]
+struct Guarding {
+    id: i64,
+    title: String,
+    version: i64,
+}
+
+/// It has no positions.
+#[test]
+fn a_replica_whose_rows_are_the_guard() {
+    let mut pair = Pair::with(1..=5);
+    at_replica(&mut pair, "DELETE FROM versioned_positions");
+    pair.save(2);
+    pair.lose();
+    at_replica(&mut pair, "UPDATE copies SET title = 'x' WHERE id = 3");
+    at_replica(&mut pair, "DELETE FROM copies WHERE id = 4");
+    at_owner(&mut pair, "DELETE FROM tickets WHERE id = 5");
+    let compared = pair.run(&Comparison::<Guarding>::new().settle(Duration::ZERO));
+    let differences = [
+        (2, Verdict::Behind),
+        (3, Verdict::Different),
+        (4, Verdict::Missing),
+        (5, Verdict::Extra),
+    ];
+    assert_eq!(found(&compared), expected(&differences));
+    assert_eq!((compared.equal, compared.forgotten), (1, 0));
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Deserialize, Versioned)]
+#[diesel(table_name = copies)]
 #[versioned(dependent, entity = "tickets")]
 struct Unread {
     id: i64,
