@@ -10,7 +10,6 @@
 //! json localhost:3000/tickets/1 -X PUT -d '{"title": "opera", "price": 30}' -H 'if-match: "1"'    # 412, ETag: "2"
 //! json localhost:3000/tickets/1/raise -X POST                                         # 200, ETag: "3"
 //! json localhost:3000/tickets/1 -X DELETE -H 'if-match: "3"'                          # 204
-//! curl -i localhost:3000/livez; curl -i localhost:3000/readyz                         # 200: its relay runs
 //! ```
 //!
 //! `--port 0` listens on any free port; `--database tickets.db` keeps the tickets.
@@ -28,18 +27,14 @@ use axum::http::header::{ETAG, HeaderMap, LOCATION};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use diesel::connection::Connection as _;
 use diesel::prelude::*;
 use diesel_async::SimpleAsyncConnection as _;
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_migrations::MigrationHarness as _;
 use serde::{Deserialize, Serialize};
 use versioned_core::async_prelude::*;
 use versioned_core::etag::{self, ETag, IfMatch, IfNoneMatch, Precondition};
-use versioned_core::health::Health;
-use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay, Shutdown};
 
 diesel::table! {
     tickets { id -> BigInt, title -> Text, price -> BigInt, version -> BigInt, }
@@ -47,7 +42,7 @@ diesel::table! {
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize, Versioned)]
 #[diesel(table_name = tickets)]
-#[versioned(owner, outbox)]
+#[versioned(owner)]
 struct Ticket {
     id: i64,
     title: String,
@@ -119,36 +114,6 @@ async fn raise(State(pool): Tickets, Path(id): Path<i64>) -> Result {
         Ok(())
     });
     Ok(answer(raised.await?))
-}
-
-/// In the place of a broker.
-struct Nowhere;
-
-impl Publisher for Nowhere {
-    async fn publish(&self, batch: &[OutboxRow]) -> Vec<std::result::Result<(), PublishError>> {
-        vec![Ok(()); batch.len()]
-    }
-}
-
-/// A restart helps only if it is not alive.
-async fn livez(State(health): State<Health>) -> Response {
-    let report = health.report();
-    probed(report.alive, report.to_string())
-}
-
-/// The relay is late while its broker is away, and the service stays in use.
-async fn readyz(State(health): State<Health>) -> Response {
-    let report = health.report();
-    probed(report.ready, report.to_string())
-}
-
-fn probed(is_well: bool, text: String) -> Response {
-    let status = if is_well {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (status, text).into_response()
 }
 
 /// The version in `If-Match`. Only `*` and lists of several need a look at the row.
@@ -230,30 +195,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = ManagerConfig::default();
     config.custom_setup = Box::new(|url| Box::pin(connect(url)));
     let file = option("--database").unwrap_or(file);
-    let mut conn = SqliteConnection::establish(&file)?;
-    conn.run_pending_migrations(versioned_core::MIGRATIONS)
-        .map_err(|error| error.to_string())?;
-    let manager = AsyncDieselConnectionManager::new_with_config(file.clone(), config);
-    let pool = Pool::builder(manager).max_size(4).build()?;
-
-    let relay = Relay::new(Nowhere);
-    let probes = Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .with_state(relay.health());
-    let stop = Shutdown::new();
-    let stopping = stop.clone();
-    let relaying = tokio::spawn(async move {
-        let connect = async || connect(&file).await;
-        relay.run_async(connect, stopping).await
-    });
-
+    let manager = AsyncDieselConnectionManager::new_with_config(file, config);
     let router = Router::new()
         .route("/tickets", post(create))
         .route("/tickets/{id}", get(read).put(replace).delete(delete))
         .route("/tickets/{id}/raise", post(raise))
-        .with_state(pool)
-        .merge(probes);
+        .with_state(Pool::builder(manager).max_size(4).build()?);
 
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -261,7 +208,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
     let server = axum::serve(listener, router);
     server.with_graceful_shutdown(interrupted).await?;
-    stop.stop();
-    relaying.await?;
     Ok(())
 }

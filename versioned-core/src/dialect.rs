@@ -219,8 +219,9 @@ fn no_arrays() -> diesel::result::Error {
     diesel::result::Error::QueryBuilderError("this database has no arrays".into())
 }
 
-/// `id, entity, key, version, op, payload, attempts, age` of an event in the outbox. The age is in
-/// microseconds.
+/// `id, entity, key, version, op, payload, attempts` of an event in the outbox, and its age in
+/// microseconds; or of a rejected one, with the reason for the payload and the time at which it was
+/// written.
 pub(crate) type Waiting = (i64, String, String, i64, String, String, i32, i64);
 
 type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer, BigInt);

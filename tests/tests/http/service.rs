@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use tempfile::TempDir;
-use versioned_tests::waiting::STUCK;
 
 use super::client::{Answer, Service, if_match};
 
@@ -442,22 +440,4 @@ fn a_killed_service_goes_on_where_it_was() {
     );
     assert_eq!(service.put("/tickets/1", "\"1\"", OPERA).status, 412);
     assert_eq!(service.put("/tickets/1", "\"2\"", OPERA).status, 200);
-}
-
-/// While it starts, it is not ready, and alive.
-#[test]
-fn the_probes_say_that_the_relay_runs() {
-    let world = World::new();
-    let end = Instant::now() + STUCK;
-    let alive = world.service.send("GET", "/livez", &[], "");
-    assert_eq!(alive.status, 200);
-    loop {
-        let ready = world.service.send("GET", "/readyz", &[], "");
-        if (ready.status, ready.body.as_str()) == (200, "ok") {
-            break;
-        }
-        assert_eq!(ready.status, 503, "{}", ready.body);
-        assert!(Instant::now() < end, "{}", ready.body);
-        thread::sleep(Duration::from_millis(20));
-    }
 }
