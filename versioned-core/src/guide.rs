@@ -28,6 +28,7 @@
 //! | [`foreign_messages`](how_to::foreign_messages) | CloudEvents, Debezium and plain JSON: what each producer must set, deletions, and how to move to the outbox |
 //! | [`custom_messages`](how_to::custom_messages) | any other form: upcasters, and binary bodies |
 //! | [`own_writes`](how_to::own_writes) | waiting until a replica has what a client wrote at the owner |
+//! | [`monitoring`](how_to::monitoring) | metrics, alerts, health and traces of relays and replicas |
 //! | [`testing`](how_to::testing) | test transactions, conflicts and events in an application's tests |
 //! | [`migrations`](how_to::migrations) | the library's tables, the version type, and triggers for the guard |
 //! | [`compare`](how_to::compare) | finding the records that a replica has otherwise than its owner, and repairing them |
@@ -99,6 +100,9 @@ pub mod how_to {
     pub mod kafka {}
     #[doc = include_str!("guide/how_to/migrations.md")]
     pub mod migrations {}
+    #[cfg(any(not(doctest), feature = "metrics"))]
+    #[doc = include_str!("guide/how_to/monitoring.md")]
+    pub mod monitoring {}
     #[doc = include_str!("guide/how_to/outbox.md")]
     pub mod outbox {}
     #[doc = include_str!("guide/how_to/own_writes.md")]

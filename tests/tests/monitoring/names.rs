@@ -1,6 +1,8 @@
 //! The names of the metrics, which dashboards and alerts depend on.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use versioned_core::metrics::{BUCKETS, METRICS, MetricKind, describe};
@@ -81,5 +83,107 @@ fn an_exporter_leaves_the_names_as_they_are() {
             assert!(text.contains(&format!("# HELP {} {}\n", one.name, one.help)));
         }
         assert!(!text.contains("summary"), "{text}");
+    }
+}
+
+/// The text of a file of the repository.
+fn file(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fs::read_to_string(root.join(path)).unwrap()
+}
+
+/// The names of metrics in a text, without the endings of the parts of a histogram.
+fn named(text: &str) -> BTreeSet<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = text.split(|c| !is_part(c));
+    let names = words.filter(|word| word.starts_with("versioned_") && !word.ends_with('_'));
+    let names = names.map(|name| {
+        let whole = ["_bucket", "_count", "_sum"].iter();
+        let mut whole = whole.filter_map(|end| name.strip_suffix(end));
+        whole
+            .find(|name| name.ends_with("_seconds"))
+            .unwrap_or(name)
+    });
+    names.collect()
+}
+
+/// What is not there shows nothing, and never alerts.
+#[test]
+fn the_dashboard_and_the_alerts_use_metrics_that_exist() {
+    let known: BTreeSet<_> = METRICS.iter().map(|one| one.name).collect();
+    for (path, at_least) in [
+        ("docs/monitoring/dashboard.json", known.len()),
+        ("docs/monitoring/alerts.yml", 8),
+    ] {
+        let text = file(path);
+        let named = named(&text);
+        let unknown: Vec<_> = named.difference(&known).collect();
+        assert!(unknown.is_empty(), "{path}: {unknown:?}");
+        assert!(named.len() >= at_least, "{path}: {named:?}");
+    }
+}
+
+/// Each metric is in the table of the guide, with its labels.
+#[test]
+fn the_guide_lists_each_metric() {
+    let page = file("versioned-core/src/guide/how_to/monitoring.md");
+    let rows = page.lines().filter(|row| row.starts_with("| `versioned_"));
+    let rows: BTreeSet<String> = rows
+        .map(|row| {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            [cells[1], cells[2], cells[3]].join(" | ")
+        })
+        .collect();
+    let expected = METRICS.iter().map(|one| {
+        let labels = one.labels.iter().map(|label| format!("`{label}`"));
+        let labels: Vec<_> = labels.collect();
+        format!(
+            "`{}` | {} | {}",
+            one.name,
+            kind(one.kind),
+            labels.join(", ")
+        )
+    });
+    assert_eq!(rows, expected.collect());
+}
+
+/// A Grafana that is not ours can show it.
+#[test]
+fn the_dashboard_belongs_to_no_grafana() {
+    let text = file("docs/monitoring/dashboard.json");
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for key in ["uid", "id", "__inputs", "__requires"] {
+        assert!(dashboard.get(key).is_none(), "{key}");
+    }
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert_eq!(variables[0]["type"], "datasource");
+    assert_eq!(variables[0]["name"], "datasource");
+    let panels = dashboard["panels"].as_array().unwrap();
+    let panels = panels.iter().filter(|panel| panel["type"] != "row");
+    let mut queries = 0;
+    for panel in panels {
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+        for target in panel["targets"].as_array().unwrap() {
+            assert_eq!(target["datasource"]["uid"], "${datasource}", "{target}");
+            assert!(!target["expr"].as_str().unwrap().is_empty());
+            queries += 1;
+        }
+    }
+    assert!(queries >= METRICS.len());
+}
+
+/// The exporter shows a gauge of a database in one process only.
+#[test]
+fn no_query_adds_up_the_gauges_of_a_database() {
+    let texts = [
+        file("docs/monitoring/dashboard.json"),
+        file("docs/monitoring/alerts.yml"),
+    ];
+    let gauges = METRICS.iter().filter(|one| one.kind == MetricKind::Gauge);
+    for name in gauges.map(|one| one.name) {
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let adds = line.contains("sum by") || line.contains("sum(");
+            assert!(!(adds && named(line).contains(name)), "{line}");
+        }
     }
 }

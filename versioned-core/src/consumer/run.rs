@@ -175,13 +175,7 @@ where
             {
                 return self.result();
             }
-            let wake = self.wake([Some(review), Some(keep), end]);
-            let timer = async {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => future::pending().await,
-                }
-            };
+            let timer = until(self.wake([Some(review), Some(keep), end]));
             tokio::select! {
                 _ = &mut shutdown, if end.is_none() => is_over = true,
                 Some(incoming) = deliveries.next() => {
@@ -308,6 +302,13 @@ where
 
     pub(super) fn report(&self, problem: &ConsumerProblem<'_>) {
         report(self.hook, problem);
+    }
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => future::pending().await,
     }
 }
 

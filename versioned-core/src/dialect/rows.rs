@@ -2,8 +2,9 @@
 
 use diesel::sql_types::{BigInt, Integer, Text};
 
-/// `id, entity, key, version, op, payload, attempts, age` of an event in the outbox. The age is in
-/// microseconds.
+/// `id, entity, key, version, op, payload, attempts` of an event in the outbox, and its age in
+/// microseconds; or of a rejected one, with the reason for the payload and the time at which it was
+/// written.
 pub(crate) type Waiting = (i64, String, String, i64, String, String, i32, i64);
 
 pub(super) type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer, BigInt);

@@ -1,7 +1,7 @@
 //! Events that a broker has rejected.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::SystemTime;
 
 /// An event of the outbox that the broker has rejected. The relay tries it again, after longer and
 /// longer pauses.
@@ -22,8 +22,8 @@ pub struct Rejected {
     pub reason: String,
     /// How often the broker has rejected it.
     pub attempts: u32,
-    /// The time since it was written, by the database's clock.
-    pub age: Duration,
+    /// When it was written, by the database's clock.
+    pub at: SystemTime,
 }
 
 impl fmt::Display for Rejected {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::listener::Hearing;
 use super::trace;
-use super::{Listener, OutboxRow, Publisher, RelayWaker};
-use crate::error::Error;
+use super::{Listener, Publisher, RelayProblem, RelayWaker};
 use crate::health::Health;
 
 /// Publishes the pending events of an outbox, and deletes those that the broker has acknowledged.
@@ -375,52 +374,4 @@ pub struct Totals {
     pub unavailable: u64,
     /// How often the database failed, or a connection could not be established.
     pub failures: u64,
-}
-
-/// A problem of a relay, for logs and counters.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RelayProblem<'a> {
-    /// The broker rejected an event, which is retried later.
-    Rejected {
-        /// The event. `attempts` is the number of earlier rejections.
-        row: &'a OutboxRow,
-        /// The reason that the broker gave.
-        reason: &'a str,
-    },
-    /// The broker accepted no events. They stay pending.
-    Unavailable {
-        /// The number of events.
-        events: usize,
-        /// The reason that the publisher gave for the first of them.
-        reason: &'a str,
-    },
-    /// A connection to the database could not be established.
-    NotConnected(&'a str),
-    /// The [listener](Relay::listener) receives no notifications. The relay polls as it does
-    /// without a listener, and the listener connects again. This is reported once, until the
-    /// listener has received notifications again.
-    NotListening(&'a str),
-    /// The database failed. The events that were published in this pass are published again.
-    Failed(&'a Error),
-}
-
-impl fmt::Display for RelayProblem<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rejected { row, reason } => {
-                write!(f, "the broker rejected {}: {reason}", row.event_id())
-            }
-            Self::Unavailable { events, reason } => {
-                write!(f, "the broker accepted none of {events} events: {reason}")
-            }
-            Self::NotConnected(error) => {
-                write!(f, "cannot connect to the outbox database: {error}")
-            }
-            Self::NotListening(reason) => {
-                write!(f, "the relay polls, because its listener failed: {reason}")
-            }
-            Self::Failed(error) => write!(f, "the outbox database failed: {error}"),
-        }
-    }
 }

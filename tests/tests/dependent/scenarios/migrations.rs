@@ -16,10 +16,11 @@ fn the_tables_are_made_and_taken_away() {
         names.collect::<Vec<_>>(),
         [
             "00000000000000_versioned_1_positions",
-            "00000000000000_versioned_2_outbox"
+            "00000000000000_versioned_2_outbox",
+            "00000000000000_versioned_3_leases",
         ]
     );
-    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
+    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 3);
     assert!(!conn.has_pending_migration(MIGRATIONS).unwrap());
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 0);
     apply_each::<SequentialPark>(&mut conn, &[created(20)]);

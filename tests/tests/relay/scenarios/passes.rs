@@ -520,6 +520,8 @@ fn rejected_events_are_listed_with_their_reasons_and_tried_again_at_once() {
         expected.map(|(key, attempts, reason)| (key.to_owned(), attempts, reason.to_owned()))
     );
     assert_eq!(all[0].to_string(), "tickets/3/1, rejected 1 times: no 3");
+    let age = all[0].at.elapsed().unwrap_or_default();
+    assert!(age < Duration::from_mins(1), "{age:?}");
     let first = Rejected::load(None, 1, conn).unwrap();
     assert_eq!(first, all[..1]);
     assert_eq!(Rejected::load(first.last(), 10, conn).unwrap(), all[1..]);

@@ -13,7 +13,7 @@ impl Rejected {
     /// between two pages may be in both.
     ///
     /// ```sql
-    /// SELECT id, entity, key, version, op, error, attempts, now - at FROM versioned_outbox
+    /// SELECT id, entity, key, version, op, error, attempts, at FROM versioned_outbox
     ///     WHERE attempts >= $1 AND (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3
     /// ```
     ///

@@ -1,11 +1,11 @@
 //! What operators see of an outbox.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use crate::backlog::{Count, OutboxBacklog, age};
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
+use crate::event::time_of;
 use crate::executor::Executor;
 use crate::operation::outbox::relay::Sql;
 use crate::operation::transaction::{Level, begin_at, finish};
@@ -68,7 +68,7 @@ where
     let found = Sql::<C>::waiting(conn, page).await?;
     let shown =
         found.into_iter().map(
-            |(id, entity, key, version, op, reason, attempts, age)| Rejected {
+            |(id, entity, key, version, op, reason, attempts, at)| Rejected {
                 id,
                 entity,
                 key,
@@ -76,7 +76,7 @@ where
                 op,
                 reason,
                 attempts: u32::try_from(attempts).unwrap_or(0),
-                age: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
+                at: time_of(at),
             },
         );
     Ok(shown.collect())

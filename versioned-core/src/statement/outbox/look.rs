@@ -60,7 +60,7 @@ where
 /// Selects rejected events, after one with so many attempts and this id:
 ///
 /// ```sql
-/// SELECT id, entity, key, version, op, COALESCE(error, ''), attempts, now - at FROM versioned_outbox
+/// SELECT id, entity, key, version, op, COALESCE(error, ''), attempts, at FROM versioned_outbox
 /// WHERE attempts >= $1 AND (attempts, id) > ($1, $2) ORDER BY attempts, id LIMIT $3
 /// ```
 pub(crate) struct RejectedEvents<F: ?Sized> {
@@ -85,9 +85,9 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT id, entity, ");
         out.push_identifier("key")?;
-        out.push_sql(", version, op, COALESCE(error, ''), attempts, ");
-        push_now::<F, DB>(&mut out);
-        out.push_sql(" - at FROM versioned_outbox WHERE ");
+        out.push_sql(
+            ", version, op, COALESCE(error, ''), attempts, at FROM versioned_outbox WHERE ",
+        );
         // MySQL and MariaDB look up no range in an index for a comparison of tuples.
         out.push_sql("attempts >= ");
         F::push_number(&mut out, &self.attempts)?;
