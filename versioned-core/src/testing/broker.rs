@@ -52,7 +52,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let url = &directory.path().join("replica.db").to_str().unwrap().to_owned();
-/// # let sync = &mut SqliteConnection::establish(url)?;
+/// # let sync = &mut <SqliteConnection as diesel::Connection>::establish(url)?;
 /// # sync.batch_execute("CREATE TABLE ticket_copies (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)")?;
 /// # sync.run_pending_migrations(versioned_core::MIGRATIONS)?;
 /// let broker = MemoryBroker::unreliable(42);
