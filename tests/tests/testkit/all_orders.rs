@@ -62,3 +62,31 @@ fn each_order_of_the_deliveries_is_tried() {
         assert_eq!(seen.borrow().len(), orders, "{seen:?}");
     }
 }
+
+/// A correct handler is called for each event in each set of events that were acknowledged, and once in order.
+#[test]
+fn the_number_of_calls_is_that_of_the_sets_of_events() {
+    let db = Db::fresh("CREATE TABLE arrivals (id INTEGER PRIMARY KEY, event TEXT NOT NULL)");
+    let mut conn = db.connect();
+    let history: Vec<Event<Copy>> = (1..=8)
+        .map(|id| Event::created(Copy::new(id, 20, 1)))
+        .collect();
+    let mut calls = 0;
+    let apply = |event: &Event<Copy>, conn: &mut Conn| {
+        calls += 1;
+        let id: i64 = event.key.parse().unwrap();
+        diesel::insert_or_ignore_into(arrivals::table)
+            .values((arrivals::id.eq(id), arrivals::event.eq(&event.key)))
+            .execute(conn)?;
+        Ok(Outcome::Applied)
+    };
+    let state = |conn: &mut Conn| -> Result<Vec<i64>> {
+        Ok(arrivals::table
+            .order(arrivals::id)
+            .select(arrivals::id)
+            .load(conn)?)
+    };
+    let all = Explorer::new(&history).run(&mut conn, apply, state);
+    assert_eq!(all.unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(calls, 2_056);
+}

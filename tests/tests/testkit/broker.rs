@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::AsyncConnection;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use serde::de::DeserializeOwned;
 use versioned_core::consumer::Connect;
 use versioned_core::format::{Binding, Message};
@@ -57,10 +57,7 @@ fn send(broker: &MemoryBroker) {
 const LAST: [(i64, i64, i64); 4] = [(1, 80, 8), (2, 80, 8), (3, 80, 8), (4, 80, 8)];
 
 /// Consumes what the broker has. One batch at a time: SQLite has one writer.
-async fn replicate<M, C>(
-    broker: &MemoryBroker,
-    connect: C,
-) -> versioned_core::consumer::Consumed
+async fn replicate<M, C>(broker: &MemoryBroker, connect: C) -> versioned_core::consumer::Consumed
 where
     C: Connect,
     M: Dependent<<C::Connection as diesel_async::AsyncConnectionCore>::Backend> + DeserializeOwned,
@@ -88,7 +85,10 @@ macro_rules! converges {
                     let rows: Vec<(i64, i64, i64)> =
                         tickets::table.order(tickets::id).load(&mut conn).unwrap();
                     assert_eq!(rows, LAST, "{model}, seed {seed}: {consumed:?}");
-                    assert!(consumed.duplicates > 0, "{model}, seed {seed}: {consumed:?}");
+                    assert!(
+                        consumed.duplicates > 0,
+                        "{model}, seed {seed}: {consumed:?}"
+                    );
                 }
             }
         }
@@ -182,7 +182,10 @@ async fn a_message_in_hand_comes_again_after_a_crash() {
             () = stuck.notified() => {}
         }
     }
-    assert!(format!("{broker:?}").contains("unsettled: 32"), "{broker:?}");
+    assert!(
+        format!("{broker:?}").contains("unsettled: 32"),
+        "{broker:?}"
+    );
     let consumed = replicate::<Copy, _>(&broker, || Sqlite::establish(db.url())).await;
     assert_eq!((consumed.applied, consumed.duplicates), (32, 0));
 }
@@ -285,7 +288,12 @@ async fn settle_does_not_wait_after_a_rejection() {
     broker.send(&Event::updated(Copy::new(7, 30, 3))).unwrap();
     let mut conn = Sqlite::establish(db.url()).await.unwrap();
     let consumer = broker.consumer();
-    let handle = async |_: Event<Copy>| Ok(Outcome::Gap { current: 0, received: 3 });
+    let handle = async |_: Event<Copy>| {
+        Ok(Outcome::Gap {
+            current: 0,
+            received: 3,
+        })
+    };
     let failure = tokio::select! {
         ended = consumer.run(handle, pending::<()>()) => panic!("{ended:?}"),
         settled = broker.settle::<Copy, _>(LATE, &mut conn) => settled.unwrap_err(),

@@ -57,7 +57,10 @@ fn what_a_rollback_does_not_undo_is_reset() {
         explore_with_reset(&explorer, &mut conn, reset, for_applied, state).unwrap();
     assert_eq!(explored, [(7, 25, 2), (8, 50, 1)]);
     assert_eq!(sent, ["tickets/7/1", "tickets/7/2", "tickets/8/1"]);
-    assert_eq!((rows(&mut conn).unwrap(), mails.borrow().len()), (vec![], 0));
+    assert_eq!(
+        (rows(&mut conn).unwrap(), mails.borrow().len()),
+        (vec![], 0)
+    );
 
     let for_each = |event: &Event<Copy>, conn: &mut Conn| {
         let outcome = Copy::apply(event, conn)?;
@@ -75,5 +78,8 @@ fn what_a_rollback_does_not_undo_is_reset() {
   4. tickets/7/1 created: Duplicate { current: 2 }
 ";
     assert!(text.contains(deliveries), "{text}");
-    assert_eq!((rows(&mut conn).unwrap(), mails.borrow().len()), (vec![], 0));
+    assert_eq!(
+        (rows(&mut conn).unwrap(), mails.borrow().len()),
+        (vec![], 0)
+    );
 }

@@ -178,8 +178,11 @@ where
             let timer = until(self.wake([Some(review), Some(keep), end]));
             tokio::select! {
                 _ = &mut shutdown, if end.is_none() => is_over = true,
-                Some(incoming) = deliveries.next() => {
-                    self.receive(incoming, end.is_some());
+                // At their end, there may be nothing left to do.
+                incoming = deliveries.next(), if !deliveries.is_done() => {
+                    if let Some(incoming) = incoming {
+                        self.receive(incoming, end.is_some());
+                    }
                     // The others that are here too, so that they begin together.
                     while let Some(Some(incoming)) = deliveries.next().now_or_never() {
                         self.receive(incoming, end.is_some());

@@ -52,7 +52,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let url = &directory.path().join("replica.db").to_str().unwrap().to_owned();
-/// # let sync = &mut SqliteConnection::establish(url)?;
+/// # let sync = &mut <SqliteConnection as diesel::Connection>::establish(url)?;
 /// # sync.batch_execute("CREATE TABLE ticket_copies (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)")?;
 /// # sync.run_pending_migrations(versioned_core::MIGRATIONS)?;
 /// let broker = MemoryBroker::unreliable(42);
@@ -90,9 +90,9 @@ impl MemoryBroker {
     /// Creates a broker that delivers each message 1 to 3 times, in another order than they were
     /// sent, and loses one delivery in four, which comes again up to 20 ms later.
     ///
-    /// What happens to a message follows from the seed and the number of the message. The order of
-    /// messages that are there when the consumer starts is therefore the same in each run, apart from
-    /// those that come later.
+    /// The seed and the number of a message decide how often it comes, where, and what is lost. If all
+    /// messages are sent before the consumer starts, they come in the same order in each run, except
+    /// for the lost ones, which depend on the time.
     #[must_use]
     pub fn unreliable(seed: u64) -> Self {
         Self::of(Some(seed))
@@ -129,14 +129,15 @@ impl MemoryBroker {
         self.queue.send(OwnedMessage::from(message));
     }
 
-    /// Returns a consumer of the messages. Several share them.
+    /// Returns a consumer of the messages. Several share them, so use a broker for each replica.
     #[must_use]
     pub fn consumer(&self) -> Consumer<Self> {
         Consumer::of(self.clone())
     }
 
-    /// Waits until each message is acknowledged or rejected. Pass the future to the consumer as the
-    /// shutdown, and it ends when there is nothing left to do.
+    /// Waits until each message that was sent is acknowledged or rejected. Pass the future to the
+    /// consumer as the shutdown, and it ends when there is nothing left to do. A dead letter is
+    /// acknowledged.
     ///
     /// It waits without a limit. [`settle`](Self::settle) has one, and says what is missing.
     pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {

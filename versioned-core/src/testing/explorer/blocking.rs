@@ -35,7 +35,7 @@ impl<M> Explorer<'_, M> {
     /// - `state` or a statement of the explorer fails.
     ///
     /// An error of `apply` counts as a delivery that is not acknowledged. What it wrote is rolled
-    /// back.
+    /// back. A panic of a closure leaves the connection broken.
     pub fn run<C, S>(
         &self,
         conn: &mut C,
