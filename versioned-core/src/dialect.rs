@@ -7,6 +7,7 @@ mod json_table;
 mod kind;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod rows;
 
 use std::any::Any;
 use std::cell::Cell;
@@ -27,6 +28,12 @@ pub(crate) use self::elements::{NoArray, Rows};
 pub(crate) use self::json_table::JsonColumn;
 pub use self::json_table::JsonTable;
 pub(crate) use self::kind::Kind;
+pub(crate) use self::rows::{
+    AnyLetter, AnyParked, Item, Letter, Parked, Pending, Requested, Waiting,
+};
+use self::rows::{
+    AnyLetterSql, AnyParkedSql, ItemSql, LetterSql, ParkedSql, PendingSql, RequestedSql, WaitingSql,
+};
 use crate::runner::Runner;
 
 /// A dialect of SQL.
@@ -268,152 +275,6 @@ pub trait SqlFor<DB: Backend> {
 fn no_arrays() -> diesel::result::Error {
     diesel::result::Error::QueryBuilderError("this database has no arrays".into())
 }
-
-/// `id, entity, key, version, op, payload, attempts` of an event in the outbox.
-pub(crate) type Waiting = (i64, String, String, i64, String, String, i32);
-
-type WaitingSql = (BigInt, Text, Text, BigInt, Text, Text, Integer);
-
-/// `id, key, version, source, subject, message_key, headers, body, reason, attempts, first_at,
-/// last_at` of a dead letter.
-pub(crate) type Letter = (
-    i64,
-    String,
-    i64,
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    i64,
-    i64,
-    i64,
-);
-
-type LetterSql = (
-    BigInt,
-    Text,
-    BigInt,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    BigInt,
-    BigInt,
-    BigInt,
-);
-
-/// `key, position, turn, events, at, error` of a record with parked events.
-pub(crate) type Parked = (String, i64, i64, i64, i64, String);
-
-type ParkedSql = (Text, BigInt, BigInt, BigInt, BigInt, Text);
-
-/// `id, replica, entity, key, version, source, subject, message_key, headers, body, reason, attempts,
-/// first_at, last_at` of a dead letter, and the numbers of parked events and of letters that wait
-/// for it.
-pub(crate) type AnyLetter = (
-    i64,
-    String,
-    String,
-    String,
-    i64,
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-);
-
-type AnyLetterSql = (
-    BigInt,
-    Text,
-    Text,
-    Text,
-    BigInt,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-);
-
-/// `replica, entity, key, position, turn, events, at, error` of a record with parked events, and the
-/// id of its first dead letter.
-pub(crate) type AnyParked = (String, String, String, i64, i64, i64, i64, String, i64);
-
-type AnyParkedSql = (
-    Text,
-    Text,
-    Text,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    Text,
-    BigInt,
-);
-
-/// `id, entity, key, version, op, at, attempts, due, error` of an event in the outbox.
-pub(crate) type Pending = (i64, String, String, i64, String, i64, i32, i64, String);
-
-type PendingSql = (
-    BigInt,
-    Text,
-    Text,
-    BigInt,
-    Text,
-    BigInt,
-    Integer,
-    BigInt,
-    Text,
-);
-
-/// `id, kind, replica, entity, state, terms, progress, note, created_at, last_at` of a request.
-pub(crate) type Requested = (
-    i64,
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    i64,
-    i64,
-);
-
-type RequestedSql = (
-    BigInt,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    Text,
-    BigInt,
-    BigInt,
-);
-
-/// `item, key, version, outcome, error, at` of a letter or record of a request.
-pub(crate) type Item = (i64, String, i64, String, String, i64);
-
-type ItemSql = (BigInt, Text, BigInt, Text, Text, BigInt);
 
 fn push_list<DB: Backend>(out: &mut AstPass<'_, '_, DB>, numbers: &[i64]) {
     // The numbers are not binds, because the number of binds is limited. The text is not worth

@@ -2,7 +2,7 @@
 //!
 //! A request is a row in the service's database. It stays when the process that stored it ends, and
 //! the service executes it: [`Consumer::replicate`](crate::consumer::Consumer::replicate) executes a
-//! [`Redrive`] of its replica, and an [`outbox::Resender`] a [`Resend`] of
+//! [`Redrive`] of its replica, and a [`Resender`] a [`Resend`] of
 //! its models. Both write a result for each letter or record.
 //!
 //! The tables come with [`MIGRATIONS.with_requests()`](crate::Migrations::with_requests). A database
@@ -45,6 +45,8 @@
 //!   [superseded](ItemOutcome::Superseded).
 
 mod redrive;
+mod resend;
+mod resender;
 
 use std::time::Duration;
 
@@ -53,6 +55,10 @@ use diesel::connection::LoadConnection;
 use diesel_async::AsyncConnection;
 
 pub use self::redrive::{Plan, Redrive};
+pub use self::resend::Resend;
+#[cfg(feature = "async")]
+pub use self::resender::AsyncResender;
+pub use self::resender::Resender;
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::format::{Binding, Decode, Reading};

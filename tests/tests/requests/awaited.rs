@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use versioned_core::model::FromJson;
-use versioned_core::requests::{self, Plan, Redrive, Request, RequestItem};
+use versioned_core::outbox::Shutdown;
+use versioned_core::requests::{self, AsyncResender, Plan, Redrive, Request, RequestItem, Resend};
 use versioned_core::{Dependent, Result};
 
 use versioned_tests::asynchronous::block_on;
 
 use super::backend::{Backend, Conn};
+use super::scenarios::Ticket;
 
 pub(super) fn plan(redrive: &Redrive, conn: &mut Conn) -> Result<Plan> {
     block_on(redrive.plan_async(conn))
@@ -47,4 +49,25 @@ pub(super) fn newer(id: i64, conn: &mut Conn) -> Result<u64> {
 
 pub(super) fn cancel(id: i64, conn: &mut Conn) -> Result<bool> {
     block_on(requests::cancel_async(id, conn))
+}
+
+pub(super) fn ask(resend: &Resend, conn: &mut Conn) -> Result<Request> {
+    block_on(resend.store_async(conn))
+}
+
+/// A look of a service that has the model, or none.
+pub(super) fn send(has_model: bool, conn: &mut Conn) -> Result<Option<Duration>> {
+    let mut resender = AsyncResender::new();
+    if has_model {
+        resender = resender.model::<Ticket>();
+    }
+    block_on(resender.run_once(conn))
+}
+
+/// Runs a service until the shutdown.
+pub(super) fn run(connect: impl Fn() -> Conn + Send + Sync, shutdown: Shutdown) {
+    let resender = AsyncResender::new().model::<Ticket>();
+    let resender = resender.poll(Duration::from_millis(10));
+    let connect = || std::future::ready(Ok::<_, String>(connect()));
+    block_on(resender.run(connect, shutdown));
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use versioned_core::model::FromJson;
-use versioned_core::requests::{self, Plan, Redrive, Request, RequestItem};
+use versioned_core::outbox::Shutdown;
+use versioned_core::requests::{self, Plan, Redrive, Request, RequestItem, Resend, Resender};
 use versioned_core::{Dependent, Result};
 
 use super::backend::{Backend, Conn};
+use super::scenarios::Ticket;
 
 pub(super) fn plan(redrive: &Redrive, conn: &mut Conn) -> Result<Plan> {
     redrive.plan(conn)
@@ -45,4 +47,24 @@ pub(super) fn newer(id: i64, conn: &mut Conn) -> Result<u64> {
 
 pub(super) fn cancel(id: i64, conn: &mut Conn) -> Result<bool> {
     requests::cancel(id, conn)
+}
+
+pub(super) fn ask(resend: &Resend, conn: &mut Conn) -> Result<Request> {
+    resend.store(conn)
+}
+
+/// A look of a service that has the model, or none.
+pub(super) fn send(has_model: bool, conn: &mut Conn) -> Result<Option<Duration>> {
+    let mut resender = Resender::new();
+    if has_model {
+        resender = resender.model::<Ticket>();
+    }
+    resender.run_once(conn)
+}
+
+/// Runs a service until the shutdown.
+pub(super) fn run(connect: impl Fn() -> Conn + Send + Sync, shutdown: Shutdown) {
+    let resender = Resender::new().model::<Ticket>();
+    let resender = resender.poll(Duration::from_millis(10));
+    resender.run(|| Ok::<_, String>(connect()), shutdown);
 }

@@ -2,8 +2,29 @@
 
 use std::thread;
 
+use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
+
+use super::backend::{self, Conn};
 use super::front;
-use super::scenarios::{Copy, cut_others, keep_many, letters_left, replica};
+use super::scenarios::{Copy, keep_many, letters_left, number, replica};
+
+/// Ends all other sessions of the database.
+fn cut_others(conn: &mut Conn) {
+    if backend::NAME == "postgres" {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        diesel::sql_query(cut).execute(conn).unwrap();
+        return;
+    }
+    let others = "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist
+        WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    let id = number(others, conn);
+    if id > 0 {
+        // It may have ended by itself by now.
+        conn.batch_execute(&format!("KILL {id}")).ok();
+    }
+}
 
 /// The step that was cut is rolled back, and the next service goes on. Each letter is applied once.
 #[test]

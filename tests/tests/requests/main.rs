@@ -16,6 +16,9 @@
     reason = "the scenarios are compiled for each backend"
 )]
 
+#[cfg(all(feature = "nats", feature = "postgres"))]
+mod consumer;
+
 versioned_tests::suite! {
     mod sqlite {
         #[path = "blocking.rs"]
@@ -26,7 +29,7 @@ versioned_tests::suite! {
         mod cut;
         #[path = "blocking.rs"]
         mod front;
-        mod scenarios;
+        pub(crate) mod scenarios;
     }
     mod mysql {
         mod cut;

@@ -1,5 +1,6 @@
 //! Requests: stored, listed and canceled without a model. Whoever executes them has the model.
 
+pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod turn;
 

@@ -225,7 +225,7 @@ impl Redrive {
 impl From<store::Chosen> for Plan {
     fn from(chosen: store::Chosen) -> Self {
         Self {
-            chosen: chosen.chosen,
+            chosen: chosen.number,
             beyond_limit: chosen.beyond,
             up_to: chosen.newest,
         }

@@ -3,6 +3,7 @@
 mod chosen;
 mod many;
 mod outcomes;
+pub(crate) mod resends;
 mod several;
 
 use std::time::Duration;
@@ -27,6 +28,24 @@ diesel::table! {
 
 const COPIES: &str =
     "CREATE TABLE copies (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)";
+
+diesel::table! {
+    tickets {
+        id -> BigInt,
+        price -> BigInt,
+        version -> BigInt,
+    }
+}
+
+/// The owner.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, outbox, tombstones)]
+pub(crate) struct Ticket {
+    pub(crate) id: i64,
+    pub(crate) price: i64,
+    pub(crate) version: i64,
+}
 
 macro_rules! replicas {
     ($($(#[$docs:meta])* $name:ident($($keys:tt)*) $(#[$price:meta])*;)*) => {$(
@@ -73,7 +92,7 @@ fn body(id: i64, version: i64) -> String {
 }
 
 /// A letter as a consumer writes it.
-struct Letter {
+pub(crate) struct Letter {
     key: String,
     version: i64,
     body: String,
@@ -82,7 +101,7 @@ struct Letter {
 }
 
 impl Letter {
-    fn of(id: i64, version: i64) -> Self {
+    pub(crate) fn of(id: i64, version: i64) -> Self {
         Self {
             key: id.to_string(),
             version,
@@ -94,7 +113,7 @@ impl Letter {
 }
 
 /// Writes dead letters, whose ids count up from 1 in a new database.
-fn keep(letters: impl IntoIterator<Item = Letter>, conn: &mut Conn) {
+pub(crate) fn keep(letters: impl IntoIterator<Item = Letter>, conn: &mut Conn) {
     let quote = if backend::NAME == "mysql" { '`' } else { '"' };
     let letters: Vec<Letter> = letters.into_iter().collect();
     for page in letters.chunks(500) {
@@ -131,7 +150,7 @@ pub(crate) fn number(sql: &str, conn: &mut Conn) -> i64 {
 }
 
 /// The number of attempts on all letters.
-fn attempts(conn: &mut Conn) -> i64 {
+pub(crate) fn attempts(conn: &mut Conn) -> i64 {
     number(
         "SELECT COALESCE(SUM(attempts), 0) FROM versioned_dead_letters",
         conn,
@@ -142,7 +161,7 @@ pub(crate) fn letters_left(conn: &mut Conn) -> i64 {
     number("SELECT COUNT(*) FROM versioned_dead_letters", conn)
 }
 
-fn versions(conn: &mut Conn) -> Vec<(i64, i64)> {
+pub(crate) fn versions(conn: &mut Conn) -> Vec<(i64, i64)> {
     copies::table
         .select((copies::id, copies::version))
         .order(copies::id)
@@ -154,7 +173,7 @@ fn redrive(filter: versioned_core::requests::Filter) -> Redrive {
     Redrive::new("copies", "tickets", filter)
 }
 
-fn all() -> Redrive {
+pub(crate) fn all() -> Redrive {
     Redrive::all("copies", "tickets")
 }
 
@@ -186,21 +205,4 @@ pub(crate) fn keep_many(conn: &mut Conn) -> Request {
     let letters = (1..=20).flat_map(|id| (1..=10).map(move |version| Letter::of(id, version)));
     keep(letters, conn);
     front::store(&all().limit(200), conn).unwrap()
-}
-
-/// Ends all other sessions of the database.
-pub(crate) fn cut_others(conn: &mut Conn) {
-    use diesel::connection::SimpleConnection as _;
-
-    if backend::NAME == "postgres" {
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        diesel::sql_query(cut).execute(conn).unwrap();
-        return;
-    }
-    let others = "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-    let id = number(others, conn);
-    if id > 0 {
-        // It may have ended by itself by now.
-        conn.batch_execute(&format!("KILL {id}")).ok();
-    }
 }

@@ -28,7 +28,7 @@ pub(crate) type ParseKey<Id> = dyn Fn(&str) -> Option<Id> + Send + Sync;
 /// until the next one is due, or `None` if none is open.
 pub(crate) async fn execute<M, C>(
     time: Duration,
-    parse: &ParseKey<M::Id>,
+    read_key: &ParseKey<M::Id>,
     conn: &mut C,
 ) -> Result<Option<Duration>>
 where
@@ -39,7 +39,7 @@ where
     const { sends::<M>() };
     let start = Instant::now();
     loop {
-        match take_turn::<M, C>(parse, conn).await? {
+        match take_turn::<M, C>(read_key, conn).await? {
             Turn::Idle => return Ok(None),
             Turn::DueIn(pause) => return Ok(Some(pause)),
             Turn::Worked if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
@@ -48,7 +48,7 @@ where
     }
 }
 
-async fn take_turn<M, C>(parse: &ParseKey<M::Id>, conn: &mut C) -> Result<Turn>
+async fn take_turn<M, C>(read_key: &ParseKey<M::Id>, conn: &mut C) -> Result<Turn>
 where
     C: Executor,
     M: Owner<C::Backend>,
@@ -65,7 +65,7 @@ where
         let done = async {
             match claim::<M::Sql, C>(RequestKind::Resend, "", M::ENTITY, conn).await? {
                 None => Ok(taken()),
-                Some(claimed) => step::<M, C>(claimed, parse, conn).await,
+                Some(claimed) => step::<M, C>(claimed, read_key, conn).await,
             }
         };
         let done = done.await;
@@ -80,7 +80,7 @@ where
 }
 
 /// Sends some records, unless too many events are pending.
-async fn step<M, C>(mut claimed: Claimed, parse: &ParseKey<M::Id>, conn: &mut C) -> Result<Turn>
+async fn step<M, C>(mut claimed: Claimed, read_key: &ParseKey<M::Id>, conn: &mut C) -> Result<Turn>
 where
     C: Executor,
     M: Owner<C::Backend>,
@@ -107,9 +107,9 @@ where
         return Ok(Turn::DueIn(FULL));
     }
     let (done, stopped) = if claimed.terms.everything {
-        send_page::<M, C>(&mut claimed, room, parse, conn).await?
+        send_page::<M, C>(&mut claimed, room, read_key, conn).await?
     } else {
-        send_items::<M, C>(&mut claimed, room, parse, conn).await?
+        send_items::<M, C>(&mut claimed, room, read_key, conn).await?
     };
     let state = if done < room && stopped.is_none() {
         RequestState::Done
@@ -124,7 +124,7 @@ where
 async fn send_items<M, C>(
     claimed: &mut Claimed,
     room: u64,
-    parse: &ParseKey<M::Id>,
+    read_key: &ParseKey<M::Id>,
     conn: &mut C,
 ) -> Result<(u64, Option<String>)>
 where
@@ -140,7 +140,7 @@ where
     let items = M::Sql::items(conn, on::<FirstOpen, M::Sql>(first)).await?;
     let mut done = 0;
     for (item, key, ..) in items {
-        let (outcome, error) = send::<M, C>(&key, parse, conn).await?;
+        let (outcome, error) = send::<M, C>(&key, read_key, conn).await?;
         let error = error.unwrap_or_default();
         let settled = Requests {
             item,
@@ -161,14 +161,14 @@ where
 /// Sends one record. Returns also the error of a failure.
 async fn send<M, C>(
     key: &str,
-    parse: &ParseKey<M::Id>,
+    read_key: &ParseKey<M::Id>,
     conn: &mut C,
 ) -> Result<(ItemOutcome, Option<String>)>
 where
     C: Executor,
     M: Owner<C::Backend>,
 {
-    let Some(id) = parse(key).filter(|id| M::key_text(id) == key) else {
+    let Some(id) = read_key(key).filter(|id| M::key_text(id) == key) else {
         return Ok((ItemOutcome::Unknown, None));
     };
     conn.begin().await?;
@@ -186,7 +186,7 @@ where
 async fn send_page<M, C>(
     claimed: &mut Claimed,
     room: u64,
-    parse: &ParseKey<M::Id>,
+    read_key: &ParseKey<M::Id>,
     conn: &mut C,
 ) -> Result<(u64, Option<String>)>
 where
@@ -198,7 +198,7 @@ where
     let after = match &cursor {
         None => After::Nothing,
         Some(Cursor { key, deleted: true }) => After::Deleted(key),
-        Some(Cursor { key, .. }) => match parse(key) {
+        Some(Cursor { key, .. }) => match read_key(key) {
             Some(id) => After::Row(id),
             None => return Ok((0, Some(format!("the key {key} cannot be read")))),
         },

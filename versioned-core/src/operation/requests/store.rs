@@ -26,7 +26,7 @@ pub(crate) struct Subject<'a> {
 /// The letters that a request would choose now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chosen {
-    pub(crate) chosen: u64,
+    pub(crate) number: u64,
     pub(crate) beyond: u64,
     pub(crate) newest: i64,
 }
@@ -45,7 +45,7 @@ where
     let matched = count(choice, conn).await?;
     let chosen = matched.min(terms.limit);
     Ok(Chosen {
-        chosen,
+        number: chosen,
         beyond: matched - chosen,
         newest,
     })
