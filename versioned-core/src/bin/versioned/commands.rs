@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod asked;
 mod check;
 mod dead;
 mod list;
@@ -8,6 +9,7 @@ mod parked;
 mod plan;
 mod redrive;
 mod requests;
+mod resend;
 mod status;
 mod watch;
 
@@ -38,6 +40,7 @@ pub(crate) fn run(args: Args) -> Outcome<Exit> {
         Command::Dead(DeadCommand::Show(args)) => dead::show(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Discard(args)) => dead::discard(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Redrive(args)) => redrive::run(&args, &mut database, &mut out),
+        Command::Resend(args) => resend::run(&args, &mut database, &mut out),
         Command::Requests(RequestsCommand::List(args)) => {
             requests::list(&args, &mut database, &mut out)
         }
@@ -62,6 +65,7 @@ fn mode(command: &Command) -> Mode {
         },
         Command::Dead(DeadCommand::Discard(args)) => !args.write.dry_run,
         Command::Dead(DeadCommand::Redrive(args)) => !args.write.dry_run,
+        Command::Resend(args) => !args.dry_run,
         Command::Requests(RequestsCommand::Cancel(_)) => true,
         Command::Check(args) => args.role == Role::Operator,
         _ => false,

@@ -43,8 +43,8 @@ pub(super) fn list(
             }),
             text(row.state.name()),
             number(since(row.created_at)),
-            number(row.chosen),
-            number(row.left()),
+            number(left(row).map_or_else(|| "all".to_owned(), |_| row.chosen.to_string())),
+            number(left(row).map_or_else(|| "-".to_owned(), |left| left.to_string())),
             text(row.requested_by.as_deref().unwrap_or("-")),
             text(row.counts.to_string()),
         ]);
@@ -154,6 +154,15 @@ pub(super) fn results(request: &Request) -> Value {
     })
 }
 
+/// The letters or records without a result. It is unknown for all records of an entity.
+pub(super) fn left(request: &Request) -> Option<u64> {
+    is_counted(request).then(|| request.left())
+}
+
+fn is_counted(request: &Request) -> bool {
+    request.chosen < u64::MAX / 2
+}
+
 fn members(request: &Request) -> Value {
     json!({
         "id": request.id.to_string(),
@@ -161,8 +170,8 @@ fn members(request: &Request) -> Value {
         "replica": request.replica,
         "entity": request.entity,
         "state": request.state.name(),
-        "chosen": request.chosen,
-        "left": request.left(),
+        "chosen": is_counted(request).then_some(request.chosen),
+        "left": left(request),
         "results": results(request),
         "note": request.note,
         "by": request.requested_by,
