@@ -16,7 +16,7 @@ mod watch;
 use crate::args::{Args, Command, DeadCommand, OutboxCommand, RequestsCommand, Role};
 use crate::connection::Mode;
 use crate::database::Database;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Output, note};
 use crate::target;
 
@@ -27,6 +27,10 @@ pub(crate) fn run(args: Args) -> Outcome<Exit> {
     let mut database = Database::open(target, mode, args.target.timeout)?;
     if !out.is_json() {
         note(&database.describe());
+    }
+    if mode == Mode::Write && database.facts.refuses {
+        let message = "connect to a server that writes: this one, or this role, only reads";
+        return Err(Failure::new(Exit::Failed, "read_only_server", message).into());
     }
     let exit = match args.command {
         Command::Status(args) => status::run(&args, &mut database, &mut out),
