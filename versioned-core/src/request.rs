@@ -89,7 +89,8 @@ pub struct Request {
     pub state: RequestState,
     /// The filter that chose its letters or records.
     pub filter: Filter,
-    /// The number of letters or records that were chosen. For a resend of all records, the limit.
+    /// The number of letters or records that were chosen. For a resend of all records, the limit, or
+    /// [`u64::MAX`].
     pub chosen: u64,
     /// The number of letters that the filter matched beyond the [limit](crate::requests::Redrive::limit)
     /// when the request was stored. It counts up to 10,001.
@@ -109,9 +110,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// The number of chosen letters or records without a result.
-    pub fn left(&self) -> u64 {
-        self.chosen.saturating_sub(self.counts.total())
+    /// The number of chosen letters or records without a result. `None` if it is not known, because
+    /// the request is a resend of all records.
+    pub fn left(&self) -> Option<u64> {
+        match (self.state, self.chosen) {
+            (RequestState::Done, _) => Some(0),
+            (_, u64::MAX) => None,
+            (_, chosen) => Some(chosen.saturating_sub(self.counts.total())),
+        }
     }
 }
 
@@ -125,7 +131,9 @@ impl fmt::Display for Request {
             write!(f, " at {}", self.replica)?;
         }
         write!(f, ", {}: {}", self.state.name(), self.counts)?;
-        write!(f, ", {} left", self.left())?;
+        if let Some(left) = self.left() {
+            write!(f, ", {left} left")?;
+        }
         match &self.note {
             Some(note) => write!(f, " ({note})"),
             None => Ok(()),

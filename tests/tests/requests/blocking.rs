@@ -65,6 +65,8 @@ pub(super) fn send(has_model: bool, conn: &mut Conn) -> Result<Option<Duration>>
 /// Runs a service until the shutdown.
 pub(super) fn run(connect: impl Fn() -> Conn + Send + Sync, shutdown: Shutdown) {
     let resender = Resender::new().model::<Ticket>();
-    let resender = resender.poll(Duration::from_millis(10));
+    let resender = resender
+        .poll(Duration::from_millis(10))
+        .on_problem(|problem| panic!("{problem}"));
     resender.run(|| Ok::<_, String>(connect()), shutdown);
 }

@@ -22,12 +22,6 @@ fn the_tables_are_made_and_taken_away() {
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
     assert!(!conn.has_pending_migration(MIGRATIONS).unwrap());
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 0);
-    // Those of requests only if they are asked for, also later.
-    let with = MIGRATIONS.with_requests();
-    assert_eq!(conn.run_pending_migrations(with).unwrap().len(), 1);
-    assert!(!conn.has_pending_migration(with).unwrap());
-    assert_eq!(conn.revert_all_migrations(with).unwrap().len(), 3);
-    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
     apply_each::<SequentialPark>(&mut conn, &[created(20)]);
     conn.revert_all_migrations(MIGRATIONS).unwrap();
     assert!(matches!(

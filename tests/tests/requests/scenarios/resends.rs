@@ -161,6 +161,8 @@ fn a_resend_of_an_entity_that_no_service_has_stays_open_and_says_so() {
     let (_db, mut conn) = owner(1);
     let conn = &mut conn;
     let request = front::ask(&Resend::all("tickets"), conn).unwrap();
+    assert_eq!(request.left(), None);
+    assert_eq!(request.to_string(), "1 resend of tickets, open: no results");
     assert_eq!(front::send(false, conn).unwrap(), None);
     let open = front::find(request.id, conn).unwrap().unwrap();
     assert_eq!((open.state, open.last_at), (RequestState::Open, None));
@@ -222,4 +224,27 @@ fn services_that_run_send_each_record_once() {
         .collect();
     keys.sort_unstable();
     assert_eq!(keys, (1..=150).collect::<Vec<_>>());
+}
+
+/// A database without the tables is no problem, and they come later if they are asked for.
+#[test]
+fn a_service_without_the_tables_waits_for_them() {
+    use diesel_migrations::MigrationHarness as _;
+
+    let db = Db::fresh("");
+    let mut conn = db.connect();
+    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let connect = || {
+        // It still looks once.
+        shutdown.stop();
+        db.connect()
+    };
+    front::run(connect, stop);
+    let with = MIGRATIONS.with_requests();
+    assert_eq!(conn.run_pending_migrations(with).unwrap().len(), 1);
+    assert!(!conn.has_pending_migration(with).unwrap());
+    assert_eq!(front::list(0, 10, &mut conn).unwrap(), []);
+    assert_eq!(conn.revert_all_migrations(with).unwrap().len(), 3);
 }
