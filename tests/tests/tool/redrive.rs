@@ -311,7 +311,7 @@ fn the_owner_sends_what_the_tool_asks_for() {
     .json(0);
     assert_eq!(
         (&document["results"]["queued"], &document["left"]),
-        (&json!(3), &json!(null))
+        (&json!(3), &json!(0))
     );
     assert_eq!(run(db.url(), &["requests", "list"]).code, Some(0));
     drop(service);

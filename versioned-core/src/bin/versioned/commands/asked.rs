@@ -48,7 +48,10 @@ pub(super) fn wait(
             return Err(gone(stored.id));
         };
         if now.counts != last.counts && !out.is_json() {
-            note(&format!("{}, {} left", now.counts, now.left()));
+            note(&match now.left() {
+                Some(left) => format!("{}, {left} left", now.counts),
+                None => now.counts.to_string(),
+            });
         }
         last = now;
     }
@@ -76,7 +79,7 @@ pub(super) fn print(
             "request": request.id.to_string(),
             "state": request.state.name(),
             "note": request.note,
-            "left": requests::left(request),
+            "left": request.left(),
             "results": requests::results(request),
             "failures": requests::failures_json(&failed),
         });

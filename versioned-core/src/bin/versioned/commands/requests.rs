@@ -43,8 +43,11 @@ pub(super) fn list(
             }),
             text(row.state.name()),
             number(since(row.created_at)),
-            number(left(row).map_or_else(|| "all".to_owned(), |_| row.chosen.to_string())),
-            number(left(row).map_or_else(|| "-".to_owned(), |left| left.to_string())),
+            number(chosen(row).map_or_else(|| "all".to_owned(), |chosen| chosen.to_string())),
+            number(
+                row.left()
+                    .map_or_else(|| "-".to_owned(), |left| left.to_string()),
+            ),
             text(row.requested_by.as_deref().unwrap_or("-")),
             text(row.counts.to_string()),
         ]);
@@ -154,13 +157,9 @@ pub(super) fn results(request: &Request) -> Value {
     })
 }
 
-/// The letters or records without a result. It is unknown for all records of an entity.
-pub(super) fn left(request: &Request) -> Option<u64> {
-    is_counted(request).then(|| request.left())
-}
-
-fn is_counted(request: &Request) -> bool {
-    request.chosen < u64::MAX / 2
+/// How many were chosen. `None` for all records of an entity.
+fn chosen(request: &Request) -> Option<u64> {
+    Some(request.chosen).filter(|chosen| *chosen != u64::MAX)
 }
 
 fn members(request: &Request) -> Value {
@@ -170,8 +169,8 @@ fn members(request: &Request) -> Value {
         "replica": request.replica,
         "entity": request.entity,
         "state": request.state.name(),
-        "chosen": is_counted(request).then_some(request.chosen),
-        "left": left(request),
+        "chosen": chosen(request),
+        "left": request.left(),
         "results": results(request),
         "note": request.note,
         "by": request.requested_by,
