@@ -14,8 +14,8 @@ GRANT SELECT ON versioned_parked TO versioned_operator;
 GRANT SELECT, DELETE ON versioned_dead_letters TO versioned_operator;
 GRANT SELECT, UPDATE (due) ON versioned_outbox TO versioned_operator;
 
--- Also dead redrive and requests. Without the tables of requests, leave these out. The service applies
--- the letters, as its own user.
+-- Also dead redrive, resend and requests. Without the tables of requests, leave these out. The service
+-- executes them as its own user.
 GRANT SELECT ON versioned_requests TO versioned_viewer;
 GRANT SELECT ON versioned_request_items TO versioned_viewer;
 GRANT SELECT, INSERT, UPDATE ON versioned_requests TO versioned_operator;

@@ -25,7 +25,7 @@ GRANT versioned_viewer TO versioned_operator;
 GRANT UPDATE (due) ON versioned_outbox TO versioned_operator;
 GRANT DELETE ON versioned_dead_letters TO versioned_operator;
 
--- Also dead redrive and requests, if the tables of requests are there. The service applies the letters,
+-- Also dead redrive, resend and requests, if the tables of requests are there. The service executes them
 -- with its own role.
 DO $$
 BEGIN

@@ -28,8 +28,12 @@ pub(crate) use self::elements::{NoArray, Rows};
 pub(crate) use self::json_table::JsonColumn;
 pub use self::json_table::JsonTable;
 pub(crate) use self::kind::Kind;
-pub(crate) use self::rows::{AnyLetter, AnyParked, Item, Letter, Parked, Pending, Requested, Waiting};
-use self::rows::{AnyLetterSql, AnyParkedSql, ItemSql, LetterSql, ParkedSql, PendingSql, RequestedSql, WaitingSql};
+pub(crate) use self::rows::{
+    AnyLetter, AnyParked, Item, Letter, Parked, Pending, Requested, Waiting,
+};
+use self::rows::{
+    AnyLetterSql, AnyParkedSql, ItemSql, LetterSql, ParkedSql, PendingSql, RequestedSql, WaitingSql,
+};
 use crate::runner::Runner;
 
 /// A dialect of SQL.

@@ -5,7 +5,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
     reason = "tests"
+)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the scenarios are compiled for each backend"
 )]
 
 mod pipes;

@@ -1,4 +1,4 @@
-//! A redrive is asked for by the tool, and executed by a service.
+//! Requests are stored by the tool, and executed by a service.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -8,9 +8,9 @@ use backend::{Conn, Db};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel_migrations::MigrationHarness as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use versioned_core::requests;
+use versioned_core::requests::{self, Resender};
 use versioned_core::{MIGRATIONS, prelude::*};
 
 use super::backend;
@@ -24,6 +24,19 @@ diesel::table! {
 #[diesel(table_name = copies)]
 #[versioned(dependent, entity = "tickets")]
 struct Copy {
+    id: i64,
+    price: i64,
+    version: i64,
+}
+
+diesel::table! {
+    tickets { id -> BigInt, price -> BigInt, version -> BigInt, }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner, outbox)]
+struct Ticket {
     id: i64,
     price: i64,
     version: i64,
@@ -67,11 +80,14 @@ struct Service {
 }
 
 impl Service {
-    fn start(mut conn: Conn) -> Self {
+    fn start(
+        mut conn: Conn,
+        work: impl Fn(&mut Conn) -> versioned_core::Result<()> + Send + 'static,
+    ) -> Self {
         let (end, ended) = mpsc::channel();
         let thread = thread::spawn(move || {
             while ended.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
-                requests::execute_redrives::<Copy, _>(&mut conn).unwrap();
+                work(&mut conn).unwrap();
             }
         });
         Self {
@@ -97,7 +113,9 @@ fn the_service_applies_what_the_tool_asks_for() {
     for (id, version, is_broken) in [(7, 1, false), (7, 2, false), (8, 1, true), (9, 1, false)] {
         keep(&mut conn, "copies", id, version, is_broken);
     }
-    let service = Service::start(db.connect());
+    let service = Service::start(db.connect(), |conn| {
+        requests::execute_redrives::<Copy, _>(conn).map(drop)
+    });
     let args = [
         "dead",
         "redrive",
@@ -220,4 +238,81 @@ fn without_the_tables_of_requests_a_redrive_ends_with_6() {
         error["hint"].as_str().unwrap().contains("with_requests"),
         "{error}"
     );
+}
+
+#[test]
+fn the_owner_sends_what_the_tool_asks_for() {
+    let db = Db::fresh(
+        "CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)",
+    );
+    let mut conn = db.connect();
+    conn.run_pending_migrations(MIGRATIONS.with_requests())
+        .unwrap();
+    for id in [7, 8, 9] {
+        Ticket {
+            id,
+            price: 20,
+            version: 0,
+        }
+        .insert(&mut conn)
+        .unwrap();
+    }
+    conn.batch_execute("DELETE FROM versioned_outbox WHERE 1 = 1")
+        .unwrap();
+    let resender = Resender::new().model::<Ticket>();
+    let service = Service::start(db.connect(), move |conn| resender.run_once(conn).map(drop));
+    let refused = run(
+        db.url(),
+        &["resend", "--entity", "tickets", "--all", "--json"],
+    )
+    .error(5);
+    assert_eq!(refused["code"], "not_confirmed");
+    let dry = run(
+        db.url(),
+        &["resend", "--entity", "tickets", "8", "--dry-run", "--json"],
+    )
+    .json(0);
+    assert_eq!(dry["plan"]["records"], json!(["8"]));
+    for wrong in [
+        &["resend", "8", "--yes"][..],
+        &["resend", "--entity", "tickets"],
+        &["resend", "--entity", "tickets", "8", "--all"],
+    ] {
+        assert_eq!(run(db.url(), wrong).code, Some(2), "{wrong:?}");
+    }
+    let nothing = run(db.url(), &["outbox", "--json"]).json(0);
+    assert_eq!(nothing["items"], json!([]));
+
+    let document = run(
+        db.url(),
+        &[
+            "resend", "--entity", "tickets", "8", "10", "--yes", "--json",
+        ],
+    )
+    .json(0);
+    assert_eq!(document["state"], "done");
+    assert_eq!(
+        (
+            &document["results"]["queued"],
+            &document["results"]["unknown"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    let sent = run(db.url(), &["outbox", "--json"]).json(0);
+    assert_eq!(sent["items"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&sent["items"][0]["record"], &sent["items"][0]["operation"]),
+        (&json!("8"), &json!("snapshot"))
+    );
+    let document = run(
+        db.url(),
+        &["resend", "--entity", "tickets", "--all", "--yes", "--json"],
+    )
+    .json(0);
+    assert_eq!(
+        (&document["results"]["queued"], &document["left"]),
+        (&json!(3), &json!(0))
+    );
+    assert_eq!(run(db.url(), &["requests", "list"]).code, Some(0));
+    drop(service);
 }

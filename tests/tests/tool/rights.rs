@@ -149,6 +149,15 @@ fn the_roles_of_postgresql_have_the_rights_that_the_tool_needs() {
         let error = conn.batch_execute(sql).unwrap_err().to_string();
         assert!(error.contains("permission denied"), "{error}");
     }
+    // A role that only reads by default stays so.
+    conn.batch_execute(&format!(
+        "ALTER ROLE {operator} SET default_transaction_read_only = on"
+    ))
+    .unwrap();
+    let reader = as_user(db.url(), operator);
+    assert_eq!(run(&reader, &["status"]).code, Some(0));
+    let error = run(&reader, &["outbox", "retry", "--all", "--yes", "--json"]).error(1);
+    assert_eq!(error["code"], "read_only_server");
     conn.batch_execute(&format!(
         "DROP ROLE {viewer}, {operator}, {nobody}; DROP OWNED BY versioned_viewer, versioned_operator;
          DROP ROLE versioned_operator, versioned_viewer"

@@ -556,6 +556,23 @@ fn a_plan_has_limits() {
     assert_eq!(letter_ids(&mut conn).len(), 140);
 }
 
+#[test]
+fn a_lock_ends_the_wait_with_4() {
+    let (db, mut conn) = empty();
+    letter(&mut conn, "copies", "7", 4, "not now", 1_000_000);
+    let id = letter_ids(&mut conn)[0].to_string();
+    conn.transaction(|conn| {
+        conn.batch_execute(&format!(
+            "UPDATE versioned_dead_letters SET attempts = 9 WHERE id = {id}"
+        ))?;
+        let args = ["dead", "discard", &id, "--yes", "--json", "--timeout", "1s"];
+        assert_eq!(run(db.url(), &args).error(4)["code"], "timeout");
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!(letter_ids(&mut conn).len(), 1);
+}
+
 /// A condition as arguments, and whether it holds for a letter.
 type Condition = (&'static [&'static str], fn(&Value) -> bool);
 

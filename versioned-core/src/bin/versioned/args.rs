@@ -82,6 +82,8 @@ pub(crate) enum Command {
     /// Lists, shows and discards the messages that could not be applied.
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Asks the owner's service to send records to the replicas again, and waits for the results.
+    Resend(ResendArgs),
     /// Lists, shows and cancels what was asked of the service.
     #[command(subcommand)]
     Requests(RequestsCommand),
@@ -275,12 +277,52 @@ pub(crate) struct RedriveArgs {
     pub(crate) failed: bool,
     #[command(flatten)]
     pub(crate) which: ReplicaFilter,
-    /// The most letters per second.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) rate: Option<u32>,
     /// So many letters must be applied before a failure is tolerated.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) canary: u64,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResendArgs {
+    /// The entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: String,
+    /// The keys of the records.
+    #[arg(
+        value_name = "RECORD",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub(crate) records: Vec<String>,
+    /// All records of the entity, and the deletions that its owner remembers.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The most records, those with the smallest keys first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Waits for the relay while so many events are in the outbox.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_pending: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+    /// Shows the plan, and changes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// How the service executes a request, and how long the tool waits.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AskArgs {
+    /// The most letters or records per second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
     /// Stops after so many failures in a row.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) max_failures: u64,
@@ -293,8 +335,6 @@ pub(crate) struct RedriveArgs {
     /// How long to wait for the service. 0s does not wait.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) max_time: Duration,
-    #[command(flatten)]
-    pub(crate) write: WriteArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod asked;
 mod check;
 mod dead;
 mod list;
@@ -8,13 +9,14 @@ mod parked;
 mod plan;
 mod redrive;
 mod requests;
+mod resend;
 mod status;
 mod watch;
 
 use crate::args::{Args, Command, DeadCommand, OutboxCommand, RequestsCommand, Role};
 use crate::connection::Mode;
 use crate::database::Database;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Output, note};
 use crate::target;
 
@@ -25,6 +27,10 @@ pub(crate) fn run(args: Args) -> Outcome<Exit> {
     let mut database = Database::open(target, mode, args.target.timeout)?;
     if !out.is_json() {
         note(&database.describe());
+    }
+    if mode == Mode::Write && database.facts.refuses {
+        let message = "connect to a server that writes: this one, or this role, only reads";
+        return Err(Failure::new(Exit::Failed, "read_only_server", message).into());
     }
     let exit = match args.command {
         Command::Status(args) => status::run(&args, &mut database, &mut out),
@@ -38,6 +44,7 @@ pub(crate) fn run(args: Args) -> Outcome<Exit> {
         Command::Dead(DeadCommand::Show(args)) => dead::show(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Discard(args)) => dead::discard(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Redrive(args)) => redrive::run(&args, &mut database, &mut out),
+        Command::Resend(args) => resend::run(&args, &mut database, &mut out),
         Command::Requests(RequestsCommand::List(args)) => {
             requests::list(&args, &mut database, &mut out)
         }
@@ -62,6 +69,7 @@ fn mode(command: &Command) -> Mode {
         },
         Command::Dead(DeadCommand::Discard(args)) => !args.write.dry_run,
         Command::Dead(DeadCommand::Redrive(args)) => !args.write.dry_run,
+        Command::Resend(args) => !args.dry_run,
         Command::Requests(RequestsCommand::Cancel(_)) => true,
         Command::Check(args) => args.role == Role::Operator,
         _ => false,

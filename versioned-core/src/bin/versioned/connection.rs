@@ -111,7 +111,8 @@ impl Session for diesel::PgConnection {
             self,
             match mode {
                 Mode::Read => "BEGIN READ ONLY",
-                Mode::Write => "BEGIN READ WRITE",
+                // Not READ WRITE, which would override a default of the role.
+                Mode::Write => "BEGIN",
             },
         )?;
         let limit = limit.as_millis();

@@ -7,7 +7,7 @@ use versioned_core::Error;
 use versioned_core::inspect::{
     self, Filter, Letter, LetterMessage, Parked, ParkedPlace, PendingEvent,
 };
-use versioned_core::requests::{self, Redrive, Request, RequestItem};
+use versioned_core::requests::{self, Redrive, Request, RequestItem, Resend};
 use versioned_core::status::{self, Count, MOST, Status};
 use versioned_core::tables::{self, Missing, Use};
 
@@ -199,6 +199,13 @@ impl Database {
     pub(crate) fn store(&mut self, redrive: &Redrive) -> Outcome<Request> {
         let done = each!(&mut self.connection, conn => {
             run(conn, Mode::Write, self.limit, |conn| redrive.store(conn))
+        });
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    pub(crate) fn store_resend(&mut self, resend: &Resend) -> Outcome<Request> {
+        let done = each!(&mut self.connection, conn => {
+            run(conn, Mode::Write, self.limit, |conn| resend.store(conn))
         });
         done.map_err(|error| self.request_failed(&error))
     }

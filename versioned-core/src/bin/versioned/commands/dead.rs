@@ -178,23 +178,14 @@ pub(super) fn discard(
     database: &mut Database,
     out: &mut Output,
 ) -> Outcome<Exit> {
-    let (which, more) = (&args.which, &args.which.more);
-    let is_restricted = !args.ids.is_empty()
-        || args.failed
-        || which.replica.is_some()
-        || which.entity.is_some()
-        || more.record.is_some()
-        || more.reason.is_some()
-        || more.since.is_some()
-        || more.until.is_some();
-    needs_condition(is_restricted, &args.write)?;
-    let mut filter = which.filter();
+    let mut filter = args.which.filter();
     if args.failed {
         filter = filter.failed();
     }
     if !args.ids.is_empty() {
         filter = filter.ids(args.ids.as_slice());
     }
+    needs_condition(&filter, &args.write)?;
     let (rows, found) = database.letters(&filter, 0, args.write.limit as usize)?;
     let plan = plan(args, &rows, found);
     plan.note(out);
@@ -267,6 +258,6 @@ fn gap(plan: &Plan) -> crate::failure::Stop {
     let message =
         format!("say --leave-gap, because later events wait for {blocking} of these letters");
     Failure::new(Exit::Refused, "leaves_gap", message)
-        .hint("the owner closes the gap with a snapshot: `resend` of the record")
+        .hint("only a snapshot of the record closes the gap: `versioned resend` at the owner")
         .into()
 }

@@ -89,17 +89,12 @@ fn table(rows: &[PendingEvent]) -> Table {
 pub(super) fn retry(args: &RetryArgs, database: &mut Database, out: &mut Output) -> Outcome<Exit> {
     let which = &args.which;
     let more = &which.more;
-    let is_restricted = !args.ids.is_empty()
-        || which.entity.is_some()
-        || more.record.is_some()
-        || more.reason.is_some()
-        || more.since.is_some()
-        || more.until.is_some();
-    needs_condition(is_restricted, &args.write)?;
-    let mut filter = which.filter().failed();
+    let mut filter = which.filter();
     if !args.ids.is_empty() {
         filter = filter.ids(args.ids.as_slice());
     }
+    needs_condition(&filter, &args.write)?;
+    let filter = filter.failed();
     let (rows, found) = database.pending(&filter, (0, 0), args.write.limit as usize)?;
     let plan = Plan {
         verb: "Retry",

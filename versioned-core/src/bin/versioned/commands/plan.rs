@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use versioned_core::inspect::Filter;
 use versioned_core::status::Count;
 
 use crate::args::WriteArgs;
@@ -122,8 +123,8 @@ impl Plan {
 }
 
 /// Refuses a command without any condition, which would mean all rows.
-pub(super) fn needs_condition(has_any: bool, args: &WriteArgs) -> Outcome<()> {
-    if has_any || args.all {
+pub(super) fn needs_condition(filter: &Filter, args: &WriteArgs) -> Outcome<()> {
+    if *filter != Filter::all() || args.all {
         return Ok(());
     }
     let message = "name ids or conditions, or say --all";

@@ -4,36 +4,23 @@
 //! and waits for the results.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use versioned_core::inspect::Letter;
-use versioned_core::requests::{Filter, Redrive, Request, RequestState};
+use versioned_core::requests::{Filter, Redrive};
 
 use crate::args::RedriveArgs;
 use crate::confirm;
 use crate::database::Database;
-use crate::failure::{Exit, Failure, Outcome, Stop};
-use crate::json;
-use crate::output::{Output, note};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::Output;
 use crate::text::time;
 
+use super::asked;
 use super::plan::{Plan, needs_condition};
-use super::requests;
 
 pub(super) fn run(args: &RedriveArgs, database: &mut Database, out: &mut Output) -> Outcome<Exit> {
     let (which, more) = (&args.which, &args.which.more);
-    let is_restricted = !args.ids.is_empty()
-        || args.failed
-        || which.replica.is_some()
-        || which.entity.is_some()
-        || more.record.is_some()
-        || more.reason.is_some()
-        || more.since.is_some()
-        || more.until.is_some();
-    needs_condition(is_restricted, &args.write)?;
     let mut filter = which.filter();
     if args.failed {
         filter = filter.failed();
@@ -41,6 +28,7 @@ pub(super) fn run(args: &RedriveArgs, database: &mut Database, out: &mut Output)
     if !args.ids.is_empty() {
         filter = filter.ids(args.ids.as_slice());
     }
+    needs_condition(&filter, &args.write)?;
     let (letters, found) = database.letters(&filter, 0, args.write.limit as usize)?;
     let replica = replica(&letters)?;
     let records = letters
@@ -64,9 +52,9 @@ pub(super) fn run(args: &RedriveArgs, database: &mut Database, out: &mut Output)
             "since": more.since.map(time),
             "until": more.until.map(time),
             "all": args.write.all,
-            "rate": args.rate,
+            "rate": args.ask.rate,
             "canary": args.canary,
-            "max_failures": args.max_failures,
+            "max_failures": args.ask.max_failures,
         }),
         warnings: Vec::new(),
     };
@@ -82,20 +70,20 @@ pub(super) fn run(args: &RedriveArgs, database: &mut Database, out: &mut Output)
     let mut redrive = Redrive::new(replica, entity, chosen)
         .limit(plan.ids.len() as u64)
         .canary(args.canary)
-        .max_failures(args.max_failures);
-    if let Some(rate) = args.rate {
+        .max_failures(args.ask.max_failures);
+    if let Some(rate) = args.ask.rate {
         redrive = redrive.rate(rate);
     }
-    let user = env::var("USER").ok().filter(|user| !user.is_empty());
-    if let Some(by) = args.by.clone().or(user) {
+    if let Some(by) = asked::asker(&args.ask) {
         redrive = redrive.requested_by(by);
     }
-    if let Some(why) = &args.why {
+    if let Some(why) = &args.ask.why {
         redrive = redrive.reason(why);
     }
     let stored = database.store(&redrive)?;
-    let request = wait(&stored, args.max_time, database, out)?;
-    print(&request, &plan, args, database, out)
+    let request = asked::wait(&stored, args.ask.max_time, database, out)?;
+    let plan = plan.json(&args.write);
+    asked::print("dead_redrive", &request, &plan, &args.ask, database, out)
 }
 
 /// The replica and the entity of the letters. A request is of one.
@@ -116,82 +104,4 @@ fn replica(letters: &[Letter]) -> Outcome<Option<(String, String)>> {
     }
     let one = all.into_iter().next();
     Ok(one.map(|(replica, entity)| (replica.clone(), entity.clone())))
-}
-
-/// Waits until the service has ended the request, or the time is up.
-fn wait(
-    stored: &Request,
-    most: Duration,
-    database: &mut Database,
-    out: &Output,
-) -> Outcome<Request> {
-    let start = Instant::now();
-    let mut pause = Duration::from_millis(50);
-    let mut last = stored.clone();
-    if !out.is_json() {
-        note(&format!(
-            "request {} is stored, and waits for the service",
-            stored.id
-        ));
-    }
-    while last.state == RequestState::Open {
-        let left = most.saturating_sub(start.elapsed());
-        if left.is_zero() {
-            break;
-        }
-        thread::sleep(pause.min(left));
-        pause = (pause * 2).min(Duration::from_secs(1));
-        let Some(now) = database.request(stored.id)? else {
-            return Err(gone(stored.id));
-        };
-        if now.counts != last.counts && !out.is_json() {
-            note(&format!("{}, {} left", now.counts, now.left()));
-        }
-        last = now;
-    }
-    Ok(last)
-}
-
-fn gone(id: i64) -> Stop {
-    let message = format!("request {id} was deleted while it was waited for");
-    Failure::new(Exit::Failed, "not_found", message).into()
-}
-
-fn print(
-    request: &Request,
-    plan: &Plan,
-    args: &RedriveArgs,
-    database: &mut Database,
-    out: &mut Output,
-) -> Outcome<Exit> {
-    let failed = requests::failures(request, database)?;
-    if out.is_json() {
-        let mut members = json!({
-            "plan": plan.json(&args.write),
-            "request": request.id.to_string(),
-            "state": request.state.name(),
-            "note": request.note,
-            "left": request.left(),
-            "failures": requests::failures_json(&failed),
-        });
-        if let Value::Object(members) = &mut members {
-            members.insert("results".to_owned(), requests::results(request));
-        }
-        out.document(&json::document("dead_redrive", database, members))?;
-    } else {
-        requests::print(request, &failed, out)?;
-        out.flush()?;
-        if request.state == RequestState::Open {
-            let id = request.id;
-            note(&format!(
-                "the service goes on: versioned requests show {id}, versioned requests cancel {id}"
-            ));
-        }
-    }
-    Ok(match request.state {
-        RequestState::Open if args.max_time.is_zero() => Exit::Done,
-        RequestState::Open => Exit::OutOfTime,
-        RequestState::Done if request.counts.failed == 0 => Exit::Done,
-        _ => Exit::Failed,
-    })
 }

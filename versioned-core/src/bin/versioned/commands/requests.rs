@@ -43,8 +43,11 @@ pub(super) fn list(
             }),
             text(row.state.name()),
             number(since(row.created_at)),
-            number(row.chosen),
-            number(row.left()),
+            number(chosen(row).map_or_else(|| "all".to_owned(), |chosen| chosen.to_string())),
+            number(
+                row.left()
+                    .map_or_else(|| "-".to_owned(), |left| left.to_string()),
+            ),
             text(row.requested_by.as_deref().unwrap_or("-")),
             text(row.counts.to_string()),
         ]);
@@ -154,6 +157,11 @@ pub(super) fn results(request: &Request) -> Value {
     })
 }
 
+/// How many were chosen. `None` for all records of an entity.
+fn chosen(request: &Request) -> Option<u64> {
+    Some(request.chosen).filter(|chosen| *chosen != u64::MAX)
+}
+
 fn members(request: &Request) -> Value {
     json!({
         "id": request.id.to_string(),
@@ -161,7 +169,7 @@ fn members(request: &Request) -> Value {
         "replica": request.replica,
         "entity": request.entity,
         "state": request.state.name(),
-        "chosen": request.chosen,
+        "chosen": chosen(request),
         "left": request.left(),
         "results": results(request),
         "note": request.note,

@@ -13,7 +13,7 @@ use crate::text;
 use super::status::{attention, print};
 
 /// The longest pause before the next try to connect.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(50);
 
 pub(super) fn run(args: &WatchArgs, database: Database, out: &mut Output) -> Outcome<Exit> {
     let target = database.target.clone();
