@@ -33,7 +33,7 @@ pub(crate) use self::batch::arrays::{
 pub(crate) use self::batch::json::WriteTable;
 pub(crate) use self::batch::rows::{BatchRows, Binds};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
-pub(crate) use self::conditions::Conditions;
+pub(crate) use self::conditions::RowConditions;
 pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,

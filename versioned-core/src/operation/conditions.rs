@@ -3,10 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::inspected::Filter;
-use crate::statement::Conditions;
+use crate::statement::RowConditions;
 
-pub(crate) fn conditions(filter: &Filter) -> Conditions<'_> {
-    Conditions {
+pub(crate) fn conditions(filter: &Filter) -> RowConditions<'_> {
+    RowConditions {
         replica: filter.replica.as_deref(),
         entity: filter.entity.as_deref(),
         key: filter.key.as_deref(),

@@ -1,4 +1,4 @@
-//! Conditions that an operator combines. The text of a statement with them depends on which there
+//! RowConditions that an operator combines. The text of a statement with them depends on which there
 //! are, so it is not cached.
 
 use diesel::backend::Backend;
@@ -9,7 +9,7 @@ use crate::dialect::{Dialect, SqlFor};
 
 /// The conditions on rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Conditions<'a> {
+pub(crate) struct RowConditions<'a> {
     pub(crate) replica: Option<&'a str>,
     pub(crate) entity: Option<&'a str>,
     pub(crate) key: Option<&'a str>,
@@ -34,7 +34,7 @@ pub(crate) struct Columns {
     pub(crate) failed: &'static str,
 }
 
-impl Conditions<'_> {
+impl RowConditions<'_> {
     /// Pushes ` AND t.replica = $1 AND ..`, on the table with the alias `t`.
     pub(crate) fn push<'b, F, DB>(
         &'b self,

@@ -54,7 +54,7 @@ use crate::outbox::SupportedBackend;
 ///
 /// ```sql
 /// SELECT COALESCE(MAX(id), 0) FROM versioned_outbox
-/// SELECT id, entity, key, version, op, payload, attempts FROM versioned_outbox
+/// SELECT id, entity, key, version, op, payload, attempts, at FROM versioned_outbox
 /// WHERE id > $1 ORDER BY id
 /// ```
 ///

@@ -28,7 +28,7 @@ where
 {
     let flavor = PhantomData;
     let found = Sql::<C>::waiting(conn, EventsAfter::<Sql<C>> { id, flavor }).await?;
-    let payloads = found.into_iter().map(|(.., payload, _)| payload);
+    let payloads = found.into_iter().map(|(.., payload, _, _)| payload);
     let read = |json: String| event::read(json.as_bytes());
     let events: Result<Vec<_>, String> = payloads.map(read).collect();
     Ok(events.map_err(|reason| EventError::Unreadable { reason })?)

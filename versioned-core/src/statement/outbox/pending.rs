@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
-use crate::statement::conditions::{Columns, Conditions, not_cached};
+use crate::statement::conditions::{Columns, RowConditions, not_cached};
 use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
@@ -31,7 +31,7 @@ not_cached! { PendingEvents CountEvents MakeSomeDue }
 /// FROM versioned_outbox AS t WHERE t.id > $1 AND .. ORDER BY t.id LIMIT $2
 /// ```
 pub(crate) struct PendingEvents<'a, F: ?Sized> {
-    pub(crate) conditions: Conditions<'a>,
+    pub(crate) conditions: RowConditions<'a>,
     /// Used with `failed`. At least 1.
     pub(crate) attempts: i64,
     pub(crate) id: i64,
@@ -77,7 +77,7 @@ where
 
 /// Counts events, at most `limit`.
 pub(crate) struct CountEvents<'a, F: ?Sized> {
-    pub(crate) conditions: Conditions<'a>,
+    pub(crate) conditions: RowConditions<'a>,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }

@@ -22,7 +22,7 @@ impl<DB: Backend> QueryFragment<DB> for LastEvent {
 /// Selects the events that were written after the one with this id:
 ///
 /// ```sql
-/// SELECT id, entity, key, version, op, payload, attempts FROM versioned_outbox
+/// SELECT id, entity, key, version, op, payload, attempts, at FROM versioned_outbox
 /// WHERE id > $1 ORDER BY id
 /// ```
 pub(crate) struct EventsAfter<F: ?Sized> {
@@ -44,7 +44,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("SELECT id, entity, ");
         out.push_identifier("key")?;
-        out.push_sql(", version, op, payload, attempts FROM versioned_outbox WHERE id > ");
+        out.push_sql(", version, op, payload, attempts, at FROM versioned_outbox WHERE id > ");
         F::push_number(&mut out, &self.id)?;
         out.push_sql(" ORDER BY id");
         Ok(())

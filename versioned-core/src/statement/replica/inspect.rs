@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
-use crate::statement::conditions::{Columns, Conditions, not_cached};
+use crate::statement::conditions::{Columns, RowConditions, not_cached};
 
 const LETTERS: Columns = Columns {
     has_replica: true,
@@ -36,7 +36,7 @@ not_cached! { AnyLetters CountLetters DiscardLetters AnyParkedRecords CountParke
 /// FROM versioned_dead_letters AS t WHERE t.id > $1 AND t.replica = $2 AND .. ORDER BY t.id LIMIT $3
 /// ```
 pub(crate) struct AnyLetters<'a, F: ?Sized> {
-    pub(crate) conditions: Conditions<'a>,
+    pub(crate) conditions: RowConditions<'a>,
     pub(crate) whole: bool,
     pub(crate) after: i64,
     pub(crate) limit: i64,
@@ -90,7 +90,7 @@ fn push_later<DB: Backend>(alias: &str, out: &mut AstPass<'_, '_, DB>) -> QueryR
 
 /// Counts dead letters, at most `limit`.
 pub(crate) struct CountLetters<'a, F: ?Sized> {
-    pub(crate) conditions: Conditions<'a>,
+    pub(crate) conditions: RowConditions<'a>,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
@@ -139,7 +139,7 @@ where
 /// GROUP BY t.replica, t.entity, t.key ORDER BY t.replica, t.entity, t.key LIMIT $5
 /// ```
 pub(crate) struct AnyParkedRecords<'a, F: ?Sized> {
-    pub(crate) conditions: Conditions<'a>,
+    pub(crate) conditions: RowConditions<'a>,
     pub(crate) after: Option<[&'a str; 3]>,
     /// Stands for a record without a position.
     pub(crate) nothing: i64,
@@ -208,7 +208,7 @@ fn push_same<DB: Backend>(alias: &str, out: &mut AstPass<'_, '_, DB>) -> QueryRe
 
 /// Counts parked events, at most `limit`.
 pub(crate) struct CountParked<'a, F: ?Sized> {
-    pub(crate) conditions: Conditions<'a>,
+    pub(crate) conditions: RowConditions<'a>,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
