@@ -29,8 +29,8 @@ use crate::health::Health;
 ///
 /// **Delivery is at least once.** An event stays in the outbox until the broker has acknowledged
 /// it. If the relay crashes, or its connection breaks, between the acknowledgement and the COMMIT,
-/// the batch is published again. Each event carries an [id](OutboxRow::event_id), by which brokers
-/// and replicas recognize a duplicate.
+/// the batch is published again. Each event carries an [id](super::OutboxRow::event_id), by which
+/// brokers and replicas recognize a duplicate.
 ///
 /// **Times** are those of the database's clock, so the clocks of relays and writers may differ.
 ///
