@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::stream::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use super::lanes::{Kind, Started};
@@ -16,7 +18,20 @@ where
     T: DeserializeOwned + Send,
     D: Delivery,
 {
-    pub(super) fn receive(&mut self, incoming: Incoming<D>, is_end: bool) {
+    /// Receives a delivery, and the others that are here too, so that they begin together.
+    pub(super) fn receive_all(
+        &mut self,
+        mut next: Option<Incoming<D>>,
+        deliveries: &mut (impl Stream<Item = Incoming<D>> + Unpin),
+        is_end: bool,
+    ) {
+        while let Some(incoming) = next {
+            self.receive(incoming, is_end);
+            next = deliveries.next().now_or_never().flatten();
+        }
+    }
+
+    fn receive(&mut self, incoming: Incoming<D>, is_end: bool) {
         match incoming {
             Incoming::Delivery(delivery) => self.arrive(delivery, is_end),
             Incoming::Full(limit) if !is_end => self.full(limit),

@@ -180,13 +180,7 @@ where
                 _ = &mut shutdown, if end.is_none() => is_over = true,
                 // At their end, there may be nothing left to do.
                 incoming = deliveries.next(), if !deliveries.is_done() => {
-                    if let Some(incoming) = incoming {
-                        self.receive(incoming, end.is_some());
-                    }
-                    // The others that are here too, so that they begin together.
-                    while let Some(Some(incoming)) = deliveries.next().now_or_never() {
-                        self.receive(incoming, end.is_some());
-                    }
+                    self.receive_all(incoming, &mut deliveries, end.is_some());
                 }
                 Some((started, outcomes)) = running.next() => {
                     self.finish(started, outcomes);

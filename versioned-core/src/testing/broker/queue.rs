@@ -114,13 +114,11 @@ impl Queue {
             state.waiting.insert(copy.place, copy);
         }
         while let Some((place, mut copy)) = state.waiting.pop_first() {
-            match copy.lost_for.take() {
-                Some(time) => drop(state.late.insert((now + time, place), copy)),
-                None => {
-                    state.in_hand.insert(place, Arc::clone(&copy.sent));
-                    return Ok(copy);
-                }
-            }
+            let Some(time) = copy.lost_for.take() else {
+                state.in_hand.insert(place, Arc::clone(&copy.sent));
+                return Ok(copy);
+            };
+            state.late.insert((now + time, place), copy);
         }
         Err(state.late.keys().next().map(|(due, _)| *due))
     }
@@ -190,7 +188,7 @@ struct Dice {
 }
 
 impl Dice {
-    /// SplitMix64.
+    /// The function `SplitMix64`.
     fn roll(self, purpose: u64, below: u64) -> u64 {
         let mixed = |number: u64| {
             let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
