@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::dice::Dice;
 use super::run::Run;
 use super::settings::Settings;
-use super::source::{Delivery, Handler, Incoming, Message, Origin, Reader, Settlement};
+use super::source::{Delivery, Handler, Incoming, Message, NextDue, Origin, Reader, Settlement};
 use super::{Counters, Hook};
 use crate::dead_letter::Redriven;
 use crate::error::{Error, NotConnected, Result};
@@ -217,6 +217,10 @@ impl Handler<Value, FakeMessage> for FakeHandler {
             _ => {}
         }
         self.apply_all(&events)
+    }
+
+    async fn execute(&self) -> Result<Option<NextDue>> {
+        Ok(None)
     }
 
     async fn keep(&self, letters: &[NewLetter]) -> Result<()> {
