@@ -17,14 +17,18 @@
 //! }
 //! ```
 
-use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
-use diesel_async::AsyncConnection;
+mod asynchronous;
 
+use diesel::connection::LoadConnection;
+
+#[cfg(feature = "async")]
+pub use self::asynchronous::{
+    count_letters_async, count_parked_async, count_pending_async, discard_letters_async,
+    letter_async, letters_async, parked_async, pending_async, retry_async,
+};
 use crate::backlog::Count;
 use crate::error::Result;
-#[cfg(feature = "async")]
-use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 pub use crate::inspected::{Filter, Letter, LetterMessage, Parked, ParkedPlace, PendingEvent};
 use crate::operation::outbox::pending as outbox;
@@ -243,199 +247,4 @@ where
     C::Backend: SupportedBackend,
 {
     poll_ready(outbox::retry(ids, &mut BlockingExecutor::new(conn)))
-}
-
-/// As [`inspect::letters`](letters), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`letters`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn letters_async<C>(
-    filter: &Filter,
-    after: i64,
-    most: usize,
-    conn: &mut C,
-) -> impl Future<Output = Result<Vec<Letter>>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { replica::letters(filter, after, most, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::letter`](letter), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`letter`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn letter_async<C>(
-    id: i64,
-    conn: &mut C,
-) -> impl Future<Output = Result<Option<(Letter, LetterMessage)>>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { replica::letter(id, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::count_letters`](count_letters), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`count_letters`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn count_letters_async<C>(
-    filter: &Filter,
-    most: u64,
-    conn: &mut C,
-) -> impl Future<Output = Result<Count>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { replica::count_letters(filter, most, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::discard_letters`](discard_letters), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`discard_letters`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn discard_letters_async<C>(
-    ids: &[i64],
-    conn: &mut C,
-) -> impl Future<Output = Result<usize>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { replica::discard_letters(ids, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::parked`](parked), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`parked`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn parked_async<C>(
-    filter: &Filter,
-    after: Option<&ParkedPlace>,
-    most: usize,
-    conn: &mut C,
-) -> impl Future<Output = Result<Vec<Parked>>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { replica::parked(filter, after, most, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::count_parked`](count_parked), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`count_parked`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn count_parked_async<C>(
-    filter: &Filter,
-    most: u64,
-    conn: &mut C,
-) -> impl Future<Output = Result<Count>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { replica::count_parked(filter, most, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::pending`](pending), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`pending`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn pending_async<C>(
-    filter: &Filter,
-    after: (u32, i64),
-    most: usize,
-    conn: &mut C,
-) -> impl Future<Output = Result<Vec<PendingEvent>>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { outbox::pending(filter, after, most, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::count_pending`](count_pending), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`count_pending`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn count_pending_async<C>(
-    filter: &Filter,
-    most: u64,
-    conn: &mut C,
-) -> impl Future<Output = Result<Count>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { outbox::count_pending(filter, most, &mut AsyncExecutor::new(conn)).await }
-}
-
-/// As [`inspect::retry`](retry), on a connection of `diesel-async`.
-///
-/// # Errors
-///
-/// Returns the errors of [`retry`].
-#[cfg(feature = "async")]
-#[allow(
-    clippy::manual_async_fn,
-    reason = "the future must be known to be `Send`"
-)]
-pub fn retry_async<C>(ids: &[i64], conn: &mut C) -> impl Future<Output = Result<usize>> + Send
-where
-    C: AsyncConnection,
-    C::Backend: SupportedBackend,
-{
-    async move { outbox::retry(ids, &mut AsyncExecutor::new(conn)).await }
 }

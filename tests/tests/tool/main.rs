@@ -21,9 +21,9 @@ mod tool;
 mod usage;
 
 versioned_tests::suite! {
-    mod sqlite { mod scenarios; mod redrive; }
-    mod postgres { mod scenarios; mod redrive; }
-    mod mysql { mod scenarios; mod redrive; }
+    mod sqlite { mod scenarios; mod writing; mod redrive; }
+    mod postgres { mod scenarios; mod writing; mod redrive; }
+    mod mysql { mod scenarios; mod writing; mod redrive; }
     mod async_sqlite { mod fronts; }
     mod async_postgres { mod fronts; }
     mod async_mysql { mod fronts; }

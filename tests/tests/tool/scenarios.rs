@@ -13,7 +13,7 @@ use super::backend;
 use crate::tool::{READING, WRITING, run};
 
 /// The tables, without rows.
-fn empty() -> (Db, Conn) {
+pub(super) fn empty() -> (Db, Conn) {
     let db = Db::fresh("");
     let mut conn = db.connect();
     conn.run_pending_migrations(versioned_core::MIGRATIONS)
@@ -30,7 +30,14 @@ fn key() -> &'static str {
     }
 }
 
-fn letter(conn: &mut Conn, replica: &str, record: &str, version: i64, reason: &str, at: i64) {
+pub(super) fn letter(
+    conn: &mut Conn,
+    replica: &str,
+    record: &str,
+    version: i64,
+    reason: &str,
+    at: i64,
+) {
     let key = key();
     let sql = format!(
         "INSERT INTO versioned_dead_letters (replica, entity, {key}, version, source, subject, message_key,
@@ -41,7 +48,12 @@ fn letter(conn: &mut Conn, replica: &str, record: &str, version: i64, reason: &s
     conn.batch_execute(&sql).unwrap();
 }
 
-fn park(conn: &mut Conn, replica: &str, record: &str, versions: std::ops::RangeInclusive<i64>) {
+pub(super) fn park(
+    conn: &mut Conn,
+    replica: &str,
+    record: &str,
+    versions: std::ops::RangeInclusive<i64>,
+) {
     let key = key();
     for version in versions {
         conn.batch_execute(&format!(
@@ -62,7 +74,7 @@ fn position(conn: &mut Conn, replica: &str, record: &str, version: i64) {
 }
 
 /// An event of the outbox. With attempts, it is to be tried again in the far future.
-fn event(conn: &mut Conn, entity: &str, record: &str, attempts: i64) {
+pub(super) fn event(conn: &mut Conn, entity: &str, record: &str, attempts: i64) {
     let key = key();
     let (due, error) = match attempts {
         0 => (0, "NULL"),
@@ -76,17 +88,17 @@ fn event(conn: &mut Conn, entity: &str, record: &str, attempts: i64) {
 }
 
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
-struct Row {
+pub(super) struct Row {
     #[diesel(sql_type = Text)]
-    kind: String,
+    pub(super) kind: String,
     #[diesel(sql_type = BigInt)]
-    id: i64,
+    pub(super) id: i64,
     #[diesel(sql_type = BigInt)]
-    due: i64,
+    pub(super) due: i64,
 }
 
 /// What the commands that write could change.
-fn rows(conn: &mut Conn) -> Vec<Row> {
+pub(super) fn rows(conn: &mut Conn) -> Vec<Row> {
     let mut all = Vec::new();
     for sql in [
         "SELECT 'outbox' AS kind, id, due FROM versioned_outbox ORDER BY id",
@@ -98,13 +110,13 @@ fn rows(conn: &mut Conn) -> Vec<Row> {
     all
 }
 
-fn letter_ids(conn: &mut Conn) -> Vec<i64> {
+pub(super) fn letter_ids(conn: &mut Conn) -> Vec<i64> {
     let letters = rows(conn).into_iter().filter(|row| row.kind == "letter");
     letters.map(|row| row.id).collect()
 }
 
 /// 3 replicas, 250 letters, parked events, 30 events of which 12 are rejected.
-fn full() -> (Db, Conn) {
+pub(super) fn full() -> (Db, Conn) {
     let (db, mut conn) = empty();
     let conn_ref = &mut conn;
     conn_ref
@@ -139,7 +151,7 @@ fn full() -> (Db, Conn) {
     (db, conn)
 }
 
-fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [args, more].concat()
 }
 
@@ -398,179 +410,6 @@ fn a_letter_is_shown_byte_by_byte() {
     );
     let error = run(db.url(), &["dead", "show", "999", "--json"]).error(1);
     assert_eq!(error["code"], "not_found");
-}
-
-#[test]
-fn nothing_is_written_without_a_confirmation() {
-    let (db, mut conn) = full();
-    let before = rows(&mut conn);
-    for args in WRITING {
-        // Neither a terminal nor --yes. An answer in a pipe is none.
-        let ran = crate::tool::run_with(db.url(), args, "y\n250\n100\n");
-        // The first event was not rejected, so there is nothing to ask.
-        let is_asked = *args != ["outbox", "retry", "1"];
-        assert_eq!(
-            ran.code,
-            Some(if is_asked { 5 } else { 0 }),
-            "{args:?} {ran:?}"
-        );
-        let dry = run(db.url(), &with(args, &["--dry-run", "--json"])).json(0);
-        assert_eq!(dry["plan"]["dry_run"], true);
-        assert_eq!(dry.get("results"), None, "{args:?}");
-        assert_eq!(dry["target"]["read_only"], true);
-        let dry = run(db.url(), &with(args, &["--dry-run", "--yes"]));
-        assert_eq!(dry.text(), "dry run: nothing was changed\n");
-    }
-    // Not all of them by --yes alone, and not with another number.
-    for confirm in [&["--yes"][..], &["--confirm", "99"], &["--confirm", "250"]] {
-        let args = with(
-            &["dead", "discard", "--all", "--leave-gap", "--json"],
-            confirm,
-        );
-        assert_eq!(run(db.url(), &args).code, Some(5), "{confirm:?}");
-    }
-    assert_eq!(rows(&mut conn), before);
-}
-
-#[test]
-fn rejected_events_are_tried_again() {
-    let (db, mut conn) = full();
-    let rejected = |conn: &mut Conn| {
-        let later = rows(conn)
-            .into_iter()
-            .filter(|row| row.kind == "outbox" && row.due > 0);
-        later.map(|row| row.id).collect::<Vec<_>>()
-    };
-    let before = rejected(&mut conn);
-    assert_eq!(before.len(), 12);
-    let (first, second) = (before[0].to_string(), before[1].to_string());
-    let document = run(
-        db.url(),
-        &["outbox", "retry", &first, &second, "1", "--yes", "--json"],
-    )
-    .json(0);
-    assert_eq!(document["results"], json!({"retried": 2, "due_already": 0}));
-    assert_eq!(document["plan"]["ids"], json!([first, second]));
-    assert_eq!(document["target"]["read_only"], false);
-    assert_eq!(rejected(&mut conn), before[2..]);
-    let again = run(db.url(), &["outbox", "retry", &first, "--yes"]);
-    assert_eq!(
-        (again.code, again.text().as_str()),
-        (Some(0), "0 retried, 1 due already\n")
-    );
-    // The limit and the conditions.
-    let document = run(
-        db.url(),
-        &[
-            "outbox", "retry", "--entity", "orders", "--limit", "3", "--yes", "--json",
-        ],
-    )
-    .json(0);
-    assert_eq!(document["plan"]["selected"], 3);
-    assert_eq!(
-        document["plan"]["found"],
-        json!({"value": 6, "at_least": false})
-    );
-    let all = run(db.url(), &["outbox", "retry", "--all", "--yes"]);
-    assert_eq!(all.code, Some(0));
-    assert_eq!(rejected(&mut conn), Vec::<i64>::new());
-    let list = run(db.url(), &["outbox", "--rejected", "--json"]).json(0);
-    assert_eq!(list["items"][0]["retry_at"], Value::Null);
-    assert_eq!(list["items"][0]["error"], "too large");
-}
-
-#[test]
-fn a_letter_that_others_wait_for_is_discarded_on_demand() {
-    let (db, mut conn) = empty();
-    letter(&mut conn, "copies", "7", 4, "not now", 1_000_000);
-    letter(&mut conn, "copies", "8", 4, "not now", 1_000_000);
-    park(&mut conn, "copies", "7", 5..=9);
-    let ids = letter_ids(&mut conn);
-    let first = ids[0].to_string();
-    let error = run(db.url(), &["dead", "discard", &first, "--yes", "--json"]).error(5);
-    assert_eq!(error["code"], "leaves_gap");
-    let ran = run(db.url(), &["dead", "discard", &first, "--dry-run"]);
-    let warning = format!("letter {first}: 5 later events of record 7 wait for version 4");
-    assert!(ran.stderr.contains(&warning), "{}", ran.stderr);
-    assert_eq!(letter_ids(&mut conn), ids);
-    let ran = run(
-        db.url(),
-        &["dead", "discard", &first, "--yes", "--leave-gap"],
-    );
-    assert_eq!(
-        (ran.code, ran.text().as_str()),
-        (Some(0), "1 discarded, 0 gone already\n")
-    );
-    assert_eq!(letter_ids(&mut conn), ids[1..]);
-    // Its events still wait, in sight.
-    let parked = run(db.url(), &["parked", "--json"]).json(0);
-    assert_eq!(parked["items"][0]["events"], 5);
-    // The other one leaves nobody behind; a second run is harmless.
-    let second = ids[1].to_string();
-    for discarded in [1, 0] {
-        let document = run(db.url(), &["dead", "discard", &second, "--yes", "--json"]).json(0);
-        assert_eq!(document["results"]["discarded"], discarded);
-    }
-}
-
-#[test]
-fn a_plan_has_limits() {
-    let (db, mut conn) = full();
-    for args in [
-        &["dead", "discard", "--yes"][..],
-        &["outbox", "retry", "--yes"],
-    ] {
-        let ran = run(db.url(), args);
-        assert_eq!(ran.code, Some(2), "{args:?}");
-        assert!(ran.stderr.contains("--all"), "{}", ran.stderr);
-    }
-    let most = [
-        "dead",
-        "discard",
-        "--replica",
-        "other",
-        "--leave-gap",
-        "--yes",
-        "--json",
-    ];
-    let error = run(db.url(), &with(&most, &["--max", "82"])).error(5);
-    assert_eq!(error["code"], "too_many");
-    assert_eq!(letter_ids(&mut conn).len(), 250);
-    let document = run(db.url(), &with(&most, &["--max", "83", "--limit", "10"])).json(0);
-    assert_eq!(document["results"]["discarded"], 10);
-    assert_eq!(document["plan"]["found"]["value"], 83);
-    let document = run(
-        db.url(),
-        &[
-            "dead",
-            "discard",
-            "--all",
-            "--leave-gap",
-            "--confirm",
-            "100",
-            "--json",
-        ],
-    )
-    .json(0);
-    assert_eq!(document["results"]["discarded"], 100);
-    assert_eq!(letter_ids(&mut conn).len(), 140);
-}
-
-#[test]
-fn a_lock_ends_the_wait_with_4() {
-    let (db, mut conn) = empty();
-    letter(&mut conn, "copies", "7", 4, "not now", 1_000_000);
-    let id = letter_ids(&mut conn)[0].to_string();
-    conn.transaction(|conn| {
-        conn.batch_execute(&format!(
-            "UPDATE versioned_dead_letters SET attempts = 9 WHERE id = {id}"
-        ))?;
-        let args = ["dead", "discard", &id, "--yes", "--json", "--timeout", "1s"];
-        assert_eq!(run(db.url(), &args).error(4)["code"], "timeout");
-        QueryResult::Ok(())
-    })
-    .unwrap();
-    assert_eq!(letter_ids(&mut conn).len(), 1);
 }
 
 /// A condition as arguments, and whether it holds for a letter.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use diesel::connection::{
-    AnsiTransactionManager, CacheSize, Connection, LoadConnection, SimpleConnection as _,
+    AnsiTransactionManager, Connection, LoadConnection, SimpleConnection as _,
     TransactionManager as _,
 };
 use diesel::deserialize::QueryableByName;
@@ -92,7 +92,7 @@ impl Session for diesel::PgConnection {
             url = format!("{url}{separator}connect_timeout={seconds}");
         }
         let mut conn = Self::establish(&url)?;
-        conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+        conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         Ok(conn)
     }
 
@@ -128,7 +128,7 @@ impl Session for diesel::PgConnection {
 impl Session for diesel::MysqlConnection {
     fn open(target: &Target, _: Mode, limit: Duration) -> Result<Self, ConnectionError> {
         let mut conn = Self::establish(&target.url)?;
-        conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+        conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         // One comment is for MariaDB, which has seconds, and one for MySQL, which has milliseconds.
         let limits = format!(
             "SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds} \
