@@ -47,7 +47,7 @@ struct TicketCopy {
 
 fn event(op: Op, id: i64, version: i64, note: &str) -> Event<TicketCopy> {
     let note = note.to_owned();
-    let data = (op != Op::Deleted).then(|| TicketCopy { id, note, version });
+    let data = (op != Op::Deleted).then_some(TicketCopy { id, note, version });
     Event::new(op, "tickets", id.to_string(), version, data)
 }
 
@@ -243,8 +243,8 @@ fn dead_letters_that_are_tried_again_are_counted() {
     with_metrics(&exporter, async || {
         let mut world = World::new().await;
         world.send_all([event(Op::Created, 1, 1, "bad")]).await;
-        let consumed = world.consume().await;
-        assert_eq!(consumed.dead_letters, 1);
+        let before = world.consume().await;
+        assert_eq!(before.dead_letters, 1);
         let conn = &mut world.db.connect();
         conn.batch_execute("ALTER TABLE ticket_copies DROP CONSTRAINT ticket_copies_note_check")
             .unwrap();
@@ -283,12 +283,12 @@ fn whatever_arrives_the_series_are_the_same() {
                         1 => {
                             world
                                 .send_all([event(Op::Created, other.into(), 1, note)])
-                                .await
+                                .await;
                         }
                         _ => {
                             world
                                 .send_all([event(Op::Snapshot, number, one.into(), note)])
-                                .await
+                                .await;
                         }
                     }
                 }
@@ -334,11 +334,12 @@ fn a_consumer_is_as_well_as_its_broker_and_its_database() {
             Arc::clone(&is_gone),
         );
         let running = tokio::spawn(async move {
-            let connect = async || match gone.load(Ordering::Relaxed) {
-                true => Err(ConnectionError::BadConnection(
-                    "no route to host".to_owned(),
-                )),
-                false => AsyncPgConnection::establish(&url).await,
+            let connect = async || {
+                if gone.load(Ordering::Relaxed) {
+                    let away = "no route to host".to_owned();
+                    return Err(ConnectionError::BadConnection(away));
+                }
+                AsyncPgConnection::establish(&url).await
             };
             consumer.replicate::<TicketCopy, _>(connect, stop).await
         });

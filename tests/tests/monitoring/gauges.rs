@@ -11,7 +11,7 @@ use super::super::exported::Exporter;
 use super::super::rows::{Look as _, Rows, ago};
 use super::backend::{self, Conn, Db};
 
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_mins(10);
 
 fn database() -> (Db, Conn) {
     let db = Db::fresh("CREATE TABLE tickets (id BIGINT PRIMARY KEY)");

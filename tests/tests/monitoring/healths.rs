@@ -62,9 +62,11 @@ struct Broker {
 impl Publisher for Broker {
     async fn publish(&self, batch: &[OutboxRow]) -> Vec<Result<(), PublishError>> {
         assert!(!self.panics.load(Ordering::Relaxed), "as it was told");
-        let one = |_| match self.is_away.load(Ordering::Relaxed) {
-            true => Err(PublishError::unavailable("connection refused")),
-            false => Ok(()),
+        let one = |_| {
+            if self.is_away.load(Ordering::Relaxed) {
+                return Err(PublishError::unavailable("connection refused"));
+            }
+            Ok(())
         };
         batch.iter().map(one).collect()
     }
@@ -130,9 +132,11 @@ fn a_database_that_is_gone_makes_a_relay_not_ready_until_it_is_back() {
     let relay = relay(&Broker::default());
     let (health, shutdown) = (relay.health(), Shutdown::new());
     let is_gone = AtomicBool::new(true);
-    let connect = || match is_gone.load(Ordering::Relaxed) {
-        true => Err("no route to host"),
-        false => Ok(db.connect()),
+    let connect = || {
+        if is_gone.load(Ordering::Relaxed) {
+            return Err("no route to host");
+        }
+        Ok(db.connect())
     };
     thread::scope(|scope| {
         let stop = shutdown.clone();
