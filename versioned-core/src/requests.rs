@@ -180,7 +180,7 @@ where
 /// SELECT due - now FROM versioned_requests WHERE state = 'open' AND kind = 'redrive' AND replica = $1 AND entity = $2 ..
 /// BEGIN;
 /// SELECT .. FROM versioned_requests WHERE state = 'open' .. LIMIT 1 FOR UPDATE SKIP LOCKED;
-/// SELECT .. FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND id = ANY($3) ORDER BY version, id FOR UPDATE;
+/// SELECT .. FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND id = ANY($3) AND key = $4 ORDER BY version, id FOR UPDATE;
 /// -- each event is applied here
 /// DELETE FROM versioned_dead_letters ..;
 /// UPDATE versioned_request_items SET outcome = 'applied' ..;

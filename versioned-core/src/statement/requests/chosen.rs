@@ -106,10 +106,13 @@ pub(crate) struct LettersOfRequest<'a, F: ?Sized> {
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-/// Locks letters, and selects them in the order of their versions.
+/// Locks letters of one record, and selects them in the order of their versions. On MySQL it uses the
+/// index of the records, as `OfRecord` does: by their ids, it would lock the entries of the two indexes
+/// in the opposite order, and deadlock with a redrive of the same record.
 pub(crate) struct LettersOf<'a, F: ?Sized> {
     pub(crate) replica: &'a str,
     pub(crate) entity: &'a str,
+    pub(crate) key: &'a str,
     pub(crate) ids: &'a [i64],
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
@@ -169,7 +172,7 @@ where
     }
 }
 
-/// Pushes ` FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND id = ANY($3)`.
+/// Pushes ` WHERE replica = $1 AND entity = $2 AND id = ANY($3)`.
 fn push_letters<'b, F, DB>(
     replica: &'b str,
     entity: &'b str,
@@ -180,7 +183,7 @@ where
     F: SqlFor<DB> + ?Sized,
     DB: Backend,
 {
-    out.push_sql(" FROM versioned_dead_letters WHERE replica = ");
+    out.push_sql(" WHERE replica = ");
     F::push_text(out, replica)?;
     out.push_sql(" AND entity = ");
     F::push_text(out, entity)?;
@@ -199,7 +202,15 @@ where
         out.push_sql(
             ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at",
         );
+        out.push_sql(" FROM versioned_dead_letters");
+        if F::dialect(out.backend()) == Some(Dialect::Mysql) && !self.key.is_empty() {
+            out.push_sql(" FORCE INDEX (versioned_dead_letters_records)");
+        }
         push_letters::<F, DB>(self.replica, self.entity, self.ids, &mut out)?;
+        out.push_sql(" AND ");
+        out.push_identifier("key")?;
+        out.push_sql(" = ");
+        F::push_text(&mut out, self.key)?;
         out.push_sql(" ORDER BY version, id");
         if F::dialect(out.backend()) != Some(Dialect::Sqlite) {
             out.push_sql(" FOR UPDATE");
@@ -214,7 +225,7 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("DELETE");
+        out.push_sql("DELETE FROM versioned_dead_letters");
         push_letters::<F, DB>(self.replica, self.entity, self.ids, &mut out)
     }
 }

@@ -100,6 +100,7 @@ where
     let letters = LettersOf::<M::Sql> {
         replica: M::replica(),
         entity: M::ENTITY,
+        key: items.first().map_or("", |(_, key, ..)| key),
         ids: &ids,
         flavor: PhantomData,
     };
