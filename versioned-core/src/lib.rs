@@ -238,17 +238,17 @@ pub mod positions;
 mod purged;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
-pub mod retention;
 mod request;
 pub mod requests;
+pub mod retention;
 mod retry;
 mod runner;
 mod statement;
 pub mod status;
 mod table_name;
+pub mod tables;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod tables;
 mod trace;
 mod tracked;
 mod transaction;

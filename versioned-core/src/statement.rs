@@ -42,9 +42,9 @@ pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOut
 #[cfg(feature = "metrics")]
 pub(crate) use self::outbox::lease::TakeLease;
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
+pub(crate) use self::outbox::pending::{CountEvents, MakeSomeDue, PendingEvents};
 #[cfg(feature = "testing")]
 pub(crate) use self::outbox::written::{EventsAfter, LastEvent};
-pub(crate) use self::outbox::pending::{CountEvents, MakeSomeDue, PendingEvents};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;

@@ -6,6 +6,6 @@ pub(crate) mod insert;
 pub(crate) mod lease;
 pub(crate) mod look;
 pub(crate) mod now;
+pub(crate) mod pending;
 #[cfg(feature = "testing")]
 pub(crate) mod written;
-pub(crate) mod pending;
