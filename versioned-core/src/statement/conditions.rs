@@ -1,4 +1,4 @@
-//! RowConditions that an operator combines. The text of a statement with them depends on which there
+//! Conditions that an operator combines. The text of a statement with them depends on which there
 //! are, so it is not cached.
 
 use diesel::backend::Backend;

@@ -233,7 +233,7 @@ fn a_service_without_the_tables_waits_for_them() {
 
     let db = Db::fresh("");
     let mut conn = db.connect();
-    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
+    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 3);
     let shutdown = Shutdown::new();
     let stop = shutdown.clone();
     let connect = || {

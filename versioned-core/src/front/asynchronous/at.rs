@@ -51,7 +51,11 @@ impl<M: OwnerModel, P> At<M, P> {
     /// Writes `changes` to the row if the row is at this version, increments the version, and
     /// returns the row after the write.
     ///
-    /// See [`At::update`](crate::At::update) for the SQL and the errors.
+    /// See [`At::update`](crate::At::update) for the SQL.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`At::update`](crate::At::update).
     pub async fn update<S, C>(&self, changes: S, conn: &mut C) -> Result<M>
     where
         C: AsyncConnection,
@@ -71,7 +75,11 @@ impl<M: OwnerModel, P> At<M, P> {
     /// Increments the version of the row if the row is at this version, and returns the row after
     /// the write.
     ///
-    /// See [`At::touch`](crate::At::touch) for the SQL and the errors.
+    /// See [`At::touch`](crate::At::touch) for the SQL.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`At::touch`](crate::At::touch).
     pub async fn touch<C>(&self, conn: &mut C) -> Result<M>
     where
         C: AsyncConnection,
@@ -88,7 +96,11 @@ impl<M: OwnerModel, P> At<M, P> {
 
     /// Deletes the row if the row is at this version, and returns the version of the deletion.
     ///
-    /// See [`At::delete`](crate::At::delete) for the SQL and the errors.
+    /// See [`At::delete`](crate::At::delete) for the SQL.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`At::delete`](crate::At::delete).
     pub async fn delete<C>(&self, conn: &mut C) -> Result<M::Version>
     where
         C: AsyncConnection,
