@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::items_after_statements,
     missing_docs,
+    clippy::similar_names,
     reason = "tests"
 )]
 #![allow(

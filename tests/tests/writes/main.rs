@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::items_after_statements,
+    clippy::needless_pass_by_value,
     reason = "tests"
 )]
 #![allow(
