@@ -131,7 +131,7 @@ fn a_multi_connection_over_each_backend() {
         Any::Postgres(databases.1.connect()),
         Any::Mysql(databases.2.connect()),
     ] {
-        assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 2);
+        assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), 3);
         life(&mut conn).unwrap();
         conn.revert_all_migrations(MIGRATIONS).unwrap();
     }
