@@ -99,6 +99,7 @@ impl State {
         }
     }
 
+    #[cfg(any(feature = "consumer", test))]
     pub(super) fn ticks(&mut self, has_work: bool, now: Instant) {
         self.tick = Some(now);
         self.works(has_work, now);
