@@ -186,8 +186,7 @@ impl<M, S: Subject<M>> Walk<'_, M, S> {
             own.was_acknowledged = true;
             !is_repeat || state != *place.state
         } else {
-            let answer = format_args!("{outcome:?}");
-            place.refused += &line(self.trail.len() + 1, event, answer);
+            place.refused += &line(self.trail.len() + 1, event, format_args!("{outcome:?}"));
             !std::mem::replace(&mut own.was_early, true) && state != *place.state
         };
         if !is_new {
