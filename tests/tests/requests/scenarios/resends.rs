@@ -246,5 +246,5 @@ fn a_service_without_the_tables_waits_for_them() {
     assert_eq!(conn.run_pending_migrations(with).unwrap().len(), 1);
     assert!(!conn.has_pending_migration(with).unwrap());
     assert_eq!(front::list(0, 10, &mut conn).unwrap(), []);
-    assert_eq!(conn.revert_all_migrations(with).unwrap().len(), 3);
+    assert_eq!(conn.revert_all_migrations(with).unwrap().len(), 4);
 }
