@@ -52,7 +52,7 @@ pub(super) fn run(args: &CheckArgs, database: &mut Database, out: &mut Output) -
         out.line(if is_unfit {
             "run the migrations of versioned-core, of the same version as this tool"
         } else {
-            "grant the rights: docs/roles.sql of versioned-core has them"
+            "grant the rights: docs/roles-postgresql.sql and docs/roles-mysql.sql have them"
         })?;
     }
     Ok(if missing.is_empty() {
