@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::filter::LetterChoice;
 use self::filter::{EventFilter, ReplicaFilter, duration, interval};
 
 /// Shows what waits in a database of `versioned-core`, and does what you decide about it.
@@ -213,14 +214,8 @@ pub(crate) struct DeadShowArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiscardArgs {
-    /// The ids of letters.
-    #[arg(value_name = "ID")]
-    pub(crate) ids: Vec<i64>,
-    /// Only letters that failed, and not those that wait behind one.
-    #[arg(long)]
-    pub(crate) failed: bool,
     #[command(flatten)]
-    pub(crate) which: ReplicaFilter,
+    pub(crate) letters: LetterChoice,
     /// Also discards letters for which later events wait.
     #[arg(long)]
     pub(crate) leave_gap: bool,
@@ -233,14 +228,8 @@ pub(crate) struct DiscardArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RedriveArgs {
-    /// The ids of letters.
-    #[arg(value_name = "ID")]
-    pub(crate) ids: Vec<i64>,
-    /// Only letters that failed, and not those that wait behind one.
-    #[arg(long)]
-    pub(crate) failed: bool,
     #[command(flatten)]
-    pub(crate) which: ReplicaFilter,
+    pub(crate) letters: LetterChoice,
     /// So many letters must be applied before a failure is tolerated.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) canary: u64,

@@ -38,6 +38,13 @@ macro_rules! each {
     };
 }
 
+/// Runs the same code in a transaction on the connection of each database.
+macro_rules! ask {
+    ($database:ident, $mode:expr, $conn:ident => $run:expr) => {
+        each!(&mut $database.connection, conn => run(conn, $mode, $database.limit, |$conn| $run))
+    };
+}
+
 /// A database that is connected to.
 pub(crate) struct Database {
     connection: Connection,
@@ -123,9 +130,7 @@ impl Database {
     }
 
     pub(crate) fn status(&mut self) -> Outcome<Status> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| status::load(MOST, conn))
-        });
+        let done = ask!(self, Mode::Read, conn => status::load(MOST, conn));
         done.map_err(|error| self.failed(&error, READ))
     }
 
@@ -135,11 +140,9 @@ impl Database {
         after: (u32, i64),
         most: usize,
     ) -> Outcome<(Vec<PendingEvent>, Count)> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| {
-                let page = inspect::pending(filter, after, most, conn)?;
-                Ok((page, inspect::count_pending(filter, MOST, conn)?))
-            })
+        let done = ask!(self, Mode::Read, conn => {
+            let page = inspect::pending(filter, after, most, conn)?;
+            Ok((page, inspect::count_pending(filter, MOST, conn)?))
         });
         done.map_err(|error| self.failed(&error, READ))
     }
@@ -150,11 +153,9 @@ impl Database {
         after: Option<&ParkedPlace>,
         most: usize,
     ) -> Outcome<(Vec<Parked>, Count)> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| {
-                let page = inspect::parked(filter, after, most, conn)?;
-                Ok((page, inspect::count_parked(filter, MOST, conn)?))
-            })
+        let done = ask!(self, Mode::Read, conn => {
+            let page = inspect::parked(filter, after, most, conn)?;
+            Ok((page, inspect::count_parked(filter, MOST, conn)?))
         });
         done.map_err(|error| self.failed(&error, READ))
     }
@@ -165,62 +166,46 @@ impl Database {
         after: i64,
         most: usize,
     ) -> Outcome<(Vec<Letter>, Count)> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| {
-                let page = inspect::letters(filter, after, most, conn)?;
-                Ok((page, inspect::count_letters(filter, MOST, conn)?))
-            })
+        let done = ask!(self, Mode::Read, conn => {
+            let page = inspect::letters(filter, after, most, conn)?;
+            Ok((page, inspect::count_letters(filter, MOST, conn)?))
         });
         done.map_err(|error| self.failed(&error, READ))
     }
 
     pub(crate) fn letter(&mut self, id: i64) -> Outcome<Option<(Letter, LetterMessage)>> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| inspect::letter(id, conn))
-        });
+        let done = ask!(self, Mode::Read, conn => inspect::letter(id, conn));
         done.map_err(|error| self.failed(&error, READ))
     }
 
     /// Makes rejected events due.
     pub(crate) fn retry(&mut self, ids: &[i64]) -> Outcome<usize> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Write, self.limit, |conn| inspect::retry(ids, conn))
-        });
+        let done = ask!(self, Mode::Write, conn => inspect::retry(ids, conn));
         done.map_err(|error| self.failed(&error, RETRY))
     }
 
     pub(crate) fn discard(&mut self, ids: &[i64]) -> Outcome<usize> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Write, self.limit, |conn| inspect::discard_letters(ids, conn))
-        });
+        let done = ask!(self, Mode::Write, conn => inspect::discard_letters(ids, conn));
         done.map_err(|error| self.failed(&error, DISCARD))
     }
 
     pub(crate) fn store(&mut self, redrive: &Redrive) -> Outcome<Request> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Write, self.limit, |conn| redrive.store(conn))
-        });
+        let done = ask!(self, Mode::Write, conn => redrive.store(conn));
         done.map_err(|error| self.request_failed(&error))
     }
 
     pub(crate) fn store_resend(&mut self, resend: &Resend) -> Outcome<Request> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Write, self.limit, |conn| resend.store(conn))
-        });
+        let done = ask!(self, Mode::Write, conn => resend.store(conn));
         done.map_err(|error| self.request_failed(&error))
     }
 
     pub(crate) fn requests(&mut self, after: i64, most: usize) -> Outcome<Vec<Request>> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| requests::list(after, most, conn))
-        });
+        let done = ask!(self, Mode::Read, conn => requests::list(after, most, conn));
         done.map_err(|error| self.request_failed(&error))
     }
 
     pub(crate) fn request(&mut self, id: i64) -> Outcome<Option<Request>> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| requests::find(id, conn))
-        });
+        let done = ask!(self, Mode::Read, conn => requests::find(id, conn));
         done.map_err(|error| self.request_failed(&error))
     }
 
@@ -230,16 +215,12 @@ impl Database {
         after: i64,
         most: usize,
     ) -> Outcome<Vec<RequestItem>> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Read, self.limit, |conn| requests::results(id, after, most, conn))
-        });
+        let done = ask!(self, Mode::Read, conn => requests::results(id, after, most, conn));
         done.map_err(|error| self.request_failed(&error))
     }
 
     pub(crate) fn cancel(&mut self, id: i64) -> Outcome<bool> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, Mode::Write, self.limit, |conn| requests::cancel(id, conn))
-        });
+        let done = ask!(self, Mode::Write, conn => requests::cancel(id, conn));
         done.map_err(|error| self.request_failed(&error))
     }
 
@@ -256,9 +237,7 @@ impl Database {
 
     /// Returns what a role lacks.
     pub(crate) fn missing(&mut self, of: Use) -> Outcome<Vec<Missing>> {
-        let done = each!(&mut self.connection, conn => {
-            run(conn, self.mode, self.limit, |conn| tables::missing(of, conn))
-        });
+        let done = ask!(self, self.mode, conn => tables::missing(of, conn));
         done.map_err(|error| self.failed(&error, READ))
     }
 

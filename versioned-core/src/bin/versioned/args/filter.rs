@@ -27,6 +27,19 @@ pub(crate) struct ReplicaFilter {
     pub(crate) more: RowFilter,
 }
 
+/// Which dead letters a command writes. All conditions apply together.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LetterChoice {
+    /// The ids of letters.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    /// Only letters that failed, and not those that wait behind one.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) which: ReplicaFilter,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct RowFilter {
     /// Only the record with this key.
@@ -81,6 +94,19 @@ impl ReplicaFilter {
             filter = filter.entity(entity);
         }
         self.more.add_to(filter)
+    }
+}
+
+impl LetterChoice {
+    pub(crate) fn filter(&self) -> Filter {
+        let mut filter = self.which.filter();
+        if self.failed {
+            filter = filter.failed();
+        }
+        if !self.ids.is_empty() {
+            filter = filter.ids(self.ids.as_slice());
+        }
+        filter
     }
 }
 

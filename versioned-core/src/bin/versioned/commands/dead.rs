@@ -178,16 +178,13 @@ pub(super) fn discard(
     database: &mut Database,
     out: &mut Output,
 ) -> Outcome<Exit> {
-    let mut filter = args.which.filter();
-    if args.failed {
-        filter = filter.failed();
-    }
-    if !args.ids.is_empty() {
-        filter = filter.ids(args.ids.as_slice());
-    }
+    let filter = args.letters.filter();
     needs_condition(&filter, &args.write)?;
     let (rows, found) = database.letters(&filter, 0, args.write.limit as usize)?;
-    let plan = plan(args, &rows, found);
+    let plan = Plan {
+        warnings: warnings(&rows),
+        ..Plan::of_letters("Discard", &args.letters, &args.write, &rows, found)
+    };
     plan.note(out);
     plan.allowed(&args.write)?;
     if args.write.dry_run {
@@ -211,17 +208,12 @@ pub(super) fn discard(
     plan.print("dead_discard", Some(&done), &args.write, database, out)
 }
 
-fn plan(args: &DiscardArgs, rows: &[Letter], found: versioned_core::status::Count) -> Plan {
-    let (which, more) = (&args.which, &args.which.more);
-    let chosen: std::collections::BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
-    let records = rows.iter().filter_map(|row| {
-        let (key, _) = row.record.as_ref()?;
-        Some(format!("{} {key}", row.replica))
-    });
-    let warnings = rows
+/// The letters for which later events wait.
+fn warnings(rows: &[Letter]) -> Vec<String> {
+    let blocking = rows
         .iter()
         .filter(|row| row.blocks_parked + row.blocks_letters > 0);
-    let warnings = warnings.filter_map(|row| {
+    let warnings = blocking.filter_map(|row| {
         let (key, version) = row.record.as_ref()?;
         let waiting = many(row.blocks_parked + row.blocks_letters, "later event");
         Some(format!(
@@ -229,27 +221,7 @@ fn plan(args: &DiscardArgs, rows: &[Letter], found: versioned_core::status::Coun
             row.id
         ))
     });
-    Plan {
-        verb: "Discard",
-        one: "dead letter",
-        ids: chosen.into_iter().collect(),
-        found,
-        records: records.collect(),
-        oldest: rows.iter().map(|row| row.first_at).min(),
-        newest: rows.iter().map(|row| row.first_at).max(),
-        filter: json!({
-            "ids": args.ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "failed": args.failed,
-            "replica": which.replica,
-            "entity": which.entity,
-            "record": more.record,
-            "reason": more.reason,
-            "since": more.since.map(time),
-            "until": more.until.map(time),
-            "all": args.write.all,
-        }),
-        warnings: warnings.collect(),
-    }
+    warnings.collect()
 }
 
 /// Later events would wait for ever, so this needs a decision.

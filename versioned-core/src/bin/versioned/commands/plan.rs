@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal as _};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use versioned_core::inspect::Filter;
+use versioned_core::inspect::{Filter, Letter};
 use versioned_core::status::Count;
 
-use crate::args::WriteArgs;
+use crate::args::{LetterChoice, WriteArgs};
 use crate::database::Database;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::json;
@@ -34,6 +34,42 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// The plan for chosen dead letters.
+    pub(super) fn of_letters(
+        verb: &'static str,
+        choice: &LetterChoice,
+        args: &WriteArgs,
+        letters: &[Letter],
+        found: Count,
+    ) -> Self {
+        let (which, more) = (&choice.which, &choice.which.more);
+        let records = letters.iter().filter_map(|letter| {
+            let (key, _) = letter.record.as_ref()?;
+            Some(format!("{} {key}", letter.replica))
+        });
+        Self {
+            verb,
+            one: "dead letter",
+            ids: letters.iter().map(|letter| letter.id).collect(),
+            found,
+            records: records.collect(),
+            oldest: letters.iter().map(|letter| letter.first_at).min(),
+            newest: letters.iter().map(|letter| letter.first_at).max(),
+            filter: json!({
+                "ids": choice.ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "failed": choice.failed,
+                "replica": which.replica,
+                "entity": which.entity,
+                "record": more.record,
+                "reason": more.reason,
+                "since": more.since.map(text::time),
+                "until": more.until.map(text::time),
+                "all": args.all,
+            }),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Refuses a plan that is larger than the caller allows.
     pub(super) fn allowed(&self, args: &WriteArgs) -> Outcome<()> {
         let Some(max) = args.max else { return Ok(()) };

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use versioned_core::inspect::Letter;
 use versioned_core::requests::{Filter, Redrive};
 
@@ -14,50 +14,21 @@ use crate::confirm;
 use crate::database::Database;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Output;
-use crate::text::time;
 
 use super::asked;
 use super::plan::{Plan, needs_condition};
 
 pub(super) fn run(args: &RedriveArgs, database: &mut Database, out: &mut Output) -> Outcome<Exit> {
-    let (which, more) = (&args.which, &args.which.more);
-    let mut filter = which.filter();
-    if args.failed {
-        filter = filter.failed();
-    }
-    if !args.ids.is_empty() {
-        filter = filter.ids(args.ids.as_slice());
-    }
+    let filter = args.letters.filter();
     needs_condition(&filter, &args.write)?;
     let (letters, found) = database.letters(&filter, 0, args.write.limit as usize)?;
     let replica = replica(&letters)?;
-    let records = letters
-        .iter()
-        .filter_map(|letter| Some(letter.record.as_ref()?.0.clone()));
-    let plan = Plan {
-        verb: "Redrive",
-        one: "dead letter",
-        ids: letters.iter().map(|letter| letter.id).collect(),
-        found,
-        records: records.collect(),
-        oldest: letters.iter().map(|letter| letter.first_at).min(),
-        newest: letters.iter().map(|letter| letter.first_at).max(),
-        filter: json!({
-            "ids": args.ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "failed": args.failed,
-            "replica": which.replica,
-            "entity": which.entity,
-            "record": more.record,
-            "reason": more.reason,
-            "since": more.since.map(time),
-            "until": more.until.map(time),
-            "all": args.write.all,
-            "rate": args.ask.rate,
-            "canary": args.canary,
-            "max_failures": args.ask.max_failures,
-        }),
-        warnings: Vec::new(),
-    };
+    let mut plan = Plan::of_letters("Redrive", &args.letters, &args.write, &letters, found);
+    if let Value::Object(filter) = &mut plan.filter {
+        filter.insert("rate".to_owned(), json!(args.ask.rate));
+        filter.insert("canary".to_owned(), json!(args.canary));
+        filter.insert("max_failures".to_owned(), json!(args.ask.max_failures));
+    }
     plan.note(out);
     plan.allowed(&args.write)?;
     let Some((replica, entity)) = replica.filter(|_| !args.write.dry_run) else {
