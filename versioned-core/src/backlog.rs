@@ -65,7 +65,6 @@ pub struct ReplicaBacklog {
 }
 
 /// The age of the oldest of so many.
-pub(crate) fn age(of: Count, micros: i64) -> Option<Duration> {
-    // The clocks of two servers may differ.
-    (of.value > 0).then(|| Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+pub(crate) fn age(of: Count, age: Duration) -> Option<Duration> {
+    (of.value > 0).then_some(age)
 }

@@ -168,8 +168,13 @@ pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
 
 /// Returns the time that is so many microseconds after 1970-01-01 00:00 UTC.
 pub(crate) fn time_of(micros: i64) -> SystemTime {
-    let micros = u64::try_from(micros).unwrap_or(0);
-    SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
+    SystemTime::UNIX_EPOCH + duration_of(micros)
+}
+
+/// Returns so many microseconds, or none if the number is negative: the clocks of two servers may
+/// differ.
+pub(crate) fn duration_of(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
 /// The reason why a replica cannot apply an event at any version.

@@ -1,7 +1,6 @@
 //! The conditions of an operator's filter.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use crate::event::micros_of;
 use crate::inspected::Filter;
 use crate::statement::RowConditions;
 
@@ -11,16 +10,11 @@ pub(crate) fn conditions(filter: &Filter) -> RowConditions<'_> {
         entity: filter.entity.as_deref(),
         key: filter.key.as_deref(),
         reason: filter.reason.as_deref(),
-        since: filter.since.map(micros),
-        until: filter.until.map(micros),
+        since: filter.since.map(micros_of),
+        until: filter.until.map(micros_of),
         ids: filter.ids.as_deref(),
         failed: filter.failed,
     }
-}
-
-fn micros(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A limit, as a statement binds it.

@@ -22,6 +22,15 @@ use crate::statement::{
 
 pub(super) type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
 
+/// What a request is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: RequestKind,
+    /// Empty for an owner.
+    pub(crate) replica: &'a str,
+    pub(crate) entity: &'a str,
+}
+
 /// Counts stop here, so that none reads a large table.
 pub(crate) const MOST: i64 = 10_001;
 

@@ -1,11 +1,27 @@
 //! The transactions of an operation.
 
+use std::time::Duration;
+
 use crate::dialect::{Dialect, SqlFor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::operation::row_count::ends_the_transaction;
+use crate::retry::Retry;
 use crate::statement::ReadCommitted;
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
+
+/// The retries after a deadlock or a serialization failure, if the caller has no open transaction.
+/// The conflicting transactions have several statements, so the pauses must outgrow one that is
+/// slow or stalled. Half a minute of retries is more than a loaded machine needs, even if a closure
+/// of the caller keeps the session's SERIALIZABLE.
+pub(crate) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(500));
+
+/// Returns whether the operation may retry. A deadlock or a serialization failure ends the whole
+/// transaction. If the transaction is the caller's, the caller must run it again.
+pub(crate) fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
+    ends_the_transaction(error) && !conn.in_transaction()
+}
 
 /// The isolation level of a transaction that an operation opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
-use crate::operation::requests::store::{self, Subject};
+use crate::operation::requests::{Subject, store};
 use crate::outbox::SupportedBackend;
 use crate::request::{Filter, Request, RequestKind, Terms};
 

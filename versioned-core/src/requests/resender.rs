@@ -13,10 +13,10 @@ use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
 pub use self::asynchronous::AsyncResender;
 use crate::clock::{Parking, block_on};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation::owner::requested::{ParseKey, execute};
-use crate::operation::requests::serve::{self, Look, TIME};
+use crate::operation::requests::serve::{self, TIME};
 use crate::operation::requests::turn::exist;
 use crate::outbox::{RelayProblem, SupportedBackend};
 use crate::owner::Owner;
@@ -187,13 +187,11 @@ impl<C: LoadConnection<Backend: SupportedBackend>> Resender<C> {
     ) where
         C: Send,
     {
-        let line = Line {
+        let service = Connecting {
             resender: self,
             connect,
-            conn: None,
-            has_tables: false,
         };
-        block_on(serve::run(&Parking, self.models.every, line, shutdown));
+        block_on(serve::run(&Parking, self.models.every, service, shutdown));
     }
 }
 
@@ -205,55 +203,37 @@ impl<C> fmt::Debug for Resender<C> {
     }
 }
 
-/// A connection that is opened again after a failure.
-struct Line<R, F, C> {
+/// A resender with what opens its connections.
+struct Connecting<R, F> {
     resender: R,
     connect: F,
-    conn: Option<C>,
-    has_tables: bool,
 }
 
-impl<F, C, E> serve::Line for Line<&Resender<C>, F, C>
+impl<F, C, E> serve::Service for Connecting<&Resender<C>, F>
 where
     F: FnMut() -> Result<C, E> + Send,
     C: LoadConnection<Backend: SupportedBackend> + Send,
     E: fmt::Display,
 {
-    async fn look(&mut self) -> Look {
-        let models = &self.resender.models;
-        let mut conn = match self.conn.take().map_or_else(&mut self.connect, Ok) {
-            Ok(conn) => conn,
-            Err(error) => {
-                models.report(&RelayProblem::NotConnected(&error.to_string()));
-                return Look::Failed;
-            }
-        };
-        let done = look(self.resender, &mut self.has_tables, &mut conn);
-        match done {
-            Ok(look) => {
-                self.conn = Some(conn);
-                look
-            }
-            Err(error) => {
-                models.report(&RelayProblem::Failed(&error));
-                Look::Failed
-            }
-        }
-    }
-}
+    type Conn = C;
 
-fn look<C>(resender: &Resender<C>, has_tables: &mut bool, conn: &mut C) -> Result<Look, Error>
-where
-    C: LoadConnection<Backend: SupportedBackend>,
-{
-    if !*has_tables {
-        let mut executor = BlockingExecutor::new(conn);
-        *has_tables = poll_ready(exist::<Sql<C::Backend>, _>(&mut executor))?;
-        if !*has_tables {
-            return Ok(Look::NoTables);
-        }
+    async fn connect(&mut self) -> Result<C, String> {
+        (self.connect)().map_err(|error| error.to_string())
     }
-    resender.run_once(conn).map(Look::Next)
+
+    async fn has_tables(&mut self, conn: &mut C) -> Result<bool> {
+        poll_ready(exist::<Sql<C::Backend>, _>(&mut BlockingExecutor::new(
+            conn,
+        )))
+    }
+
+    async fn run_once(&mut self, conn: &mut C) -> Result<Option<Duration>> {
+        self.resender.run_once(conn)
+    }
+
+    fn report(&self, problem: &RelayProblem<'_>) {
+        self.resender.models.report(problem);
+    }
 }
 
 type Sql<DB> = <DB as SupportedBackend>::Sql;

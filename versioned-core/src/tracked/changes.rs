@@ -95,14 +95,15 @@ impl<T: Fields + Clone + Serialize> Tracked<T> {
     ///
     /// Returns [`Error::Other`] if serde cannot represent the model as JSON.
     pub fn changes(&self) -> Result<Vec<ColumnChange>> {
-        let old = json(&self.base)?;
+        let (old, new) = (json(&self.base)?, json(&self.model)?);
         let columns = changed(&self.model, &self.base).into_iter();
         let changes = columns.map(|(place, column)| {
-            let name = self.field(place, &old, &self.model)?;
+            let name = self.field(place, &old)?;
+            let name = name.as_deref();
             Ok(ColumnChange {
                 column,
-                old: value(&old, name.as_deref()),
-                new: value(&json(&self.model)?, name.as_deref()),
+                old: value(&old, name),
+                new: value(&new, name),
             })
         });
         changes.collect()
@@ -139,7 +140,7 @@ impl<T: Fields + Clone + Serialize> Tracked<T> {
         let compared = Compared::of(&mut theirs.clone(), &self.base, &self.model);
         let (base, mine, row) = (json(&self.base)?, json(&self.model)?, json(theirs)?);
         let clashes = compared.both.into_iter().map(|(place, column)| {
-            let name = self.field(place, &base, &self.model)?;
+            let name = self.field(place, &base)?;
             let name = name.as_deref();
             Ok(ColumnClash {
                 column,
@@ -153,9 +154,9 @@ impl<T: Fields + Clone + Serialize> Tracked<T> {
 
     /// Returns the name of the field that serde shows for a column: the one that differs if only this
     /// column does.
-    fn field(&self, place: usize, old: &Value, model: &T) -> Result<Option<String>> {
+    fn field(&self, place: usize, old: &Value) -> Result<Option<String>> {
         let mut other = self.base.clone();
-        take(ColumnSet::of(place), &mut other, model);
+        take(ColumnSet::of(place), &mut other, &self.model);
         let new = json(&other)?;
         let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else {
             return Ok(None);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::backlog::{Count, OutboxBacklog, age};
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
-use crate::event::time_of;
+use crate::event::{duration_of, time_of};
 use crate::executor::Executor;
 use crate::operation::outbox::relay::Sql;
 use crate::operation::transaction::{Level, begin_at, finish};
@@ -30,9 +30,9 @@ where
     let rejected = Count::up_to(most, rejected);
     Ok(OutboxBacklog {
         pending,
-        oldest_pending: age(pending, since),
+        oldest_pending: age(pending, duration_of(since)),
         rejected,
-        oldest_rejected: age(rejected, written),
+        oldest_rejected: age(rejected, duration_of(written)),
     })
 }
 

@@ -5,7 +5,7 @@ mod publish;
 mod run;
 
 use std::marker::PhantomData;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use diesel::result::Error as DieselError;
 
@@ -14,6 +14,7 @@ pub(crate) use self::run::{Reconnecting, run};
 use crate::clock::Clock;
 use crate::dialect::{Dialect, SqlFor as _, Waiting};
 use crate::error::Result;
+use crate::event::duration_of;
 use crate::executor::Executor;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::{OutboxRow, Pass, Publisher, Relay, SupportedBackend, meters, trace};
@@ -168,7 +169,7 @@ impl Taken {
         let waited = verdict.published.iter().filter_map(|id| {
             let place = self.ages.binary_search_by_key(id, |(id, _)| *id).ok()?;
             let (_, age) = self.ages.get(place)?;
-            Some(Duration::from_micros(u64::try_from(*age).unwrap_or(0)) + since)
+            Some(duration_of(*age) + since)
         });
         meters::waited(&relay.publisher, waited);
         verdict

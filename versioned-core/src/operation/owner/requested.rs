@@ -1,18 +1,18 @@
 //! Executes the resends that are requested.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::resend::{announce_page, resend_one, sends};
 use super::snapshot::After;
 use crate::dialect::SqlFor as _;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::model::Versioned;
 use crate::operation::reason::storable;
-use crate::operation::replica::apply::{RETRY, may_retry};
-use crate::operation::requests::turn::{Claimed, Turn, advance, claim, first_due, postpone, taken};
-use crate::operation::requests::{on, run};
+use crate::operation::requests::turn::{self, Claimed, Turn, Work, advance, postpone};
+use crate::operation::requests::{Subject, on, run};
 use crate::operation::row_count::ends_the_transaction;
-use crate::operation::transaction::{Level, begin_at, finish};
+use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::request::{Cursor, ItemOutcome, RequestKind, RequestState};
 use crate::statement::{CountPending, FirstOpen, Record, Requests, SettleItem};
@@ -24,8 +24,7 @@ const FULL: Duration = Duration::from_millis(200);
 /// Reads the text of a key.
 pub(crate) type ParseKey<Id> = dyn Fn(&str) -> Option<Id> + Send + Sync;
 
-/// Executes the open resends of an owner until none is due, or the time is over. Returns the time
-/// until the next one is due, or `None` if none is open.
+/// Executes the open resends of an owner: see [`turn::execute`].
 pub(crate) async fn execute<M, C>(
     time: Duration,
     read_key: &ParseKey<M::Id>,
@@ -37,45 +36,28 @@ where
     M::Version: SequentialVersion,
 {
     const { sends::<M>() };
-    let start = Instant::now();
-    loop {
-        match take_turn::<M, C>(read_key, conn).await? {
-            Turn::Idle => return Ok(None),
-            Turn::DueIn(pause) => return Ok(Some(pause)),
-            Turn::Worked if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
-            Turn::Worked => {}
-        }
-    }
+    let subject = Subject {
+        kind: RequestKind::Resend,
+        replica: "",
+        entity: M::ENTITY,
+    };
+    let resends = Resends::<M> { read_key };
+    turn::execute::<M::Sql, C, _>(subject, time, &resends, conn).await
 }
 
-async fn take_turn<M, C>(read_key: &ParseKey<M::Id>, conn: &mut C) -> Result<Turn>
+/// The resends of an owner.
+struct Resends<'r, M: Versioned> {
+    read_key: &'r ParseKey<M::Id>,
+}
+
+impl<M, C> Work<C> for Resends<'_, M>
 where
     C: Executor,
     M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
-    match first_due::<M::Sql, C>(RequestKind::Resend, "", M::ENTITY, conn).await? {
-        None => return Ok(Turn::Idle),
-        Some(pause) if !pause.is_zero() => return Ok(Turn::DueIn(pause)),
-        Some(_) => {}
-    }
-    let mut retries = RETRY.attempts();
-    loop {
-        begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-        let done = async {
-            match claim::<M::Sql, C>(RequestKind::Resend, "", M::ENTITY, conn).await? {
-                None => Ok(taken()),
-                Some(claimed) => step::<M, C>(claimed, read_key, conn).await,
-            }
-        };
-        let done = done.await;
-        match finish(done, conn).await {
-            Err(lost) if may_retry(&lost, conn) => match retries.next() {
-                Some(pause) => conn.sleep(pause).await,
-                None => return Err(lost),
-            },
-            done => return done,
-        }
+    async fn step(&self, claimed: Claimed, conn: &mut C) -> Result<Turn> {
+        step::<M, C>(claimed, self.read_key, conn).await
     }
 }
 

@@ -5,10 +5,8 @@
 //! every delivery order. `tests/tests/dependent/scenarios/stress.rs` tests the order of the
 //! statements at each isolation level.
 
-use std::time::Duration;
-
 use crate::dependent::Dependent;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Event, EventError};
 use crate::executor::Executor;
 use crate::model::{FromJson, Gap, Guard};
@@ -19,16 +17,8 @@ use crate::operation::replica::parked::{follow_up, park};
 use crate::operation::replica::positions::{self, Advanced};
 use crate::operation::replica::row::replace_row;
 use crate::operation::replica::step::{advance, look, write};
-use crate::operation::row_count::ends_the_transaction;
-use crate::operation::transaction::{Level, begin_at, finish};
+use crate::operation::transaction::{Level, RETRY, begin_at, finish, may_retry};
 use crate::outcome::Outcome;
-use crate::retry::Retry;
-
-/// The retries after a deadlock or a serialization failure, if the caller has no open transaction.
-/// The conflicting transactions have several statements, so the pauses must outgrow one that is
-/// slow or stalled. Half a minute of retries is more than a loaded machine needs, even if a closure
-/// of the caller keeps the session's SERIALIZABLE.
-pub(crate) const RETRY: Retry = Retry::times(120).longest(Duration::from_millis(500));
 
 /// Applies an event, or parks it as `json` if it arrives too early. `then` runs in the same
 /// transaction for each applied event, including the parked ones that followed. `alone` states that
@@ -110,12 +100,6 @@ where
     begin_at::<M::Sql, C>(level, conn).await?;
     let done = apply_one(incoming, effective, conn, then).await;
     finish(done, conn).await
-}
-
-/// Returns whether the operation may retry. A deadlock or a serialization failure ends the whole
-/// transaction. If the transaction is the caller's, the caller must run it again.
-pub(crate) fn may_retry<C: Executor>(error: &Error, conn: &mut C) -> bool {
-    ends_the_transaction(error) && !conn.in_transaction()
 }
 
 /// Applies an event, in a transaction at this level.

@@ -16,10 +16,10 @@ use crate::executor::Executor;
 use crate::loadable::Loadable;
 use crate::model::{DependentModel, Guard, Policy};
 use crate::operation::closure::NoHook;
-use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::apply::apply_one;
 use crate::operation::replica::incoming::Incoming;
 use crate::operation::row_count::is_unique_violation;
-use crate::operation::transaction::{Level, begin_at, finish};
+use crate::operation::transaction::{Level, RETRY, begin_at, finish, may_retry};
 use crate::outcome::Outcome;
 
 /// An event, and its index in the caller's slice.

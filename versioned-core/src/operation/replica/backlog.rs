@@ -3,6 +3,7 @@
 use crate::backlog::{Count, ReplicaBacklog, age};
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
+use crate::event::duration_of;
 use crate::executor::Executor;
 use crate::outbox::SupportedBackend;
 use crate::statement::{BacklogOfReplica, NextReplica, OnReplica, OneReplica};
@@ -39,9 +40,9 @@ where
             replica: found.0.clone(),
             entity: found.1.clone(),
             parked,
-            oldest_parked: age(parked, since),
+            oldest_parked: age(parked, duration_of(since)),
             dead_letters,
-            oldest_dead_letter: age(dead_letters, kept),
+            oldest_dead_letter: age(dead_letters, duration_of(kept)),
         });
         (replica, entity) = found;
     }

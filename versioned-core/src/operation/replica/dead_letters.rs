@@ -21,12 +21,12 @@ use crate::loadable::Persisted;
 use crate::model::FromJson;
 use crate::operation::closure::NoHook;
 use crate::operation::reason::storable;
-use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::apply::apply_one;
 use crate::operation::replica::current::version_of;
 use crate::operation::replica::dead_letters::encoded::Encoded;
 use crate::operation::replica::incoming::Incoming;
 use crate::operation::row_count::ends_the_transaction;
-use crate::operation::transaction::{Level, begin_at, finish};
+use crate::operation::transaction::{Level, RETRY, begin_at, finish, may_retry};
 use crate::outcome::Outcome;
 use crate::statement::{
     Arrivals, Discard, LetterPage, LetterValue, Letters, Look, OfId, OfRecord, OnLetters, Retried,

@@ -5,11 +5,11 @@ use crate::error::Result;
 use crate::event::{Event, Op};
 use crate::executor::Executor;
 use crate::operation::closure::NoHook;
-use crate::operation::replica::apply::{RETRY, apply_one, may_retry};
+use crate::operation::replica::apply::apply_one;
 use crate::operation::replica::incoming::Incoming;
 use crate::operation::replica::positions::run;
 use crate::operation::replica::step::remove;
-use crate::operation::transaction::{Level, begin_at, finish};
+use crate::operation::transaction::{Level, RETRY, begin_at, finish, may_retry};
 use crate::outcome::Outcome;
 use crate::statement::{DiscardRecord, Drop, Letters, OnLetters};
 

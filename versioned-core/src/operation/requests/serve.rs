@@ -9,8 +9,9 @@ use super::{Sql, on, run as run_statement};
 use crate::clock::{Clock, Waited, wait};
 use crate::dialect::SqlFor as _;
 use crate::error::Result;
+use crate::event::duration_of;
 use crate::executor::Executor;
-use crate::outbox::SupportedBackend;
+use crate::outbox::{RelayProblem, SupportedBackend};
 use crate::request::RequestKind;
 use crate::statement::{NoteRequests, OpenEntities, Requests};
 
@@ -24,7 +25,7 @@ const NO_TABLES: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The entities with open resends.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Open {
     due: BTreeMap<String, Duration>,
     next: Option<Duration>,
@@ -58,7 +59,7 @@ where
         ..Requests::default()
     };
     let found = Sql::<C>::pairs(conn, on::<OpenEntities, Sql<C>>(resends)).await?;
-    let (mut due, mut next) = (BTreeMap::new(), None);
+    let mut open = Open::default();
     for (entity, micros) in found {
         if !entities.contains(&entity.as_str()) {
             let note = format!("add the model of `{entity}` to a resender: none that runs has it");
@@ -70,18 +71,18 @@ where
             run_statement::<NoteRequests, Sql<C>, C>(unknown, conn).await?;
             continue;
         }
-        let pause = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        let pause = duration_of(micros);
         if !pause.is_zero() {
-            next = [next, Some(pause)].into_iter().flatten().min();
+            open.next_of(Some(pause));
         }
-        due.insert(entity, pause);
+        open.due.insert(entity, pause);
     }
-    Ok(Open { due, next })
+    Ok(open)
 }
 
 /// The result of a look.
 #[derive(Debug)]
-pub(crate) enum Look {
+enum Look {
     /// The next request is due after this time. `None` if none is open.
     Next(Option<Duration>),
     NoTables,
@@ -89,19 +90,78 @@ pub(crate) enum Look {
     Failed,
 }
 
-/// A connection that is replaced after a failure.
-pub(crate) trait Line: Send {
-    /// Looks once, and executes what is due.
-    fn look(&mut self) -> impl Future<Output = Look> + Send;
+/// Who executes requests: with which models, and on which connections.
+pub(crate) trait Service: Send {
+    type Conn: Send;
+
+    /// Opens a connection.
+    fn connect(&mut self) -> impl Future<Output = Result<Self::Conn, String>> + Send;
+
+    /// Returns whether the database has the tables of requests.
+    fn has_tables(&mut self, conn: &mut Self::Conn) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Looks once, and executes what is due. Returns the time until the next request is due.
+    fn run_once(
+        &mut self,
+        conn: &mut Self::Conn,
+    ) -> impl Future<Output = Result<Option<Duration>>> + Send;
+
+    fn report(&self, problem: &RelayProblem<'_>);
+}
+
+/// A service with its connection, which is replaced after a failure.
+struct Line<S: Service> {
+    service: S,
+    conn: Option<S::Conn>,
+    has_tables: bool,
+}
+
+impl<S: Service> Line<S> {
+    async fn look(&mut self) -> Look {
+        let connected = match self.conn.take() {
+            Some(conn) => Ok(conn),
+            None => self.service.connect().await,
+        };
+        let mut conn = match connected {
+            Ok(conn) => conn,
+            Err(error) => {
+                self.service.report(&RelayProblem::NotConnected(&error));
+                return Look::Failed;
+            }
+        };
+        match self.look_on(&mut conn).await {
+            Ok(look) => {
+                self.conn = Some(conn);
+                look
+            }
+            Err(error) => {
+                self.service.report(&RelayProblem::Failed(&error));
+                Look::Failed
+            }
+        }
+    }
+
+    async fn look_on(&mut self, conn: &mut S::Conn) -> Result<Look> {
+        self.has_tables = self.has_tables || self.service.has_tables(conn).await?;
+        if !self.has_tables {
+            return Ok(Look::NoTables);
+        }
+        self.service.run_once(conn).await.map(Look::Next)
+    }
 }
 
 /// Looks again and again until `shutdown` is ready.
-pub(crate) async fn run<K, L, S>(clock: &K, every: Duration, mut line: L, shutdown: S)
+pub(crate) async fn run<K, S, D>(clock: &K, every: Duration, service: S, shutdown: D)
 where
     K: Clock,
-    L: Line,
-    S: Future,
+    S: Service,
+    D: Future,
 {
+    let mut line = Line {
+        service,
+        conn: None,
+        has_tables: false,
+    };
     let mut shutdown = pin!(shutdown);
     let (mut pause, mut away) = (Duration::ZERO, every);
     while wait(clock, pause, &mut shutdown, future::pending::<()>()).await != Waited::Stopped {

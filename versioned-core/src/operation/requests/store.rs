@@ -2,26 +2,17 @@
 
 use std::marker::PhantomData;
 
-use super::{MOST, Sql, count, find, on, run};
+use super::{MOST, Sql, Subject, count, find, on, run};
 use crate::dialect::{Dialect, SqlFor as _};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::SupportedBackend;
-use crate::request::{Progress, Request, RequestKind, RequestState, Terms};
+use crate::request::{Progress, Request, RequestState, Terms};
 use crate::statement::{
     AddItem, AmendRequest, Choice, LastItem, LastRequest, LettersOfRequest, NewestLetter, Requests,
     StoreRequest, TouchRequest,
 };
-
-/// What a request is about.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
-    pub(crate) kind: RequestKind,
-    /// Empty for an owner.
-    pub(crate) replica: &'a str,
-    pub(crate) entity: &'a str,
-}
 
 /// The letters that a request would choose now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

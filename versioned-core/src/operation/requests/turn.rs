@@ -2,13 +2,15 @@
 //! one transaction. A crash leaves nothing half done, and the lock is the claim: two executors never
 //! have the same request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{on, run, shown};
+use super::{Subject, on, run, shown};
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
+use crate::event::duration_of;
 use crate::executor::Executor;
-use crate::request::{Progress, Request, RequestKind, RequestState, Terms};
+use crate::operation::transaction::{Level, RETRY, begin_at, finish, may_retry};
+use crate::request::{Progress, Request, RequestState, Terms};
 use crate::statement::{
     AdvanceRequest, ClaimRequest, CountTables, FirstDue, Requests, TouchRequest,
 };
@@ -26,6 +28,68 @@ pub(crate) enum Turn {
     /// The next one is due after this time.
     DueIn(Duration),
     Worked,
+}
+
+/// How the requests of one kind are executed.
+pub(crate) trait Work<C>: Sync {
+    /// Does a step of a request, in the open transaction.
+    fn step(&self, claimed: Claimed, conn: &mut C) -> impl Future<Output = Result<Turn>> + Send;
+}
+
+/// Executes the open requests of a subject until none is due, or the time is over. Returns the time
+/// until the next one is due, or `None` if none is open.
+pub(crate) async fn execute<F, C, W>(
+    subject: Subject<'_>,
+    time: Duration,
+    work: &W,
+    conn: &mut C,
+) -> Result<Option<Duration>>
+where
+    F: SqlFor<C::Backend> + ?Sized,
+    C: Executor,
+    W: Work<C>,
+{
+    let start = Instant::now();
+    loop {
+        match take_turn::<F, C, W>(subject, work, conn).await? {
+            Turn::Idle => return Ok(None),
+            Turn::DueIn(pause) => return Ok(Some(pause)),
+            Turn::Worked if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
+            Turn::Worked => {}
+        }
+    }
+}
+
+async fn take_turn<F, C, W>(subject: Subject<'_>, work: &W, conn: &mut C) -> Result<Turn>
+where
+    F: SqlFor<C::Backend> + ?Sized,
+    C: Executor,
+    W: Work<C>,
+{
+    // Without a transaction, because there is mostly nothing to do.
+    match first_due::<F, C>(subject, conn).await? {
+        None => return Ok(Turn::Idle),
+        Some(pause) if !pause.is_zero() => return Ok(Turn::DueIn(pause)),
+        Some(_) => {}
+    }
+    let mut retries = RETRY.attempts();
+    loop {
+        begin_at::<F, C>(Level::ReadCommitted, conn).await?;
+        let done = async {
+            match claim::<F, C>(subject, conn).await? {
+                None => Ok(Turn::DueIn(TAKEN)),
+                Some(claimed) => work.step(claimed, conn).await,
+            }
+        };
+        let done = done.await;
+        match finish(done, conn).await {
+            Err(lost) if may_retry(&lost, conn) => match retries.next() {
+                Some(pause) => conn.sleep(pause).await,
+                None => return Err(lost),
+            },
+            done => return done,
+        }
+    }
 }
 
 /// A request that this transaction has locked.
@@ -66,33 +130,23 @@ where
 }
 
 /// Returns the time until the first open request of a subject is due.
-pub(crate) async fn first_due<F, C>(
-    kind: RequestKind,
-    replica: &str,
-    entity: &str,
-    conn: &mut C,
-) -> Result<Option<Duration>>
+async fn first_due<F, C>(subject: Subject<'_>, conn: &mut C) -> Result<Option<Duration>>
 where
     C: Executor,
     F: SqlFor<C::Backend> + ?Sized,
 {
-    let due = F::number(conn, on::<FirstDue, F>(of(kind, replica, entity))).await?;
-    Ok(due.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
+    let due = F::number(conn, on::<FirstDue, F>(of(subject))).await?;
+    Ok(due.map(duration_of))
 }
 
 /// Begins to write, and locks the first open request of a subject that is due. Returns `None` if
 /// another executor has it.
-pub(crate) async fn claim<F, C>(
-    kind: RequestKind,
-    replica: &str,
-    entity: &str,
-    conn: &mut C,
-) -> Result<Option<Claimed>>
+async fn claim<F, C>(subject: Subject<'_>, conn: &mut C) -> Result<Option<Claimed>>
 where
     C: Executor,
     F: SqlFor<C::Backend> + ?Sized,
 {
-    let open = of(kind, replica, entity);
+    let open = of(subject);
     if conn.dialect::<F>().await? == Dialect::Sqlite {
         run::<TouchRequest, F, C>(open, conn).await?;
     }
@@ -107,11 +161,6 @@ where
         terms,
         progress,
     }))
-}
-
-/// What follows if nothing could be claimed.
-pub(crate) const fn taken() -> Turn {
-    Turn::DueIn(TAKEN)
 }
 
 /// Writes how far a request is, after a step with so many results. `stopped` tells why it ends
@@ -173,11 +222,11 @@ where
     Ok(())
 }
 
-fn of<'a>(kind: RequestKind, replica: &'a str, entity: &'a str) -> Requests<'a> {
+fn of(subject: Subject<'_>) -> Requests<'_> {
     Requests {
-        kind: kind.name(),
-        replica,
-        entity,
+        kind: subject.kind.name(),
+        replica: subject.replica,
+        entity: subject.entity,
         ..Requests::default()
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use diesel_async::AsyncConnection;
 
-use super::{Line, Models, Sql};
+use super::{Connecting, Models, Sql};
 use crate::clock::Tokio;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::front::asynchronous::AsyncExecutor;
 use crate::operation::owner::requested::{ParseKey, execute};
-use crate::operation::requests::serve::{self, Look, TIME};
+use crate::operation::requests::serve::{self, TIME};
 use crate::operation::requests::turn::exist;
 use crate::outbox::{RelayProblem, SupportedBackend};
 use crate::owner::Owner;
@@ -135,13 +135,11 @@ impl<C: AsyncConnection<Backend: SupportedBackend>> AsyncResender<C> {
         Fut: Future<Output = Result<C, E>> + Send,
         E: fmt::Display + Send,
     {
-        let line = Line {
+        let service = Connecting {
             resender: self,
             connect,
-            conn: None,
-            has_tables: false,
         };
-        serve::run(&Tokio, self.models.every, line, shutdown).await;
+        serve::run(&Tokio, self.models.every, service, shutdown).await;
     }
 }
 
@@ -153,52 +151,28 @@ impl<C> fmt::Debug for AsyncResender<C> {
     }
 }
 
-impl<F, Fut, C, E> serve::Line for Line<&AsyncResender<C>, F, C>
+impl<F, Fut, C, E> serve::Service for Connecting<&AsyncResender<C>, F>
 where
     F: FnMut() -> Fut + Send,
     Fut: Future<Output = Result<C, E>> + Send,
     C: AsyncConnection<Backend: SupportedBackend>,
     E: fmt::Display + Send,
 {
-    async fn look(&mut self) -> Look {
-        let models = &self.resender.models;
-        let connected = match self.conn.take() {
-            Some(conn) => Ok(conn),
-            None => (self.connect)().await,
-        };
-        let mut conn = match connected {
-            Ok(conn) => conn,
-            Err(error) => {
-                models.report(&RelayProblem::NotConnected(&error.to_string()));
-                return Look::Failed;
-            }
-        };
-        match look_async(self.resender, &mut self.has_tables, &mut conn).await {
-            Ok(look) => {
-                self.conn = Some(conn);
-                look
-            }
-            Err(error) => {
-                models.report(&RelayProblem::Failed(&error));
-                Look::Failed
-            }
-        }
-    }
-}
+    type Conn = C;
 
-async fn look_async<C>(
-    resender: &AsyncResender<C>,
-    has_tables: &mut bool,
-    conn: &mut C,
-) -> Result<Look, Error>
-where
-    C: AsyncConnection<Backend: SupportedBackend>,
-{
-    if !*has_tables {
-        *has_tables = exist::<Sql<C::Backend>, _>(&mut AsyncExecutor::new(conn)).await?;
-        if !*has_tables {
-            return Ok(Look::NoTables);
-        }
+    async fn connect(&mut self) -> Result<C, String> {
+        (self.connect)().await.map_err(|error| error.to_string())
     }
-    resender.run_once(conn).await.map(Look::Next)
+
+    async fn has_tables(&mut self, conn: &mut C) -> Result<bool> {
+        exist::<Sql<C::Backend>, _>(&mut AsyncExecutor::new(conn)).await
+    }
+
+    async fn run_once(&mut self, conn: &mut C) -> Result<Option<Duration>> {
+        self.resender.run_once(conn).await
+    }
+
+    fn report(&self, problem: &RelayProblem<'_>) {
+        self.resender.models.report(problem);
+    }
 }

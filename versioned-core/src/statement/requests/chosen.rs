@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::request::Filter;
+use crate::statement::conditions::not_cached;
 use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
@@ -133,16 +134,7 @@ pub(crate) struct SettleEach<'a, F: ?Sized> {
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-macro_rules! never_cached {
-    ($($name:ident)*) => {$(
-        impl<F: ?Sized> QueryId for $name<'_, F> {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-    )*};
-}
-
-never_cached!(Choose LettersOfRequest LettersOf DiscardEach SettleEach);
+not_cached! { Choose LettersOfRequest LettersOf DiscardEach SettleEach }
 
 impl<F, DB> QueryFragment<DB> for Choose<'_, F>
 where

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{again, message_of, reason_of, run as run_letter};
 use crate::dependent::Dependent;
@@ -11,13 +11,12 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::format::Reading;
 use crate::model::{FromJson, Gap};
-use crate::operation::replica::apply::{RETRY, may_retry};
 use crate::operation::replica::current::version_of;
 use crate::operation::replica::positions::on as on_position;
-use crate::operation::requests::turn::{Claimed, Turn, advance, claim, first_due, taken};
-use crate::operation::requests::{on, run};
+use crate::operation::requests::turn::{self, Claimed, Turn, Work, advance};
+use crate::operation::requests::{Subject, on, run};
 use crate::operation::row_count::ends_the_transaction;
-use crate::operation::transaction::{Level, begin_at, finish};
+use crate::operation::transaction::finish;
 use crate::outcome::Outcome;
 use crate::request::{ItemOutcome, RequestKind, RequestState};
 use crate::statement::{
@@ -25,8 +24,7 @@ use crate::statement::{
     SettleEach, SettleItem, Unpark,
 };
 
-/// Executes the open redrives of a replica until none is due, or the time is over. Returns the time
-/// until the next one is due, or `None` if none is open.
+/// Executes the open redrives of a replica: see [`turn::execute`].
 pub(crate) async fn execute<M, C>(
     time: Duration,
     reading: Reading<'_>,
@@ -36,46 +34,31 @@ where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
 {
-    let start = Instant::now();
-    loop {
-        match take_turn::<M, C>(reading, conn).await? {
-            Turn::Idle => return Ok(None),
-            Turn::DueIn(pause) => return Ok(Some(pause)),
-            Turn::Worked if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
-            Turn::Worked => {}
-        }
-    }
+    let subject = Subject {
+        kind: RequestKind::Redrive,
+        replica: M::replica(),
+        entity: M::ENTITY,
+    };
+    let redrives = Redrives::<M> {
+        reading,
+        model: PhantomData,
+    };
+    turn::execute::<M::Sql, C, _>(subject, time, &redrives, conn).await
 }
 
-async fn take_turn<M, C>(reading: Reading<'_>, conn: &mut C) -> Result<Turn>
+/// The redrives of a replica.
+struct Redrives<'r, M> {
+    reading: Reading<'r>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M, C> Work<C> for Redrives<'_, M>
 where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
 {
-    let (replica, entity) = (M::replica(), M::ENTITY);
-    // Without a transaction, because there is mostly nothing to do.
-    match first_due::<M::Sql, C>(RequestKind::Redrive, replica, entity, conn).await? {
-        None => return Ok(Turn::Idle),
-        Some(pause) if !pause.is_zero() => return Ok(Turn::DueIn(pause)),
-        Some(_) => {}
-    }
-    let mut retries = RETRY.attempts();
-    loop {
-        begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-        let done = async {
-            match claim::<M::Sql, C>(RequestKind::Redrive, replica, entity, conn).await? {
-                None => Ok(taken()),
-                Some(claimed) => step::<M, C>(claimed, reading, conn).await,
-            }
-        };
-        let done = done.await;
-        match finish(done, conn).await {
-            Err(lost) if may_retry(&lost, conn) => match retries.next() {
-                Some(pause) => conn.sleep(pause).await,
-                None => return Err(lost),
-            },
-            done => return done,
-        }
+    async fn step(&self, claimed: Claimed, conn: &mut C) -> Result<Turn> {
+        step::<M, C>(claimed, self.reading, conn).await
     }
 }
 
