@@ -11,6 +11,7 @@ use crate::dialect::{Dialect, SqlFor as _};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::loadable::Persisted;
+use crate::operation::conditions::number;
 use crate::operation::replica::positions::{on, run};
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::purged::{Purged, Retention};
@@ -336,10 +337,6 @@ where
         return Ok(0);
     }
     run::<PurgeParked, M::Sql, C>(old, conn).await
-}
-
-fn number(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// Purges on a connection.
