@@ -162,7 +162,7 @@ impl<C: LoadConnection<Backend: SupportedBackend>> Resender<C> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Database`] if a statement about the requests fails. The step that failed is
+    /// Returns [`Error::Database`](crate::Error::Database) if a statement about the requests fails. The step that failed is
     /// rolled back, and the request stays open.
     pub fn run_once(&self, conn: &mut C) -> Result<Option<Duration>> {
         let entities = self.models.entities();
