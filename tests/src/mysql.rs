@@ -124,6 +124,9 @@ impl Db {
             id: i64,
         }
         let mut conn = admin()?;
+        // The list has what each session runs as well, in a character set that has not all of it: MySQL's strict mode makes
+        // that an error.
+        conn.batch_execute("SET SESSION sql_mode = ''")?;
         // An open transaction would hold up DROP DATABASE, for a day by default.
         let sessions: Vec<Session> = diesel::sql_query(
             "SELECT CAST(id AS SIGNED) AS id FROM information_schema.processlist WHERE db = ?",

@@ -125,21 +125,21 @@ fn on_postgres(sql: &str, conn: &mut Conn) {
 fn on_mysql(sql: &str, conn: &mut Conn) {
     #[derive(QueryableByName)]
     struct Read {
-        #[diesel(sql_type = diesel::sql_types::Text)]
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "Variable_name")]
         name: String,
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        value: i64,
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "Value")]
+        value: String,
     }
     diesel::sql_query("FLUSH STATUS").execute(conn).unwrap();
     diesel::sql_query(sql).execute(conn).unwrap();
-    let reads: Vec<Read> = diesel::sql_query(
-        "SELECT variable_name AS name, CAST(variable_value AS SIGNED) AS value \
-         FROM information_schema.session_status WHERE variable_name LIKE 'HANDLER_READ%'",
-    )
-    .load(conn)
-    .unwrap();
+    let reads: Vec<Read> = diesel::sql_query("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        .load(conn)
+        .unwrap();
     assert!(!reads.is_empty());
-    let all: i64 = reads.iter().map(|read| read.value).sum();
+    let all: i64 = reads
+        .iter()
+        .map(|read| read.value.parse::<i64>().unwrap())
+        .sum();
     let shown: Vec<_> = reads
         .iter()
         .map(|read| format!("{} {}", read.name, read.value))

@@ -88,7 +88,19 @@ impl<C: SimpleConnection> Rows<'_, C> {
     fn numbers(&self, most: u32) -> String {
         match self.name {
             "postgres" => format!("SELECT n FROM generate_series(1, {most}) AS s (n)"),
-            "mysql" => format!("SELECT seq AS n FROM seq_1_to_{most}"),
+            // A recursion ends after 1,000 rows, and MariaDB and MySQL have other names for that setting.
+            "mysql" => {
+                let digits = (0..10)
+                    .map(|d| format!("SELECT {d} AS d"))
+                    .collect::<Vec<_>>();
+                let digits = digits.join(" UNION ALL ");
+                format!(
+                    "SELECT n FROM (
+                         SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d + 1 AS n
+                         FROM ({digits}) AS a, ({digits}) AS b, ({digits}) AS c, ({digits}) AS d, ({digits}) AS e
+                     ) AS numbers WHERE n <= {most}"
+                )
+            }
             _ => format!(
                 "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {most}) \
                  SELECT n FROM s"
@@ -113,7 +125,7 @@ impl<C: SimpleConnection> Rows<'_, C> {
         let (numbers, key) = (self.numbers(count), self.text(""));
         self.run(&format!(
             "INSERT INTO versioned_outbox (entity, \"key\", version, op, payload, at, attempts)
-             SELECT 'tickets', {key}, 1, 'created', '', {at} + n, {attempts} FROM ({numbers}) AS s"
+             SELECT 'tickets', {key}, 1, 'created', '', {at} + n, {attempts} FROM ({numbers}) AS s ORDER BY n"
         ));
     }
 
@@ -121,7 +133,7 @@ impl<C: SimpleConnection> Rows<'_, C> {
         let (numbers, key) = (self.numbers(count), self.text(""));
         self.run(&format!(
             "INSERT INTO versioned_parked (replica, entity, \"key\", version, event, at)
-             SELECT '{replica}', '{entity}', {key}, 2, '', {at} + n FROM ({numbers}) AS s"
+             SELECT '{replica}', '{entity}', {key}, 2, '', {at} + n FROM ({numbers}) AS s ORDER BY n"
         ));
     }
 
@@ -132,7 +144,7 @@ impl<C: SimpleConnection> Rows<'_, C> {
             "INSERT INTO versioned_dead_letters (replica, entity, \"key\", version, source, subject,
                  message_key, headers, body, reason, attempts, first_at, last_at)
              SELECT '{replica}', '{entity}', {key}, 2, {source}, '', '', '', '', 'no', 1, {at} + n, {at} + n
-             FROM ({numbers}) AS s"
+             FROM ({numbers}) AS s ORDER BY n"
         ));
     }
 
@@ -140,7 +152,7 @@ impl<C: SimpleConnection> Rows<'_, C> {
         let (numbers, key) = (self.numbers(count), self.text(""));
         self.run(&format!(
             "INSERT INTO versioned_positions (replica, entity, \"key\", version)
-             SELECT '{replica}', '{entity}', {key}, 1 FROM ({numbers}) AS s"
+             SELECT '{replica}', '{entity}', {key}, 1 FROM ({numbers}) AS s ORDER BY n"
         ));
     }
 }

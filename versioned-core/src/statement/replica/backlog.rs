@@ -7,6 +7,7 @@ use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
 use crate::statement::outbox::now::now;
+use crate::statement::replica::dead_letters::by_id;
 use crate::statement::template::{Templated, Values, texts};
 
 /// The values that a statement about a replica can bind.
@@ -82,7 +83,7 @@ texts! {
                 SELECT at FROM versioned_parked WHERE replica = ", Replica, " AND entity = ", Entity,
         " ORDER BY at LIMIT ", Most, ") AS e) AS p CROSS JOIN (\
                 SELECT COUNT(*) AS letters, MIN(first_at) AS oldest FROM (\
-                SELECT first_at FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+                SELECT first_at FROM versioned_dead_letters", (by_id), " WHERE replica = ", Replica, " AND entity = ", Entity,
         " ORDER BY id LIMIT ", Most, ") AS l) AS d",
     ];
 }

@@ -7,7 +7,7 @@
 
 use crate::dialect::Dialect;
 use crate::statement::outbox::now::now;
-use crate::statement::replica::dead_letters::LetterValue;
+use crate::statement::replica::dead_letters::{LetterValue, by_id};
 use crate::statement::replica::position::PositionValue;
 use crate::statement::template::texts;
 
@@ -119,7 +119,7 @@ texts! {
     /// Selects the letters after one that came longer than `at` ago, at most `limit`, without locks.
     /// MySQL.
     OldLetters = [
-        "SELECT ", KeyColumn, ", id FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        "SELECT ", KeyColumn, ", id FROM versioned_dead_letters", (by_id), " WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND id > ", Id, " AND first_at < ", (now), (and_a_tick), " - ", At, " ORDER BY id LIMIT ", Limit,
     ];
     /// Locks a letter, unless another transaction has locked it. MySQL.

@@ -73,7 +73,8 @@ impl Choice<'_> {
     }
 }
 
-/// Pushes a condition on the reason, byte by byte. MySQL would compare the text by its collation.
+/// Pushes a condition on the reason, byte by byte. MySQL would compare the text by its collation, MySQL 9 even where one of
+/// the two texts is binary.
 fn push_contains<'b, F, DB>(text: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
 where
     F: SqlFor<DB> + ?Sized,
@@ -87,7 +88,7 @@ where
     });
     F::push_text(out, text)?;
     out.push_sql(match dialect {
-        Some(Dialect::Mysql) => " AS BINARY), reason) > 0",
+        Some(Dialect::Mysql) => " AS BINARY), CAST(reason AS BINARY)) > 0",
         _ => ") > 0",
     });
     Ok(())
