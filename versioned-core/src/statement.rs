@@ -62,7 +62,7 @@ pub(crate) use self::owner::select::{
 pub(crate) use self::owner::touch::Touch;
 pub use self::owner::update_at::Changes;
 pub(crate) use self::owner::update_at::UpdateAt;
-pub(crate) use self::query::Rows;
+pub(crate) use self::query::{Erased, Rows};
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
 pub(crate) use self::replica::backlog::{
     BacklogOfReplica, NextReplica, OnReplica, OneReplica, ReplicaValue,

@@ -16,7 +16,7 @@ use futures_core::Stream;
 use crate::dialect::{Dialect, SqlFor};
 use crate::executor::Executor;
 use crate::runner::Runner;
-use crate::statement::Rows;
+use crate::statement::{Erased, Rows};
 
 /// A `diesel-async` connection as an [`Executor`].
 ///
@@ -79,7 +79,8 @@ impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         self.check()?;
-        self.conn.execute_returning_count(statement).await
+        let run = self.conn.execute_returning_count(Erased::new(&statement));
+        run.await
     }
 
     async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
@@ -89,7 +90,8 @@ impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         self.check()?;
-        let mut rows = pin!(self.conn.load(Rows::<S, ST>::new(statement)).await?);
+        let query = self.conn.load(Rows::<_, ST>::new(Erased::new(&statement)));
+        let mut rows = pin!(query.await?);
         let mut first = None;
         while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
             let row = row?;
@@ -105,7 +107,8 @@ impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         self.check()?;
-        let mut rows = pin!(self.conn.load(Rows::<S, ST>::new(statement)).await?);
+        let query = self.conn.load(Rows::<_, ST>::new(Erased::new(&statement)));
+        let mut rows = pin!(query.await?);
         let mut all = Vec::new();
         while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
             all.push(row?);

@@ -8,6 +8,8 @@ mod sets;
 
 use self::record::apply_record;
 use self::sets::apply_sets;
+use diesel::backend::Backend;
+
 use crate::dependent::Dependent;
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
@@ -45,25 +47,7 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let mut incoming = Vec::with_capacity(events.len());
-    for (place, event) in events.iter().enumerate() {
-        let mut checked = Incoming::check::<C::Backend>(event)?;
-        checked.json = json.get(place).copied().flatten();
-        incoming.push((place, checked));
-    }
-    incoming.sort_by(|(_, one), (_, two)| {
-        let place = |incoming: &Incoming<'_, M>| {
-            // A snapshot may repeat the version of another event. An event supersedes a deletion
-            // that has its turn.
-            let event = incoming.event;
-            (
-                event.turn(),
-                !incoming.is_derived(),
-                event.op == Op::Snapshot,
-            )
-        };
-        (&one.event.key, place(one)).cmp(&(&two.event.key, place(two)))
-    });
+    let incoming = in_turn(events, json)?;
     let mut retries = RETRY.attempts();
     let mut level = Level::to_insert(conn.dialect::<M::Sql>().await?);
     let mut order = Order::ByKey;
@@ -88,6 +72,34 @@ where
         }
         level = Level::ReadCommitted;
     }
+}
+
+/// Checks the events, and puts them in the order of their keys and turns.
+fn in_turn<'e, M, DB>(
+    events: &'e [Event<M>],
+    json: &[Option<&'e str>],
+) -> Result<Vec<Placed<'e, M>>>
+where
+    M: Dependent<DB>,
+    DB: Backend,
+{
+    let mut checked = Vec::with_capacity(events.len());
+    // Of a type without the model: a sort is long, and is compiled once for all models.
+    let mut order: Vec<(&str, i64, bool, bool, usize)> = Vec::with_capacity(events.len());
+    for (place, event) in events.iter().enumerate() {
+        let mut incoming = Incoming::check::<DB>(event)?;
+        incoming.json = json.get(place).copied().flatten();
+        // A snapshot may repeat the version of another event. An event supersedes a deletion that
+        // has its turn.
+        let (is_own, is_snapshot) = (!incoming.is_derived(), event.op == Op::Snapshot);
+        order.push((&event.key, event.turn(), is_own, is_snapshot, place));
+        checked.push(Some(incoming));
+    }
+    order.sort_unstable();
+    Ok(order
+        .into_iter()
+        .filter_map(|(.., place)| Some((place, checked.get_mut(place)?.take()?)))
+        .collect())
 }
 
 /// Applies the events record by record.
@@ -134,15 +146,18 @@ where
     C: Executor,
     M: Dependent<C::Backend>,
 {
-    let mut turns = Vec::with_capacity(incoming.len());
+    let mut turns = vec![None; incoming.len()];
     for record in records(incoming) {
         let mut places: Vec<usize> = record.iter().map(|(place, _)| *place).collect();
         places.sort_unstable();
-        turns.extend(places.into_iter().zip(record));
+        for (turn, placed) in places.into_iter().zip(record) {
+            if let Some(turn) = turns.get_mut(turn) {
+                *turn = Some(placed);
+            }
+        }
     }
-    turns.sort_unstable_by_key(|(turn, _)| *turn);
     let mut outcomes = Outcomes::of(incoming.len());
-    for (_, (place, incoming)) in turns {
+    for (place, incoming) in turns.into_iter().flatten() {
         let outcome = apply_one(incoming, level, conn, &mut NoHook).await?;
         outcomes.set(*place, outcome);
     }
