@@ -51,7 +51,7 @@ pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
 pub(crate) use self::owner::create::{
-    Create, CreateAll, CreateKey, Created, ForgetKey, Generated,
+    Batch, Create, CreateAll, CreateKey, Created, ForgetKey, Generated,
 };
 pub use self::owner::create::{NewRow, NewRows};
 pub(crate) use self::owner::delete::Delete;

@@ -1,7 +1,6 @@
 //! `create_all`: inserts many rows whose keys and defaults the database generates.
 
 use diesel::backend::Backend;
-use diesel::query_builder::QueryFragment;
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
@@ -14,7 +13,7 @@ use crate::operation::row_count::version_assigned;
 use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{
-    Assigned, CreateAll, InsertEvents, NewEvents, NewRow, NewRows, Unwritten,
+    Assigned, Batch, CreateAll, InsertEvents, NewEvents, NewRow, NewRows, Unwritten,
 };
 
 /// The number of rows that one statement inserts. Diesel's largest table has 128 columns, and a
@@ -32,9 +31,7 @@ where
         return Ok(Vec::new());
     }
     let dialect = conn.dialect::<M::Sql>().await?;
-    // An array of events needs a backend that is known.
-    let arrays = <<M as Loadable<C::Backend>>::Sql as SqlFor<C::Backend>>::KNOWN.is_some();
-    if dialect != Dialect::Postgres || (M::OUTBOX && !arrays) {
+    if <<M as Loadable<C::Backend>>::Sql as SqlFor<C::Backend>>::KNOWN != Some(Dialect::Postgres) {
         conn.begin().await?;
         let done = one_by_one(rows, dialect, conn).await;
         return finish(done, conn).await;
@@ -65,10 +62,10 @@ where
 }
 
 /// The values of a statement, and the number of its rows.
-type Batch<B> = (B, usize);
+type Values<N, M, DB> = (Batch<N, M, DB>, usize);
 
 /// Divides the rows among statements.
-fn batches<M, N, DB>(rows: Vec<N>) -> Result<Vec<Batch<N::Batch>>>
+fn batches<M, N, DB>(rows: Vec<N>) -> Result<Vec<Values<N, M, DB>>>
 where
     DB: Backend,
     M: Owner<DB>,
@@ -82,7 +79,7 @@ where
         if count == 0 {
             return Ok(batches);
         }
-        let batch = N::batch(chunk);
+        let batch = Batch::new(chunk);
         // All rows have the same columns, some of them with DEFAULT.
         if batches.is_empty() && Assigned::by::<M, DB>(&batch)?.has_version_twice::<M>() {
             return Err(version_assigned::<M>());
@@ -92,11 +89,11 @@ where
 }
 
 /// Inserts the rows by statements for many rows. Several statements need an open transaction.
-async fn many<M, B, C>(batches: Vec<Batch<B>>, conn: &mut C) -> Result<Vec<M>>
+async fn many<M, N, C>(batches: Vec<Values<N, M, C::Backend>>, conn: &mut C) -> Result<Vec<M>>
 where
     C: Executor,
     M: Owner<C::Backend>,
-    B: QueryFragment<C::Backend> + Send,
+    N: NewRows<M, C::Backend>,
 {
     let mut created = Vec::new();
     for (values, count) in batches {

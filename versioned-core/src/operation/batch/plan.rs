@@ -44,7 +44,12 @@ impl<V> Plan<V> {
         let first = M::initial_version();
         let is_new = |row: &usize| self.next.get(*row) == Some(&first);
         let part = |new| Self {
-            order: self.order.iter().copied().filter(|row| is_new(row) == new).collect(),
+            order: self
+                .order
+                .iter()
+                .copied()
+                .filter(|row| is_new(row) == new)
+                .collect(),
             next: self.next.clone(),
         };
         (part(true), part(false))

@@ -85,7 +85,9 @@ where
     match done {
         // The row is at another version or gone, or is taken.
         Err(Error::Conflicts(_)) => Ok(None),
-        Err(Error::Conflict(conflict)) if conflict.kind() != ConflictKind::Serialization => Ok(None),
+        Err(Error::Conflict(conflict)) if conflict.kind() != ConflictKind::Serialization => {
+            Ok(None)
+        }
         Err(Error::Database(error)) if is_unique_violation(&error) => Ok(None),
         done => done,
     }
@@ -109,11 +111,16 @@ where
     if !saved {
         return Ok(None);
     }
-    let as_given = |plan: &Plan<M::Version>, row: &usize| {
-        plan.next.get(*row).cloned().map(Written::AsGiven)
-    };
-    let inserted = new.order.iter().filter_map(|row| Some((*row, Op::Created, as_given(new, row)?)));
-    let saved = loaded.order.iter().filter_map(|row| Some((*row, Op::Updated, as_given(loaded, row)?)));
+    let as_given =
+        |plan: &Plan<M::Version>, row: &usize| plan.next.get(*row).cloned().map(Written::AsGiven);
+    let inserted = new
+        .order
+        .iter()
+        .filter_map(|row| Some((*row, Op::Created, as_given(new, row)?)));
+    let saved = loaded
+        .order
+        .iter()
+        .filter_map(|row| Some((*row, Op::Updated, as_given(loaded, row)?)));
     Ok(Some(inserted.chain(saved).collect()))
 }
 
@@ -134,7 +141,11 @@ where
     if M::COMPLETE {
         return Ok(Some(written));
     }
-    let mut rows: Vec<_> = read_all(models, conn).await?.into_iter().map(Some).collect();
+    let mut rows: Vec<_> = read_all(models, conn)
+        .await?
+        .into_iter()
+        .map(Some)
+        .collect();
     for (row, _, written) in &mut written {
         if let Some(row) = rows.get_mut(*row).and_then(Option::take) {
             *written = row;
@@ -145,11 +156,7 @@ where
 
 /// Saves or inserts row by row, in the open transaction. After a conflict, the remaining rows are
 /// tried too, so that the error names every conflict.
-async fn rows<M, C>(
-    models: &mut [M],
-    plan: &Plan<M::Version>,
-    conn: &mut C,
-) -> Result<Upserted<M>>
+async fn rows<M, C>(models: &mut [M], plan: &Plan<M::Version>, conn: &mut C) -> Result<Upserted<M>>
 where
     C: Executor,
     M: Owner<C::Backend>,

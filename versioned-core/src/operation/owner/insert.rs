@@ -15,9 +15,7 @@ use crate::operation::row_count::{failed, not_inserted};
 use crate::operation::transaction::finish;
 use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
-use crate::statement::{
-    Current, Fails, FindVersion, IfTaken, Insert, NewEvent, Record, Returning,
-};
+use crate::statement::{Current, Fails, FindVersion, IfTaken, Insert, NewEvent, Record, Returning};
 
 /// Inserts the model at the initial version.
 pub(crate) async fn insert<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>

@@ -5,7 +5,7 @@ use diesel::insertable::Insertable;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use crate::dialect::SqlFor as _;
+use crate::dialect::{BatchFor, SqlFor as _};
 use crate::loadable::Loadable;
 use crate::model::{KeyColumns, Versioned};
 use crate::statement::owner::assigned::Assigned;
@@ -53,12 +53,20 @@ where
 )]
 pub trait NewRows<M: Versioned, DB: Backend>: NewRow<M, DB> {
     /// The values of all rows, as Diesel builds them.
-    type Batch: QueryFragment<DB> + Send;
+    type Batch: Send;
 
     /// The values of the rows, each with a first version.
     fn batch(rows: Vec<Self>) -> Self::Batch
     where
         Self: Sized;
+
+    /// Pushes the values, on PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a value cannot be serialized as its column's type, and on other
+    /// databases.
+    fn push<'b>(batch: &'b Self::Batch, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
 impl<N, M, DB, P, B> NewRows<M, DB> for N
@@ -67,14 +75,41 @@ where
     M: Versioned,
     N: NewRow<M, DB> + WithVersion<M, Behind = P>,
     Vec<P>: Insertable<M::Table, Values = B>,
-    B: QueryFragment<DB> + Send,
+    DB::MetadataLookup: BatchFor<DB, B>,
+    B: Send,
 {
     type Batch = B;
 
     fn batch(rows: Vec<Self>) -> B {
         let rows = rows.into_iter();
-        let rows: Vec<P> = rows.map(|row| row.behind_version(M::initial_version())).collect();
+        let rows: Vec<P> = rows
+            .map(|row| row.behind_version(M::initial_version()))
+            .collect();
         rows.values()
+    }
+
+    fn push<'b>(batch: &'b B, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        DB::MetadataLookup::push_batch(batch, out)
+    }
+}
+
+/// The values of many rows: `("version", "title") VALUES ($1, $2), ($3, $4)`
+pub(crate) struct Batch<N: NewRows<M, DB>, M: Versioned, DB: Backend>(N::Batch);
+
+impl<N: NewRows<M, DB>, M: Versioned, DB: Backend> Batch<N, M, DB> {
+    pub(crate) fn new(rows: Vec<N>) -> Self {
+        Self(N::batch(rows))
+    }
+}
+
+impl<N, M, DB> QueryFragment<DB> for Batch<N, M, DB>
+where
+    N: NewRows<M, DB>,
+    M: Versioned,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        N::push(&self.0, out)
     }
 }
 
