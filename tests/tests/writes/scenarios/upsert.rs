@@ -144,7 +144,7 @@ fn the_statements_are_those_of_an_insertion_and_of_a_save() {
 
     // A conflict costs what it costs in a save.
     let mut stale = Ticket {
-        version: 1,
+        version: 5,
         ..Ticket::new(7)
     };
     assert_eq!(conflict(stale.upsert(conn).map(drop)).0, STALE);
