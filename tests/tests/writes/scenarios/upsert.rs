@@ -19,55 +19,86 @@ macro_rules! upserted {
 }
 
 macro_rules! life {
-    ($($test:ident: $model:ident, $told:expr, $deletion:expr;)*) => {$(
-        #[test]
-        fn $test() {
-            let (_db, mut conn) = fresh(TICKETS);
-            let conn = &mut conn;
-            let mut mine = $model::new(7);
-            assert_eq!(upserted!(mine, conn), (Op::Created, 1));
-            mine.price = 25;
-            assert_eq!(upserted!(mine, conn), (Op::Updated, 2));
+    ($model:ident, $told:expr, $deletion:expr) => {{
+        let (_db, mut conn) = fresh(TICKETS);
+        let conn = &mut conn;
+        let mut mine = $model::new(7);
+        assert_eq!(upserted!(mine, conn), (Op::Created, 1));
+        mine.price = 25;
+        assert_eq!(upserted!(mine, conn), (Op::Updated, 2));
 
-            // A new model, a model that was loaded before, and one that is ahead of the row.
-            for version in [0, 1, 5] {
-                let mut theirs = $model { version, price: 99, ..$model::new(7) };
-                let before = theirs.clone();
-                let refused = conflict(theirs.upsert(conn).map(|change| change.version()));
-                assert_eq!(refused, (STALE, "7".into(), version, Some(2)));
-                assert_eq!(theirs, before);
-                assert_eq!(row(7, conn), Some((1, "concert".into(), 25, 2)));
-            }
-
-            // The record is gone, and comes back as `insert` makes it do.
-            let mut loaded = mine.clone();
-            mine.delete(conn).unwrap();
-            loaded.price = 30;
-            let first = if $deletion { 4 } else { 1 };
-            assert_eq!(upserted!(loaded, conn), (Op::Created, first));
-            loaded.delete(conn).unwrap();
-            let mut new = $model::new(7);
-            let first = if $deletion { 6 } else { 1 };
-            assert_eq!(upserted!(new, conn), (Op::Created, first));
-
-            let expected: &[(&str, i64)] = if !$told {
-                &[]
-            } else if $deletion {
-                &[("created", 1), ("updated", 2), ("deleted", 3), ("created", 4), ("deleted", 5), ("created", 6)]
-            } else {
-                &[("created", 1), ("updated", 2), ("deleted", 3), ("created", 1), ("deleted", 2), ("created", 1)]
+        // A new model, a model that was loaded before, and one that is ahead of the row.
+        for version in [0, 1, 5] {
+            let mut theirs = $model {
+                version,
+                price: 99,
+                ..$model::new(7)
             };
-            let expected: Vec<_> = expected.iter().map(|(op, version)| ((*op).to_owned(), *version)).collect();
-            assert_eq!(events(conn), expected);
+            let before = theirs.clone();
+            let refused = conflict(theirs.upsert(conn).map(|change| change.version()));
+            assert_eq!(refused, (STALE, "7".into(), version, Some(2)));
+            assert_eq!(theirs, before);
+            assert_eq!(row(7, conn), Some((1, "concert".into(), 25, 2)));
         }
-    )*};
+
+        // The record is gone, and comes back as `insert` makes it do.
+        let mut loaded = mine.clone();
+        mine.delete(conn).unwrap();
+        loaded.price = 30;
+        let first = if $deletion { 4 } else { 1 };
+        assert_eq!(upserted!(loaded, conn), (Op::Created, first));
+        loaded.delete(conn).unwrap();
+        let mut new = $model::new(7);
+        let first = if $deletion { 6 } else { 1 };
+        assert_eq!(upserted!(new, conn), (Op::Created, first));
+
+        let expected: &[(&str, i64)] = if !$told {
+            &[]
+        } else if $deletion {
+            &[
+                ("created", 1),
+                ("updated", 2),
+                ("deleted", 3),
+                ("created", 4),
+                ("deleted", 5),
+                ("created", 6),
+            ]
+        } else {
+            &[
+                ("created", 1),
+                ("updated", 2),
+                ("deleted", 3),
+                ("created", 1),
+                ("deleted", 2),
+                ("created", 1),
+            ]
+        };
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(op, version)| ((*op).to_owned(), *version))
+            .collect();
+        assert_eq!(events(conn), expected);
+    }};
 }
 
-life! {
-    a_record_is_inserted_or_saved: Ticket, false, false;
-    a_record_with_an_outbox_is_inserted_or_saved: Told, true, false;
-    a_record_with_tombstones_is_inserted_or_saved: Remembered, false, true;
-    a_record_with_both_is_inserted_or_saved: Announced, true, true;
+#[test]
+fn a_record_is_inserted_or_saved() {
+    life!(Ticket, false, false);
+}
+
+#[test]
+fn a_record_with_an_outbox_is_inserted_or_saved() {
+    life!(Told, true, false);
+}
+
+#[test]
+fn a_record_with_tombstones_is_inserted_or_saved() {
+    life!(Remembered, false, true);
+}
+
+#[test]
+fn a_record_with_both_is_inserted_or_saved() {
+    life!(Announced, true, true);
 }
 
 /// Hibernate, `UpsertVersionedTest`: the row is at the next version, whoever made it, and a version

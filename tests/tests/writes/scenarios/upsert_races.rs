@@ -30,79 +30,89 @@ fn assert_lost(error: &Error, level: &str) {
 }
 
 macro_rules! races {
-    ($($test:ident: $model:ident;)*) => {$(
-        /// Of several upserts of one version, one is written: of a new key, and of a row. Each is a
-        /// statement of its own, or in a transaction that has read.
-        #[test]
-        fn $test() {
-            const WRITERS: usize = 6;
-            const ROUNDS: i64 = 12;
-            for level in backend::LEVELS {
-                let db = database();
-                let barrier = Barrier::new(WRITERS);
-                let outcomes: Vec<(i64, Result<Op, Error>, i64, i64)> = thread::scope(|scope| {
-                    let writers: Vec<_> = (0..WRITERS)
-                        .map(|writer| {
-                            let mut conn = db.connect();
-                            let barrier = &barrier;
-                            scope.spawn(move || {
-                                backend::isolate(&mut conn, level);
-                                let mut outcomes = Vec::new();
-                                for round in 0..ROUNDS {
-                                    let id = 1 + round / 2;
-                                    // The second round of each key is an update, if the first one is written.
-                                    let found = $model::find(&id, &mut conn).optional().unwrap();
-                                    let mut model = found.unwrap_or_else(|| $model::new(id));
-                                    model.price = i64::try_from(writer).unwrap();
-                                    let before = model.version;
-                                    barrier.wait();
-                                    let done = if round % 4 < 2 {
-                                        model.upsert(&mut conn).map(|change| change.op())
-                                    } else {
-                                        transaction(&mut conn, &mut model, |conn, model| {
-                                            drop($model::find(&id, conn).optional()?);
-                                            model.upsert(conn).map(|change| change.op())
-                                        })
-                                    };
-                                    outcomes.push((round, done, before, model.version));
-                                    barrier.wait();
-                                }
-                                outcomes
-                            })
+    ($model:ident) => {{
+        const WRITERS: usize = 6;
+        const ROUNDS: i64 = 12;
+        for level in backend::LEVELS {
+            let db = database();
+            let barrier = Barrier::new(WRITERS);
+            let outcomes: Vec<(i64, Result<Op, Error>, i64, i64)> = thread::scope(|scope| {
+                let writers: Vec<_> = (0..WRITERS)
+                    .map(|writer| {
+                        let mut conn = db.connect();
+                        let barrier = &barrier;
+                        scope.spawn(move || {
+                            backend::isolate(&mut conn, level);
+                            let mut outcomes = Vec::new();
+                            for round in 0..ROUNDS {
+                                let id = 1 + round / 2;
+                                // The second round of each key is an update, if the first one is written.
+                                let found = $model::find(&id, &mut conn).optional().unwrap();
+                                let mut model = found.unwrap_or_else(|| $model::new(id));
+                                model.price = i64::try_from(writer).unwrap();
+                                let before = model.version;
+                                barrier.wait();
+                                let done = if round % 4 < 2 {
+                                    model.upsert(&mut conn).map(|change| change.op())
+                                } else {
+                                    transaction(&mut conn, &mut model, |conn, model| {
+                                        drop($model::find(&id, conn).optional()?);
+                                        model.upsert(conn).map(|change| change.op())
+                                    })
+                                };
+                                outcomes.push((round, done, before, model.version));
+                                barrier.wait();
+                            }
+                            outcomes
                         })
-                        .collect();
-                    writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
-                });
-                let conn = &mut db.connect();
-                let mut written = vec![0; usize::try_from(ROUNDS).unwrap()];
-                for (round, done, before, version) in outcomes {
-                    match done {
-                        Ok(op) => {
-                            written[usize::try_from(round).unwrap()] += 1;
-                            assert_eq!(op, if before == 0 { Op::Created } else { Op::Updated }, "{level}");
-                            assert_eq!(version, before + 1, "{level}");
-                        }
-                        Err(error) => {
-                            assert_lost(&error, level);
-                            assert_eq!(version, before, "{level}: memory is as it was");
-                        }
+                    })
+                    .collect();
+                writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+            });
+            let conn = &mut db.connect();
+            let mut written = vec![0; usize::try_from(ROUNDS).unwrap()];
+            for (round, done, before, version) in outcomes {
+                match done {
+                    Ok(op) => {
+                        written[usize::try_from(round).unwrap()] += 1;
+                        assert_eq!(op, if before == 0 { Op::Created } else { Op::Updated }, "{level}");
+                        assert_eq!(version, before + 1, "{level}");
+                    }
+                    Err(error) => {
+                        assert_lost(&error, level);
+                        assert_eq!(version, before, "{level}: memory is as it was");
                     }
                 }
-                assert!(written.iter().all(|count| *count <= 1), "{level}: two winners: {written:?}");
-                let won: i64 = written.iter().sum();
-                assert!(won > 0, "{level}: none was ever written");
-                let versions: i64 = (1..=ROUNDS / 2).filter_map(|id| row(id, conn)).map(|row| row.3).sum();
-                assert_eq!(versions, won, "{level}");
             }
+            assert!(written.iter().all(|count| *count <= 1), "{level}: two winners: {written:?}");
+            let won: i64 = written.iter().sum();
+            assert!(won > 0, "{level}: none was ever written");
+            let versions: i64 = (1..=ROUNDS / 2).filter_map(|id| row(id, conn)).map(|row| row.3).sum();
+            assert_eq!(versions, won, "{level}");
         }
-    )*};
+    }};
 }
 
-races! {
-    of_several_upserts_of_one_version_one_is_written: Ticket;
-    of_several_upserts_with_an_outbox_one_is_written: Told;
-    of_several_upserts_with_tombstones_one_is_written: Remembered;
-    of_several_upserts_with_both_one_is_written: Announced;
+/// Of several upserts of one version, one is written: of a new key, and of a row. Each is a statement
+/// of its own, or in a transaction that has read.
+#[test]
+fn of_several_upserts_of_one_version_one_is_written() {
+    races!(Ticket);
+}
+
+#[test]
+fn of_several_upserts_with_an_outbox_one_is_written() {
+    races!(Told);
+}
+
+#[test]
+fn of_several_upserts_with_tombstones_one_is_written() {
+    races!(Remembered);
+}
+
+#[test]
+fn of_several_upserts_with_both_one_is_written() {
+    races!(Announced);
 }
 
 /// Marten #4324: of 50 writers that have the same version, one writes, and no other reports that it
