@@ -30,13 +30,13 @@ where
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    let written = match upsert_at_once(models, &plan, conn).await? {
-        Some(written) => written,
-        None => {
-            conn.begin().await?;
-            let done = rows(models, &plan, conn).await;
-            finish(done, conn).await?
-        }
+    let at_once = upsert_at_once(models, &plan, conn).await?;
+    let written = if let Some(written) = at_once {
+        written
+    } else {
+        conn.begin().await?;
+        let done = rows(models, &plan, conn).await;
+        finish(done, conn).await?
     };
     let mut shown: Vec<Option<(Op, Written<M>)>> = models.iter().map(|_| None).collect();
     for (row, op, written) in written {
