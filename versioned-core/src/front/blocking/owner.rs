@@ -228,7 +228,7 @@ pub trait OwnerDsl: OwnerModel {
     /// # use diesel::prelude::*;
     /// # use versioned_core::prelude::*;
     /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
-    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
     /// # #[diesel(table_name = tickets)]
     /// # #[versioned(owner)]
     /// # struct Ticket { id: i64, price: i64, version: i64 }
