@@ -35,8 +35,8 @@ impl<V> Plan<V> {
         })
     }
 
-    /// Splits the plan of an upsert: the models that are new, at their first version, and those that
-    /// are not.
+    /// Splits the plan of an upsert: the models that are new, at their first version, and the
+    /// others.
     pub(crate) fn split<M: Versioned<Version = V>>(&self) -> (Self, Self)
     where
         V: Clone + PartialEq,

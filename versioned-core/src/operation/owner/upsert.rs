@@ -152,7 +152,8 @@ where
     Ok(None)
 }
 
-/// Returns whether a row that violates a unique key is another record's, on PostgreSQL and `SQLite`.
+/// Returns whether a row that violates a unique key is another record's, on PostgreSQL and
+/// `SQLite`.
 async fn is_another<M, C>(record: Record<'_, M>, conn: &mut C) -> Result<bool>
 where
     C: Runner,

@@ -118,7 +118,8 @@ where
 ///
 /// ```sql
 /// WITH written AS (INSERT INTO tickets (version, title) VALUES (1, $1), (1, $2) RETURNING id, ..)
-/// SELECT * FROM written WHERE CASE WHEN (SELECT count(*) FROM written) >= $3 THEN 1 ELSE .. END = 1
+/// SELECT * FROM written
+/// WHERE CASE WHEN (SELECT count(*) FROM written) >= $3 THEN 1 ELSE .. END = 1
 /// ```
 ///
 /// PostgreSQL inserts the rows of VALUES, and returns them, in their order. The text depends on the
