@@ -193,6 +193,7 @@ const _: () = {
             __mine: &Self,
             __walk: &mut crate::toolkit::model::FieldWalk,
         ) {
+            use crate::toolkit::model::MadeAny as _;
             __walk.key(schema::orders::shop, &__row.shop, &__base.shop);
             __walk.key(schema::orders::number, &__row.number, &__base.number);
             __walk
@@ -230,6 +231,22 @@ const _: () = {
                 &__mine.address,
                 __walk,
             );
+            __walk
+                .read_only(
+                    "made_by",
+                    &mut __row.made_by,
+                    &__base.made_by,
+                    crate::toolkit::model::Made::<String>::is,
+                    crate::toolkit::model::Made::<String>::take,
+                );
+            __walk
+                .read_only(
+                    "row_number",
+                    &mut __row.row_number,
+                    &__base.row_number,
+                    crate::toolkit::model::Made::<i64>::is,
+                    crate::toolkit::model::Made::<i64>::take,
+                );
         }
     }
     fn __check<'a, T, const N: usize>()

@@ -1,5 +1,6 @@
 //! The SQL of each backend, also in generic code and under `#[derive(MultiConnection)]`.
 
+mod batch;
 mod binds;
 mod conversions;
 mod elements;
@@ -21,6 +22,7 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Integer, Text};
 
+pub(crate) use self::batch::BatchFor;
 use self::binds::binds_and_rows;
 pub(crate) use self::conversions::Conversions;
 pub use self::elements::Elements;

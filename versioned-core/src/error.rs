@@ -29,6 +29,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | [`TwiceInBatch`](Error::TwiceInBatch) | two models of a batch are the same row | fix the caller: pass one of them |
 /// | [`BothChanged`](Error::BothChanged) | `rebase`: both sides changed the same columns | choose a side with [`rebase_with`](crate::prelude::TrackedDsl::rebase_with) |
 /// | [`Unsaved`](Error::Unsaved) | `reload` of a tracked model that was changed | save it, or [`revert`](crate::Tracked::revert) it first |
+/// | [`ReadOnly`](Error::ReadOnly) | `save` of a tracked model whose fields with `skip_update` were changed | set them back, or [`revert`](crate::Tracked::revert) the model |
 /// | [`KeyChanged`](Error::KeyChanged) | a tracked model, a closure of `update_with` or the changes of `at(..).update` have another key than the record | fix the caller: insert a new record instead |
 /// | [`VersionAssigned`](Error::VersionAssigned) | the row of `create`, the changes of `at(..).update` or a closure of `update_with` assign to the version | fix the caller: leave the version to the library |
 /// | [`NotFound`](Error::NotFound) | no row has the key | handle a missing record; [`optional`](OptionalExt::optional) makes it `None` |
@@ -108,6 +109,17 @@ pub enum Error {
         /// The key, as text.
         id: String,
         /// The changed columns.
+        columns: Vec<&'static str>,
+    },
+
+    /// Fields of a tracked model were changed that [`save`](crate::prelude::TrackedDsl::save) does not
+    /// write, because they have `#[diesel(skip_update)]`. Nothing was written.
+    ReadOnly {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        id: String,
+        /// The columns.
         columns: Vec<&'static str>,
     },
 
@@ -289,6 +301,11 @@ impl fmt::Display for Error {
                 "save or revert the changes of {table} {id} before `reload`: {}",
                 columns.join(", ")
             ),
+            Self::ReadOnly { table, id, columns } => write!(
+                f,
+                "set back the changes of {table} {id} that an update does not write: {}",
+                columns.join(", ")
+            ),
             Self::KeyChanged { table, id } => {
                 write!(
                     f,
@@ -356,6 +373,7 @@ impl StdError for Error {
             Self::TwiceInBatch { .. }
             | Self::BothChanged { .. }
             | Self::Unsaved { .. }
+            | Self::ReadOnly { .. }
             | Self::KeyChanged { .. }
             | Self::VersionAssigned { .. }
             | Self::NotFound { .. }

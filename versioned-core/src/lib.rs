@@ -272,7 +272,7 @@ pub use self::notify_trigger::notify_trigger;
 pub use self::outcome::Outcome;
 pub use self::owner::Owner;
 pub use self::retry::Retry;
-pub use self::statement::{Bump, Changes, Condition, Conditions, NewRow};
+pub use self::statement::{Bump, Changes, Condition, Conditions, NewRow, NewRows};
 pub use self::tracked::{ColumnChange, ColumnClash, Keep, Tracked};
 pub use self::transaction::{Models, Shape};
 pub use self::trigger::Trigger;

@@ -30,7 +30,7 @@ pub use self::columns::{Columns, Field};
 pub use self::columns::{Made, MadeAny};
 #[doc(hidden)]
 pub use self::fields::FieldWalk;
-pub(crate) use self::fields::{ColumnSet, Compared, Diff, changed, take};
+pub(crate) use self::fields::{ColumnSet, Compared, Diff, changed, restore, take};
 #[doc(hidden)]
 pub use self::fields::{Comparable, Fields, Floats};
 #[doc(hidden)]

@@ -14,7 +14,9 @@ pub(crate) mod row_count;
 pub(crate) mod transaction;
 pub(crate) mod zero_key;
 
-pub(crate) use self::batch::{Deleting, Saving, insert_all, save_each, write_all};
+pub(crate) use self::batch::{
+    Deleting, Saving, create_all, insert_all, save_each, upsert_all, write_all,
+};
 pub(crate) use self::closure::{AfterApply, Modify, NoHook};
 pub(crate) use self::owner::answer::{answer, resend_each};
 pub(crate) use self::owner::create::create;
@@ -30,6 +32,7 @@ pub(crate) use self::owner::tracked::{
 };
 pub(crate) use self::owner::update_at::update_at;
 pub(crate) use self::owner::update_with::update_with;
+pub(crate) use self::owner::upsert::upsert;
 pub(crate) use self::owner::verify::verify;
 pub(crate) use self::replica::apply::{apply, apply_json};
 pub(crate) use self::replica::apply_all::apply_all;

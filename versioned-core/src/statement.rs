@@ -38,7 +38,9 @@ pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
 };
-pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
+pub(crate) use self::outbox::insert::{
+    InsertEvent, InsertEvents, NewEvent, NewEvents, TouchOutbox, WithEvent,
+};
 #[cfg(feature = "metrics")]
 pub(crate) use self::outbox::lease::TakeLease;
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};
@@ -48,12 +50,14 @@ pub(crate) use self::outbox::written::{EventsAfter, LastEvent};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
 pub(crate) use self::owner::changes::SaveChanges;
-pub use self::owner::create::NewRow;
-pub(crate) use self::owner::create::{Create, CreateKey, Created, ForgetKey, Generated};
+pub(crate) use self::owner::create::{
+    Batch, Create, CreateAll, CreateKey, Created, ForgetKey, Generated,
+};
+pub use self::owner::create::{NewRow, NewRows};
 pub(crate) use self::owner::delete::Delete;
 pub(crate) use self::owner::filtered::Holding;
 pub use self::owner::filtered::{Condition, Conditions};
-pub(crate) use self::owner::insert::Insert;
+pub(crate) use self::owner::insert::{Fails, IfTaken, Insert, Skips};
 pub(crate) use self::owner::page::Page;
 pub(crate) use self::owner::save::Save;
 pub(crate) use self::owner::select::{

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 pub use self::changes::{ColumnChange, ColumnClash};
-use crate::model::Versioned;
+use crate::model::{Fields, Versioned, restore};
 use crate::transaction::{Models, Restore, Shape};
 
 /// A loaded model together with its original. A save writes only the changed columns, and nothing
@@ -89,6 +89,17 @@ impl<T> Tracked<T> {
         self.model
     }
 
+    /// Undoes a write that was rolled back. The changes remain, except of fields that no UPDATE
+    /// writes, because only the database sets them.
+    fn restore(&mut self, version: T::Version, base: T)
+    where
+        T: Versioned + Fields,
+    {
+        self.model.set_version(version);
+        restore(&mut self.model, &base);
+        self.base = base;
+    }
+
     pub(crate) fn parts(&mut self) -> (&mut T, &mut T) {
         (&mut self.model, &mut self.base)
     }
@@ -143,12 +154,12 @@ impl<T: Versioned + 'static> Shape for OneTracked<T> {
 
 /// A tracked model, with its version and its original before the transaction.
 #[derive(Debug)]
-pub struct TrackedGuard<'a, T: Versioned> {
+pub struct TrackedGuard<'a, T: Versioned + Fields> {
     tracked: &'a mut Tracked<T>,
     before: Option<(T::Version, T)>,
 }
 
-impl<'a, T: Versioned + Clone + 'static> Models for &'a mut Tracked<T> {
+impl<'a, T: Versioned + Fields + Clone + 'static> Models for &'a mut Tracked<T> {
     type Shape = OneTracked<T>;
     type Guard = TrackedGuard<'a, T>;
 
@@ -160,7 +171,7 @@ impl<'a, T: Versioned + Clone + 'static> Models for &'a mut Tracked<T> {
     }
 }
 
-impl<T: Versioned + 'static> Restore for TrackedGuard<'_, T> {
+impl<T: Versioned + Fields + 'static> Restore for TrackedGuard<'_, T> {
     type Shape = OneTracked<T>;
 
     fn lend(&mut self) -> &mut Tracked<T> {
@@ -172,11 +183,10 @@ impl<T: Versioned + 'static> Restore for TrackedGuard<'_, T> {
     }
 }
 
-impl<T: Versioned> Drop for TrackedGuard<'_, T> {
+impl<T: Versioned + Fields> Drop for TrackedGuard<'_, T> {
     fn drop(&mut self) {
         if let Some((version, base)) = self.before.take() {
-            self.tracked.model.set_version(version);
-            self.tracked.base = base;
+            self.tracked.restore(version, base);
         }
     }
 }

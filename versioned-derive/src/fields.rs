@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
-use syn::{Data, DeriveInput, Fields, Index, Member};
+use syn::{Data, DeriveInput, Fields, Index, LitStr, Member};
 
 use crate::attr;
 use crate::diesel;
@@ -42,6 +42,21 @@ impl Field<'_> {
         self.diesel.embed.is_none() && self.diesel.select_expression.is_none()
     }
 
+    /// Returns whether the field is a column that no UPDATE writes.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.diesel.skip_update && self.diesel.select_expression.is_none()
+    }
+
+    /// Returns the name of the column, or of the field if it has no column of its own.
+    pub(crate) fn name(&self) -> LitStr {
+        let name = match (&self.column, &self.member) {
+            (Some(column), _) => column.name.unraw().to_string(),
+            (None, Member::Named(name)) => name.unraw().to_string(),
+            (None, Member::Unnamed(index)) => index.index.to_string(),
+        };
+        LitStr::new(&name, Span::call_site())
+    }
+
     /// Returns the statements that write the field, if it is neither key nor version.
     pub(crate) fn written(&self) -> Option<Written> {
         if self.diesel.select_expression.is_some() {
@@ -61,6 +76,14 @@ impl Field<'_> {
 pub(crate) struct Keys<'s, 'a> {
     pub(crate) key: Vec<&'s Field<'a>>,
     pub(crate) version: Option<&'s Field<'a>>,
+}
+
+impl Keys<'_, '_> {
+    /// Returns whether the field is part of the key, or the version.
+    pub(crate) fn contains(&self, field: &Field<'_>) -> bool {
+        let mut special = self.key.iter().copied().chain(self.version);
+        special.any(|special| special.member == field.member)
+    }
 }
 
 /// Returns the fields of a struct, and adds an error for anything else.

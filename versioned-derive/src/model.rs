@@ -21,6 +21,9 @@ pub(crate) struct Model<'a> {
     pub(crate) complete: bool,
     /// The fields that no UPDATE writes, because the database sets them.
     pub(crate) made: Vec<(Member, &'a Type)>,
+    /// The fields with `#[diesel(skip_update)]` that are not part of the key, with the names of their
+    /// columns. An embedded struct has the name of its field.
+    pub(crate) read_only: Vec<(Member, &'a Type, LitStr)>,
     pub(crate) role: Role<'a>,
 }
 

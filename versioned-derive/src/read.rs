@@ -86,6 +86,11 @@ impl<'a> Model<'a> {
                 .filter(|field| matches!(field.written(), None | Some(Written::ByInsert)))
                 .map(|field| (field.member.clone(), &field.node.ty))
                 .collect(),
+            read_only: fields
+                .iter()
+                .filter(|field| field.is_read_only() && !keys.contains(field))
+                .map(|field| (field.member.clone(), &field.node.ty, field.name()))
+                .collect(),
             role,
         })
     }

@@ -13,8 +13,8 @@ pub use versioned_core::async_prelude::{Dependent, Owner, Versioned};
 use versioned_core::model::{DependentModel, Fields, FromJson, OwnerModel, PlainOwner};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{
-    AsyncAt, Bump, Change, Changes, Conditions, Event, Keep, Models, NewRow, Outcome, Result,
-    Retry, Shape, Tracked,
+    AsyncAt, Bump, Change, Changes, Conditions, Event, Keep, Models, NewRow, NewRows, Outcome,
+    Result, Retry, Shape, Tracked,
 };
 
 use super::block_on;
@@ -66,13 +66,19 @@ pub trait OwnerDsl: OwnerModel {
 
         fn insert(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
         fn create(new: impl NewRow<Self, C::Backend> + Send, conn: &mut C) -> Result<Self>;
+        fn create_all(
+            rows: Vec<impl NewRows<Self, C::Backend> + Send>,
+            conn: &mut C
+        ) -> Result<Vec<Self>>;
         fn import(self: &Self, conn: &mut C) -> Result<()>;
         fn find(id: &Self::Id, conn: &mut C) -> Result<Self>;
         fn save(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
+        fn upsert(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
         fn touch(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
         fn delete(self: &mut Self, conn: &mut C) -> Result<Change<'_, Self>>;
         fn insert_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
         fn save_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
+        fn upsert_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
         fn delete_all<'m>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>;
         fn save_each<'m>(
             models: &'m mut [Self],

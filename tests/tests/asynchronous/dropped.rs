@@ -188,6 +188,10 @@ macro_rules! on {
             }
 
             each_poll_of_a_write!(save, |loud, conn| loud.save(conn).await.map(drop));
+            each_poll_of_a_write!(upsert, |loud, conn| loud.upsert(conn).await.map(drop));
+            each_poll_of_a_write!(upsert_all, |loud, conn| {
+                Loud::upsert_all(std::slice::from_mut(loud), conn).await.map(drop)
+            });
             each_poll_of_a_write!(touch, |loud, conn| loud.touch(conn).await.map(drop));
             each_poll_of_a_write!(delete, |loud, conn| loud.delete(conn).await.map(drop));
             each_poll_of_a_write!(save_all, |loud, conn| {
@@ -223,6 +227,17 @@ macro_rules! on {
                 let mut model = Loud { id, price: 1, version: 0 };
                 let inserted = poll_times(Box::pin(async { model.insert(conn).await.map(drop) }), times).await;
                 let done = inserted.map(Result::unwrap).is_some();
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                let (row, events) = facts(db, id);
+                assert_eq!(row.into_iter().collect::<Vec<_>>(), events);
+                assert!(model.version == 0 || !events.is_empty());
+                done
+            });
+
+            each_poll!(upsert_of_a_new_record, |db, id, conn, times| {
+                let mut model = Loud { id, price: 1, version: 0 };
+                let upserted = poll_times(Box::pin(async { model.upsert(conn).await.map(drop) }), times).await;
+                let done = upserted.map(Result::unwrap).is_some();
                 tokio::time::sleep(Duration::from_millis(4)).await;
                 let (row, events) = facts(db, id);
                 assert_eq!(row.into_iter().collect::<Vec<_>>(), events);

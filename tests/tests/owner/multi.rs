@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use versioned_core::prelude::*;
 use versioned_core::version::Token;
-use versioned_core::{ConflictKind, Error, Result};
+use versioned_core::{ConflictKind, Error, Op, Result};
 use versioned_tests::{mysql, postgres, sqlite};
 
 diesel::table! {
@@ -73,6 +73,19 @@ where
         Ok::<_, Error>(())
     })?;
     assert_eq!(Ticket::at(7, 6).delete(conn)?, 7);
+    let mut both = [7, 9].map(|id| Ticket {
+        id,
+        price: 3,
+        version: 0,
+    });
+    assert_eq!(both[0].upsert(conn)?.op(), Op::Created);
+    assert_eq!(both[0].upsert(conn)?.op(), Op::Updated);
+    let done: Vec<_> = Ticket::upsert_all(&mut both, conn)?
+        .iter()
+        .map(|change| (change.op(), change.version()))
+        .collect();
+    assert_eq!(done, [(Op::Updated, 3), (Op::Created, 1)]);
+    Ticket::delete_all(&mut both, conn)?;
     Ticket {
         id: 8,
         price: 1,

@@ -46,8 +46,8 @@ pub trait Columns<DB: Backend> {
     }
 }
 
-/// A field whose value the database generates. rustc prefers the function here to that of
-/// [`MadeAny`] if it exists, so that a field that cannot be copied stays unchanged.
+/// A field whose value the database generates. rustc prefers a function here to that of [`MadeAny`]
+/// if it exists, so that a field that cannot be copied stays unchanged.
 #[derive(Debug)]
 pub struct Made<T>(PhantomData<fn() -> T>);
 
@@ -58,8 +58,22 @@ impl<T: Clone> Made<T> {
     }
 }
 
-/// A field whose value cannot be copied.
+impl<T: PartialEq> Made<T> {
+    /// Returns whether both values are the same. A value that does not equal itself counts as the
+    /// same as any other.
+    #[allow(clippy::eq_op, reason = "NaN does not equal itself")]
+    pub fn is(field: &T, other: &T) -> bool {
+        field == other || field != field
+    }
+}
+
+/// A field whose value cannot be copied or compared.
 pub trait MadeAny<T> {
+    /// Takes both values as the same.
+    fn is(_field: &T, _other: &T) -> bool {
+        true
+    }
+
     /// Leaves the field unchanged.
     fn take(_field: &mut T, _row: &T) {}
 }

@@ -11,7 +11,8 @@ use diesel::query_source::Column;
     note = "an owner is a model with `#[derive(Versioned)]` and `#[versioned(owner)]`"
 )]
 pub trait Fields: Sized {
-    /// Shows each field that an UPDATE can write to `walk`, in the order of the columns.
+    /// Shows each field that an UPDATE can write to `walk`, in the order of the columns, and then the
+    /// fields that no UPDATE writes.
     fn fields(row: &mut Self, base: &Self, mine: &Self, walk: &mut FieldWalk);
 }
 
@@ -144,6 +145,8 @@ enum Task {
     Compare,
     /// Copies these columns of the model into the row.
     Take,
+    /// Copies the columns that no UPDATE writes from the base into the row.
+    Restore,
 }
 
 impl FieldWalk {
@@ -210,6 +213,22 @@ impl FieldWalk {
             }
             Task::Name if !same(row, base) => self.named.push((place, C::NAME)),
             Task::Take if self.found.contains(place) => row.take(mine),
+            Task::Name | Task::Diff | Task::Compare | Task::Take | Task::Restore => {}
+        }
+    }
+
+    /// A column that no UPDATE writes.
+    pub fn read_only<F>(
+        &mut self,
+        column: &'static str,
+        row: &mut F,
+        base: &F,
+        is: fn(&F, &F) -> bool,
+        take: fn(&mut F, &F),
+    ) {
+        match self.task {
+            Task::Diff if !is(row, base) => self.named.push((self.shown, column)),
+            Task::Restore => take(row, base),
             Task::Name | Task::Diff | Task::Compare | Task::Take => {}
         }
     }
@@ -222,6 +241,8 @@ pub(crate) struct Diff {
     pub(crate) changed: ColumnSet,
     pub(crate) excluded: ColumnSet,
     pub(crate) key_changed: bool,
+    /// The changed columns that no UPDATE writes.
+    pub(crate) read_only: Vec<&'static str>,
     /// The number of columns.
     pub(crate) columns: usize,
 }
@@ -234,6 +255,7 @@ impl Diff {
             changed: ColumnSet::default(),
             excluded: ColumnSet::default(),
             key_changed: walk.key_changed,
+            read_only: walk.named.iter().map(|(_, name)| *name).collect(),
             columns: walk.shown,
         };
         for place in (0..walk.shown).filter(|place| walk.found.contains(*place)) {
@@ -278,6 +300,12 @@ pub(crate) fn changed<M: Fields + Clone>(model: &M, base: &M) -> Vec<(usize, &'s
 pub(crate) fn take<M: Fields>(places: ColumnSet, row: &mut M, mine: &M) {
     let mut walk = FieldWalk::new(Task::Take, places);
     M::fields(row, mine, mine, &mut walk);
+}
+
+/// Gives the columns that no UPDATE writes the values that they were loaded with.
+pub(crate) fn restore<M: Fields>(model: &mut M, base: &M) {
+    let mut walk = FieldWalk::new(Task::Restore, ColumnSet::default());
+    M::fields(model, base, base, &mut walk);
 }
 
 #[cfg(test)]

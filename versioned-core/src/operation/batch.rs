@@ -1,15 +1,19 @@
 //! Batches: all rows or none, or each row independently.
 
 mod arrays;
+mod create;
 mod json;
 mod plan;
 mod rows;
+mod upsert;
 mod values;
 mod work;
 
 use diesel::result::Error as DieselError;
 
+pub(crate) use self::create::create_all;
 use self::plan::Plan;
+pub(crate) use self::upsert::upsert_all;
 use self::work::{BatchOp, Inserting};
 pub(crate) use self::work::{Deleting, Saving};
 use crate::change::Change;
@@ -168,7 +172,7 @@ where
     Ok((!alone).then_some(dialect))
 }
 
-/// Writes all rows with multi-row statements, or none. Returns `false`, with nothing written, if
+/// Writes all rows of the plan with multi-row statements, or none. Returns `false`, with nothing written, if
 /// that is impossible or failed.
 async fn at_once<W, M, C>(models: &mut [M], plan: &Plan<M::Version>, conn: &mut C) -> Result<bool>
 where
@@ -178,7 +182,7 @@ where
 {
     match many_at_once::<W, M, C>(models)? {
         Some(Dialect::Postgres) => arrays::all::<W, M, C>(models, plan, conn).await,
-        Some(Dialect::Sqlite) if values::fit::<W>(models.len()) => {
+        Some(Dialect::Sqlite) if values::fit::<W>(plan.order.len()) => {
             conn.begin().await?;
             let written = values::write::<W, M, C>(models, plan, conn).await;
             attempted(written, conn).await

@@ -16,6 +16,7 @@ pub(crate) mod touch;
 pub(crate) mod tracked;
 pub(crate) mod update_at;
 pub(crate) mod update_with;
+pub(crate) mod upsert;
 pub(crate) mod verify;
 pub(crate) mod write;
 pub(crate) mod written;

@@ -26,11 +26,19 @@ use crate::model::{Column, Model, Role, Step, Written};
 ///         __walk.floats(tickets::price, &mut __row.price, &__base.price, &__mine.price);
 ///         // `excluded`
 ///         __walk.excluded().column(tickets::hits, &mut __row.hits, &__base.hits, &__mine.hits);
+///         // `skip_update`
+///         __walk.read_only(
+///             "made_at",
+///             &mut __row.made_at,
+///             &__base.made_at,
+///             ::versioned_core::model::Made::<NaiveDateTime>::is,
+///             ::versioned_core::model::Made::<NaiveDateTime>::take,
+///         );
 ///     }
 /// }
 /// ```
 ///
-/// The columns are those of an UPDATE, in the same order. Because of `for<'__lazy>`, a field that
+/// The columns are those of an UPDATE, in the same order, and then those that no UPDATE writes. Because of `for<'__lazy>`, a field that
 /// cannot be compared is an error only where the model is tracked. A dependent has no such impl.
 pub(super) fn fields(model: &Model<'_>) -> TokenStream {
     let Model { root, input, .. } = model;
@@ -43,6 +51,18 @@ pub(super) fn fields(model: &Model<'_>) -> TokenStream {
     let bounds: Vec<_> = shown.iter().map(|step| bound(model, step)).collect();
     let clause = generics::clause(&input.generics, &bounds);
     let steps = shown.iter().map(|step| show(model, step));
+    let read_only = model.read_only.iter().map(|(member, ty, name)| {
+        quote! {
+            __walk.read_only(
+                #name,
+                &mut __row.#member,
+                &__base.#member,
+                #root::model::Made::<#ty>::is,
+                #root::model::Made::<#ty>::take,
+            );
+        }
+    });
+    let import = (!model.read_only.is_empty()).then(|| quote!(use #root::model::MadeAny as _;));
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::model::Fields for #ident #ty_generics #clause {
@@ -52,7 +72,9 @@ pub(super) fn fields(model: &Model<'_>) -> TokenStream {
                 __mine: &Self,
                 __walk: &mut #root::model::FieldWalk,
             ) {
+                #import
                 #(#steps)*
+                #(#read_only)*
             }
         }
     }

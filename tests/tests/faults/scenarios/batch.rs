@@ -19,6 +19,13 @@ fn old_rows<T: Sample, const N: i64>(conn: &mut Conn) -> Vec<T> {
         .collect()
 }
 
+/// The second half of the records is new.
+fn some_are_new<T: Sample, const N: i64>(conn: &mut Conn) -> Vec<T> {
+    let mut models = inserted(N / 2, conn);
+    models.extend((N / 2 + 1..=N).map(T::new));
+    models
+}
+
 /// Three records. Another session has saved the second.
 fn second_is_stale<T: Sample>(conn: &mut Conn) -> Vec<T> {
     let models = inserted::<T>(3, conn);
@@ -30,14 +37,18 @@ pub(in super::super) fn all_or_none<T: Sample>(trials: &mut Trials) {
     let insert_all: Run<Vec<T>> = |models, conn| T::insert_all(models, conn).map(drop);
     let save_all: Run<Vec<T>> = |models, conn| T::save_all(models, conn).map(drop);
     let delete_all: Run<Vec<T>> = |models, conn| T::delete_all(models, conn).map(drop);
+    let upsert_all: Run<Vec<T>> = |models, conn| T::upsert_all(models, conn).map(drop);
     for operation in [
         operation("insert_all of 3", new::<T, 3>, insert_all),
         operation("insert_all of 60", new::<T, 60>, insert_all),
         operation("save_all of 3", rows::<T, 3>, save_all),
         operation("save_all of 60", old_rows::<T, 60>, save_all),
+        operation("upsert_all of 3", some_are_new::<T, 3>, upsert_all),
+        operation("upsert_all of 120", some_are_new::<T, 120>, upsert_all),
         operation("delete_all of 3", rows::<T, 3>, delete_all),
         operation("delete_all of 60", old_rows::<T, 60>, delete_all),
         operation("stale save_all", second_is_stale::<T>, save_all),
+        operation("stale upsert_all", second_is_stale::<T>, upsert_all),
         operation("stale delete_all", second_is_stale::<T>, delete_all),
     ] {
         trials.of(&operation);

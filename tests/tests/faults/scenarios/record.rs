@@ -19,6 +19,15 @@ pub(in super::super) fn record<T: Sample>(trials: &mut Trials) {
         operation("save", one::<T>, |models, conn| {
             models[0].save(conn).map(drop)
         }),
+        operation("upsert", new, |models, conn| {
+            models[0].upsert(conn).map(drop)
+        }),
+        operation("upsert of a row", one::<T>, |models, conn| {
+            models[0].upsert(conn).map(drop)
+        }),
+        operation("upsert after a deletion", deleted::<T>, |models, conn| {
+            models[0].upsert(conn).map(drop)
+        }),
         operation("touch", one::<T>, |models, conn| {
             models[0].touch(conn).map(drop)
         }),
@@ -52,6 +61,9 @@ pub(in super::super) fn record<T: Sample>(trials: &mut Trials) {
         }),
         operation("stale save", stale::<T>, |models, conn| {
             models[0].save(conn).map(drop)
+        }),
+        operation("stale upsert", stale::<T>, |models, conn| {
+            models[0].upsert(conn).map(drop)
         }),
         operation("stale delete", stale::<T>, |models, conn| {
             models[0].delete(conn).map(drop)

@@ -156,12 +156,37 @@ macro_rules! shown {
             assert_eq!(updated, $post::row(7, conn));
             assert_eq!((updated.title.as_str(), updated.changes), ("closure", changes(4)));
 
+            let mut new = $post::new(8);
+            let row = same!(new.upsert(conn).unwrap());
+            assert_eq!(new, row);
+            assert_eq!((row.made.as_str(), row.changes, row.version), ("by the database", 40, 1));
+            new.title = "upserted".into();
+            new.made = "by an update".into();
+            new.slug = "never written".into();
+            let row = same!(new.upsert(conn).unwrap());
+            assert_eq!(new, row);
+            assert_eq!((row.slug.as_str(), row.changes, row.version), ("slug 8", changes(1), 2));
+
             // Batches, of a few and of many.
             for (count, first) in [(1, 100), (4, 200), (130, 300)] {
                 let mut many: Vec<_> = (first..first + count).map($post::new).collect();
                 for change in $post::insert_all(&mut many, conn).unwrap() {
                     assert_eq!((change.made.as_str(), change.changes, change.version()), ("by the database", 40, 1));
                 }
+                let others = (first..first + count).map(|id| $post::new(id + 10_000));
+                let mut both: Vec<_> = others.chain(many.drain(..)).collect();
+                for post in &mut both {
+                    post.title = "upserted".into();
+                }
+                for change in $post::upsert_all(&mut both, conn).unwrap() {
+                    let updates = i64::from(change.id < 10_000);
+                    assert_eq!((change.made.as_str(), change.changes), ("by the database", changes(updates)));
+                    assert_eq!((change.title.as_str(), change.version()), ("upserted", 1 + updates));
+                }
+                for post in &both {
+                    assert_eq!(*post, $post::row(post.id, conn));
+                }
+                many = both.into_iter().filter(|post| post.id < 10_000).collect();
                 for (step, save) in [1, 2].into_iter().zip([true, false]) {
                     for post in &mut many {
                         post.title = format!("step {step}");
@@ -176,7 +201,7 @@ macro_rules! shown {
                         let row = $post::row(post.id, conn);
                         assert_eq!(post, &row);
                         assert_eq!(row.title, format!("step {step}"));
-                        assert_eq!((row.changes, row.version), (changes(step), step + 1));
+                        assert_eq!((row.changes, row.version), (changes(step + 1), step + 2));
                         assert_eq!(row.slug, format!("slug {}", row.id));
                     }
                 }

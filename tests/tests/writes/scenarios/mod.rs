@@ -3,16 +3,25 @@
 mod changes;
 #[path = "../../values/common.rs"]
 mod common;
+mod create_all;
 mod filter;
+mod read_only;
+mod upsert;
+mod upsert_all;
+mod upsert_races;
 
-use diesel::connection::SimpleConnection as _;
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{
+    Connection as _, Instrumentation, InstrumentationEvent, SimpleConnection as _,
+};
 use diesel::prelude::*;
 use serde::Serialize;
-use versioned_core::{Conflict, ConflictKind, Error};
+use versioned_core::{Conflict, ConflictKind, Error, Op};
 
-use self::common::{fresh, told};
+use self::common::{fresh, on, told};
 use super::backend::prelude::*;
-use super::backend::{Conn, NAME};
+use super::backend::{self, Conn, Db, NAME};
 
 diesel::table! {
     tickets {
@@ -57,6 +66,8 @@ macro_rules! models {
 models! {
     Ticket(owner);
     Announced(owner, outbox, tombstones);
+    Told(owner, outbox);
+    Remembered(owner, tombstones);
 }
 
 /// The row, read by Diesel alone: the tenant, the title, the price and the version.
@@ -72,6 +83,47 @@ fn row(id: i64, conn: &mut Conn) -> Option<(i64, String, i64, i64)> {
         .first(conn)
         .optional()
         .unwrap()
+}
+
+/// What a connection runs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn on(conn: &mut Conn) -> Self {
+        let log = Self::default();
+        conn.set_instrumentation(log.clone());
+        log
+    }
+
+    /// The first words of what ran since the last look.
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Instrumentation for Log {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string().replace('`', "\"");
+            let text = text.split(" -- binds").next().unwrap();
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
+}
+
+/// The verbs of statements: `["BEGIN", "INSERT", "COMMIT"]`.
+fn verbs(statements: &[String]) -> Vec<&str> {
+    statements
+        .iter()
+        .map(|text| text.split(' ').next().unwrap())
+        .collect()
+}
+
+/// The events of the outbox: operation and version.
+fn events(conn: &mut Conn) -> Vec<(String, i64)> {
+    let events = told(conn).into_iter();
+    events.map(|(op, _, version)| (op, version)).collect()
 }
 
 /// The facts of a conflict: its kind, the key, the expected version and the one that was found.

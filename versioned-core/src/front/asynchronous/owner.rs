@@ -11,7 +11,7 @@ use crate::model::{OwnerModel, PlainOwner, Versioned};
 use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
-use crate::statement::{Bump, NewRow};
+use crate::statement::{Bump, NewRow, NewRows};
 use crate::version::SequentialVersion;
 
 /// The methods of an owner on a `diesel-async` connection. They run the same statements and return
@@ -23,8 +23,9 @@ use crate::version::SequentialVersion;
 /// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
 /// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`save_pipelined`](OwnerDsl::save_pipelined), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
+/// | write a record that may not exist yet | [`upsert`](OwnerDsl::upsert) |
 /// | write without a loaded record | [`at`](OwnerDsl::at), [`update_with`](OwnerDsl::update_with), [`update_with_retry`](OwnerDsl::update_with_retry), [`bump`](OwnerDsl::bump) |
-/// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
+/// | write many records | [`insert_all`](OwnerDsl::insert_all), [`create_all`](OwnerDsl::create_all), [`save_all`](OwnerDsl::save_all), [`upsert_all`](OwnerDsl::upsert_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
 ///
 /// # Dropped futures
 ///
@@ -124,6 +125,22 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::save(self, &mut Shared(conn)).await }
     }
 
+    /// Inserts the record if no row has its key. Otherwise saves it, if the row is still at the
+    /// version in memory.
+    ///
+    /// See [`prelude::OwnerDsl::upsert`](crate::prelude::OwnerDsl::upsert) for the SQL and the
+    /// errors.
+    fn upsert<'m, C>(
+        &'m mut self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Change<'m, Self>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db>,
+    {
+        async move { operation::upsert(self, &mut AsyncExecutor::new(conn)).await }
+    }
+
     /// Increments the version of the row if the row is still at the version that was loaded, and
     /// writes nothing else.
     ///
@@ -186,6 +203,21 @@ pub trait OwnerDsl: OwnerModel {
         async move { operation::write_all::<Saving, _, _>(models, &mut AsyncExecutor::new(conn)).await }
     }
 
+    /// Inserts or saves all of these records, as [`upsert`](OwnerDsl::upsert) does, or none.
+    ///
+    /// See [`prelude::OwnerDsl::upsert_all`](crate::prelude::OwnerDsl::upsert_all) for the SQL and
+    /// the errors.
+    fn upsert_all<'m, C>(
+        models: &'m mut [Self],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Change<'m, Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db>,
+    {
+        async move { operation::upsert_all(models, &mut AsyncExecutor::new(conn)).await }
+    }
+
     /// Deletes all of these records, or none. Each row must be at the version that its model was
     /// loaded at.
     ///
@@ -231,6 +263,23 @@ pub trait OwnerDsl: OwnerModel {
         N: NewRow<Self, C::Db> + Send,
     {
         async move { operation::create(new, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Inserts rows for which the database generates the keys or other columns, or none, and returns
+    /// them in the order in which they are given.
+    ///
+    /// See [`prelude::OwnerDsl::create_all`](crate::prelude::OwnerDsl::create_all) for the SQL and
+    /// the errors.
+    fn create_all<N, C>(
+        rows: Vec<N>,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Self>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db>,
+        N: NewRows<Self, C::Db> + Send,
+    {
+        async move { operation::create_all(rows, &mut AsyncExecutor::new(conn)).await }
     }
 
     /// Inserts the record at the version that it carries, for records from another system.

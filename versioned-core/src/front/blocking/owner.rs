@@ -9,7 +9,7 @@ use crate::model::{OwnerModel, PlainOwner, Versioned};
 use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
-use crate::statement::{Bump, NewRow};
+use crate::statement::{Bump, NewRow, NewRows};
 use crate::version::SequentialVersion;
 
 /// The methods of an owner on a Diesel connection: guarded writes, and the reads that precede them.
@@ -20,11 +20,12 @@ use crate::version::SequentialVersion;
 /// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
 /// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
+/// | write a record that may not exist yet | [`upsert`](OwnerDsl::upsert) |
 /// | write without a loaded record | [`at`](OwnerDsl::at) a version that a client sent, [`update_with`](OwnerDsl::update_with) and [`update_with_retry`](OwnerDsl::update_with_retry), which load and retry, [`bump`](OwnerDsl::bump) in an ordinary Diesel update |
-/// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
+/// | write many records | [`insert_all`](OwnerDsl::insert_all), [`create_all`](OwnerDsl::create_all), [`save_all`](OwnerDsl::save_all), [`upsert_all`](OwnerDsl::upsert_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
 ///
-/// The trait is implemented for every model with `#[versioned(owner)]`. `insert`, `save`, `touch`
-/// and `delete` return a [`Change`], which serializes as its event. [`Tracked`](crate::Tracked)
+/// The trait is implemented for every model with `#[versioned(owner)]`. `insert`, `save`, `upsert`,
+/// `touch` and `delete` return a [`Change`], which serializes as its event. [`Tracked`](crate::Tracked)
 /// writes changed columns only; [`transaction`](fn@crate::transaction) restores the versions in
 /// memory after a rollback.
 ///
@@ -193,6 +194,83 @@ pub trait OwnerDsl: OwnerModel {
         poll_ready(operation::save(self, &mut BlockingExecutor::new(conn)))
     }
 
+    /// Inserts the record if no row has its key. Otherwise saves it, if the row is still at the
+    /// version in memory.
+    ///
+    /// The row that is inserted is at the initial version, and the row that is saved at the next
+    /// one. The [`Change`] and the event, of which there is one, say which it was:
+    /// [`Created`](crate::Op::Created) or [`Updated`](crate::Op::Updated).
+    ///
+    /// The version in memory decides which statement comes first. Both are guarded, so it does not
+    /// decide what is written.
+    ///
+    /// ```sql
+    /// -- version 0, or whatever precedes the initial version: a new record
+    /// INSERT INTO tickets (id, title, version) VALUES ($1, $2, 1) ON CONFLICT (id) DO NOTHING
+    /// -- any other version: a loaded record
+    /// UPDATE tickets SET title = $1, version = $2 WHERE id = $3 AND version = $4
+    /// ```
+    ///
+    /// If it writes no row, the other statement follows. MySQL and MariaDB run the INSERT without
+    /// `ON CONFLICT`, and a UNIQUE violation is followed by the UPDATE. The rest is as in
+    /// [`insert`](OwnerDsl::insert) and [`save`](OwnerDsl::save).
+    ///
+    /// Give a new record a version below the initial one, for example 0. Of several upserts of one
+    /// new key, one inserts the row, and the others are conflicts of kind
+    /// [`Stale`](crate::ConflictKind::Stale). A record that is given the initial version instead
+    /// also updates a row that another upsert has just inserted.
+    ///
+    /// `upsert` inserts a record again that was deleted after it was loaded. With
+    /// `#[versioned(tombstones)]`, it continues after the version of its deletion, as with
+    /// `insert`. Use `save` if the deletion must win.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Debug, Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let conn = &mut SqliteConnection::establish(":memory:")?;
+    /// # diesel::sql_query(
+    /// #     "CREATE TABLE tickets (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)",
+    /// # ).execute(conn)?;
+    /// use versioned_core::Op;
+    ///
+    /// let mut ticket = Ticket { id: 7, price: 20, version: 0 };
+    /// let mut another = ticket.clone();
+    /// assert_eq!(ticket.upsert(conn)?.op(), Op::Created);
+    /// ticket.price = 25;
+    /// assert_eq!(ticket.upsert(conn)?.op(), Op::Updated);
+    ///
+    /// let error = another.upsert(conn).unwrap_err();
+    /// assert_eq!(error.to_string(), "tickets 7 is stale: expected version 0, found 2");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Conflict`](crate::Error::Conflict) of kind [`Stale`](crate::ConflictKind::Stale)
+    ///   if the row is at another version, and [`Suppressed`](crate::ConflictKind::Suppressed) if a
+    ///   trigger, a rule or a policy suppressed the write. It is of kind
+    ///   [`Deleted`](crate::ConflictKind::Deleted) only if others insert and delete the row at every
+    ///   attempt.
+    /// - [`Error::Database`](crate::Error::Database) with a UNIQUE violation, if another row has
+    ///   another unique key of this one, or the same key in another spelling.
+    /// - [`Error::VersionExhausted`](crate::Error::VersionExhausted), before any SQL, if the
+    ///   version is at the maximum of its type.
+    /// - [`Error::KeyGenerated`](crate::Error::KeyGenerated), as for [`insert`](OwnerDsl::insert).
+    fn upsert<C>(&mut self, conn: &mut C) -> Result<Change<'_, Self>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
+    {
+        poll_ready(operation::upsert(self, &mut BlockingExecutor::new(conn)))
+    }
+
     /// Increments the version of the row if the row is still at the version that was loaded, and
     /// writes nothing else.
     ///
@@ -269,6 +347,62 @@ pub trait OwnerDsl: OwnerModel {
         ))
     }
 
+    /// Inserts rows for which the database generates the keys or other columns, or none, and returns
+    /// them in the order in which they are given.
+    ///
+    /// Each of `rows` is what [`create`](OwnerDsl::create) takes. Each row gets the initial
+    /// version.
+    ///
+    /// **PostgreSQL** takes one statement for each 500 rows. Several statements, and those of a
+    /// model with an outbox, share a transaction.
+    ///
+    /// ```sql
+    /// WITH written AS (INSERT INTO tickets (version, title) VALUES (1, $1), (1, $2), ..
+    ///     RETURNING id, title, version) SELECT * FROM written WHERE ..
+    /// ```
+    ///
+    /// The condition fails the statement if the database suppressed one of its rows.
+    ///
+    /// **SQLite**, **MySQL** and **MariaDB** insert the rows one by one in a transaction, as
+    /// `create` does. SQLite may return the rows of one statement in any order, and MySQL does not
+    /// say which keys it generated for them.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let conn = &mut SqliteConnection::establish(":memory:")?;
+    /// # diesel::sql_query(
+    /// #     "CREATE TABLE tickets (id INTEGER PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)",
+    /// # ).execute(conn)?;
+    /// let prices = vec![tickets::price.eq(20), tickets::price.eq(25)];
+    /// let created = Ticket::create_all(prices, conn)?;
+    /// assert_eq!((created[0].price, created[1].price), (20, 25));
+    /// assert!(created[0].id != created[1].id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`create`](OwnerDsl::create). No row was inserted then.
+    fn create_all<N, C>(rows: Vec<N>, conn: &mut C) -> Result<Vec<Self>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
+        N: NewRows<Self, C::Db> + Send,
+    {
+        poll_ready(operation::create_all(
+            rows,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
     /// Saves all of these records, or none. Each row must be at the version that its model was
     /// loaded at.
     ///
@@ -328,6 +462,35 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Db>,
     {
         poll_ready(operation::write_all::<Saving, _, _>(
+            models,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Inserts or saves all of these records, as [`upsert`](OwnerDsl::upsert) does, or none.
+    ///
+    /// The new records, by their versions in memory, are inserted by the statements of
+    /// [`insert_all`](OwnerDsl::insert_all), and the others saved by those of
+    /// [`save_all`](OwnerDsl::save_all). If both exist, the statements share a transaction.
+    ///
+    /// If a row is not as its version in memory says, the batch is rolled back and its records are
+    /// upserted one by one in a transaction. The others that `insert_all` or `save_all` writes one
+    /// by one are, too. Each [`Change`] says what was done with its record.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Conflicts`](crate::Error::Conflicts) with each row that is at another version.
+    /// - [`Error::TwiceInBatch`](crate::Error::TwiceInBatch), before any SQL, if two models have
+    ///   the same key.
+    /// - The other errors of [`upsert`](OwnerDsl::upsert).
+    ///
+    /// No row was written then, and the models are unchanged.
+    fn upsert_all<'m, C>(models: &'m mut [Self], conn: &mut C) -> Result<Vec<Change<'m, Self>>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db>,
+    {
+        poll_ready(operation::upsert_all(
             models,
             &mut BlockingExecutor::new(conn),
         ))

@@ -66,7 +66,8 @@ pub trait TrackedDsl<T> {
     /// Returns [`Error::Conflict`](crate::Error::Conflict) of kind
     /// [`Stale`](crate::ConflictKind::Stale) if the row is at another version, and of kind
     /// [`Deleted`](crate::ConflictKind::Deleted) if no row has the key, also if nothing changed.
-    /// The other errors are those of [`OwnerDsl::save`](crate::prelude::OwnerDsl::save).
+    /// Returns [`Error::ReadOnly`](crate::Error::ReadOnly), before any SQL, if a field with
+    /// `#[diesel(skip_update)]` was changed in memory. The other errors are those of [`OwnerDsl::save`](crate::prelude::OwnerDsl::save).
     fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
     where
         C: BlockingConnection,

@@ -36,7 +36,7 @@ where
     M: Persisted<DB>,
     W: BatchOp,
 {
-    if models.len() < MANY {
+    if plan.order.len() < MANY {
         return Ok(false);
     }
     let first = plan.order.get(..1).unwrap_or_default();
@@ -102,7 +102,8 @@ where
         rest = rest.get(rows..).unwrap_or_default();
     }
     if W::BY == WriteKind::Insert {
-        for model in models.iter().filter(|model| has_zero(*model)) {
+        let inserted = plan.order.iter().filter_map(|&row| models.get(row));
+        for model in inserted.filter(|model| has_zero(*model)) {
             has_its_key(model, conn).await?;
         }
     }

@@ -9,6 +9,7 @@ use crate::statement::{BatchRows, VersionGuard};
 /// The order in which the rows are locked, and the next version of each row.
 pub(crate) struct Plan<V> {
     /// Indexes of the models, in the order of the text of their keys. Every batch uses this order.
+    /// It may have a part of the models only.
     pub(crate) order: Vec<usize>,
     /// The next version of each model, by its index.
     pub(crate) next: Vec<V>,
@@ -32,6 +33,26 @@ impl<V> Plan<V> {
             order: order(models)?,
             next: models.iter().map(|_| M::initial_version()).collect(),
         })
+    }
+
+    /// Splits the plan of an upsert: the models that are new, at their first version, and the
+    /// others.
+    pub(crate) fn split<M: Versioned<Version = V>>(&self) -> (Self, Self)
+    where
+        V: Clone + PartialEq,
+    {
+        let first = M::initial_version();
+        let is_new = |row: &usize| self.next.get(*row) == Some(&first);
+        let part = |new| Self {
+            order: self
+                .order
+                .iter()
+                .copied()
+                .filter(|row| is_new(row) == new)
+                .collect(),
+            next: self.next.clone(),
+        };
+        (part(true), part(false))
     }
 
     /// Returns the outcome of each model, if its row equals the model.

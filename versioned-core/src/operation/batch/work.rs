@@ -10,7 +10,7 @@ use crate::operation::owner::write::Atomicity;
 use crate::operation::owner::written::Written;
 use crate::operation::owner::{delete, insert, save};
 use crate::owner::Owner;
-use crate::statement::{Deletes, Saves, Verb, VersionGuard};
+use crate::statement::{Deletes, Fails, Saves, Verb, VersionGuard};
 
 /// The operation that a batch runs on each of its rows, inside its transaction.
 pub(crate) trait BatchOp: 'static {
@@ -49,7 +49,7 @@ impl BatchOp for Inserting {
         C: Executor,
         M: Owner<C::Backend>,
     {
-        insert::insert_row(model, next, unit, conn).await
+        insert::insert_row::<Fails, M, C>(model, next, unit, conn).await
     }
 }
 

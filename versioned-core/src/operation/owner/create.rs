@@ -24,20 +24,32 @@ where
     M: Owner<C::Backend>,
     N: NewRow<M, C::Backend>,
 {
-    let values = new.values(M::initial_version());
-    let assigned = Assigned::by::<M, C::Backend>(&values)?;
-    if assigned.has_version_twice::<M>() {
-        return Err(version_assigned::<M>());
-    }
-    let insert = Create::<_, M, C::Backend>::new(values, &assigned);
     let dialect = conn.dialect::<M::Sql>().await?;
-    let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
-    // The row is read again if RETURNING may not show all of it.
-    let again = returns && !returns_row::<M, _>(dialect);
+    let insert = prepared::<M, N, C>(new, dialect)?;
     // SQLite needs a transaction too. It accepts NULL for a key that is not the rowid, and then the
     // row cannot be read.
     if dialect == Dialect::Postgres && !M::OUTBOX {
         return insert_returning(insert, conn).await;
+    }
+    conn.begin().await?;
+    let done = create_row(insert, dialect, conn).await;
+    finish(done, conn).await
+}
+
+/// The statement of a new row, whose version and key are not the caller's.
+pub(crate) fn prepared<M, N, C>(
+    new: N,
+    dialect: Dialect,
+) -> Result<Create<N::Values, M, C::Backend>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    N: NewRow<M, C::Backend>,
+{
+    let values = new.values(M::initial_version());
+    let assigned = Assigned::by::<M, C::Backend>(&values)?;
+    if assigned.has_version_twice::<M>() {
+        return Err(version_assigned::<M>());
     }
     // The row is found by the last generated number. A key of another kind would be compared with a
     // number that may belong to any column.
@@ -48,26 +60,32 @@ where
             table: M::table_name(),
         });
     }
-    conn.begin().await?;
-    let done = if again {
-        insert_then_read_again(insert, conn).await
-    } else if returns {
-        insert_returning(insert, conn).await
-    } else if dialect == Dialect::Mysql {
-        insert_then_read(insert, conn).await
-    } else {
-        insert_then_read_key(insert, conn).await
-    };
-    let done = announced(done, conn).await;
-    finish(done, conn).await
+    Ok(Create::new(values, &assigned))
 }
 
-async fn announced<M, C>(done: Result<M>, conn: &mut C) -> Result<M>
+/// Inserts the row and its event, and reads the row, in the open transaction.
+pub(crate) async fn create_row<M, V, C>(
+    insert: Create<V, M, C::Backend>,
+    dialect: Dialect,
+    conn: &mut C,
+) -> Result<M>
 where
     C: Executor,
     M: Owner<C::Backend>,
+    V: QueryFragment<C::Backend> + QueryId + Send,
 {
-    let row = done?;
+    let returns = dialect == Dialect::Postgres || (dialect == Dialect::Sqlite && !M::in_schema());
+    // The row is read again if RETURNING may not show all of it.
+    let again = returns && !returns_row::<M, _>(dialect);
+    let row = if again {
+        insert_then_read_again(insert, conn).await?
+    } else if returns {
+        insert_returning(insert, conn).await?
+    } else if dialect == Dialect::Mysql {
+        insert_then_read(insert, conn).await?
+    } else {
+        insert_then_read_key(insert, conn).await?
+    };
     announce_row(Op::Created, &row, conn).await?;
     Ok(row)
 }
@@ -97,7 +115,7 @@ where
 
 /// The error for an INSERT that wrote no row. The key is unknown, because the database would have
 /// generated it.
-fn suppressed<M: Versioned>() -> Error {
+pub(crate) fn suppressed<M: Versioned>() -> Error {
     let target = Target {
         table: M::table_name(),
         id: String::new(),

@@ -15,7 +15,7 @@ use crate::operation::row_count::{failed, not_inserted};
 use crate::operation::transaction::finish;
 use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Insert, NewEvent, Record, Returning};
+use crate::statement::{Current, Fails, FindVersion, IfTaken, Insert, NewEvent, Record, Returning};
 
 /// Inserts the model at the initial version.
 pub(crate) async fn insert<'m, M, C>(model: &'m mut M, conn: &mut C) -> Result<Change<'m, M>>
@@ -24,20 +24,14 @@ where
     M: Owner<C::Backend>,
 {
     let first = M::initial_version();
-    let written = if M::TOMBSTONES {
-        conn.begin().await?;
-        let done = insert_row(model, &first, Atomicity::Nested, conn).await;
-        finish(done, conn).await?
-    } else {
-        insert_row(model, &first, Atomicity::Own, conn).await?
-    };
-    written.show(model);
+    insert_whole::<Fails, M, C>(model, &first, Atomicity::Own, conn)
+        .await?
+        .show(model);
     Ok(Change::new(Op::Created, model))
 }
 
-/// Inserts the row. With `tombstones`, a transaction must be open. The version is `first`, or the
-/// one after a remembered deletion. Leaves the model in memory unchanged.
-pub(crate) async fn insert_row<M, C>(
+/// Inserts the row, with `tombstones` in a transaction or savepoint.
+pub(crate) async fn insert_whole<T, M, C>(
     model: &mut M,
     first: &M::Version,
     unit: Atomicity,
@@ -46,6 +40,29 @@ pub(crate) async fn insert_row<M, C>(
 where
     C: Executor,
     M: Owner<C::Backend>,
+    T: IfTaken,
+{
+    if !M::TOMBSTONES {
+        return insert_row::<T, M, C>(model, first, unit, conn).await;
+    }
+    conn.begin().await?;
+    let done = insert_row::<T, M, C>(model, first, Atomicity::Nested, conn).await;
+    finish(done, conn).await
+}
+
+/// Inserts the row. With `tombstones`, a transaction must be open. The version is `first`, or the
+/// one after a remembered deletion. Leaves the model in memory unchanged. A taken key that `T` skips
+/// is a conflict of kind `Suppressed`, as a row that the database suppressed is.
+pub(crate) async fn insert_row<T, M, C>(
+    model: &mut M,
+    first: &M::Version,
+    unit: Atomicity,
+    conn: &mut C,
+) -> Result<Written<M>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    T: IfTaken,
 {
     let first = if M::TOMBSTONES {
         first_version(&*model, conn).await?
@@ -58,11 +75,11 @@ where
         event_of(Op::Created, model, &first)?;
     }
     if reads || makes_another_key(&*model, conn).await? {
-        let row = insert_then_read(Op::Created, model, &first, unit, conn).await?;
+        let row = insert_then_read::<T, M, C>(Op::Created, model, &first, unit, conn).await?;
         return Ok(Written::Row(row));
     }
     let event = event_of(Op::Created, model, &first)?;
-    insert_with(event, model, &first, unit, conn).await?;
+    insert_with::<T, M, C>(event, model, &first, unit, conn).await?;
     Ok(Written::AsGiven(first))
 }
 
@@ -75,11 +92,12 @@ where
     let version = model.loaded();
     let another = makes_another_key(model, conn).await?;
     if M::OUTBOX && (another || reads_row(model)?) || (another && has_zero(model)) {
-        let row = insert_then_read(Op::Snapshot, model, version, Atomicity::Own, conn).await;
+        let unit = Atomicity::Own;
+        let row = insert_then_read::<Fails, M, C>(Op::Snapshot, model, version, unit, conn).await;
         return row.map(drop);
     }
     let event = event_of_row(Op::Snapshot, model)?;
-    insert_with(event, model, version, Atomicity::Own, conn).await
+    insert_with::<Fails, M, C>(event, model, version, Atomicity::Own, conn).await
 }
 
 /// Returns whether the row may get another key than the model's, which then must be read. MySQL and
@@ -119,7 +137,7 @@ fn key_generated<M: Versioned>(record: Record<'_, M>) -> Error {
     }
 }
 
-async fn insert_with<M, C>(
+async fn insert_with<T, M, C>(
     event: Option<NewEvent>,
     model: &M,
     version: &M::Version,
@@ -129,8 +147,10 @@ async fn insert_with<M, C>(
 where
     C: Executor,
     M: Owner<C::Backend>,
+    T: IfTaken,
 {
-    match write_with_event::<M, _, _>(Insert::new(model, version), event, unit, conn).await {
+    let insert = Insert::<_, _, T>::or(model, version);
+    match write_with_event::<M, _, _>(insert, event, unit, conn).await {
         Ok(0) => Err(not_inserted(Record::Of(model), conn).await),
         Ok(_) => Ok(()),
         Err(error) => Err(failed(Record::Of(model), None, error)),
@@ -139,7 +159,7 @@ where
 
 /// Inserts the row and returns it: by one statement with RETURNING, or by the INSERT and a SELECT
 /// in a transaction. With an outbox, the transaction also inserts the row's event.
-async fn insert_then_read<M, C>(
+async fn insert_then_read<T, M, C>(
     op: Op,
     model: &M,
     version: &M::Version,
@@ -149,6 +169,7 @@ async fn insert_then_read<M, C>(
 where
     C: Executor,
     M: Owner<C::Backend>,
+    T: IfTaken,
 {
     let dialect = conn.dialect::<M::Sql>().await?;
     // A tombstone depends on the key, which an AFTER trigger of SQLite may still change after
@@ -156,14 +177,14 @@ where
     let may_change = dialect == Dialect::Sqlite && M::TOMBSTONES;
     let returns = returns_row::<M, _>(dialect) && !may_change;
     if unit == Atomicity::Nested || (returns && !M::OUTBOX) {
-        return insert_read_announce(op, model, version, returns, conn).await;
+        return insert_read_announce::<T, M, C>(op, model, version, returns, conn).await;
     }
     conn.begin().await?;
-    let done = insert_read_announce(op, model, version, returns, conn).await;
+    let done = insert_read_announce::<T, M, C>(op, model, version, returns, conn).await;
     finish(done, conn).await
 }
 
-async fn insert_read_announce<M, C>(
+async fn insert_read_announce<T, M, C>(
     op: Op,
     model: &M,
     version: &M::Version,
@@ -173,10 +194,12 @@ async fn insert_read_announce<M, C>(
 where
     C: Executor,
     M: Owner<C::Backend>,
+    T: IfTaken,
 {
     let record = Record::Of(model);
     let row = if returns {
-        let insert = Returning::<_, M, C::Backend>::new(Insert::new(model, version));
+        let insert = Insert::<_, _, T>::or(model, version);
+        let insert = Returning::<_, M, C::Backend>::new(insert);
         match M::row(conn, insert).await {
             Ok(Some(row)) if M::key_text(&row.id()) == record.key_text() => row,
             Ok(Some(_)) => return Err(key_generated(record)),
@@ -184,7 +207,7 @@ where
             Err(error) => return Err(failed(record, None, error)),
         }
     } else {
-        insert_with(None, model, version, Atomicity::Nested, conn).await?;
+        insert_with::<T, M, C>(None, model, version, Atomicity::Nested, conn).await?;
         match read_back(record, None, conn).await {
             Err(Error::NotFound { .. }) if makes_another_key(model, conn).await? => {
                 return Err(key_generated(record));

@@ -36,6 +36,12 @@ where
         // Another operation moved the model's version, so the original does not show the row.
         save(model, conn).await?;
         true
+    } else if !diff.read_only.is_empty() {
+        return Err(Error::ReadOnly {
+            table: M::table_name(),
+            id: M::key_text(&model.id()),
+            columns: diff.read_only,
+        });
     } else if !diff.changed.is_empty() {
         save_diff(model, &diff, conn).await?;
         true

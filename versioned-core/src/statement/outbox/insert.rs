@@ -109,6 +109,49 @@ where
     }
 }
 
+/// Inserts many events, on PostgreSQL:
+///
+/// ```sql
+/// INSERT INTO versioned_outbox (entity, key, version, op, payload, at)
+/// SELECT $1, event_key, event_version, $2, event_payload, ..
+/// FROM (SELECT unnest($3) AS event_key, unnest($4) AS event_version, ..) AS given
+/// ```
+pub(crate) struct InsertEvents<'a, F: ?Sized> {
+    events: &'a NewEvents,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, F: ?Sized> InsertEvents<'a, F> {
+    pub(crate) fn new(events: &'a NewEvents) -> Self {
+        Self {
+            events,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum InsertEventsId {}
+
+impl<F: ?Sized> QueryId for InsertEvents<'_, F> {
+    type QueryId = InsertEventsId;
+}
+
+impl<F, DB> QueryFragment<DB> for InsertEvents<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        into_outbox(&mut out)?;
+        out.push_sql(" SELECT ");
+        self.events.row::<F, DB>(&mut out)?;
+        out.push_sql(" FROM (SELECT ");
+        self.events.arrays::<F, DB>(&mut out)?;
+        out.push_sql(") AS given");
+        Ok(())
+    }
+}
+
 /// A write and its event in one statement, on PostgreSQL. Its row count is 1 exactly if the write
 /// found its row.
 ///

@@ -1,5 +1,7 @@
 //! `INSERT INTO "tickets" ("id", "title", "version") VALUES ($1, $2, $3)`
 
+use std::marker::PhantomData;
+
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::query_source::Column;
@@ -9,25 +11,55 @@ use crate::dialect::Conversions;
 use crate::loadable::Persisted;
 use crate::model::{Clause, KeyColumns, Walk};
 
-pub(crate) struct Insert<'a, M: Persisted<DB>, DB: Backend> {
+/// What an INSERT does if the key is taken.
+pub(crate) trait IfTaken: 'static {
+    /// Whether it inserts no row, instead of an error.
+    const SKIPS: bool;
+}
+
+/// The database reports the violated key.
+pub(crate) enum Fails {}
+
+impl IfTaken for Fails {
+    const SKIPS: bool = false;
+}
+
+/// ` ON CONFLICT ("id") DO NOTHING`, on PostgreSQL and `SQLite`. Another unique key is still an
+/// error.
+pub(crate) enum Skips {}
+
+impl IfTaken for Skips {
+    const SKIPS: bool = true;
+}
+
+pub(crate) struct Insert<'a, M: Persisted<DB>, DB: Backend, T = Fails> {
     source: M::Source,
     model: &'a M,
     version: &'a M::Version,
     conversions: Conversions,
+    taken: PhantomData<fn() -> T>,
 }
 
 impl<'a, M: Persisted<DB>, DB: Backend> Insert<'a, M, DB> {
     pub(crate) fn new(model: &'a M, version: &'a M::Version) -> Self {
+        Self::or(model, version)
+    }
+}
+
+impl<'a, M: Persisted<DB>, DB: Backend, T> Insert<'a, M, DB, T> {
+    /// Inserts the row, or does what `T` says.
+    pub(crate) fn or(model: &'a M, version: &'a M::Version) -> Self {
         Self {
             source: M::source(),
             model,
             version,
             conversions: Conversions::default(),
+            taken: PhantomData,
         }
     }
 }
 
-impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend, T> Insert<'_, M, DB, T> {
     /// `"tickets"`, with an alias if an upsert has to refer to the existing row.
     pub(crate) fn target<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.source.walk_ast(out.reborrow())?;
@@ -85,19 +117,25 @@ impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
 
 pub(crate) enum InsertId {}
 
-impl<M: Persisted<DB>, DB: Backend> QueryId for Insert<'_, M, DB> {
-    type QueryId = (InsertId, M::Static);
+impl<M: Persisted<DB>, DB: Backend, T: IfTaken> QueryId for Insert<'_, M, DB, T> {
+    type QueryId = (InsertId, T, M::Static);
 }
 
-impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend, T: IfTaken> QueryFragment<DB> for Insert<'_, M, DB, T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         self.source.walk_ast(out.reborrow())?;
-        self.row(out)
+        self.row(out.reborrow())?;
+        if T::SKIPS {
+            out.push_sql(" ON CONFLICT (");
+            M::KeyColumns::write_names(&mut out)?;
+            out.push_sql(") DO NOTHING");
+        }
+        Ok(())
     }
 }
 
-impl<M: Persisted<DB>, DB: Backend> Insert<'_, M, DB> {
+impl<M: Persisted<DB>, DB: Backend, T> Insert<'_, M, DB, T> {
     /// ` ("id", ..) VALUES ($1, ..)`
     pub(crate) fn row<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         for (before, clause) in [(" (", Clause::Names), (") VALUES (", Clause::Values)] {
