@@ -14,7 +14,9 @@ pub(crate) mod row_count;
 pub(crate) mod transaction;
 pub(crate) mod zero_key;
 
-pub(crate) use self::batch::{Deleting, Saving, insert_all, save_each, write_all};
+pub(crate) use self::batch::{
+    Deleting, Saving, insert_all, save_all_changes, save_each, write_all,
+};
 pub(crate) use self::closure::{AfterApply, Modify, NoHook};
 pub(crate) use self::owner::answer::{answer, resend_each};
 pub(crate) use self::owner::create::create;

@@ -180,3 +180,55 @@ impl<T: Versioned> Drop for TrackedGuard<'_, T> {
         }
     }
 }
+
+/// `&mut [Tracked<T>]`
+#[derive(Debug)]
+pub struct ManyTracked<T>(std::marker::PhantomData<T>);
+
+impl<T: Versioned + 'static> Shape for ManyTracked<T> {
+    type Ref<'s> = &'s mut [Tracked<T>];
+}
+
+/// Tracked models, with their versions and their originals before the transaction.
+#[derive(Debug)]
+pub struct ManyTrackedGuard<'a, T: Versioned> {
+    all: &'a mut [Tracked<T>],
+    before: Vec<(T::Version, T)>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T: Versioned + Clone + 'static> Models for &'a mut [Tracked<T>] {
+    type Shape = ManyTracked<T>;
+    type Guard = ManyTrackedGuard<'a, T>;
+
+    fn remember(self) -> ManyTrackedGuard<'a, T> {
+        let before = self.iter();
+        ManyTrackedGuard {
+            before: before
+                .map(|tracked| (tracked.model.version(), tracked.base.clone()))
+                .collect(),
+            all: self,
+        }
+    }
+}
+
+impl<T: Versioned + 'static> Restore for ManyTrackedGuard<'_, T> {
+    type Shape = ManyTracked<T>;
+
+    fn lend(&mut self) -> &mut [Tracked<T>] {
+        self.all
+    }
+
+    fn keep(mut self) {
+        self.before.clear();
+    }
+}
+
+impl<T: Versioned> Drop for ManyTrackedGuard<'_, T> {
+    fn drop(&mut self) {
+        for (tracked, (version, base)) in self.all.iter_mut().zip(self.before.drain(..)) {
+            tracked.model.set_version(version);
+            tracked.base = base;
+        }
+    }
+}

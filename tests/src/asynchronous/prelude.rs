@@ -124,6 +124,11 @@ pub trait TrackedDsl<T: Fields>: front::TrackedDsl<T> {
         <Self as front::TrackedDsl<T>> where T: Owner<C::Backend>;
 
         fn save(self: &mut Self, conn: &mut C) -> Result<Option<Change<'_, T>>> where T: Clone;
+        fn save_all<'m>(
+            all: &'m mut [Self],
+            conn: &mut C
+        ) -> Result<Vec<Option<Change<'m, T>>>>
+        where T: Clone;
         fn rebase(self: &mut Self, conn: &mut C) -> Result<()> where T: Clone;
         fn rebase_with(
             self: &mut Self,

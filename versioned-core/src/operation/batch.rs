@@ -4,12 +4,14 @@ mod arrays;
 mod json;
 mod plan;
 mod rows;
+mod tracked;
 mod values;
 mod work;
 
 use diesel::result::Error as DieselError;
 
 use self::plan::Plan;
+pub(crate) use self::tracked::save_all_changes;
 use self::work::{BatchOp, Inserting};
 pub(crate) use self::work::{Deleting, Saving};
 use crate::change::Change;
@@ -132,11 +134,9 @@ where
     W: BatchOp,
 {
     if at_once::<W, M, C>(models, plan, conn).await? {
-        return Ok(read_all(models, conn)
-            .await?
-            .into_iter()
-            .enumerate()
-            .collect());
+        let models: Vec<&M> = models.iter().collect();
+        let rows = read_all(&models, conn).await?.into_iter();
+        return Ok(rows.map(Written::Row).enumerate().collect());
     }
     rows::all::<W, M, C>(models, plan, conn).await
 }

@@ -4,6 +4,7 @@ mod changes;
 #[path = "../../values/common.rs"]
 mod common;
 mod filter;
+mod tracked_batch;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
