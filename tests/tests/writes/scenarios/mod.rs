@@ -1,5 +1,6 @@
 //! Each scenario asserts the variant, its facts, the model in memory and the row afterwards.
 
+mod aggregate;
 mod changes;
 #[path = "../../values/common.rs"]
 mod common;
@@ -11,7 +12,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use versioned_core::{Conflict, ConflictKind, Error};
 
-use self::common::{fresh, told};
+use self::common::{fresh, on, told};
 use super::backend::prelude::*;
 use super::backend::{Conn, NAME};
 
