@@ -222,6 +222,25 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         }
     }
 
+    /// Writes the column with `#[versioned(scope)]`: a condition beside that on the key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value cannot be serialized as the column's type.
+    pub fn scope<C: Column, F: Field<C, DB>>(
+        &mut self,
+        column: C,
+        field: &'b F,
+    ) -> QueryResult<()> {
+        match self.clause {
+            Clause::KeyValues => {
+                self.skip();
+                Ok(())
+            }
+            _ => self.key(column, field),
+        }
+    }
+
     /// ` AND CAST("id" AS text) COLLATE "C" = CAST($1 AS text)`. The database's own comparison may
     /// treat another key as equal to this one.
     fn compare_bytes<C: Column, F: Field<C, DB>>(

@@ -103,7 +103,10 @@ fn take_made(model: &Model<'_>) -> TokenStream {
 fn keys(model: &Model<'_>) -> TokenStream {
     let root = &model.root;
     let is_key = |step: &&Step<'_>| matches!(step, Step::Key(_));
-    let keys: Vec<_> = model.walk.iter().filter(is_key).collect();
+    let is_scope = |step: &&Step<'_>| matches!(step, Step::Scope(_));
+    // The scope last, as in the walk of `InScope`.
+    let keys = model.walk.iter().filter(is_key);
+    let keys: Vec<_> = keys.chain(model.walk.iter().filter(is_scope)).collect();
     if keys.is_empty() {
         return TokenStream::new();
     }
@@ -133,7 +136,7 @@ fn complete(model: &Model<'_>) -> TokenStream {
         .iter()
         .filter_map(|step| match step {
             Step::Embedded(_, ty, _) => Some(ty),
-            Step::Key(_) | Step::Plain(..) | Step::Converted(..) => None,
+            Step::Key(_) | Step::Scope(_) | Step::Plain(..) | Step::Converted(..) => None,
         })
         .collect();
     let value = if !model.complete {
@@ -181,7 +184,7 @@ fn fits(model: &Model<'_>, backend: &TokenStream) -> Vec<TokenStream> {
 
 fn fits_step(model: &Model<'_>, step: &Step<'_>, backend: &TokenStream) -> Vec<TokenStream> {
     match step {
-        Step::Key(column) | Step::Plain(column, _) => {
+        Step::Key(column) | Step::Scope(column) | Step::Plain(column, _) => {
             vec![fits_column(model, column, column.ty, backend)]
         }
         Step::Embedded(_, ty, _) => vec![generics::at(ty, |span| {
@@ -220,6 +223,7 @@ fn fits_column(
 ///
 /// ```text
 /// __walk.key(tickets::id, &self.id)?;
+/// __walk.scope(tickets::tenant, &self.tenant)?;                       // `scope`
 /// __walk.column(tickets::title, &self.title)?;
 /// if ::versioned_core::model::Walk::inserts(__walk) {                 // `skip_update`
 ///     __walk.column(tickets::made_at, &self.made_at)?;
@@ -235,6 +239,10 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let (shown, written) = match step {
         Step::Key(Column { member, name, .. }) => (
             quote!(__walk.key(#table::#name, &self.#member)?;),
+            Written::Always,
+        ),
+        Step::Scope(Column { member, name, .. }) => (
+            quote!(__walk.scope(#table::#name, &self.#member)?;),
             Written::Always,
         ),
         Step::Plain(Column { member, name, .. }, written) => (

@@ -5,6 +5,7 @@ mod changes;
 #[path = "../../values/common.rs"]
 mod common;
 mod filter;
+mod scope;
 mod tracked_batch;
 
 use diesel::connection::SimpleConnection as _;

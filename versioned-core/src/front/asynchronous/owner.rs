@@ -7,7 +7,7 @@ use crate::change::Change;
 use crate::connection::{AsyncConnection, PipelinedConnection};
 use crate::error::Result;
 use crate::event::Event;
-use crate::model::{OwnerModel, PlainOwner, Versioned};
+use crate::model::{OwnerModel, PlainOwner, ScopeOf, Scoped, Unscoped, Versioned};
 use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
@@ -341,9 +341,29 @@ pub trait OwnerDsl: OwnerModel {
     ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
     where
         C: AsyncConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
-        async move { operation::snapshot(after, limit, &mut AsyncExecutor::new(conn)).await }
+        async move { operation::snapshot(None, after, limit, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Returns a page of the current records of one scope, as events.
+    ///
+    /// See [`prelude::OwnerDsl::snapshot_in`](crate::prelude::OwnerDsl::snapshot_in) for the limits and
+    /// the errors.
+    fn snapshot_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        async move {
+            let scope = ScopeOf::<Self, C::Db>(scope);
+            operation::snapshot(Some(&scope), after, limit, &mut AsyncExecutor::new(conn)).await
+        }
     }
 
     /// Sends the present state of a record once more, through the outbox.
@@ -369,9 +389,29 @@ pub trait OwnerDsl: OwnerModel {
     ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
     where
         C: AsyncConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
-        async move { operation::resend_page(after, limit, &mut AsyncExecutor::new(conn)).await }
+        async move { operation::resend_page(None, after, limit, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Sends the present state of a page of the records of one scope once more.
+    ///
+    /// See [`prelude::OwnerDsl::resend_page_in`](crate::prelude::OwnerDsl::resend_page_in) for the limits and
+    /// the errors.
+    fn resend_page_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        async move {
+            let scope = ScopeOf::<Self, C::Db>(scope);
+            operation::resend_page(Some(&scope), after, limit, &mut AsyncExecutor::new(conn)).await
+        }
     }
 
     /// Returns the assignment `version = version + 1` for an ordinary Diesel update of many rows.

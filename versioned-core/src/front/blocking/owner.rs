@@ -5,7 +5,7 @@ use crate::change::Change;
 use crate::connection::BlockingConnection;
 use crate::error::Result;
 use crate::event::Event;
-use crate::model::{OwnerModel, PlainOwner, Versioned};
+use crate::model::{OwnerModel, PlainOwner, ScopeOf, Scoped, Unscoped, Versioned};
 use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
@@ -534,9 +534,44 @@ pub trait OwnerDsl: OwnerModel {
     ) -> Result<Vec<Event<Self>>>
     where
         C: BlockingConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
         poll_ready(operation::snapshot(
+            None,
+            after,
+            limit,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Returns a page of the current records of one scope, for a model with `#[versioned(scope)]`,
+    /// as [`snapshot`](OwnerDsl::snapshot) does for a model without.
+    ///
+    /// `after` names the record after which the page begins. Its scope is not used. Deletions that
+    /// `tombstones` remember are not in the page, because they have no scope. A replica that needs
+    /// them, or the records of every scope, takes the `snapshot` of a second model of the table
+    /// without a scope.
+    ///
+    /// ```sql
+    /// SELECT id, tenant, title, version FROM tickets
+    ///     WHERE tenant = $1 AND (id) > ($2) ORDER BY id LIMIT $3
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`snapshot`](OwnerDsl::snapshot).
+    fn snapshot_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        poll_ready(operation::snapshot(
+            Some(&ScopeOf::<Self, C::Db>(scope)),
             after,
             limit,
             &mut BlockingExecutor::new(conn),
@@ -619,9 +654,35 @@ pub trait OwnerDsl: OwnerModel {
     ) -> Result<Vec<Event<Self>>>
     where
         C: BlockingConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
         poll_ready(operation::resend_page(
+            None,
+            after,
+            limit,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Sends the present state of a page of the records of one scope once more, as
+    /// [`resend_page`](OwnerDsl::resend_page) does. Deletions are not sent: see
+    /// [`snapshot_in`](OwnerDsl::snapshot_in).
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`resend_page`](OwnerDsl::resend_page).
+    fn resend_page_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        poll_ready(operation::resend_page(
+            Some(&ScopeOf::<Self, C::Db>(scope)),
             after,
             limit,
             &mut BlockingExecutor::new(conn),
