@@ -5,6 +5,7 @@ mod changes;
 #[path = "../../values/common.rs"]
 mod common;
 mod filter;
+mod key_order;
 mod scope;
 mod tracked_batch;
 
