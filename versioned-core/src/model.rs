@@ -39,12 +39,12 @@ pub use self::json::{
     EventJson, FromJson, NotSent, ToJson, event_to_json, parked_from_json, parked_to_json,
 };
 pub use self::key::{Key, KeyColumns, NeverNull, ReadKey};
+#[doc(hidden)]
+pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
 pub use self::scope::{InScope, Scoped, Unscoped};
 #[doc(hidden)]
 pub use self::scope::{ScopeColumn, ScopedColumns};
 pub(crate) use self::scope::{ScopeOf, ShowScope, deletions_have_a_scope};
-#[doc(hidden)]
-pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
 pub(crate) use self::value::Value;
 pub use self::walk::Walk;
 pub(crate) use self::walk::{Clause, WriteKind};

@@ -328,7 +328,9 @@ fn what_is_excluded_is_state(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors: 
         let is_field = |other: &&Field<'_>| other.member == field.member;
         if field.versioned.scope.is_some() {
             // Reported with the scope.
-        } else if keys.key.iter().any(is_field) || keys.version.is_some_and(|version| is_field(&version)) {
+        } else if keys.key.iter().any(is_field)
+            || keys.version.is_some_and(|version| is_field(&version))
+        {
             errors.at(
                 &excluded.key,
                 "the key and the version are not part of the record's state, remove `excluded`",

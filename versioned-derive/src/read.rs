@@ -203,7 +203,9 @@ fn find_version<'s, 'a>(
 
 /// Returns the field with `#[versioned(scope)]`.
 fn find_scope<'s, 'a>(fields: &'s [Field<'a>], errors: &mut Errors) -> Option<&'s Field<'a>> {
-    let mut marked = fields.iter().filter(|field| field.versioned.scope.is_some());
+    let mut marked = fields
+        .iter()
+        .filter(|field| field.versioned.scope.is_some());
     let scope = marked.next();
     for other in marked.filter_map(|field| field.versioned.scope.as_ref()) {
         errors.at(&other.key, "duplicate scope field, remove one of them");

@@ -116,7 +116,9 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Backend> + Scoped<C::Backend>,
         Self: versioned_core::Versioned<Version: SequentialVersion>,
     {
-        block_on(<Self as front::OwnerDsl>::snapshot_in(scope, after, limit, conn))
+        block_on(<Self as front::OwnerDsl>::snapshot_in(
+            scope, after, limit, conn,
+        ))
     }
 
     /// Waits for the async `resend_page_in`.
@@ -131,7 +133,9 @@ pub trait OwnerDsl: OwnerModel {
         Self: Owner<C::Backend> + Scoped<C::Backend>,
         Self: versioned_core::Versioned<Version: SequentialVersion>,
     {
-        block_on(<Self as front::OwnerDsl>::resend_page_in(scope, after, limit, conn))
+        block_on(<Self as front::OwnerDsl>::resend_page_in(
+            scope, after, limit, conn,
+        ))
     }
 
     /// A row at a version that was not loaded here.

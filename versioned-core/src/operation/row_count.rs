@@ -2,8 +2,8 @@
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
-use crate::model::{KeyColumns as _, Versioned};
 use crate::model::name_of_table;
+use crate::model::{KeyColumns as _, Versioned};
 use crate::owner::Owner;
 use crate::runner::Runner;
 use crate::statement::{AttachedViews, Current, FindVersion, Record, Unmoved, VersionGuard, Views};

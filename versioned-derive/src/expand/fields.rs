@@ -74,9 +74,7 @@ fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
         Step::Key(column)
         | Step::Scope(column)
         | Step::Plain(column, _)
-        | Step::Converted(column, ..) => {
-            (column.ty, Some(&column.name))
-        }
+        | Step::Converted(column, ..) => (column.ty, Some(&column.name)),
         Step::Embedded(_, ty, _) => (*ty, None),
     };
     let bound = generics::at(ty, |span| {

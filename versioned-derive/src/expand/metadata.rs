@@ -175,7 +175,9 @@ fn key_parts(root: &Root, record: &Record<'_>) -> TokenStream {
             Some(_) => quote_spanned!(span=> &__id.id),
             None => quote_spanned!(span=> __id),
         };
-        let place = (0..).zip(&in_scope).find(|(_, member)| **member == &part.member);
+        let place = (0..)
+            .zip(&in_scope)
+            .find(|(_, member)| **member == &part.member);
         let value = match (place, &record.scope) {
             (None, _) => quote_spanned!(span=> &__id.scope),
             (Some(_), _) if in_scope.len() == 1 => of_id,

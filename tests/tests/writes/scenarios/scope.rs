@@ -98,7 +98,8 @@ macro_rules! every_operation {
                     assert_eq!(batch[0], stolen);
                 }
                 let mut each = [stolen.clone()];
-                let [outcome] = <[_; 1]>::try_from($model::save_each(&mut each, conn).unwrap()).unwrap();
+                let [outcome] =
+                    <[_; 1]>::try_from($model::save_each(&mut each, conn).unwrap()).unwrap();
                 not_found(outcome.map(drop), text);
 
                 let mut tracked = Tracked::new(stolen.clone());
@@ -114,7 +115,10 @@ macro_rules! every_operation {
             not_found($model::find(&key(2, id), conn), text);
             not_found($model::update_with(&key(2, id), conn, |_| Ok(())), text);
             let retry = Retry::times(2);
-            not_found($model::update_with_retry(&key(2, id), retry, conn, |_| Ok(())), text);
+            not_found(
+                $model::update_with_retry(&key(2, id), retry, conn, |_| Ok(())),
+                text,
+            );
         }
         // The key is unique in the table, so nobody else can insert it.
         let taken = $model::new(2, 7).insert(conn).map(drop);
@@ -166,7 +170,10 @@ fn is_taken<T>(result: &Result<T, Error>) -> bool {
     use diesel::result::{DatabaseErrorKind::UniqueViolation, Error as DieselError};
     matches!(
         result,
-        Err(Error::Database(DieselError::DatabaseError(UniqueViolation, _)))
+        Err(Error::Database(DieselError::DatabaseError(
+            UniqueViolation,
+            _
+        )))
     )
 }
 
@@ -200,7 +207,11 @@ fn a_row_does_not_move_to_another_scope() {
         Err(Error::KeyChanged { table, id }) => assert_eq!((table, id.as_str()), ("tickets", "7")),
         other => panic!("{other:?}"),
     };
-    changed(Mine::at(key(1, 7), 1).update(tickets::tenant.eq(2), conn).map(drop));
+    changed(
+        Mine::at(key(1, 7), 1)
+            .update(tickets::tenant.eq(2), conn)
+            .map(drop),
+    );
     changed(
         Mine::update_with(&key(1, 7), conn, |mine| {
             mine.tenant = 2;
@@ -297,7 +308,8 @@ fn a_resend_does_not_reach_another_scope() {
     Told::resend(&key(1, 7), conn).unwrap();
     Anybody::resend(&8, conn).unwrap();
     let sent: Vec<_> = told(conn).split_off(announced.len());
-    let expected = [("7", 1), ("8", 2)].map(|(id, version)| ("snapshot".to_owned(), id.to_owned(), version));
+    let expected =
+        [("7", 1), ("8", 2)].map(|(id, version)| ("snapshot".to_owned(), id.to_owned(), version));
     assert_eq!(sent, expected);
 }
 
@@ -391,7 +403,13 @@ fn a_scope_may_be_part_of_the_key() {
     assert_eq!(again.version, 3);
     Seat::at(key("big", 3), 1).delete(conn).unwrap();
     Seat::resend(&key("big", 3), conn).unwrap();
-    assert_eq!(told(conn).pop().unwrap(), ("snapshot".to_owned(), "big,3".to_owned(), 2));
+    assert_eq!(
+        told(conn).pop().unwrap(),
+        ("snapshot".to_owned(), "big,3".to_owned(), 2)
+    );
     let missing = Seat::at(key("small", 9), 1).touch(conn);
-    assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
+    assert!(
+        matches!(missing, Err(Error::NotFound { .. })),
+        "{missing:?}"
+    );
 }

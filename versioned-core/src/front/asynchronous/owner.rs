@@ -20,8 +20,8 @@ use crate::version::SequentialVersion;
 /// | purpose | methods |
 /// | --- | --- |
 /// | insert a record | [`insert`](OwnerDsl::insert), [`create`](OwnerDsl::create), [`import`](OwnerDsl::import) |
-/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
-/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
+/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot), [`snapshot_in`](OwnerDsl::snapshot_in) a scope |
+/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page), [`resend_page_in`](OwnerDsl::resend_page_in) a scope |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`save_pipelined`](OwnerDsl::save_pipelined), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
 /// | write without a loaded record | [`at`](OwnerDsl::at), [`update_with`](OwnerDsl::update_with), [`update_with_retry`](OwnerDsl::update_with_retry), [`bump`](OwnerDsl::bump) |
 /// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |

@@ -17,8 +17,8 @@ use crate::version::SequentialVersion;
 /// | purpose | methods |
 /// | --- | --- |
 /// | insert a record | [`insert`](OwnerDsl::insert) at the initial version, [`create`](OwnerDsl::create) with a key or defaults from the database, [`import`](OwnerDsl::import) at the version that the model carries |
-/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
-/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
+/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot), [`snapshot_in`](OwnerDsl::snapshot_in) a scope |
+/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page), [`resend_page_in`](OwnerDsl::resend_page_in) a scope |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
 /// | write without a loaded record | [`at`](OwnerDsl::at) a version that a client sent, [`update_with`](OwnerDsl::update_with) and [`update_with_retry`](OwnerDsl::update_with_retry), which load and retry, [`bump`](OwnerDsl::bump) in an ordinary Diesel update |
 /// | write many records | [`insert_all`](OwnerDsl::insert_all), [`save_all`](OwnerDsl::save_all), [`delete_all`](OwnerDsl::delete_all), [`save_each`](OwnerDsl::save_each) |
@@ -31,7 +31,9 @@ use crate::version::SequentialVersion;
 /// Each method takes any Diesel connection: plain, pooled or `#[derive(MultiConnection)]`. Generic
 /// code needs one bound, [`Owner<C::Backend>`](crate::Owner). The
 /// [guide](crate::guide::reference::backends) lists how many statements each method takes on each
-/// database. The SQL below is that of a table `tickets (id, title, version)`.
+/// database. The SQL below is that of a table `tickets (id, title, version)`. With
+/// `#[versioned(scope)]`, each statement also compares the scope, as in `id = $1 AND tenant = $2`, and
+/// keys are an [`InScope`](crate::InScope): see the [guide](crate::guide::how_to::scope).
 ///
 /// # Errors
 ///
@@ -42,6 +44,9 @@ use crate::version::SequentialVersion;
 ///   [`Serialization`](crate::ConflictKind::Serialization), if the database rejects the statement
 ///   because of another transaction: a serialization failure, a deadlock or `SQLITE_BUSY`.
 /// - [`Error::Database`](crate::Error::Database), if a query fails for another reason.
+/// - [`Error::NotFound`](crate::Error::NotFound), in place of a conflict of kind
+///   [`Deleted`](crate::ConflictKind::Deleted), if the model has a scope and no row of the scope has
+///   the key.
 /// - [`Error::NotUnique`](crate::Error::NotUnique), if several rows have the key of the model.
 /// - [`Error::View`](crate::Error::View), if the table is a view of SQLite and the outcome of a
 ///   write is therefore unknown.
@@ -694,7 +699,7 @@ pub trait OwnerDsl: OwnerModel {
     /// It is available only for a sequential version:
     /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`.
     ///
-    /// The assignment guards nothing, and models that were loaded before the update are stale after
+    /// The assignment guards nothing, also not the scope of a model that has one, and models that were loaded before the update are stale after
     /// it. Do not assign to the version column elsewhere in the same `set`. At the maximum of the
     /// type, PostgreSQL and MySQL reject the update, and SQLite does not.
     fn bump() -> Bump<Self>
