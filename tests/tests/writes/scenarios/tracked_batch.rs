@@ -380,6 +380,36 @@ fn a_rollback_puts_back_every_version_and_original() {
     assert_eq!(row(1, conn).unwrap().2, 21);
 }
 
+/// The transaction of the caller goes on after a refused batch.
+#[test]
+fn a_refused_batch_leaves_the_transaction_of_the_caller_usable() {
+    for rows in [1, 3, 130] {
+        let (_db, mut conn) = fresh(TICKETS);
+        let conn = &mut conn;
+        let mut tickets = inserted(1..=rows, conn);
+        for (one_set, price) in [(true, 30), (false, 40)] {
+            Ticket::at(1, tickets[0].version).touch(conn).unwrap();
+            transaction(conn, &mut tickets[..], |conn, tickets| {
+                for ticket in &mut *tickets {
+                    ticket.price = price;
+                }
+                if let (Some(last), false) = (tickets.last_mut(), one_set) {
+                    last.title = "opera".into();
+                }
+                let found = conflicts(Tracked::save_all(tickets, conn));
+                assert_eq!(found, [(0, ConflictKind::Stale)]);
+                tickets[0].rebase(conn)?;
+                Tracked::save_all(tickets, conn)?;
+                Ok::<_, Error>(())
+            })
+            .unwrap();
+            let last = tickets.last().unwrap();
+            assert_eq!(row(1, conn).unwrap().2, price);
+            assert_eq!(row(rows, conn).unwrap().3, last.version);
+        }
+    }
+}
+
 #[test]
 fn overlapping_batches_lose_no_update() {
     const WORKERS: i64 = 8;
