@@ -203,7 +203,8 @@ where
 #[diagnostic::on_unimplemented(
     message = "a key of type `{Self}` can't be read from its text, implement `FromStr` for it",
     label = "this finds records of an owner by the text of their keys",
-    note = "`FromStr` must accept the output of the type's `Display`"
+    note = "`FromStr` must accept the output of the type's `Display`",
+    note = "for an `InScope`, use a second model of the table, without `#[versioned(scope)]`"
 )]
 pub trait ReadKey<C>: Sized {
     /// Reads the key.
