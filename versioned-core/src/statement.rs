@@ -38,7 +38,9 @@ pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
 };
-pub(crate) use self::outbox::insert::{InsertEvent, NewEvent, NewEvents, TouchOutbox, WithEvent};
+pub(crate) use self::outbox::insert::{
+    InsertEvent, InsertEvents, NewEvent, NewEvents, TouchOutbox, WithEvent,
+};
 #[cfg(feature = "metrics")]
 pub(crate) use self::outbox::lease::TakeLease;
 pub(crate) use self::outbox::look::{BacklogOfOutbox, DataVersion, MakeDue, RejectedEvents};

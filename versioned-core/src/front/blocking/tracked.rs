@@ -123,7 +123,8 @@ pub trait TrackedDsl<T>: Sized {
     ///   outbox is none of them.
     ///
     /// With an outbox, or with fields that the database generates, the transaction reads the written
-    /// rows, 100 with one SELECT, and inserts an event with the values of each row.
+    /// rows, 100 with one SELECT, and inserts an event with the values of each row. PostgreSQL inserts
+    /// all of them with one statement.
     ///
     /// # Errors
     ///

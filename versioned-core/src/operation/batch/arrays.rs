@@ -225,13 +225,7 @@ fn events<W: BatchOp, M: OwnerModel>(
     if !M::OUTBOX || plan.columns.is_some() {
         return Ok(None);
     }
-    let mut told = NewEvents {
-        entity: M::ENTITY,
-        op: W::OP.name(),
-        keys: Vec::with_capacity(chunk.len()),
-        versions: Vec::with_capacity(chunk.len()),
-        payloads: Vec::with_capacity(chunk.len()),
-    };
+    let mut told = NewEvents::with_capacity(M::ENTITY, W::OP.name(), chunk.len());
     for &row in chunk {
         let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;

@@ -11,7 +11,7 @@ use crate::model::Fields;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::{BatchOp as _, Saving};
 use crate::operation::batch::{BatchError, arrays, at_once, attempted, json, values};
-use crate::operation::outbox::event::{announce_row, event_of};
+use crate::operation::outbox::event::{announce_rows, event_of};
 use crate::operation::owner::tracked::{diff, save_excluded};
 use crate::operation::owner::verify::verify;
 use crate::operation::owner::write::Atomicity;
@@ -157,8 +157,9 @@ where
         .filter_map(|&row| batch.models.get(row))
         .collect();
     let mut found: Vec<Option<M>> = batch.models.iter().map(|_| None).collect();
-    for (row, of_row) in moved.into_iter().zip(read_all(&models, conn).await?) {
-        announce_row(Op::Updated, &of_row, conn).await?;
+    let rows = read_all(&models, conn).await?;
+    announce_rows(Op::Updated, &rows, conn).await?;
+    for (row, of_row) in moved.into_iter().zip(rows) {
         if let Some(found) = found.get_mut(row) {
             *found = Some(of_row);
         }

@@ -34,6 +34,17 @@ pub(crate) struct NewEvents {
 }
 
 impl NewEvents {
+    /// No events yet, and room for so many.
+    pub(crate) fn with_capacity(entity: &'static str, op: &'static str, events: usize) -> Self {
+        Self {
+            entity,
+            op,
+            keys: Vec::with_capacity(events),
+            versions: Vec::with_capacity(events),
+            payloads: Vec::with_capacity(events),
+        }
+    }
+
     pub(crate) fn push(&mut self, event: NewEvent) {
         self.keys.push(event.key);
         self.versions.push(event.version);
@@ -105,6 +116,49 @@ where
         out.push_sql(" VALUES (");
         values::<F, DB>(self.event, &mut out)?;
         out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// The events of many rows, on PostgreSQL:
+///
+/// ```sql
+/// WITH given AS (SELECT unnest($1) AS event_key, ..)
+/// INSERT INTO versioned_outbox (..) SELECT $4, event_key, .. FROM given
+/// ```
+pub(crate) struct InsertEvents<'a, F: ?Sized> {
+    events: &'a NewEvents,
+    flavor: PhantomData<fn(&F)>,
+}
+
+impl<'a, F: ?Sized> InsertEvents<'a, F> {
+    pub(crate) fn new(events: &'a NewEvents) -> Self {
+        Self {
+            events,
+            flavor: PhantomData,
+        }
+    }
+}
+
+pub(crate) enum InsertEventsId {}
+
+impl<F: ?Sized> QueryId for InsertEvents<'_, F> {
+    type QueryId = InsertEventsId;
+}
+
+impl<F, DB> QueryFragment<DB> for InsertEvents<'_, F>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("WITH given AS (SELECT ");
+        self.events.arrays::<F, DB>(&mut out)?;
+        out.push_sql(") ");
+        into_outbox(&mut out)?;
+        out.push_sql(" SELECT ");
+        self.events.row::<F, DB>(&mut out)?;
+        out.push_sql(" FROM given");
         Ok(())
     }
 }
