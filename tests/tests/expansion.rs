@@ -128,6 +128,20 @@ fn timestamped_owner() -> TokenStream {
     }
 }
 
+fn scoped_owner() -> TokenStream {
+    quote! {
+        #[diesel(table_name = tickets)]
+        #[versioned(owner)]
+        struct Ticket {
+            id: i64,
+            #[versioned(scope)]
+            tenant: i64,
+            title: String,
+            version: i64,
+        }
+    }
+}
+
 fn dependent() -> TokenStream {
     quote! {
         #[diesel(table_name = ticket_copies)]
@@ -183,6 +197,12 @@ fn owner_with_a_timestamp() {
         &input,
         &derive_versioned(input.clone()),
     );
+}
+
+#[test]
+fn owner_with_a_scope() {
+    let expansion = derive_versioned(scoped_owner());
+    snapshot("owner_with_a_scope", &scoped_owner(), &expansion);
 }
 
 #[test]
@@ -276,6 +296,7 @@ fn nothing_public_is_written() {
         plain_owner(),
         full_owner(),
         timestamped_owner(),
+        scoped_owner(),
         dependent(),
         embedded(),
         broken(),

@@ -145,7 +145,8 @@ pub enum Error {
         table: &'static str,
     },
 
-    /// No row has this key.
+    /// No row has this key. For a model with `#[versioned(scope)]`: no row of this scope, whatever
+    /// another scope has.
     NotFound {
         /// The table.
         table: &'static str,

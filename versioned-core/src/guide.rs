@@ -21,6 +21,7 @@
 //! | [`transactions`](how_to::transactions) | several writes in one transaction: rollbacks, retries, aggregates |
 //! | [`batches`](how_to::batches) | many rows at once |
 //! | [`tracked`](how_to::tracked) | saving only the changed columns, and rebasing after a conflict |
+//! | [`scope`](how_to::scope) | tenants and shards: a model that never touches the rows of another scope |
 //! | [`outbox`](how_to::outbox) | events that survive a crash, the relay that publishes them, and dead letters |
 //! | [`direct`](how_to::direct) | replicas without a broker |
 //! | [`kafka`](how_to::kafka) | Kafka as the broker: what to configure, what is guaranteed, what is not |
@@ -114,6 +115,8 @@ pub mod how_to {
     pub mod repair {}
     #[doc = include_str!("guide/how_to/restore.md")]
     pub mod restore {}
+    #[doc = include_str!("guide/how_to/scope.md")]
+    pub mod scope {}
     #[cfg(any(not(doctest), all(feature = "testing", feature = "consumer")))]
     #[doc = include_str!("guide/how_to/testing.md")]
     pub mod testing {}

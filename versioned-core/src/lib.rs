@@ -267,7 +267,7 @@ pub use self::front::blocking::At;
 pub use self::front::blocking::transaction;
 pub use self::guard_trigger::guard_trigger;
 pub use self::migrations::{MIGRATIONS, Migrations};
-pub use self::model::Versioned;
+pub use self::model::{InScope, Scoped, Versioned};
 pub use self::notify_trigger::notify_trigger;
 pub use self::outcome::Outcome;
 pub use self::owner::Owner;

@@ -7,6 +7,7 @@ mod fields;
 mod finite;
 mod json;
 mod key;
+mod scope;
 mod value;
 mod walk;
 
@@ -40,6 +41,10 @@ pub use self::json::{
 pub use self::key::{Key, KeyColumns, NeverNull, ReadKey};
 #[doc(hidden)]
 pub use self::key::{KeyNames, KeyPart, KeyPartText, KeyText, key_parts, whole_key};
+pub use self::scope::{InScope, Scoped, Unscoped};
+#[doc(hidden)]
+pub use self::scope::{ScopeColumn, ScopedColumns};
+pub(crate) use self::scope::{ScopeOf, ShowScope, deletions_have_a_scope};
 pub(crate) use self::value::Value;
 pub use self::walk::Walk;
 pub(crate) use self::walk::{Clause, WriteKind};
@@ -126,6 +131,12 @@ pub trait Versioned: Sized + Send + Sync {
         text.finish()
     }
 
+    /// Returns the scope as text. The derive generates it with `scope`.
+    #[doc(hidden)]
+    fn scope_text(_id: &Self::Id) -> Option<ScopeText> {
+        None
+    }
+
     /// Returns the version of a new record.
     #[doc(hidden)]
     fn initial_version() -> Self::Version {
@@ -138,6 +149,10 @@ pub trait Versioned: Sized + Send + Sync {
         current.next()
     }
 }
+
+/// The text of a scope.
+#[doc(hidden)]
+pub type ScopeText = String;
 
 /// Returns the name of the table of `M` in the database.
 pub(crate) fn name_of_table<M: Versioned>() -> TableName {

@@ -15,7 +15,7 @@ pub(crate) mod transaction;
 pub(crate) mod zero_key;
 
 pub(crate) use self::batch::{
-    Deleting, Saving, create_all, insert_all, save_each, upsert_all, write_all,
+    Deleting, Saving, create_all, insert_all, save_all_changes, save_each, upsert_all, write_all,
 };
 pub(crate) use self::closure::{AfterApply, Modify, NoHook};
 pub(crate) use self::owner::answer::{answer, resend_each};

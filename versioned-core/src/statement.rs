@@ -27,11 +27,11 @@ use diesel::result::QueryResult;
 use crate::loadable::Loadable;
 
 pub(crate) use self::batch::arrays::{
-    AllFirst, Arrays, Count, Deletes, InTurn, InsertAll, Locking, Missed, Places, Saves, Verb,
-    WriteAll,
+    AllFirst, Arrays, Count, Deletes, HoldAll, InTurn, InsertAll, Locking, Missed, Places, Saves,
+    Verb, WriteAll,
 };
-pub(crate) use self::batch::json::WriteTable;
-pub(crate) use self::batch::rows::{BatchRows, Binds};
+pub(crate) use self::batch::json::{HoldTable, WriteTable};
+pub(crate) use self::batch::rows::{BatchRows, Binds, Partial};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
 pub(crate) use self::conditions::RowConditions;
 pub(crate) use self::outbox::claim::{
@@ -49,7 +49,7 @@ pub(crate) use self::outbox::pending::{CountEvents, MakeSomeDue, PendingEvents};
 pub(crate) use self::outbox::written::{EventsAfter, LastEvent};
 pub(crate) use self::owner::assigned::Assigned;
 pub use self::owner::bump::Bump;
-pub(crate) use self::owner::changes::SaveChanges;
+pub(crate) use self::owner::changes::{ChangedColumns, SaveChanges};
 pub(crate) use self::owner::create::{
     Batch, Create, CreateAll, CreateKey, Created, ForgetKey, Generated,
 };

@@ -190,3 +190,54 @@ impl<T: Versioned + Fields> Drop for TrackedGuard<'_, T> {
         }
     }
 }
+
+/// `&mut [Tracked<T>]`
+#[derive(Debug)]
+pub struct ManyTracked<T>(std::marker::PhantomData<T>);
+
+impl<T: Versioned + 'static> Shape for ManyTracked<T> {
+    type Ref<'s> = &'s mut [Tracked<T>];
+}
+
+/// Tracked models, with their versions and their originals before the transaction.
+#[derive(Debug)]
+pub struct ManyTrackedGuard<'a, T: Versioned + Fields> {
+    all: &'a mut [Tracked<T>],
+    before: Vec<(T::Version, T)>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T: Versioned + Fields + Clone + 'static> Models for &'a mut [Tracked<T>] {
+    type Shape = ManyTracked<T>;
+    type Guard = ManyTrackedGuard<'a, T>;
+
+    fn remember(self) -> ManyTrackedGuard<'a, T> {
+        let before = self.iter();
+        ManyTrackedGuard {
+            before: before
+                .map(|tracked| (tracked.model.version(), tracked.base.clone()))
+                .collect(),
+            all: self,
+        }
+    }
+}
+
+impl<T: Versioned + Fields + 'static> Restore for ManyTrackedGuard<'_, T> {
+    type Shape = ManyTracked<T>;
+
+    fn lend(&mut self) -> &mut [Tracked<T>] {
+        self.all
+    }
+
+    fn keep(mut self) {
+        self.before.clear();
+    }
+}
+
+impl<T: Versioned + Fields> Drop for ManyTrackedGuard<'_, T> {
+    fn drop(&mut self) {
+        for (tracked, (version, base)) in self.all.iter_mut().zip(self.before.drain(..)) {
+            tracked.restore(version, base);
+        }
+    }
+}

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use crate::model::Versioned;
 
-/// The models of a [`transaction`](crate::transaction): a `&mut` model, a slice of models, or a tuple of up to six of
-/// these.
+/// The models of a [`transaction`](crate::transaction): a `&mut` model or [`Tracked`](crate::Tracked) model, a
+/// slice of either, or a tuple of up to six of these.
 ///
 /// For code that is generic over its models:
 ///

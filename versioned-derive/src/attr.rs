@@ -23,7 +23,7 @@ const ON_STRUCTS: [&str; 12] = [
     "outbox",
     "crate",
 ];
-const ON_FIELDS: [&str; 3] = ["version", "precision", "excluded"];
+const ON_FIELDS: [&str; 4] = ["version", "precision", "excluded", "scope"];
 const ON_NEWTYPES: [&str; 1] = ["crate"];
 
 /// A value with its key, so that a later stage can report an error on the key.
@@ -62,6 +62,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) version: Option<Keyed<()>>,
     pub(crate) precision: Option<Keyed<Precision>>,
     pub(crate) excluded: Option<Keyed<()>>,
+    pub(crate) scope: Option<Keyed<()>>,
     /// Whether an attribute was invalid.
     pub(crate) broken: bool,
 }
@@ -91,9 +92,9 @@ impl StructAttrs {
                     key.span(),
                     format!("`{key}` goes on the version field, not on the struct"),
                 )),
-                "excluded" => Err(Error::new(
+                "excluded" | "scope" => Err(Error::new(
                     key.span(),
-                    "`excluded` goes on a field, not on the struct",
+                    format!("`{key}` goes on a field, not on the struct"),
                 )),
                 found => {
                     read.meant = read.meant.or(match choice::nearest(found, &ON_STRUCTS) {
@@ -148,6 +149,7 @@ impl FieldAttrs {
                 "version" => set(&mut read.version, key, || flag(key, input)),
                 "precision" => set(&mut read.precision, key, || word(key, input)),
                 "excluded" => set(&mut read.excluded, key, || flag(key, input)),
+                "scope" => set(&mut read.scope, key, || flag(key, input)),
                 found if ON_STRUCTS.contains(&found) => Err(Error::new(
                     key.span(),
                     format!("`{found}` goes on the struct, not on a field"),

@@ -34,8 +34,9 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, fields: &[Field<'_>], error
     ];
     let excluded = fields
         .iter()
-        .filter_map(|field| field.versioned.excluded.as_ref())
-        .map(|excluded| &excluded.key);
+        .flat_map(|field| [&field.versioned.excluded, &field.versioned.scope])
+        .flatten()
+        .map(|of_fields| &of_fields.key);
     match attrs.mode.as_ref().map(|mode| mode.value) {
         Some(Mode::Owner) => {
             for key in of_events.into_iter().flatten() {
@@ -74,6 +75,7 @@ pub(crate) fn keys_fit_the_mode(attrs: &StructAttrs, fields: &[Field<'_>], error
                 [
                     versioned.version.as_ref().map(|version| &version.key),
                     versioned.precision.as_ref().map(|precision| &precision.key),
+                    versioned.scope.as_ref().map(|scope| &scope.key),
                 ]
             });
             let all = of_records
@@ -158,6 +160,11 @@ pub(crate) fn record(
         is_not_in_the_key(version, keys, errors);
         counts_one_way(mode, attrs, version, errors);
     }
+    if let Some(scope) = keys.scope {
+        is_a_plain_column("scope", scope, errors);
+        is_never_null("scope", scope, errors);
+        is_a_scope(scope, keys, errors);
+    }
     precision_is_of_the_version(fields, keys, errors);
     what_is_excluded_is_state(fields, keys, errors);
 }
@@ -234,6 +241,35 @@ fn is_not_in_the_key(version: &Field<'_>, keys: &Keys<'_, '_>, errors: &mut Erro
     }
 }
 
+/// The scope is compared with the row beside key and version, and no write changes it.
+///
+/// ```text
+/// #[versioned(scope)] id: i64,
+/// #[versioned(scope)] version: i64,
+/// #[versioned(scope, excluded)] tenant: i64,
+/// ```
+fn is_a_scope(scope: &Field<'_>, keys: &Keys<'_, '_>, errors: &mut Errors) {
+    let Some(key) = scope.versioned.scope.as_ref().map(|scope| &scope.key) else {
+        return;
+    };
+    let is_scope = |other: &Field<'_>| other.member == scope.member;
+    if keys.version.is_some_and(is_scope) {
+        errors.at(key, "the version can't be the scope, mark another field");
+    }
+    if keys.key.len() == 1 && keys.key.iter().any(|part| is_scope(part)) {
+        errors.at(
+            key,
+            "the scope can't be the whole key, mark another field or name the key's columns: `#[diesel(primary_key(..))]`",
+        );
+    }
+    if let Some(excluded) = &scope.versioned.excluded {
+        errors.at(
+            &excluded.key,
+            "the scope is not part of the record's state, remove `excluded`",
+        );
+    }
+}
+
 /// A version is either a number, whose first value `initial` sets, or a timestamp, which
 /// `precision` truncates. Only with numbers can a dependent tell the next event from a gap.
 ///
@@ -290,7 +326,11 @@ fn what_is_excluded_is_state(fields: &[Field<'_>], keys: &Keys<'_, '_>, errors: 
             continue;
         };
         let is_field = |other: &&Field<'_>| other.member == field.member;
-        if keys.key.iter().any(is_field) || keys.version.is_some_and(|version| is_field(&version)) {
+        if field.versioned.scope.is_some() {
+            // Reported with the scope.
+        } else if keys.key.iter().any(is_field)
+            || keys.version.is_some_and(|version| is_field(&version))
+        {
             errors.at(
                 &excluded.key,
                 "the key and the version are not part of the record's state, remove `excluded`",

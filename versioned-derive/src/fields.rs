@@ -76,6 +76,8 @@ impl Field<'_> {
 pub(crate) struct Keys<'s, 'a> {
     pub(crate) key: Vec<&'s Field<'a>>,
     pub(crate) version: Option<&'s Field<'a>>,
+    /// The field with `#[versioned(scope)]`, which may be one of the key.
+    pub(crate) scope: Option<&'s Field<'a>>,
 }
 
 impl Keys<'_, '_> {

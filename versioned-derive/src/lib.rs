@@ -42,6 +42,7 @@ use proc_macro::TokenStream;
 /// | attribute | meaning |
 /// | --- | --- |
 /// | `#[versioned(version)]` | the version; the default is the field named `version` |
+/// | `#[versioned(scope)]` | not for a dependent: every statement of the model compares the field, for example the tenant, and every key is an `InScope` |
 /// | `#[versioned(excluded)]` | not for a dependent: the field is not part of the record's state. If only such fields of a `Tracked` model changed, they are written unguarded and the version stays |
 /// | `#[versioned(precision = "micros" \| "millis" \| "seconds")]` | owner, on a timestamp version: the precision that the column keeps |
 ///

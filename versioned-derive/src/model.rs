@@ -37,6 +37,8 @@ pub(crate) enum Role<'a> {
 pub(crate) struct Record<'a> {
     pub(crate) entity: LitStr,
     pub(crate) key: Vec<Column<'a>>,
+    /// The column with `#[versioned(scope)]`, which may be one of the key.
+    pub(crate) scope: Option<Column<'a>>,
     pub(crate) version: Column<'a>,
     pub(crate) count: Count,
 }
@@ -79,8 +81,21 @@ pub(crate) struct Column<'a> {
     pub(crate) excluded: bool,
 }
 
+impl<'a> Record<'a> {
+    /// The columns of the key without the scope.
+    pub(crate) fn key_in_scope(&self) -> impl Iterator<Item = &Column<'a>> {
+        let is_scope = |part: &Column<'_>| {
+            let scope = self.scope.as_ref();
+            scope.is_some_and(|scope| scope.member == part.member)
+        };
+        self.key.iter().filter(move |part| !is_scope(part))
+    }
+}
+
 pub(crate) enum Step<'a> {
     Key(Column<'a>),
+    /// `#[versioned(scope)]`
+    Scope(Column<'a>),
     Plain(Column<'a>, Written),
     /// `#[diesel(serialize_as = ..)]`
     Converted(Column<'a>, TypePath, Written),

@@ -56,6 +56,7 @@ impl<'a> Model<'a> {
             mode @ (Mode::Owner | Mode::Dependent) => {
                 keys.key = find_key(input, diesel.primary_key.as_deref(), &fields, errors);
                 keys.version = find_version(input, &fields, errors);
+                keys.scope = find_scope(&fields, errors);
                 check::record(mode, attrs, &fields, &keys, errors);
                 let record = record(&table, attrs, &keys)?;
                 match mode {
@@ -205,6 +206,18 @@ fn find_version<'s, 'a>(
     named
 }
 
+/// Returns the field with `#[versioned(scope)]`.
+fn find_scope<'s, 'a>(fields: &'s [Field<'a>], errors: &mut Errors) -> Option<&'s Field<'a>> {
+    let mut marked = fields
+        .iter()
+        .filter(|field| field.versioned.scope.is_some());
+    let scope = marked.next();
+    for other in marked.filter_map(|field| field.versioned.scope.as_ref()) {
+        errors.at(&other.key, "duplicate scope field, remove one of them");
+    }
+    scope
+}
+
 fn is_version_field(attr: &syn::Attribute) -> bool {
     attr.path()
         .segments
@@ -221,6 +234,10 @@ fn record<'a>(table: &Path, attrs: &attr::StructAttrs, keys: &Keys<'_, 'a>) -> O
             None => table_name(table),
         },
         key: columns.collect::<Option<_>>()?,
+        scope: match keys.scope {
+            Some(scope) => Some(scope.column.clone()?),
+            None => None,
+        },
         version: version.column.clone()?,
         count: match (&attrs.initial, &version.versioned.precision) {
             (Some(initial), _) => Count::From(initial.value),
@@ -266,6 +283,9 @@ fn step<'a>(field: &Field<'a>, keys: &Keys<'_, 'a>) -> Option<Step<'a>> {
     let is_field = |other: &&Field<'_>| other.member == field.member;
     if keys.version.is_some_and(|version| is_field(&version)) {
         return None;
+    }
+    if keys.scope.is_some_and(|scope| is_field(&scope)) {
+        return field.column.clone().map(Step::Scope);
     }
     if keys.key.iter().any(is_field) {
         return field.column.clone().map(Step::Key);

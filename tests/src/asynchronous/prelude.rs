@@ -10,7 +10,9 @@ use std::future::ready;
 
 use versioned_core::async_prelude::{self as front, AsyncConnection};
 pub use versioned_core::async_prelude::{Dependent, Owner, Versioned};
-use versioned_core::model::{DependentModel, Fields, FromJson, OwnerModel, PlainOwner};
+use versioned_core::model::{
+    DependentModel, Fields, FromJson, OwnerModel, PlainOwner, Scoped, Unscoped,
+};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{
     AsyncAt, Bump, Change, Changes, Conditions, Event, Keep, Models, NewRow, NewRows, Outcome,
@@ -98,14 +100,48 @@ pub trait OwnerDsl: OwnerModel {
             limit: usize,
             conn: &mut C
         ) -> Result<Vec<Event<Self>>>
-        where Self: versioned_core::Versioned<Version: SequentialVersion>;
+        where Self: versioned_core::Versioned<Version: SequentialVersion, KeyColumns: Unscoped>;
         fn resend(id: &Self::Id, conn: &mut C) -> Result<()>;
         fn resend_page(
             after: Option<&Event<Self>>,
             limit: usize,
             conn: &mut C
         ) -> Result<Vec<Event<Self>>>
-        where Self: versioned_core::Versioned<Version: SequentialVersion>;
+        where Self: versioned_core::Versioned<Version: SequentialVersion, KeyColumns: Unscoped>;
+    }
+
+    /// Waits for the async `snapshot_in`.
+    fn snapshot_in<C>(
+        scope: &<Self as Scoped<C::Backend>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Backend> + Scoped<C::Backend>,
+        Self: versioned_core::Versioned<Version: SequentialVersion>,
+    {
+        block_on(<Self as front::OwnerDsl>::snapshot_in(
+            scope, after, limit, conn,
+        ))
+    }
+
+    /// Waits for the async `resend_page_in`.
+    fn resend_page_in<C>(
+        scope: &<Self as Scoped<C::Backend>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Backend> + Scoped<C::Backend>,
+        Self: versioned_core::Versioned<Version: SequentialVersion>,
+    {
+        block_on(<Self as front::OwnerDsl>::resend_page_in(
+            scope, after, limit, conn,
+        ))
     }
 
     /// A row at a version that was not loaded here.
@@ -130,6 +166,11 @@ pub trait TrackedDsl<T: Fields>: front::TrackedDsl<T> {
         <Self as front::TrackedDsl<T>> where T: Owner<C::Backend>;
 
         fn save(self: &mut Self, conn: &mut C) -> Result<Option<Change<'_, T>>> where T: Clone;
+        fn save_all<'m>(
+            all: &'m mut [Self],
+            conn: &mut C
+        ) -> Result<Vec<Option<Change<'m, T>>>>
+        where T: Clone;
         fn rebase(self: &mut Self, conn: &mut C) -> Result<()> where T: Clone;
         fn rebase_with(
             self: &mut Self,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use versioned_core::async_prelude::*;
 use versioned_core::outbox::{OutboxRow, PublishError, Publisher, Relay};
 use versioned_core::positions::{forget_async, rebuild_async};
-use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome};
+use versioned_core::{Error, Event, MIGRATIONS, Op, Outcome, Tracked};
 
 use super::{TICKETS, tickets};
 
@@ -196,6 +196,13 @@ macro_rules! on {
             each_poll_of_a_write!(delete, |loud, conn| loud.delete(conn).await.map(drop));
             each_poll_of_a_write!(save_all, |loud, conn| {
                 Loud::save_all(std::slice::from_mut(loud), conn).await.map(drop)
+            });
+            each_poll_of_a_write!(save_all_of_tracked, |loud, conn| {
+                let mut tracked = Tracked::new(Loud { price: 1, ..loud.clone() });
+                tracked.price = loud.price;
+                let saved = Tracked::save_all(std::slice::from_mut(&mut tracked), conn).await.map(drop);
+                *loud = tracked.into_inner();
+                saved
             });
             each_poll_of_a_write!(save_each, |loud, conn| {
                 Loud::save_each(std::slice::from_mut(loud), conn).await.map(drop)

@@ -42,6 +42,7 @@ programs! {
     owner
     reserved_names
     schema_table
+    scope
     select_expression
     serialize_as
     six_key_columns

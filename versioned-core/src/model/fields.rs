@@ -105,6 +105,11 @@ impl ColumnSet {
         set
     }
 
+    /// The set of all columns.
+    pub(crate) fn all() -> Self {
+        Self([u64::MAX; 2])
+    }
+
     pub(crate) fn and(self, other: Self) -> Self {
         let ([a, b], [c, d]) = (self.0, other.0);
         Self([a | c, b | d])

@@ -14,7 +14,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::SqlType;
 use diesel::sql_types::is_nullable::NotNull;
 
-use super::{Field, Walk};
+use super::{Field, Unscoped, Walk};
 use crate::dialect::Kind;
 
 pub(crate) use self::text::canonical;
@@ -39,18 +39,38 @@ pub trait KeyColumns {
     #[doc(hidden)]
     const FORMS: &'static [fn(String) -> String];
 
+    /// The names of the columns that order a page: those of the key without the scope.
+    #[doc(hidden)]
+    const ORDER: &'static [&'static str] = Self::NAMES;
+
+    /// The name of the column with `#[versioned(scope)]`.
+    #[doc(hidden)]
+    const SCOPE: Option<&'static str> = None;
+
     /// Writes the columns, separated by commas.
     #[doc(hidden)]
     fn write_names<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-        for (place, name) in Self::NAMES.iter().enumerate() {
-            if place > 0 {
-                out.push_sql(", ");
-            }
-            out.push_identifier(name)?;
-        }
-        Ok(())
+        write(Self::NAMES, out)
+    }
+
+    /// Writes the columns that order a page.
+    #[doc(hidden)]
+    fn write_order<DB: Backend>(out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        write(Self::ORDER, out)
     }
 }
+
+fn write<DB: Backend>(names: &[&str], out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    for (place, name) in names.iter().enumerate() {
+        if place > 0 {
+            out.push_sql(", ");
+        }
+        out.push_identifier(name)?;
+    }
+    Ok(())
+}
+
+impl<C: Column> Unscoped for (C,) where (C,): KeyColumns {}
 
 impl<C: Column + Expression<SqlType: 'static>> KeyColumns for (C,) {
     const NAMES: &'static [&'static str] = &[C::NAME];
@@ -183,7 +203,8 @@ where
 #[diagnostic::on_unimplemented(
     message = "a key of type `{Self}` can't be read from its text, implement `FromStr` for it",
     label = "this finds records of an owner by the text of their keys",
-    note = "`FromStr` must accept the output of the type's `Display`"
+    note = "`FromStr` must accept the output of the type's `Display`",
+    note = "for an `InScope`, use a second model of the table, without `#[versioned(scope)]`"
 )]
 pub trait ReadKey<C>: Sized {
     /// Reads the key.
@@ -213,6 +234,8 @@ macro_rules! composite_keys {
             const NAMES: &'static [&'static str] = &[$($column::NAME),+];
             const FORMS: &'static [fn(String) -> String] = &[$(canonical::<$column::SqlType>),+];
         }
+
+        impl<$($column: Column + Expression<SqlType: 'static>),+> Unscoped for ($($column,)+) {}
 
         #[diagnostic::do_not_recommend]
         impl<DB, $($part, $column),+> Key<($($column,)+), DB> for ($($part,)+)

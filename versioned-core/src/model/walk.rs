@@ -82,6 +82,11 @@ pub struct Walk<'w, 'b, DB: Backend> {
     first: bool,
     /// The number of columns shown so far.
     shown: usize,
+    /// The columns that an UPDATE of many rows writes, if it leaves others out, and the number of
+    /// columns shown before the first of the model.
+    only: Option<(ColumnSet, usize)>,
+    /// The number of columns left out so far.
+    left_out: usize,
     /// Whether the database may round the value of one of them.
     rounded: bool,
 }
@@ -134,6 +139,8 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             clause,
             first: true,
             shown: 0,
+            only: None,
+            left_out: 0,
             rounded: false,
         }
     }
@@ -143,9 +150,19 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         self.rounded
     }
 
-    /// The number of columns shown so far.
+    /// The number of columns shown so far, without those left out.
     pub(crate) fn shown(&self) -> usize {
-        self.shown
+        self.shown - self.left_out
+    }
+
+    /// Leaves out the columns of the model that are not in this set, except its key.
+    pub(crate) fn only(&mut self, columns: Option<ColumnSet>) {
+        self.only = columns.map(|columns| (columns, self.shown));
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.only
+            .is_some_and(|(columns, before)| !columns.contains(self.shown - before))
     }
 
     /// Returns whether the serialized value is NULL, or `None` if there is no such column.
@@ -198,10 +215,29 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
             | Clause::OnArrays
             | Clause::OnTable
             | Clause::Value(_) => {
-                let place = self.shown;
+                let place = self.shown();
                 self.write(column, field)?;
                 self.compare_bytes::<C, F>(place, field)
             }
+        }
+    }
+
+    /// Writes the column with `#[versioned(scope)]`: a condition beside that on the key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value cannot be serialized as the column's type.
+    pub fn scope<C: Column, F: Field<C, DB>>(
+        &mut self,
+        column: C,
+        field: &'b F,
+    ) -> QueryResult<()> {
+        match self.clause {
+            Clause::KeyValues => {
+                self.skip();
+                Ok(())
+            }
+            _ => self.key(column, field),
         }
     }
 
@@ -266,6 +302,11 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
         column: C,
         field: &'b F,
     ) -> QueryResult<()> {
+        if self.is_left_out() {
+            self.skip();
+            self.left_out += 1;
+            return Ok(());
+        }
         match self.clause {
             Clause::Condition
             | Clause::AnySpelling
@@ -343,7 +384,7 @@ impl<'w, 'b, DB: Backend> Walk<'w, 'b, DB> {
     }
 
     fn write<C: Column, F: Field<C, DB>>(&mut self, _column: C, field: &'b F) -> QueryResult<()> {
-        let place = self.shown;
+        let place = self.shown();
         self.shown += 1;
         self.rounded |= F::kind().may_be_rounded();
         let out = match &mut self.out {

@@ -5,6 +5,7 @@ mod create;
 mod json;
 mod plan;
 mod rows;
+mod tracked;
 mod upsert;
 mod values;
 mod work;
@@ -13,6 +14,7 @@ use diesel::result::Error as DieselError;
 
 pub(crate) use self::create::create_all;
 use self::plan::Plan;
+pub(crate) use self::tracked::save_all_changes;
 pub(crate) use self::upsert::upsert_all;
 use self::work::{BatchOp, Inserting};
 pub(crate) use self::work::{Deleting, Saving};
@@ -136,11 +138,9 @@ where
     W: BatchOp,
 {
     if at_once::<W, M, C>(models, plan, conn).await? {
-        return Ok(read_all(models, conn)
-            .await?
-            .into_iter()
-            .enumerate()
-            .collect());
+        let models: Vec<&M> = models.iter().collect();
+        let rows = read_all(&models, conn).await?.into_iter();
+        return Ok(rows.map(Written::Row).enumerate().collect());
     }
     rows::all::<W, M, C>(models, plan, conn).await
 }

@@ -2,8 +2,8 @@
 
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Conflict, ConflictKind, Error, Result, Target, is_serialization_failure};
-use crate::model::Versioned;
 use crate::model::name_of_table;
+use crate::model::{KeyColumns as _, Versioned};
 use crate::owner::Owner;
 use crate::runner::Runner;
 use crate::statement::{AttachedViews, Current, FindVersion, Record, Unmoved, VersionGuard, Views};
@@ -150,11 +150,18 @@ where
     })
 }
 
-/// Returns the conflict for a row that is at `found`, or is deleted.
+/// Returns the conflict for a row that is at `found`, or is deleted. With a scope, a row that is not
+/// found may be one of another scope, so the error does not claim that there was one.
 pub(crate) fn stale_or_deleted<M: Versioned>(
     guard: VersionGuard<'_, M>,
     found: Option<&M::Version>,
 ) -> Error {
+    if found.is_none() && M::KeyColumns::SCOPE.is_some() {
+        return Error::NotFound {
+            table: M::table_name(),
+            id: guard.record.key_text(),
+        };
+    }
     let found = found.map(Version::token);
     Conflict::refused(target(guard.record, Some(guard.loaded)), found).into()
 }

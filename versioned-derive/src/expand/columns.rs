@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{GenericParam, TypeParam};
+use syn::{GenericParam, Path, TypeParam};
 
 use super::generics;
 use crate::model::{Column, Model, Role, Step, Written};
@@ -100,14 +100,17 @@ fn take_made(model: &Model<'_>) -> TokenStream {
 }
 
 /// Generates the walk over the key alone. An embedded struct has none.
+///
+/// The order is that of `Versioned::Id`, because a statement is cached for both: the key columns as
+/// `primary_key(..)` names them, and then the scope.
 fn keys(model: &Model<'_>) -> TokenStream {
-    let root = &model.root;
-    let is_key = |step: &&Step<'_>| matches!(step, Step::Key(_));
-    let keys: Vec<_> = model.walk.iter().filter(is_key).collect();
-    if keys.is_empty() {
+    let Model { root, table, .. } = model;
+    let (Role::Owner(record, _) | Role::Dependent(record, _)) = &model.role else {
         return TokenStream::new();
-    }
-    let steps = keys.into_iter().map(|step| show(model, step));
+    };
+    let keys = record.key_in_scope().map(|part| show_key(table, part));
+    let scope = record.scope.iter().map(|scope| show_scope(table, scope));
+    let steps = keys.chain(scope);
     quote! {
         fn keys<'__b>(
             &'__b self,
@@ -133,7 +136,7 @@ fn complete(model: &Model<'_>) -> TokenStream {
         .iter()
         .filter_map(|step| match step {
             Step::Embedded(_, ty, _) => Some(ty),
-            Step::Key(_) | Step::Plain(..) | Step::Converted(..) => None,
+            Step::Key(_) | Step::Scope(_) | Step::Plain(..) | Step::Converted(..) => None,
         })
         .collect();
     let value = if !model.complete {
@@ -181,7 +184,7 @@ fn fits(model: &Model<'_>, backend: &TokenStream) -> Vec<TokenStream> {
 
 fn fits_step(model: &Model<'_>, step: &Step<'_>, backend: &TokenStream) -> Vec<TokenStream> {
     match step {
-        Step::Key(column) | Step::Plain(column, _) => {
+        Step::Key(column) | Step::Scope(column) | Step::Plain(column, _) => {
             vec![fits_column(model, column, column.ty, backend)]
         }
         Step::Embedded(_, ty, _) => vec![generics::at(ty, |span| {
@@ -220,6 +223,7 @@ fn fits_column(
 ///
 /// ```text
 /// __walk.key(tickets::id, &self.id)?;
+/// __walk.scope(tickets::tenant, &self.tenant)?;                       // `scope`
 /// __walk.column(tickets::title, &self.title)?;
 /// if ::versioned_core::model::Walk::inserts(__walk) {                 // `skip_update`
 ///     __walk.column(tickets::made_at, &self.made_at)?;
@@ -233,10 +237,8 @@ fn fits_column(
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let Model { root, table, .. } = model;
     let (shown, written) = match step {
-        Step::Key(Column { member, name, .. }) => (
-            quote!(__walk.key(#table::#name, &self.#member)?;),
-            Written::Always,
-        ),
+        Step::Key(column) => (show_key(table, column), Written::Always),
+        Step::Scope(column) => (show_scope(table, column), Written::Always),
         Step::Plain(Column { member, name, .. }, written) => (
             quote!(__walk.column(#table::#name, &self.#member)?;),
             *written,
@@ -258,6 +260,16 @@ fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
         Written::ByInsert => quote!(if #root::model::Walk::inserts(__walk) { #shown }),
         Written::ByUpdate => quote!(if !#root::model::Walk::inserts(__walk) { #shown }),
     }
+}
+
+/// `__walk.key(tickets::id, &self.id)?;`
+fn show_key(table: &Path, Column { member, name, .. }: &Column<'_>) -> TokenStream {
+    quote!(__walk.key(#table::#name, &self.#member)?;)
+}
+
+/// `__walk.scope(tickets::tenant, &self.tenant)?;`
+fn show_scope(table: &Path, Column { member, name, .. }: &Column<'_>) -> TokenStream {
+    quote!(__walk.scope(#table::#name, &self.#member)?;)
 }
 
 /// `#[diesel(check_for_backend(Pg))]`: generates a function that is never called, in which rustc

@@ -83,7 +83,7 @@ pub(super) fn fields(model: &Model<'_>) -> TokenStream {
 /// Returns whether an UPDATE writes the column of this step.
 fn is_updated(step: &Step<'_>) -> bool {
     match step {
-        Step::Key(_) => true,
+        Step::Key(_) | Step::Scope(_) => true,
         Step::Plain(_, written)
         | Step::Converted(_, _, written)
         | Step::Embedded(_, _, written) => *written != Written::ByInsert,
@@ -93,9 +93,10 @@ fn is_updated(step: &Step<'_>) -> bool {
 fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let table = &model.table;
     let (ty, column) = match step {
-        Step::Key(column) | Step::Plain(column, _) | Step::Converted(column, ..) => {
-            (column.ty, Some(&column.name))
-        }
+        Step::Key(column)
+        | Step::Scope(column)
+        | Step::Plain(column, _)
+        | Step::Converted(column, ..) => (column.ty, Some(&column.name)),
         Step::Embedded(_, ty, _) => (*ty, None),
     };
     let bound = generics::at(ty, |span| {
@@ -113,7 +114,7 @@ fn bound(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
 fn show(model: &Model<'_>, step: &Step<'_>) -> TokenStream {
     let Model { root, table, .. } = model;
     match step {
-        Step::Key(Column { member, name, .. }) => {
+        Step::Key(Column { member, name, .. }) | Step::Scope(Column { member, name, .. }) => {
             quote!(__walk.key(#table::#name, &__row.#member, &__base.#member);)
         }
         Step::Plain(column, _) | Step::Converted(column, ..) => {

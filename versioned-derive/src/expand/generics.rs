@@ -49,8 +49,8 @@ pub(super) fn of_record(model: &Model<'_>, record: &Record<'_>) -> Vec<TokenStre
     let generics = &model.input.generics;
     let mut bounds: Vec<_> = of_parameters(generics).collect();
     for ty in record
-        .key
-        .iter()
+        .key_in_scope()
+        .chain(&record.scope)
         .map(|part| part.ty)
         .filter(|ty| mentions(ty, generics))
     {

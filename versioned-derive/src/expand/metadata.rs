@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Index, LitStr};
+use syn::{Index, LitStr, Path};
 
 use super::generics;
 use crate::model::{Column, Count, Model, Record, ReplicaOptions, Root, table_name};
@@ -42,7 +42,7 @@ pub(super) fn metadata(
     let clause = generics::clause(&input.generics, &generics::of_record(model, record));
     let static_self = generics::static_self(ident, &input.generics);
 
-    let key_columns = record.key.iter().map(|part| &part.name);
+    let key_columns = key_columns(root, table, record);
     let Column {
         member: version,
         ty: version_type,
@@ -51,8 +51,9 @@ pub(super) fn metadata(
     } = &record.version;
     let table_name = table_name(table);
     let entity = &record.entity;
-    let (id_type, id) = id(&record.key);
-    let key_parts = key_parts(root, &record.key);
+    let (id_type, id) = id(root, record);
+    let key_parts = key_parts(root, record);
+    let scope_text = scope_text(root, record);
     let count = count(model, record);
 
     let whole_key = whole_key(model, record);
@@ -74,7 +75,7 @@ pub(super) fn metadata(
         #[automatically_derived]
         impl #impl_generics #root::model::Versioned for #ident #ty_generics #clause {
             type Table = #table::table;
-            type KeyColumns = (#(#table::#key_columns,)*);
+            type KeyColumns = #key_columns;
             type VersionColumn = #table::#version_column;
             type Id = #id_type;
             type Version = #version_type;
@@ -100,24 +101,62 @@ pub(super) fn metadata(
                 #key_parts
             }
 
+            #scope_text
+
             #count
         }
     }
 }
 
-/// `i64` and `::core::clone::Clone::clone(&self.id)`, or tuples of these for a composite key.
-fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
-    let types = key.iter().map(|part| part.ty);
-    let values = key.iter().map(|part| {
+/// `(tickets::id,)`, and with a scope
+///
+/// ```text
+/// ::versioned_core::model::ScopedColumns<(tickets::id,), (tickets::id,), tickets::tenant>
+/// ```
+///
+/// The second tuple is the key without the scope.
+fn key_columns(root: &Root, table: &Path, record: &Record<'_>) -> TokenStream {
+    let all = record.key.iter().map(|part| &part.name);
+    let all = quote!((#(#table::#all,)*));
+    let Some(scope) = &record.scope else {
+        return all;
+    };
+    let (scope, names) = (&scope.name, record.key_in_scope().map(|part| &part.name));
+    quote!(#root::model::ScopedColumns<#all, (#(#table::#names,)*), #table::#scope>)
+}
+
+/// `i64` and `::core::clone::Clone::clone(&self.id)`, or tuples of these for a composite key. With a
+/// scope
+///
+/// ```text
+/// ::versioned_core::InScope<i64, i64>
+/// ::versioned_core::InScope::new(
+///     ::core::clone::Clone::clone(&self.tenant),
+///     ::core::clone::Clone::clone(&self.id),
+/// )
+/// ```
+fn id(root: &Root, record: &Record<'_>) -> (TokenStream, TokenStream) {
+    let key: Vec<_> = record.key_in_scope().collect();
+    let clone = |part: &Column<'_>| {
         let member = &part.member;
         let span = Span::call_site().located_at(part.ty.span());
         quote_spanned!(span=> ::core::clone::Clone::clone(&self.#member))
-    });
-    if key.len() == 1 {
+    };
+    let types = key.iter().map(|part| part.ty);
+    let values = key.iter().map(|part| clone(part));
+    let (id_type, id) = if key.len() == 1 {
         (quote!(#(#types)*), quote!(#(#values)*))
     } else {
         (quote!((#(#types),*)), quote!((#(#values),*)))
-    }
+    };
+    let Some(scope) = &record.scope else {
+        return (id_type, id);
+    };
+    let (ty, value) = (scope.ty, clone(scope));
+    (
+        quote!(#root::InScope<#ty, #id_type>),
+        quote!(#root::InScope::new(#value, #id)),
+    )
 }
 
 /// ```text
@@ -125,22 +164,64 @@ fn id(key: &[Column<'_>]) -> (TokenStream, TokenStream) {
 /// __text.part(::versioned_core::model::KeyPart::<i64>::text(__id));
 /// ```
 ///
-/// For a composite key `&__id.0` and `&__id.1` in place of `__id`.
-fn key_parts(root: &Root, key: &[Column<'_>]) -> TokenStream {
-    let parts = (0..).zip(key).map(|(index, part)| {
+/// For a composite key `&__id.0` and `&__id.1` in place of `__id`. With a scope `&__id.id` in place
+/// of `__id`, and `&__id.scope` if the scope is part of the key.
+fn key_parts(root: &Root, record: &Record<'_>) -> TokenStream {
+    let in_scope: Vec<_> = record.key_in_scope().map(|part| &part.member).collect();
+    let parts = record.key.iter().map(|part| {
         let span = Span::call_site().located_at(part.ty.span());
         let (root, ty) = (root.at(span), part.ty);
-        let value = if key.len() == 1 {
-            quote_spanned!(span=> __id)
-        } else {
-            let index = Index { index, span };
-            quote_spanned!(span=> &__id.#index)
+        let of_id = match record.scope {
+            Some(_) => quote_spanned!(span=> &__id.id),
+            None => quote_spanned!(span=> __id),
+        };
+        let place = (0..)
+            .zip(&in_scope)
+            .find(|(_, member)| **member == &part.member);
+        let value = match (place, &record.scope) {
+            (None, _) => quote_spanned!(span=> &__id.scope),
+            (Some(_), _) if in_scope.len() == 1 => of_id,
+            (Some((index, _)), Some(_)) => {
+                let index = Index { index, span };
+                quote_spanned!(span=> &__id.id.#index)
+            }
+            (Some((index, _)), None) => {
+                let index = Index { index, span };
+                quote_spanned!(span=> &__id.#index)
+            }
         };
         quote_spanned!(span=> __text.part(#root::model::KeyPart::<#ty>::text(#value));)
     });
     quote! {
         use #root::model::KeyPartText as _;
         #(#parts)*
+    }
+}
+
+/// With a scope
+///
+/// ```text
+/// fn scope_text(
+///     __id: &Self::Id,
+/// ) -> ::core::option::Option<::versioned_core::model::ScopeText> {
+///     use ::versioned_core::model::KeyPartText as _;
+///     ::core::option::Option::Some(::versioned_core::model::KeyPart::<i64>::text(&__id.scope))
+/// }
+/// ```
+fn scope_text(root: &Root, record: &Record<'_>) -> TokenStream {
+    let Some(scope) = &record.scope else {
+        return TokenStream::new();
+    };
+    let span = Span::call_site().located_at(scope.ty.span());
+    let (there, ty) = (root.at(span), scope.ty);
+    let text = quote_spanned!(span=> #there::model::KeyPart::<#ty>::text(&__id.scope));
+    quote! {
+        fn scope_text(
+            __id: &Self::Id,
+        ) -> ::core::option::Option<#root::model::ScopeText> {
+            use #root::model::KeyPartText as _;
+            ::core::option::Option::Some(#text)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use versioned_core::{Op, RowConflict};
+use versioned_core::{Op, RowConflict, Tracked};
 
 use super::statements::Log;
 use super::*;
@@ -639,4 +639,121 @@ fn in_a_loop(key: i64, conn: &mut Conn) {
         ),
         (Some("BEGIN"), Some("COMMIT"))
     );
+}
+
+/// Columns are counted from the right place, wherever the key is among them.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Versioned)]
+#[diesel(table_name = tickets)]
+#[versioned(owner)]
+struct KeyInside {
+    title: String,
+    price: i64,
+    id: i64,
+    note: Option<String>,
+    version: i64,
+}
+
+#[test]
+fn t18_tracked_models_are_written_by_a_statement_for_each_set_of_columns() {
+    let (_db, mut conn, _) = two_sessions();
+    let conn = &mut conn;
+    let rows = inserted(1..=120, conn).into_iter();
+    let rows = rows.map(
+        |Ticket {
+             id,
+             title,
+             price,
+             note,
+             version,
+         }| KeyInside {
+            title,
+            price,
+            id,
+            note,
+            version,
+        },
+    );
+    let mut rows: Vec<_> = rows.map(Tracked::new).collect();
+    for row in &mut rows[..100] {
+        if row.id % 2 == 0 {
+            row.note = Some("new".into());
+        } else {
+            (row.title, row.price) = (format!("new {}", row.id), row.price + 1);
+        }
+    }
+    let log = Log::on(conn);
+    Tracked::save_all(&mut rows, conn).unwrap();
+    let lines = ran(&log);
+    match backend::NAME {
+        "postgres" => {
+            let given = |more: &str| {
+                format!("WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, {more})")
+            };
+            let guard = |id: u32| {
+                format!(
+                    "WHERE target.\"version\" = ANY(ARRAY[given.c0]) AND target.\"id\" = ANY(ARRAY[given.c{id}])"
+                )
+            };
+            let update = "UPDATE \"tickets\" AS target SET";
+            let expected = [
+                "BEGIN".to_owned(),
+                format!(
+                    "{} SELECT given.place FROM \"tickets\" AS target, given {} \
+                     ORDER BY given.place FOR NO KEY UPDATE OF target",
+                    given("generate_series(1, $3) AS place"),
+                    guard(1)
+                ),
+                format!(
+                    "{} {update} \"title\" = given.c1, \"price\" = given.c2, \"version\" = given.c4 \
+                     FROM given {}",
+                    given("unnest($3) AS c2, unnest($4) AS c3, unnest($5) AS c4"),
+                    guard(3)
+                ),
+                format!(
+                    "{} {update} \"note\" = given.c2, \"version\" = given.c3 FROM given {}",
+                    given("unnest($3) AS c2, unnest($4) AS c3"),
+                    guard(1)
+                ),
+                "COMMIT".to_owned(),
+            ];
+            assert_eq!(lines, expected);
+        }
+        "mysql" => {
+            let on = "STRAIGHT_JOIN `tickets` AS target ON target.`version` = given.c0 AND target.`id` =";
+            let ends = [
+                format!("{on} given.c1 FOR UPDATE"),
+                format!(
+                    "{on} given.c3 SET target.`title` = given.c1, target.`price` = given.c2, \
+                     target.`version` = given.c4"
+                ),
+                format!("{on} given.c1 SET target.`note` = given.c2, target.`version` = given.c3"),
+            ];
+            assert_eq!(lines.len(), 5, "{lines:?}");
+            for (line, end) in lines[1..].iter().zip(ends) {
+                assert!(line.ends_with(&end), "{line}");
+            }
+        }
+        _ => {
+            let many = lines.iter().filter(|line| line.starts_with("WITH given"));
+            assert_eq!(many.count(), 2);
+            // Both sets have 50 rows each, and 20 rows are only checked.
+            assert_eq!(lines.len(), 1 + 2 + 20 + 1, "{lines:?}");
+        }
+    }
+    drop(log);
+
+    for row in &mut rows {
+        row.price = 7;
+    }
+    let log = Log::on(conn);
+    Tracked::save_all(&mut rows[..50], conn).unwrap();
+    let lines = ran(&log);
+    let transaction = if backend::NAME == "postgres" { 0 } else { 2 };
+    assert_eq!(lines.len(), 1 + transaction, "one set: {lines:?}");
+    let mut rows: Vec<_> = rows[..50].iter().map(|row| KeyInside::clone(row)).collect();
+    KeyInside::delete_all(&mut rows, conn).unwrap();
+    let lines = ran(&log);
+    if backend::NAME != "sqlite" {
+        assert_eq!(lines.len(), 1 + transaction, "a deletion: {lines:?}");
+    }
 }

@@ -1,11 +1,15 @@
 //! Each scenario asserts the variant, its facts, the model in memory and the row afterwards.
 
+mod aggregate;
 mod changes;
 #[path = "../../values/common.rs"]
 mod common;
 mod create_all;
 mod filter;
+mod key_order;
 mod read_only;
+mod scope;
+mod tracked_batch;
 mod upsert;
 mod upsert_all;
 mod upsert_races;

@@ -7,7 +7,7 @@ use crate::change::Change;
 use crate::connection::{AsyncConnection, PipelinedConnection};
 use crate::error::Result;
 use crate::event::Event;
-use crate::model::{OwnerModel, PlainOwner, Versioned};
+use crate::model::{OwnerModel, PlainOwner, ScopeOf, Scoped, Unscoped, Versioned};
 use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
@@ -20,8 +20,8 @@ use crate::version::SequentialVersion;
 /// | purpose | methods |
 /// | --- | --- |
 /// | insert a record | [`insert`](OwnerDsl::insert), [`create`](OwnerDsl::create), [`import`](OwnerDsl::import) |
-/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
-/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
+/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot), [`snapshot_in`](OwnerDsl::snapshot_in) a scope |
+/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page), [`resend_page_in`](OwnerDsl::resend_page_in) a scope |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`save_pipelined`](OwnerDsl::save_pipelined), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
 /// | write a record that may not exist yet | [`upsert`](OwnerDsl::upsert) |
 /// | write without a loaded record | [`at`](OwnerDsl::at), [`update_with`](OwnerDsl::update_with), [`update_with_retry`](OwnerDsl::update_with_retry), [`bump`](OwnerDsl::bump) |
@@ -390,9 +390,29 @@ pub trait OwnerDsl: OwnerModel {
     ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
     where
         C: AsyncConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
-        async move { operation::snapshot(after, limit, &mut AsyncExecutor::new(conn)).await }
+        async move { operation::snapshot(None, after, limit, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Returns a page of the current records of one scope, as events.
+    ///
+    /// See [`prelude::OwnerDsl::snapshot_in`](crate::prelude::OwnerDsl::snapshot_in) for the limits and
+    /// the errors.
+    fn snapshot_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        async move {
+            let scope = ScopeOf::<Self, C::Db>(scope);
+            operation::snapshot(Some(&scope), after, limit, &mut AsyncExecutor::new(conn)).await
+        }
     }
 
     /// Sends the present state of a record once more, through the outbox.
@@ -418,9 +438,29 @@ pub trait OwnerDsl: OwnerModel {
     ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
     where
         C: AsyncConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
-        async move { operation::resend_page(after, limit, &mut AsyncExecutor::new(conn)).await }
+        async move { operation::resend_page(None, after, limit, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// Sends the present state of a page of the records of one scope once more.
+    ///
+    /// See [`prelude::OwnerDsl::resend_page_in`](crate::prelude::OwnerDsl::resend_page_in) for the limits and
+    /// the errors.
+    fn resend_page_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Event<Self>>>> + Send
+    where
+        C: AsyncConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        async move {
+            let scope = ScopeOf::<Self, C::Db>(scope);
+            operation::resend_page(Some(&scope), after, limit, &mut AsyncExecutor::new(conn)).await
+        }
     }
 
     /// Returns the assignment `version = version + 1` for an ordinary Diesel update of many rows.

@@ -16,12 +16,12 @@ use crate::tracked::{Keep, Tracked};
 ///
 /// | purpose | methods |
 /// | --- | --- |
-/// | write the changed columns | [`save`](TrackedDsl::save) |
+/// | write the changed columns | [`save`](TrackedDsl::save), [`save_all`](TrackedDsl::save_all) |
 /// | merge the changes with a newer row | [`rebase`](TrackedDsl::rebase), [`rebase_with`](TrackedDsl::rebase_with) |
 /// | load the current row | [`reload`](TrackedDsl::reload) |
 /// | increment the version, or delete the row | [`touch`](TrackedDsl::touch), [`delete`](TrackedDsl::delete) |
 /// | check and hold the version | [`verify`](TrackedDsl::verify) |
-pub trait TrackedDsl<T> {
+pub trait TrackedDsl<T>: Sized {
     /// Writes the changed columns if the row is still at the version that was loaded, and
     /// increments the version. Returns `None` if nothing changed.
     ///
@@ -31,6 +31,18 @@ pub trait TrackedDsl<T> {
         &'m mut self,
         conn: &mut C,
     ) -> impl Future<Output = Result<Option<Change<'m, T>>>> + Send
+    where
+        C: AsyncConnection,
+        T: Owner<C::Db> + Fields + Clone + 'm;
+
+    /// Writes the changed columns of all of these models, or nothing.
+    ///
+    /// See [`prelude::TrackedDsl::save_all`](crate::prelude::TrackedDsl::save_all) for the SQL and
+    /// the errors.
+    fn save_all<'m, C>(
+        all: &'m mut [Self],
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Vec<Option<Change<'m, T>>>>> + Send
     where
         C: AsyncConnection,
         T: Owner<C::Db> + Fields + Clone + 'm;
@@ -109,6 +121,17 @@ impl<T> TrackedDsl<T> for Tracked<T> {
         T: Owner<C::Db> + Fields + Clone + 'm,
     {
         operation::save_changes(self, &mut AsyncExecutor::new(conn)).await
+    }
+
+    async fn save_all<'m, C>(
+        all: &'m mut [Self],
+        conn: &mut C,
+    ) -> Result<Vec<Option<Change<'m, T>>>>
+    where
+        C: AsyncConnection,
+        T: Owner<C::Db> + Fields + Clone + 'm,
+    {
+        operation::save_all_changes(all, &mut AsyncExecutor::new(conn)).await
     }
 
     async fn rebase<C>(&mut self, conn: &mut C) -> Result<()>

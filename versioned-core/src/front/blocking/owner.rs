@@ -5,7 +5,7 @@ use crate::change::Change;
 use crate::connection::BlockingConnection;
 use crate::error::Result;
 use crate::event::Event;
-use crate::model::{OwnerModel, PlainOwner, Versioned};
+use crate::model::{OwnerModel, PlainOwner, ScopeOf, Scoped, Unscoped, Versioned};
 use crate::operation::{self, Deleting, Saving};
 use crate::owner::Owner;
 use crate::retry::Retry;
@@ -17,8 +17,8 @@ use crate::version::SequentialVersion;
 /// | purpose | methods |
 /// | --- | --- |
 /// | insert a record | [`insert`](OwnerDsl::insert) at the initial version, [`create`](OwnerDsl::create) with a key or defaults from the database, [`import`](OwnerDsl::import) at the version that the model carries |
-/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot) |
-/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page) |
+/// | read | [`find`](OwnerDsl::find), [`reload`](OwnerDsl::reload), [`verify`](OwnerDsl::verify), [`snapshot`](OwnerDsl::snapshot), [`snapshot_in`](OwnerDsl::snapshot_in) a scope |
+/// | send again | [`resend`](OwnerDsl::resend), [`resend_page`](OwnerDsl::resend_page), [`resend_page_in`](OwnerDsl::resend_page_in) a scope |
 /// | write a loaded record | [`save`](OwnerDsl::save), [`touch`](OwnerDsl::touch), [`delete`](OwnerDsl::delete) |
 /// | write a record that may not exist yet | [`upsert`](OwnerDsl::upsert) |
 /// | write without a loaded record | [`at`](OwnerDsl::at) a version that a client sent, [`update_with`](OwnerDsl::update_with) and [`update_with_retry`](OwnerDsl::update_with_retry), which load and retry, [`bump`](OwnerDsl::bump) in an ordinary Diesel update |
@@ -32,7 +32,9 @@ use crate::version::SequentialVersion;
 /// Each method takes any Diesel connection: plain, pooled or `#[derive(MultiConnection)]`. Generic
 /// code needs one bound, [`Owner<C::Backend>`](crate::Owner). The
 /// [guide](crate::guide::reference::backends) lists how many statements each method takes on each
-/// database. The SQL below is that of a table `tickets (id, title, version)`.
+/// database. The SQL below is that of a table `tickets (id, title, version)`. With
+/// `#[versioned(scope)]`, each statement also compares the scope, as in `id = $1 AND tenant = $2`, and
+/// keys are an [`InScope`](crate::InScope): see the [guide](crate::guide::how_to::scope).
 ///
 /// # Errors
 ///
@@ -43,6 +45,9 @@ use crate::version::SequentialVersion;
 ///   [`Serialization`](crate::ConflictKind::Serialization), if the database rejects the statement
 ///   because of another transaction: a serialization failure, a deadlock or `SQLITE_BUSY`.
 /// - [`Error::Database`](crate::Error::Database), if a query fails for another reason.
+/// - [`Error::NotFound`](crate::Error::NotFound), in place of a conflict of kind
+///   [`Deleted`](crate::ConflictKind::Deleted), if the model has a scope and no row of the scope has
+///   the key.
 /// - [`Error::NotUnique`](crate::Error::NotUnique), if several rows have the key of the model.
 /// - [`Error::View`](crate::Error::View), if the table is a view of SQLite and the outcome of a
 ///   write is therefore unknown.
@@ -697,9 +702,44 @@ pub trait OwnerDsl: OwnerModel {
     ) -> Result<Vec<Event<Self>>>
     where
         C: BlockingConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
         poll_ready(operation::snapshot(
+            None,
+            after,
+            limit,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Returns a page of the current records of one scope, for a model with `#[versioned(scope)]`,
+    /// as [`snapshot`](OwnerDsl::snapshot) does for a model without.
+    ///
+    /// `after` names the record after which the page begins. Its scope is not used. Deletions that
+    /// `tombstones` remember are not in the page, because they have no scope. A replica that needs
+    /// them, or the records of every scope, takes the `snapshot` of a second model of the table
+    /// without a scope.
+    ///
+    /// ```sql
+    /// SELECT id, tenant, title, version FROM tickets
+    ///     WHERE tenant = $1 AND (id) > ($2) ORDER BY id LIMIT $3
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`snapshot`](OwnerDsl::snapshot).
+    fn snapshot_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        poll_ready(operation::snapshot(
+            Some(&ScopeOf::<Self, C::Db>(scope)),
             after,
             limit,
             &mut BlockingExecutor::new(conn),
@@ -782,9 +822,35 @@ pub trait OwnerDsl: OwnerModel {
     ) -> Result<Vec<Event<Self>>>
     where
         C: BlockingConnection,
-        Self: Owner<C::Db> + Versioned<Version: SequentialVersion>,
+        Self: Owner<C::Db> + Versioned<Version: SequentialVersion, KeyColumns: Unscoped>,
     {
         poll_ready(operation::resend_page(
+            None,
+            after,
+            limit,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// Sends the present state of a page of the records of one scope once more, as
+    /// [`resend_page`](OwnerDsl::resend_page) does. Deletions are not sent: see
+    /// [`snapshot_in`](OwnerDsl::snapshot_in).
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`resend_page`](OwnerDsl::resend_page).
+    fn resend_page_in<C>(
+        scope: &<Self as Scoped<C::Db>>::Scope,
+        after: Option<&Event<Self>>,
+        limit: usize,
+        conn: &mut C,
+    ) -> Result<Vec<Event<Self>>>
+    where
+        C: BlockingConnection,
+        Self: Owner<C::Db> + Scoped<C::Db> + Versioned<Version: SequentialVersion>,
+    {
+        poll_ready(operation::resend_page(
+            Some(&ScopeOf::<Self, C::Db>(scope)),
             after,
             limit,
             &mut BlockingExecutor::new(conn),
@@ -796,7 +862,7 @@ pub trait OwnerDsl: OwnerModel {
     /// It is available only for a sequential version:
     /// `diesel::update(tickets::table).set((tickets::price.eq(0), Ticket::bump()))`.
     ///
-    /// The assignment guards nothing, and models that were loaded before the update are stale after
+    /// The assignment guards nothing, also not the scope of a model that has one, and models that were loaded before the update are stale after
     /// it. Do not assign to the version column elsewhere in the same `set`. At the maximum of the
     /// type, PostgreSQL and MySQL reject the update, and SQLite does not.
     fn bump() -> Bump<Self>

@@ -14,7 +14,7 @@ use crate::tracked::{Keep, Tracked};
 ///
 /// | purpose | methods |
 /// | --- | --- |
-/// | write the changed columns | [`save`](TrackedDsl::save) |
+/// | write the changed columns | [`save`](TrackedDsl::save), [`save_all`](TrackedDsl::save_all) |
 /// | merge the changes with a newer row | [`rebase`](TrackedDsl::rebase), [`rebase_with`](TrackedDsl::rebase_with) |
 /// | load the current row | [`reload`](TrackedDsl::reload) |
 /// | increment the version, or delete the row | [`touch`](TrackedDsl::touch), [`delete`](TrackedDsl::delete) |
@@ -31,7 +31,7 @@ use crate::tracked::{Keep, Tracked};
 /// kind [`Serialization`](crate::ConflictKind::Serialization) or an
 /// [`Error::Database`](crate::Error::Database), as in
 /// [`OwnerDsl`](crate::prelude::OwnerDsl#errors).
-pub trait TrackedDsl<T> {
+pub trait TrackedDsl<T>: Sized {
     /// Writes the changed columns if the row is still at the version that was loaded, and
     /// increments the version.
     ///
@@ -69,6 +69,77 @@ pub trait TrackedDsl<T> {
     /// Returns [`Error::ReadOnly`](crate::Error::ReadOnly), before any SQL, if a field with
     /// `#[diesel(skip_update)]` was changed in memory. The other errors are those of [`OwnerDsl::save`](crate::prelude::OwnerDsl::save).
     fn save<C>(&mut self, conn: &mut C) -> Result<Option<Change<'_, T>>>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone;
+
+    /// Writes the changed columns of all of these models, or nothing. Each row must be at the version
+    /// that was loaded.
+    ///
+    /// Returns `None` for a model that did not change, or of which only columns with
+    /// `#[versioned(excluded)]` changed. The rows of unchanged models are locked and checked, and not
+    /// written. An empty batch runs no SQL.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use versioned_core::prelude::*;
+    /// use versioned_core::Tracked;
+    /// # diesel::table! { tickets { id -> BigInt, price -> BigInt, version -> BigInt, } }
+    /// # #[derive(Clone, Queryable, Selectable, Versioned)]
+    /// # #[diesel(table_name = tickets)]
+    /// # #[versioned(owner)]
+    /// # struct Ticket { id: i64, price: i64, version: i64 }
+    /// # fn raise(tickets: Vec<Ticket>, conn: &mut SqliteConnection) -> versioned_core::Result<()> {
+    /// let mut tickets: Vec<_> = tickets.into_iter().map(Tracked::new).collect();
+    /// for ticket in tickets.iter_mut().filter(|ticket| ticket.price < 20) {
+    ///     ticket.price = 20;
+    /// }
+    /// Tracked::save_all(&mut tickets, conn)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If all models have the same changed columns, the statements are those of
+    /// [`OwnerDsl::save_all`](crate::prelude::OwnerDsl::save_all) for these columns. Otherwise a
+    /// transaction locks all rows in the order of their keys, and then runs such a statement for each
+    /// set of changed columns:
+    ///
+    /// ```sql
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, generate_series(1, $3) AS place)
+    ///     SELECT given.place FROM tickets AS target, given
+    ///     WHERE target.version = ANY(ARRAY[c0]) AND target.id = ANY(ARRAY[c1])
+    ///     ORDER BY given.place FOR NO KEY UPDATE OF target
+    /// WITH given AS (SELECT unnest($1) AS c0, unnest($2) AS c1, ..)
+    ///     UPDATE tickets AS target SET price = c2, version = c3 FROM given
+    ///     WHERE target.version = ANY(ARRAY[c0]) AND target.id = ANY(ARRAY[c1])
+    /// ```
+    ///
+    /// MySQL and MariaDB lock with `SELECT 1 FROM JSON_TABLE(..) .. FOR UPDATE`. SQLite locks its
+    /// database with the first write. In these cases the rows are written one by one with the
+    /// statements of [`save`](TrackedDsl::save), in a transaction and in the order of their keys:
+    ///
+    /// - on average, less than two models have the same changed columns;
+    /// - only columns with `#[versioned(excluded)]` changed in a model;
+    /// - the cases of [`OwnerDsl::save_all`](crate::prelude::OwnerDsl::save_all), except that an
+    ///   outbox is none of them.
+    ///
+    /// With an outbox, or with fields that the database generates, the transaction reads the written
+    /// rows, 100 with one SELECT, and inserts an event with the values of each row. PostgreSQL inserts
+    /// all of them with one statement.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::KeyChanged`](crate::Error::KeyChanged), before any SQL, if the key of a model is not
+    ///   the one that was loaded.
+    /// - [`Error::Conflicts`](crate::Error::Conflicts) with each row that is at another version or
+    ///   gone.
+    /// - [`Error::TwiceInBatch`](crate::Error::TwiceInBatch), before any SQL, if two models have the
+    ///   same key.
+    /// - [`Error::VersionExhausted`](crate::Error::VersionExhausted), before any SQL, if the version
+    ///   of a changed model is at the maximum of its type.
+    ///
+    /// No row was written then, and the models are unchanged.
+    fn save_all<'m, C>(all: &'m mut [Self], conn: &mut C) -> Result<Vec<Option<Change<'m, T>>>>
     where
         C: BlockingConnection,
         T: Owner<C::Db> + Fields + Clone;
@@ -180,6 +251,17 @@ impl<T> TrackedDsl<T> for Tracked<T> {
     {
         poll_ready(operation::save_changes(
             self,
+            &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    fn save_all<'m, C>(all: &'m mut [Self], conn: &mut C) -> Result<Vec<Option<Change<'m, T>>>>
+    where
+        C: BlockingConnection,
+        T: Owner<C::Db> + Fields + Clone,
+    {
+        poll_ready(operation::save_all_changes(
+            all,
             &mut BlockingExecutor::new(conn),
         ))
     }

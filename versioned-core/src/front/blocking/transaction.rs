@@ -11,7 +11,7 @@ use crate::transaction::{Models, Restore as _, Shape};
 /// The versions are restored after an error, a panic or a failed COMMIT, so that the next `save`
 /// finds the row.
 ///
-/// `models` is a `&mut` model or [`Tracked`](crate::Tracked) model, a slice of models, or a tuple
+/// `models` is a `&mut` model or [`Tracked`](crate::Tracked) model, a slice of either, or a tuple
 /// of these. `body` receives them as its second argument. Only versions are restored. Other fields
 /// keep the values that `body` wrote to them.
 ///

@@ -17,8 +17,8 @@ use crate::operation::row_count::refused;
 use crate::operation::transaction::finish;
 use crate::owner::Owner;
 use crate::statement::{
-    AllFirst, Arrays, Count, InTurn, InsertAll, Locking, Missed, NewEvents, Record, Unwritten,
-    VersionGuard, WriteAll,
+    AllFirst, Arrays, Count, HoldAll, InTurn, InsertAll, Locking, Missed, NewEvents, Partial,
+    Record, Unwritten, VersionGuard, WriteAll,
 };
 
 /// The number of rows that one statement writes. All values of a statement are held in memory.
@@ -96,7 +96,7 @@ where
     }
 }
 
-async fn chunks<W, M, C>(
+pub(crate) async fn chunks<W, M, C>(
     models: &mut [M],
     plan: &Plan<M::Version>,
     conn: &mut C,
@@ -150,11 +150,35 @@ where
     let arrays = Arrays::new(&given, events.as_ref())?;
     let least = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
     let write = WriteAll::<W::Verb, Count, L, M, C::Backend>::new(arrays, least);
-    if conn.execute(write).await? == chunk.len() {
+    let written = match given.columns {
+        None => conn.execute(write).await?,
+        Some(columns) => conn.execute(Partial(write, columns)).await?,
+    };
+    if written == chunk.len() {
         Ok(())
     } else {
         Err(BatchError::Row)
     }
+}
+
+/// Locks all rows in their order, inside the open transaction. Each must be at the loaded version.
+pub(crate) async fn hold<M, C>(
+    models: &[M],
+    plan: &Plan<M::Version>,
+    conn: &mut C,
+) -> Result<(), BatchError>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    for chunk in plan.order.chunks(CHUNK) {
+        let given = plan.given(WriteKind::Delete, models, chunk);
+        let hold = HoldAll::new(Arrays::new(&given, None)?);
+        if M::Sql::numbers(conn, hold).await?.len() != chunk.len() {
+            return Err(BatchError::Row);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the conflict of every row that is not at the loaded version.
@@ -197,16 +221,11 @@ fn events<W: BatchOp, M: OwnerModel>(
     chunk: &[usize],
     plan: &Plan<M::Version>,
 ) -> Result<Option<NewEvents>> {
-    if !M::OUTBOX {
+    // The events of a write of some columns are built from its rows.
+    if !M::OUTBOX || plan.columns.is_some() {
         return Ok(None);
     }
-    let mut told = NewEvents {
-        entity: M::ENTITY,
-        op: W::OP.name(),
-        keys: Vec::with_capacity(chunk.len()),
-        versions: Vec::with_capacity(chunk.len()),
-        payloads: Vec::with_capacity(chunk.len()),
-    };
+    let mut told = NewEvents::with_capacity(M::ENTITY, W::OP.name(), chunk.len());
     for &row in chunk {
         let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;

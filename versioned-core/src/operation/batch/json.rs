@@ -12,10 +12,9 @@ use crate::operation::batch::BatchError;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::BatchOp;
 use crate::operation::owner::insert::has_its_key;
-use crate::operation::owner::write::Atomicity;
 use crate::operation::zero_key::has_zero;
 use crate::owner::Owner;
-use crate::statement::{BatchRows, Binds, WriteTable};
+use crate::statement::{BatchRows, Binds, HoldTable, Partial, WriteTable};
 
 /// The number of rows from which one statement is faster than a statement for each row.
 const MANY: usize = 4;
@@ -60,6 +59,51 @@ where
     Ok(done.then_some(table.columns))
 }
 
+/// Builds the JSON of the first rows, and returns their number.
+fn table_of<M, DB>(given: &BatchRows<'_, M>) -> Result<(JsonTable, usize), BatchError>
+where
+    DB: Backend,
+    M: Persisted<DB>,
+{
+    let mut table = JsonTable::default();
+    let mut rows = 0;
+    while rows < given.models.len() && table.len() < FULL {
+        let before = table.len();
+        if !M::Sql::push_row(&Binds::new(given, rows), &mut table)? {
+            return Err(BatchError::Row);
+        }
+        if table.len() - before > FULL {
+            table.truncate(before);
+            break;
+        }
+        rows += 1;
+    }
+    Ok((table, rows))
+}
+
+/// Locks all rows in their order, inside the open transaction. Each must be at the loaded version.
+pub(crate) async fn hold<W, M, C>(
+    models: &[M],
+    plan: &Plan<M::Version>,
+    conn: &mut C,
+) -> Result<(), BatchError>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+    W: BatchOp,
+{
+    for chunk in plan.order.chunks(CHUNK) {
+        let given = plan.given(WriteKind::Delete, models, chunk);
+        let (table, rows) = table_of::<M, C::Backend>(&given)?;
+        let (columns, text) = table.finish().ok_or(BatchError::Row)?;
+        let hold = HoldTable(WriteTable::<W, M, C::Backend>::new(&given, &columns, &text));
+        if rows != chunk.len() || M::Sql::numbers(conn, hold).await?.len() != rows {
+            return Err(BatchError::Row);
+        }
+    }
+    Ok(())
+}
+
 /// Writes the rows inside the open transaction.
 pub(crate) async fn write<W, M, C>(
     models: &mut [M],
@@ -74,29 +118,21 @@ where
     let mut rest = plan.order.as_slice();
     while let Some(&first) = rest.first() {
         let given = plan.given(W::BY, models, rest.get(..CHUNK).unwrap_or(rest));
-        let mut table = JsonTable::default();
-        let mut rows = 0;
-        while rows < given.models.len() && table.len() < FULL {
-            let before = table.len();
-            if !M::Sql::push_row(&Binds::new(&given, rows), &mut table)? {
-                return Err(BatchError::Row);
-            }
-            if table.len() - before > FULL {
-                table.truncate(before);
-                break;
-            }
-            rows += 1;
-        }
+        let (table, rows) = table_of::<M, C::Backend>(&given)?;
         if rows == 0 {
             if let (Some(model), Some(next)) = (models.get_mut(first), plan.next.get(first)) {
-                W::row(model, next, Atomicity::Nested, conn).await?;
+                W::row(model, next, plan.columns, conn).await?;
             }
             rest = rest.get(1..).unwrap_or_default();
             continue;
         }
         let (columns, text) = table.finish().ok_or(BatchError::Row)?;
         let write = WriteTable::<W, M, C::Backend>::new(&given, &columns, &text);
-        if conn.execute(write).await? != rows {
+        let written = match given.columns {
+            None => conn.execute(write).await?,
+            Some(columns) => conn.execute(Partial(write, columns)).await?,
+        };
+        if written != rows {
             return Err(BatchError::Row);
         }
         rest = rest.get(rows..).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::model::{Versioned, WriteKind};
 use crate::operation::owner::written::Written;
 use crate::operation::row_count::next_version;
-use crate::statement::{BatchRows, VersionGuard};
+use crate::statement::{BatchRows, ChangedColumns, VersionGuard};
 
 /// The order in which the rows are locked, and the next version of each row.
 pub(crate) struct Plan<V> {
@@ -13,6 +13,8 @@ pub(crate) struct Plan<V> {
     pub(crate) order: Vec<usize>,
     /// The next version of each model, by its index.
     pub(crate) next: Vec<V>,
+    /// The columns that an UPDATE writes, if it does not write all.
+    pub(crate) columns: Option<ChangedColumns>,
 }
 
 impl<V> Plan<V> {
@@ -24,6 +26,7 @@ impl<V> Plan<V> {
         Ok(Self {
             order: order(models)?,
             next: next.collect::<Result<_>>()?,
+            columns: None,
         })
     }
 
@@ -32,6 +35,29 @@ impl<V> Plan<V> {
         Ok(Self {
             order: order(models)?,
             next: models.iter().map(|_| M::initial_version()).collect(),
+            columns: None,
+        })
+    }
+
+    /// Plans the writes to the rows of these models. The others get no next version.
+    pub(crate) fn of_some<M: Versioned<Version = V>>(
+        models: &[M],
+        is_written: impl Fn(usize) -> bool,
+    ) -> Result<Self>
+    where
+        V: Clone,
+    {
+        let next = models.iter().enumerate().map(|(row, model)| {
+            if is_written(row) {
+                next_version(VersionGuard::of(model))
+            } else {
+                Ok(model.loaded().clone())
+            }
+        });
+        Ok(Self {
+            order: order(models)?,
+            next: next.collect::<Result<_>>()?,
+            columns: None,
         })
     }
 
@@ -51,6 +77,7 @@ impl<V> Plan<V> {
                 .filter(|row| is_new(row) == new)
                 .collect(),
             next: self.next.clone(),
+            columns: None,
         };
         (part(true), part(false))
     }
@@ -74,6 +101,7 @@ impl<V> Plan<V> {
             models: chunk.iter().filter_map(|&row| models.get(row)).collect(),
             next: chunk.iter().filter_map(|&row| self.next.get(row)).collect(),
             by,
+            columns: self.columns.filter(|_| by == WriteKind::Update),
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::executor::Executor;
 use crate::model::Versioned;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::{BatchOp, Saving};
-use crate::operation::owner::write::Atomicity;
 use crate::operation::owner::written::Written;
 use crate::operation::row_count::ends_the_transaction;
 use crate::owner::Owner;
@@ -30,7 +29,7 @@ where
         let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) else {
             continue;
         };
-        match W::row(model, next, Atomicity::Nested, conn).await {
+        match W::row(model, next, plan.columns, conn).await {
             Ok(written) => all.push((row, written)),
             Err(Error::Conflict(conflict)) if conflict.kind() != ConflictKind::Serialization => {
                 conflicts.push(RowConflict { row, conflict });
@@ -78,10 +77,10 @@ where
         };
         let saved = if savepoints {
             conn.begin().await?;
-            let saved = Saving::row(model, next, Atomicity::Nested, conn).await;
+            let saved = Saving::row(model, next, plan.columns, conn).await;
             settle_part(saved, conn).await?
         } else {
-            Saving::row(model, next, Atomicity::Nested, conn).await
+            Saving::row(model, next, plan.columns, conn).await
         };
         match saved {
             Ok(written) => each.written.push((row, written)),

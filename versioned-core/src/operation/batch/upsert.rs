@@ -141,11 +141,9 @@ where
     if M::COMPLETE {
         return Ok(Some(written));
     }
-    let mut rows: Vec<_> = read_all(models, conn)
-        .await?
-        .into_iter()
-        .map(Some)
-        .collect();
+    let models: Vec<&M> = models.iter().collect();
+    let rows = read_all(&models, conn).await?.into_iter();
+    let mut rows: Vec<_> = rows.map(|row| Some(Written::Row(row))).collect();
     for (row, _, written) in &mut written {
         if let Some(row) = rows.get_mut(*row).and_then(Option::take) {
             *written = row;

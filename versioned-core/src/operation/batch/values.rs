@@ -5,9 +5,8 @@ use crate::model::WriteKind;
 use crate::operation::batch::BatchError;
 use crate::operation::batch::plan::Plan;
 use crate::operation::batch::work::BatchOp;
-use crate::operation::owner::write::Atomicity;
 use crate::owner::Owner;
-use crate::statement::{ROWS, WriteValues};
+use crate::statement::{Partial, ROWS, WriteValues};
 
 /// Returns whether there are enough rows. A DELETE has no such form that uses the key's index.
 pub(crate) fn fit<W: BatchOp>(rows: usize) -> bool {
@@ -29,14 +28,18 @@ where
         if chunk.len() == ROWS {
             let given = plan.given(W::BY, models, chunk);
             let write = WriteValues::<W, M, C::Backend>::new(&given);
-            if conn.execute(write).await? != ROWS {
+            let written = match given.columns {
+                None => conn.execute(write).await?,
+                Some(columns) => conn.execute(Partial(write, columns)).await?,
+            };
+            if written != ROWS {
                 return Err(BatchError::Row);
             }
             continue;
         }
         for &row in chunk {
             if let (Some(model), Some(next)) = (models.get_mut(row), plan.next.get(row)) {
-                W::row(model, next, Atomicity::Nested, conn).await?;
+                W::row(model, next, plan.columns, conn).await?;
             }
         }
     }

@@ -6,11 +6,12 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::executor::Executor;
 use crate::model::WriteKind;
+use crate::operation::owner::tracked::save_columns;
 use crate::operation::owner::write::Atomicity;
 use crate::operation::owner::written::Written;
 use crate::operation::owner::{delete, insert, save};
 use crate::owner::Owner;
-use crate::statement::{Deletes, Fails, Saves, Verb, VersionGuard};
+use crate::statement::{ChangedColumns, Deletes, Fails, Saves, Verb, VersionGuard};
 
 /// The operation that a batch runs on each of its rows, inside its transaction.
 pub(crate) trait BatchOp: 'static {
@@ -19,12 +20,13 @@ pub(crate) trait BatchOp: 'static {
     /// The verb of the statement on PostgreSQL. An INSERT has a statement of its own.
     type Verb: Verb;
 
-    /// Writes one row. Its version becomes `next`, or a later one if a tombstone exists. Leaves the
-    /// model in memory unchanged.
+    /// Writes one row, in the transaction of the batch. Its version becomes `next`, or a later one if a
+    /// tombstone exists. Leaves the model in memory unchanged. An UPDATE of some `columns` emits no
+    /// event.
     fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Atomicity,
+        columns: Option<ChangedColumns>,
         conn: &mut C,
     ) -> impl Future<Output = Result<Written<M>>> + Send
     where
@@ -42,14 +44,14 @@ impl BatchOp for Inserting {
     async fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Atomicity,
+        _columns: Option<ChangedColumns>,
         conn: &mut C,
     ) -> Result<Written<M>>
     where
         C: Executor,
         M: Owner<C::Backend>,
     {
-        insert::insert_row::<Fails, M, C>(model, next, unit, conn).await
+        insert::insert_row::<Fails, M, C>(model, next, Atomicity::Nested, conn).await
     }
 }
 
@@ -63,14 +65,17 @@ impl BatchOp for Saving {
     async fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Atomicity,
+        columns: Option<ChangedColumns>,
         conn: &mut C,
     ) -> Result<Written<M>>
     where
         C: Executor,
         M: Owner<C::Backend>,
     {
-        save::save_row(model, next, unit, conn).await
+        match columns {
+            None => save::save_row(model, next, Atomicity::Nested, conn).await,
+            Some(columns) => save_columns(model, next, columns, conn).await,
+        }
     }
 }
 
@@ -84,14 +89,21 @@ impl BatchOp for Deleting {
     async fn row<M, C>(
         model: &mut M,
         next: &M::Version,
-        unit: Atomicity,
+        _columns: Option<ChangedColumns>,
         conn: &mut C,
     ) -> Result<Written<M>>
     where
         C: Executor,
         M: Owner<C::Backend>,
     {
-        delete::delete_row(VersionGuard::of(&*model), &(), next, unit, conn).await?;
+        delete::delete_row(
+            VersionGuard::of(&*model),
+            &(),
+            next,
+            Atomicity::Nested,
+            conn,
+        )
+        .await?;
         Ok(Written::AsGiven(next.clone()))
     }
 }

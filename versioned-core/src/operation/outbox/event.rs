@@ -2,6 +2,7 @@
 
 use diesel::QueryResult;
 
+use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::event::{Event, Op};
 use crate::executor::Executor;
@@ -9,7 +10,7 @@ use crate::migrations::LONGEST_KEY;
 use crate::model::{NotSent, OwnerModel};
 use crate::outbox::Context;
 use crate::owner::Owner;
-use crate::statement::{InsertEvent, NewEvent, Record};
+use crate::statement::{InsertEvent, InsertEvents, NewEvent, NewEvents, Record};
 
 /// Builds the event of a write to this model. Returns `None` without an outbox. The model has
 /// `version` only while it is serialized.
@@ -121,6 +122,32 @@ where
     if let Some(event) = event_of_row(op, row)? {
         announce::<M, C>(&event, conn).await?;
     }
+    Ok(())
+}
+
+/// Inserts the events of written rows, in the transaction of their writes: in one statement on
+/// PostgreSQL. Does nothing without an outbox.
+pub(crate) async fn announce_rows<M, C>(op: Op, rows: &[M], conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    if !M::OUTBOX || rows.is_empty() {
+        return Ok(());
+    }
+    if <M::Sql as SqlFor<C::Backend>>::KNOWN != Some(Dialect::Postgres) {
+        for row in rows {
+            announce_row(op, row, conn).await?;
+        }
+        return Ok(());
+    }
+    let mut events = NewEvents::with_capacity(M::ENTITY, op.name(), rows.len());
+    for row in rows {
+        if let Some(event) = event_of_row(op, row)? {
+            events.push(event);
+        }
+    }
+    conn.execute(InsertEvents::<M::Sql>::new(&events)).await?;
     Ok(())
 }
 

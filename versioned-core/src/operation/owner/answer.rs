@@ -73,7 +73,7 @@ where
         })?),
     };
     let limit = i64::try_from(limit.min(LARGEST)).unwrap_or(i64::MAX);
-    let page = Page::<AsSnapshot, M, C::Backend>::new(after.as_ref().map(Record::At), limit);
+    let page = Page::<AsSnapshot, M, C::Backend>::new(None, after.as_ref().map(Record::At), limit);
     let rows = M::rows(conn, page).await?;
     rows.iter().map(|row| state_of(row, true)).collect()
 }

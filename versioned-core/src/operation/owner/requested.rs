@@ -187,7 +187,7 @@ where
     };
     let limit = usize::try_from(room).unwrap_or(usize::MAX);
     conn.begin().await?;
-    let page = announce_page::<M, C>(after, limit, conn).await;
+    let page = announce_page::<M, C>(None, after, limit, conn).await;
     match finish(page, conn).await {
         Ok(page) => {
             for event in &page {

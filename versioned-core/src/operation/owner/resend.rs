@@ -9,7 +9,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::executor::Executor;
-use crate::model::OwnerModel;
+use crate::model::{OwnerModel, ShowScope, deletions_have_a_scope};
 use crate::operation::outbox::event::{announce, event_of_state, short_enough};
 use crate::operation::owner::snapshot::{After, page};
 use crate::operation::owner::tombstone::hold_deleted;
@@ -49,7 +49,7 @@ where
     begin_to_write::<M, C>(conn).await?;
     let mut row = held(record, conn).await?;
     let mut deleted = None;
-    if row.is_none() && M::TOMBSTONES {
+    if row.is_none() && M::TOMBSTONES && deletions_have_a_scope::<M>() {
         let key = record.key_text();
         short_enough::<M>(&key)?;
         deleted = hold_deleted::<M, C>(&key, conn).await?;
@@ -83,6 +83,7 @@ where
 
 /// Inserts a page of snapshots into the outbox, all or none.
 pub(crate) async fn resend_page<M, C>(
+    scope: Option<&dyn ShowScope<C::Backend>>,
     after: Option<&Event<M>>,
     limit: usize,
     conn: &mut C,
@@ -94,12 +95,13 @@ where
 {
     const { sends::<M>() };
     begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-    let done = announce_page(After::of(after), limit, conn).await;
+    let done = announce_page(scope, After::of(after), limit, conn).await;
     finish(done, conn).await
 }
 
 /// Inserts a page of snapshots into the outbox, in the open transaction.
 pub(super) async fn announce_page<M, C>(
+    scope: Option<&dyn ShowScope<C::Backend>>,
     after: After<'_, M>,
     limit: usize,
     conn: &mut C,
@@ -110,7 +112,7 @@ where
     M::Version: SequentialVersion,
 {
     begin_to_write::<M, C>(conn).await?;
-    let page = page::<Held, M, C>(after, limit, conn).await?;
+    let page = page::<Held, M, C>(scope, after, limit, conn).await?;
     for event in &page {
         let row = event.data.as_ref();
         // A record that was created again since then has a newer event.

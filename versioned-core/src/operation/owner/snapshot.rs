@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::event::Op;
 use crate::event::{self, Event};
 use crate::executor::Executor;
-use crate::model::Versioned;
+use crate::model::{ShowScope, Versioned};
 use crate::operation::replica::positions::on;
 use crate::operation::row_count::failed;
 use crate::owner::Owner;
@@ -14,6 +14,7 @@ use crate::version::SequentialVersion;
 
 /// Returns the page after the event `after`.
 pub(crate) async fn snapshot<M, C>(
+    scope: Option<&dyn ShowScope<C::Backend>>,
     after: Option<&Event<M>>,
     limit: usize,
     conn: &mut C,
@@ -23,7 +24,7 @@ where
     M: Owner<C::Backend>,
     M::Version: SequentialVersion,
 {
-    page::<AsSnapshot, M, C>(After::of(after), limit, conn).await
+    page::<AsSnapshot, M, C>(scope, After::of(after), limit, conn).await
 }
 
 /// The place after which a page begins.
@@ -50,8 +51,9 @@ impl<'a, M: Versioned> After<'a, M> {
 
 /// Returns the page after `after`, whose rows are read as `R` says. The rows come first,
 /// in the order of their keys. With `tombstones`, the deletions follow, in the order of the text of
-/// their keys.
+/// their keys, except in a scope, which deletions do not have.
 pub(crate) async fn page<R, M, C>(
+    scope: Option<&dyn ShowScope<C::Backend>>,
     after: After<'_, M>,
     limit: usize,
     conn: &mut C,
@@ -67,16 +69,16 @@ where
     let tombstones_after = match after {
         After::Deleted(key) => Some(key),
         After::Row(id) => {
-            rows::<R, M, C>(Some(&id), limit, &at, &mut page, conn).await?;
+            rows::<R, M, C>(scope, Some(&id), limit, &at, &mut page, conn).await?;
             None
         }
         After::Nothing => {
-            rows::<R, M, C>(None, limit, &at, &mut page, conn).await?;
+            rows::<R, M, C>(scope, None, limit, &at, &mut page, conn).await?;
             None
         }
     };
     let room = limit.saturating_sub(page.len());
-    if M::TOMBSTONES && room > 0 {
+    if M::TOMBSTONES && scope.is_none() && room > 0 {
         let position = Position {
             key: tombstones_after.unwrap_or_default(),
             newest: i64::try_from(room).unwrap_or(i64::MAX),
@@ -103,6 +105,7 @@ where
 }
 
 async fn rows<R, M, C>(
+    scope: Option<&dyn ShowScope<C::Backend>>,
     after: Option<&M::Id>,
     limit: usize,
     at: &str,
@@ -118,7 +121,7 @@ where
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = M::rows(
         conn,
-        Page::<R, M, C::Backend>::new(after.map(Record::At), limit),
+        Page::<R, M, C::Backend>::new(scope, after.map(Record::At), limit),
     )
     .await;
     let rows = found.map_err(|error| match after {

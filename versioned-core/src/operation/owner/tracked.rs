@@ -15,10 +15,10 @@ use crate::operation::owner::save::save;
 use crate::operation::owner::touch::touch;
 use crate::operation::owner::verify::verify;
 use crate::operation::owner::write::{Atomicity, write_with_event};
-use crate::operation::owner::written::reads_row;
+use crate::operation::owner::written::{Written, reads_row};
 use crate::operation::row_count::{failed, guarded, key_changed, next_version, stale_or_deleted};
 use crate::owner::Owner;
-use crate::statement::{Current, FindVersion, Record, SaveChanges, VersionGuard};
+use crate::statement::{ChangedColumns, Current, FindVersion, Record, SaveChanges, VersionGuard};
 use crate::tracked::{Keep, Tracked};
 
 /// Writes the changed columns. If there are none, only checks the version.
@@ -37,20 +37,13 @@ where
         save(model, conn).await?;
         true
     } else if !diff.read_only.is_empty() {
-        return Err(Error::ReadOnly {
-            table: M::table_name(),
-            id: M::key_text(&model.id()),
-            columns: diff.read_only,
-        });
+        return Err(read_only(model, diff));
     } else if !diff.changed.is_empty() {
         save_diff(model, &diff, conn).await?;
         true
     } else if !diff.excluded.is_empty() {
-        let write = SaveChanges::new(model, &diff, None);
-        let answer = write_with_event::<M, _, _>(write, None, Atomicity::Own, conn).await;
-        if answer != Ok(0) || !is_left_as_it_was(model, conn).await? {
-            guarded(VersionGuard::of(&*model), answer, conn).await?;
-        }
+        let columns = ChangedColumns::of(&diff);
+        save_excluded(model, columns, Atomicity::Own, conn).await?;
         false
     } else {
         verify(&*model, conn).await?;
@@ -58,6 +51,15 @@ where
     };
     base.clone_from(model);
     Ok(written.then(|| Change::new(Op::Updated, model)))
+}
+
+/// The error for changes of fields that no UPDATE writes.
+pub(crate) fn read_only<M: Versioned>(model: &M, diff: Diff) -> Error {
+    Error::ReadOnly {
+        table: M::table_name(),
+        id: M::key_text(&model.id()),
+        columns: diff.read_only,
+    }
 }
 
 /// Returns whether a row that an UPDATE did not count exists. MySQL and MariaDB count an unchanged
@@ -87,15 +89,52 @@ where
     let next = next_version(VersionGuard::of(&*model))?;
     // Excluded columns may have been written meanwhile, at the same version.
     if reads_row(&*model)? || (M::OUTBOX && !M::EXCLUDED.is_empty()) {
-        let write = SaveChanges::new(model, diff, Some(&next));
+        let write = SaveChanges::new(model, ChangedColumns::of(diff), Some(&next));
         let row = written_row(VersionGuard::of(&*model), write, Atomicity::Own, conn).await?;
         *model = row;
     } else {
         let event = event_of(Op::Updated, model, &next)?;
-        let write = SaveChanges::new(model, diff, Some(&next));
+        let write = SaveChanges::new(model, ChangedColumns::of(diff), Some(&next));
         let answer = write_with_event::<M, _, _>(write, event, Atomicity::Own, conn).await;
         guarded(VersionGuard::of(&*model), answer, conn).await?;
         model.set_version(next);
+    }
+    Ok(())
+}
+
+/// Writes some columns of a row in the open transaction, without an event. Leaves the model in
+/// memory unchanged.
+pub(crate) async fn save_columns<M, C>(
+    model: &M,
+    next: &M::Version,
+    columns: ChangedColumns,
+    conn: &mut C,
+) -> Result<Written<M>>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let write = SaveChanges::new(model, columns, Some(next));
+    let answer = write_with_event::<M, _, _>(write, None, Atomicity::Nested, conn).await;
+    guarded(VersionGuard::of(model), answer, conn).await?;
+    Ok(Written::AsGiven(next.clone()))
+}
+
+/// Writes the columns with `#[versioned(excluded)]`, without a guard.
+pub(crate) async fn save_excluded<M, C>(
+    model: &M,
+    columns: ChangedColumns,
+    unit: Atomicity,
+    conn: &mut C,
+) -> Result<()>
+where
+    C: Executor,
+    M: Owner<C::Backend>,
+{
+    let write = SaveChanges::new(model, columns, None);
+    let answer = write_with_event::<M, _, _>(write, None, unit, conn).await;
+    if answer != Ok(0) || !is_left_as_it_was(model, conn).await? {
+        guarded(VersionGuard::of(model), answer, conn).await?;
     }
     Ok(())
 }
@@ -213,7 +252,7 @@ where
 }
 
 /// Compares the model with its original. A model with a changed key would be another record.
-fn diff<M: Versioned + Fields>(model: &mut M, base: &M) -> Result<Diff> {
+pub(crate) fn diff<M: Versioned + Fields>(model: &mut M, base: &M) -> Result<Diff> {
     let diff = Diff::of(model, base);
     if diff.key_changed {
         return Err(key_changed::<M>(M::key_text(&base.id())));

@@ -2,6 +2,7 @@
 
 use crate::error::{ConflictKind, Error, Result};
 use crate::executor::Executor;
+use crate::model::Versioned;
 use crate::operation::closure::Modify;
 use crate::operation::owner::find::{find, find_current};
 use crate::operation::owner::save::save;
@@ -28,10 +29,10 @@ where
     loop {
         let lost = match loaded {
             Ok(mut model) => {
-                let (key, version) = (M::key_text(&model.id()), model.loaded().clone());
+                let (key, version) = (name(&model), model.loaded().clone());
                 change.modify(&mut model).await?;
-                if M::key_text(&model.id()) != key {
-                    return Err(key_changed::<M>(key));
+                if name(&model) != key {
+                    return Err(key_changed::<M>(key.0));
                 }
                 if *model.loaded() != version {
                     return Err(version_assigned::<M>());
@@ -52,6 +53,12 @@ where
         }
         loaded = find_current(Record::At(id), conn).await;
     }
+}
+
+/// The texts of the key and of the scope.
+fn name<M: Versioned>(model: &M) -> (String, Option<String>) {
+    let id = model.id();
+    (M::key_text(&id), M::scope_text(&id))
 }
 
 /// Returns whether the operation may retry. A stale row can be read again. After a serialization

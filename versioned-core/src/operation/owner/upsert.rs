@@ -72,9 +72,10 @@ where
     }
 }
 
-/// Returns whether a save found no row.
+/// Returns whether a save found no row. With a scope, it does not say that there was one.
 fn is_gone(error: &Error) -> bool {
-    error.conflict().map(Conflict::kind) == Some(ConflictKind::Deleted)
+    matches!(error, Error::NotFound { .. })
+        || error.conflict().map(Conflict::kind) == Some(ConflictKind::Deleted)
 }
 
 /// Inserts the row. Returns `None` if the key may be taken.
@@ -163,8 +164,8 @@ where
     let row = M::row(conn, look).await;
     Ok(match row.map_err(|error| failed(record, None, error))? {
         Some(row) => M::key_text(&row.id()) != record.key_text(),
-        // The row is gone. Another unique key would have been an error when the taken key was
-        // skipped.
-        None => !M::WHOLE_KEY || M::may_change_key(),
+        // The row is gone, or in another scope. Another unique key would have been an error when the
+        // taken key was skipped.
+        None => !M::WHOLE_KEY || M::may_change_key() || M::KeyColumns::SCOPE.is_some(),
     })
 }

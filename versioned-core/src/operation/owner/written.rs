@@ -50,7 +50,7 @@ where
 const CHUNK: usize = 100;
 
 /// Reads the rows of models that this transaction has just written, in the order of the models.
-pub(crate) async fn read_all<M, C>(models: &[M], conn: &mut C) -> Result<Vec<Written<M>>>
+pub(crate) async fn read_all<M, C>(models: &[&M], conn: &mut C) -> Result<Vec<M>>
 where
     C: Executor,
     M: Owner<C::Backend>,
@@ -68,7 +68,7 @@ where
             let id = M::key_text(&model.id());
             let row = rows.remove(&id);
             let table = M::table_name();
-            row.map(Written::Row).ok_or(Error::NotFound { table, id })
+            row.ok_or(Error::NotFound { table, id })
         })
         .collect()
 }

@@ -135,7 +135,8 @@ where
             None => None,
             Some(received) => Some(read_key::<M>(&received).ok_or(EventError::Key { received })?),
         };
-        let page = Page::<AsSnapshot, M, C::Backend>::new(after.as_ref().map(Record::At), limit);
+        let page =
+            Page::<AsSnapshot, M, C::Backend>::new(None, after.as_ref().map(Record::At), limit);
         let rows = M::rows(self.conn, page).await?;
         let Some(last) = rows.last() else {
             return Ok(None);

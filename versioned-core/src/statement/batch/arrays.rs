@@ -98,6 +98,18 @@ impl<'a, M: Persisted<DB>, DB: Backend> Arrays<'a, M, DB> {
         self.given.guard(Clause::OnArrays, &self.conversions, out)
     }
 
+    /// ` FROM "tickets" AS target, given WHERE .. ORDER BY given.place FOR NO KEY UPDATE OF target`
+    fn held<'b, V: Verb>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(" FROM ");
+        self.source.walk_ast(out.reborrow())?;
+        out.push_sql(" AS target, given WHERE ");
+        self.guard(out.reborrow())?;
+        out.push_sql(" ORDER BY given.place FOR ");
+        out.push_sql(V::LOCK);
+        out.push_sql(" OF target");
+        Ok(())
+    }
+
     /// ` ("id", ..) SELECT c0, .. FROM given`
     fn rows<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(" (");
@@ -242,13 +254,9 @@ where
         let answers = A::PLACES || whole || arrays.events.is_some();
         arrays.with_given(answers || L::FIRST, out.reborrow())?;
         if L::FIRST {
-            out.push_sql(", held AS (SELECT 1 FROM ");
-            arrays.source.walk_ast(out.reborrow())?;
-            out.push_sql(" AS target, given WHERE ");
-            arrays.guard(out.reborrow())?;
-            out.push_sql(" ORDER BY given.place FOR ");
-            out.push_sql(V::LOCK);
-            out.push_sql(" OF target)");
+            out.push_sql(", held AS (SELECT 1");
+            arrays.held::<V>(out.reborrow())?;
+            out.push_sql(")");
         }
         out.push_sql(if answers { ", written AS (" } else { " " });
         if V::DELETES {
@@ -326,6 +334,36 @@ impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for Missed<'_, M, DB> {
         self.0.guard(out.reborrow())?;
         out.push_sql(") ORDER BY place");
         Ok(())
+    }
+}
+
+/// Locks the rows that are at the loaded version, in the order of `given`, and selects their places:
+///
+/// ```sql
+/// WITH given AS (.., generate_series(1, $3) AS place)
+/// SELECT given.place FROM tickets AS target, given WHERE ..
+///     ORDER BY given.place FOR NO KEY UPDATE OF target
+/// ```
+pub(crate) struct HoldAll<'a, M: Persisted<DB>, DB: Backend>(Arrays<'a, M, DB>);
+
+impl<'a, M: Persisted<DB>, DB: Backend> HoldAll<'a, M, DB> {
+    pub(crate) fn new(arrays: Arrays<'a, M, DB>) -> Self {
+        Self(arrays)
+    }
+}
+
+pub(crate) enum HoldAllId {}
+
+impl<M: Persisted<DB>, DB: Backend> QueryId for HoldAll<'_, M, DB> {
+    type QueryId = (HoldAllId, M::Static);
+}
+
+impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for HoldAll<'_, M, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let arrays = &self.0;
+        arrays.with_given(true, out.reborrow())?;
+        out.push_sql(" SELECT given.place");
+        arrays.held::<Saves>(out)
     }
 }
 

@@ -23,6 +23,35 @@ use crate::model::{Clause, WriteKind};
 use crate::statement::batch::rows::BatchRows;
 use crate::statement::safe_updates::push_verb;
 
+/// Locks the rows that are at the loaded version, in the order of `given`, and selects a number for
+/// each:
+///
+/// ```sql
+/// SELECT 1 FROM JSON_TABLE(..) AS given STRAIGHT_JOIN tickets AS target ON .. FOR UPDATE
+/// ```
+pub(crate) struct HoldTable<'a, W, M: Persisted<DB>, DB: Backend>(
+    pub(crate) WriteTable<'a, W, M, DB>,
+);
+
+pub(crate) enum HoldTableId {}
+
+impl<W, M: Persisted<DB>, DB: Backend> QueryId for HoldTable<'_, W, M, DB> {
+    type QueryId = (HoldTableId, M::Static);
+}
+
+impl<W, M, DB> QueryFragment<DB> for HoldTable<'_, W, M, DB>
+where
+    M: Persisted<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT 1 FROM ");
+        self.0.target(out.reborrow())?;
+        out.push_sql(" FOR UPDATE");
+        Ok(())
+    }
+}
+
 /// Inserts the rows, or writes those that are at the loaded version. `W` is the operation, which
 /// determines the text.
 pub(crate) struct WriteTable<'a, W, M: Persisted<DB>, DB: Backend> {

@@ -1,13 +1,14 @@
 //! The rows of a batch, as its statements read them.
 
 use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::{self, Output};
 
 use crate::dialect::{Conversions, Rows};
 use crate::loadable::Persisted;
-use crate::model::{Clause, Value, Versioned, Walk, WriteKind};
+use crate::model::{Clause, ColumnSet, Value, Versioned, Walk, WriteKind};
+use crate::statement::owner::changes::ChangedColumns;
 
 /// Models, in the order in which their rows are locked.
 pub(crate) struct BatchRows<'a, M: Versioned> {
@@ -15,9 +16,20 @@ pub(crate) struct BatchRows<'a, M: Versioned> {
     /// The next version of each model.
     pub(crate) next: Vec<&'a M::Version>,
     pub(crate) by: WriteKind,
+    /// The columns that an UPDATE writes, if it does not write all.
+    pub(crate) columns: Option<ChangedColumns>,
 }
 
 impl<M: Versioned> BatchRows<'_, M> {
+    /// The columns besides key and version, if they are not all.
+    fn only(&self) -> Option<ColumnSet> {
+        match self.by {
+            WriteKind::Insert => None,
+            WriteKind::Update => self.columns.map(|columns| columns.set),
+            WriteKind::Delete => Some(ColumnSet::default()),
+        }
+    }
+
     /// Shows the columns of one model to `walk`: the version that its row must have, the written
     /// columns, the next version.
     pub(crate) fn show<'b, DB>(&'b self, row: usize, walk: &mut Walk<'_, 'b, DB>) -> QueryResult<()>
@@ -31,6 +43,7 @@ impl<M: Versioned> BatchRows<'_, M> {
         if self.by != WriteKind::Insert {
             M::version_column(model.loaded(), walk)?;
         }
+        walk.only(self.only());
         model.columns(walk)?;
         if self.by == WriteKind::Delete {
             return Ok(());
@@ -108,6 +121,7 @@ impl<M: Versioned> BatchRows<'_, M> {
         };
         let mut walk = Walk::new(out, conversions, clause);
         M::version_column(model.loaded(), &mut walk)?;
+        walk.only(self.only());
         model.columns(&mut walk)
     }
 
@@ -127,8 +141,27 @@ impl<M: Versioned> BatchRows<'_, M> {
         };
         let mut walk = Walk::new(out, conversions, clause);
         walk.skip();
+        walk.only(self.only());
         model.columns(&mut walk)?;
         M::version_column(next, &mut walk)
+    }
+}
+
+/// A statement that writes only some columns, which are known only at run time. It is cached under
+/// its text.
+pub(crate) struct Partial<S>(pub(crate) S, pub(crate) ChangedColumns);
+
+impl<S> QueryId for Partial<S> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Partial<S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.1.cached {
+            out.unsafe_to_cache_prepared();
+        }
+        self.0.walk_ast(out)
     }
 }
 

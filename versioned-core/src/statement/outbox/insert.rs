@@ -34,6 +34,17 @@ pub(crate) struct NewEvents {
 }
 
 impl NewEvents {
+    /// No events yet, and room for so many.
+    pub(crate) fn with_capacity(entity: &'static str, op: &'static str, events: usize) -> Self {
+        Self {
+            entity,
+            op,
+            keys: Vec::with_capacity(events),
+            versions: Vec::with_capacity(events),
+            payloads: Vec::with_capacity(events),
+        }
+    }
+
     pub(crate) fn push(&mut self, event: NewEvent) {
         self.keys.push(event.key);
         self.versions.push(event.version);

@@ -39,11 +39,11 @@ impl Assigned {
         self.sql.as_deref().is_some_and(is_kept::<K>)
     }
 
-    /// Returns whether a key column is assigned to.
+    /// Returns whether a key column or the scope is assigned to.
     pub(crate) fn has_key<M: Versioned>(&self) -> bool {
-        self.columns
-            .iter()
-            .any(|column| M::KeyColumns::NAMES.contains(&column.as_str()))
+        let names = M::KeyColumns::NAMES.iter().chain(&M::KeyColumns::SCOPE);
+        let mut columns = self.columns.iter();
+        columns.any(|column| names.clone().any(|name| name == column))
     }
 
     /// Returns whether a new row assigns a value other than DEFAULT to a key column.

@@ -11,27 +11,49 @@ use crate::model::{Clause, ColumnSet, Diff, Walk};
 use crate::statement::VersionGuard;
 use crate::statement::cache::TEXTS;
 
+/// The columns that an UPDATE writes, if it does not write all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChangedColumns {
+    pub(crate) set: ColumnSet,
+    /// Whether the statement for this set is kept prepared.
+    pub(crate) cached: bool,
+}
+
+impl ChangedColumns {
+    pub(crate) fn of(diff: &Diff) -> Self {
+        let set = diff.changed.and(diff.excluded);
+        Self {
+            set,
+            cached: set.len() <= cached_changes(diff.columns),
+        }
+    }
+
+    pub(crate) fn all() -> Self {
+        Self {
+            set: ColumnSet::all(),
+            cached: false,
+        }
+    }
+}
+
 pub(crate) struct SaveChanges<'a, M: Persisted<DB>, DB: Backend> {
     source: M::Source,
     model: &'a M,
     /// `None` if only excluded columns changed. The version is then neither moved nor compared.
     next: Option<&'a M::Version>,
     guard: VersionGuard<'a, M>,
-    places: ColumnSet,
-    cached: bool,
+    columns: ChangedColumns,
     conversions: Conversions,
 }
 
 impl<'a, M: Persisted<DB>, DB: Backend> SaveChanges<'a, M, DB> {
-    pub(crate) fn new(model: &'a M, diff: &Diff, next: Option<&'a M::Version>) -> Self {
-        let places = diff.changed.and(diff.excluded);
+    pub(crate) fn new(model: &'a M, columns: ChangedColumns, next: Option<&'a M::Version>) -> Self {
         Self {
             source: M::source(),
             model,
             next,
             guard: VersionGuard::of(model),
-            places,
-            cached: places.len() <= cached_changes(diff.columns),
+            columns,
             conversions: Conversions::default(),
         }
     }
@@ -60,7 +82,7 @@ impl<M: Persisted<DB>, DB: Backend> QueryId for SaveChanges<'_, M, DB> {
 
 impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for SaveChanges<'_, M, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if !self.cached {
+        if !self.columns.cached {
             out.unsafe_to_cache_prepared();
         }
         out.push_sql("UPDATE ");
@@ -69,7 +91,7 @@ impl<M: Persisted<DB>, DB: Backend> QueryFragment<DB> for SaveChanges<'_, M, DB>
         let mut walk = Walk::new(
             out.reborrow(),
             &self.conversions,
-            Clause::Changes(self.places),
+            Clause::Changes(self.columns.set),
         );
         self.model.columns(&mut walk)?;
         match self.next {

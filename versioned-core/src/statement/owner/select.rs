@@ -168,8 +168,8 @@ pub(crate) struct FindAll<'a, M: Loadable<DB>, DB: Backend> {
 }
 
 impl<'a, M: Loadable<DB>, DB: Backend> FindAll<'a, M, DB> {
-    pub(crate) fn new(models: &'a [M]) -> Self {
-        Self::of(models.iter().map(Record::Of).collect())
+    pub(crate) fn new(models: &[&'a M]) -> Self {
+        Self::of(models.iter().copied().map(Record::Of).collect())
     }
 
     pub(crate) fn at(ids: &'a [M::Id]) -> Self {

@@ -211,6 +211,7 @@ where
         models: Vec::with_capacity(moving.len()),
         next: Vec::with_capacity(moving.len()),
         by: WriteKind::Insert,
+        columns: None,
     };
     let mut removed = Vec::new();
     for own in moving {
