@@ -10,6 +10,7 @@ use crate::dialect::Dialect;
 use crate::error::{Conflict, ConflictKind, Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
+use crate::model::KeyColumns as _;
 use crate::operation::owner::insert::{insert_row, insert_whole};
 use crate::operation::owner::save::save_row;
 use crate::operation::owner::write::Atomicity;
