@@ -11,7 +11,9 @@
 use std::time::Instant;
 
 use crate::arrival::Arrival;
-use crate::compared::{Compared, Verdict};
+use crate::compared::Compared;
+#[cfg(feature = "metrics")]
+use crate::compared::Verdict;
 #[cfg(feature = "metrics")]
 use crate::meters::{
     COMPARE_SUCCESS, COMPARED, PURGED, REPLICA_WAIT, REPLICA_WAITING, REPLICA_WAITS,

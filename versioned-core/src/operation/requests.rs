@@ -50,7 +50,10 @@ where
 
 /// Counts the records that open resends have still to send, as far as their number is known. Without
 /// the tables of requests, it is 0.
-#[cfg(feature = "metrics")]
+#[cfg_attr(
+    not(feature = "metrics"),
+    allow(dead_code, reason = "used by the feature `metrics`")
+)]
 pub(crate) async fn resends_left<C>(conn: &mut C) -> Result<u64>
 where
     C: Executor<Backend: SupportedBackend>,
