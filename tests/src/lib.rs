@@ -25,6 +25,8 @@ pub mod mysql;
 pub mod nats;
 pub mod pages;
 #[cfg(feature = "postgres")]
+pub mod pgbouncer;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "nats", feature = "kafka", feature = "rabbitmq"))]
 pub mod proxy;

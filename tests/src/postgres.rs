@@ -92,6 +92,11 @@ impl Db {
             .unwrap_or_else(|error| panic!("{NAME}: no connection to {}: {error}", self.name))
     }
 
+    /// Its name on the server.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What other connections to this database, pools for example, are opened with.
     pub fn url(&self) -> &str {
         &self.url
@@ -120,6 +125,11 @@ impl Drop for Db {
 /// When the server cannot be started.
 pub fn server_pid() -> Option<u32> {
     server().pid()
+}
+
+/// The URL of the database for creating and dropping others.
+pub(crate) fn admin_url() -> &'static str {
+    server().admin_url()
 }
 
 fn server() -> &'static Server {

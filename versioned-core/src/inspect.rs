@@ -9,7 +9,7 @@
 //! use versioned_core::inspect::{self, Filter};
 //!
 //! fn look(conn: &mut SqliteConnection) -> versioned_core::Result<()> {
-//!     let failed = Filter::all().replica("ticket_copies").failed();
+//!     let failed = Filter::new().replica("ticket_copies").failed();
 //!     for letter in inspect::letters(&failed, 0, 100, conn)? {
 //!         eprintln!("{letter}");
 //!     }
@@ -24,13 +24,15 @@ use diesel::connection::LoadConnection;
 
 #[cfg(feature = "async")]
 pub use self::asynchronous::{
-    count_letters_async, count_parked_async, count_pending_async, discard_letters_async,
-    letter_async, letters_async, parked_async, pending_async, retry_async,
+    arrival_async, count_letters_async, count_parked_async, count_pending_async,
+    discard_letters_async, letter_async, letters_async, parked_async, pending_async, retry_async,
 };
+use crate::arrival::Arrival;
 use crate::backlog::Count;
 use crate::error::Result;
+pub use crate::filter::Filter;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
-pub use crate::inspected::{Filter, Letter, LetterMessage, Parked, ParkedPlace, PendingEvent};
+pub use crate::inspected::{Letter, LetterMessage, Parked, ParkedPlace, PendingEvent};
 use crate::operation::outbox::pending as outbox;
 use crate::operation::replica::inspect as replica;
 use crate::outbox::SupportedBackend;
@@ -173,6 +175,42 @@ where
     poll_ready(replica::count_parked(
         filter,
         most,
+        &mut BlockingExecutor::new(conn),
+    ))
+}
+
+/// Looks once whether a replica has this version of a record or a later one. Returns
+/// [`Arrival::TimedOut`] with the version that it has if the event may still arrive.
+///
+/// It is [`wait_for`](crate::wait::wait_for) with a time of 0, without the model. A replica with
+/// `guard = "row"` has no positions, so it never has a version here. Of a replica with
+/// `policy = "latest"`, an older dead letter counts although the replica does not need it.
+///
+/// ```sql
+/// SELECT version FROM versioned_positions WHERE replica = $1 AND entity = $2 AND key = $3
+/// SELECT id FROM versioned_dead_letters WHERE replica = $1 AND entity = $2 AND key = $3
+///     AND version > $4 AND version <= $5 ORDER BY version, id LIMIT 1        -- not if the version is reached
+/// ```
+///
+/// # Errors
+///
+/// Returns [`Error::Database`](crate::Error::Database) if a query fails.
+pub fn arrival<C>(
+    replica: &str,
+    entity: &str,
+    key: &str,
+    version: i64,
+    conn: &mut C,
+) -> Result<Arrival>
+where
+    C: LoadConnection,
+    C::Backend: SupportedBackend,
+{
+    poll_ready(replica::arrival(
+        replica,
+        entity,
+        key,
+        version,
         &mut BlockingExecutor::new(conn),
     ))
 }

@@ -195,6 +195,7 @@ pub mod connection;
     allow(dead_code, unused_imports, reason = "used by the brokers")
 )]
 pub mod consumer;
+mod counters;
 mod dead_letter;
 pub mod dead_letters;
 mod dependent;
@@ -207,6 +208,7 @@ mod escape;
 pub mod etag;
 mod event;
 mod executor;
+mod filter;
 pub mod format;
 mod front;
 mod guard_trigger;

@@ -45,6 +45,8 @@ macro_rules! all {
 }
 
 all! {
+    Counter EVENTS_RECORDED "versioned_events_recorded_total" ["model", "operation"]
+        "Changes that were committed with their events, counted when the relay has published them";
     Gauge OUTBOX_PENDING "versioned_outbox_pending_events" []
         "Events that are not published yet, up to 10,001";
     Gauge OUTBOX_AGE "versioned_outbox_oldest_pending_age_seconds" []
@@ -57,6 +59,12 @@ all! {
         "Time between the write of an event and the acknowledgement of the broker";
     Gauge RELAY_SUCCESS "versioned_relay_last_success_timestamp_seconds" ["transport"]
         "Unix time at which the relay last published an event";
+    Gauge RELAY_LEADER "versioned_relay_leader" []
+        "1 if the relay of this process had its turn, of several ordered ones";
+    Counter RESEND_RECORDS "versioned_resend_records_total" ["model", "outcome"]
+        "Records that an operator has asked to send again";
+    Gauge RESEND_PENDING "versioned_resend_pending_records" []
+        "Records that open requests have still to send again, as far as their number is known";
     Counter REPLICA_EVENTS "versioned_replica_events_total" ["source", "model", "outcome"]
         "Deliveries of messages, by what became of them";
     Histogram REPLICA_APPLY "versioned_replica_apply_duration_seconds" ["source", "outcome"]
@@ -79,6 +87,18 @@ all! {
         "Messages that became dead letters";
     Counter LETTERS_ACTIONS "versioned_replica_dead_letter_actions_total" ["source", "action"]
         "What became of dead letters when they were tried again";
+    Counter REPLICA_WAITS "versioned_replica_waits_total" ["source", "outcome"]
+        "Waits for a version of a record";
+    Histogram REPLICA_WAIT "versioned_replica_wait_duration_seconds" ["source"]
+        "Time of a wait for a version of a record";
+    Gauge REPLICA_WAITING "versioned_replica_waits_active" ["source"]
+        "Waits for a version of a record that have not ended";
+    Counter COMPARED "versioned_compare_records_total" ["source", "model", "outcome"]
+        "Records of a replica that were compared with their owner";
+    Gauge COMPARE_SUCCESS "versioned_compare_last_success_timestamp_seconds" ["source"]
+        "Unix time at which a comparison last reached its end";
+    Counter PURGED "versioned_purged_rows_total" ["kind"]
+        "Rows that a purge has deleted";
     Gauge STATS_DURATION "versioned_stats_refresh_duration_seconds" []
         "Time that the last look at the database took";
     Counter STATS_ERRORS "versioned_stats_refresh_errors_total" []
@@ -105,6 +125,11 @@ pub const PUBLISH_BUCKETS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
+/// The upper bounds of a wait for a version, in seconds.
+pub const WAIT_BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
 /// The buckets of each histogram. Without them, the exporter for Prometheus makes summaries, which
 /// cannot be added up over instances.
 ///
@@ -119,6 +144,7 @@ pub const BUCKETS: &[(&str, &[f64])] = &[
     (OUTBOX_WAIT, AGE_BUCKETS),
     (REPLICA_APPLY, APPLY_BUCKETS),
     (REPLICA_AGE, AGE_BUCKETS),
+    (REPLICA_WAIT, WAIT_BUCKETS),
 ];
 
 /// Describes all metrics to the recorder, with their units. Call it once, after the recorder was

@@ -40,6 +40,12 @@
 //! | `outcome` of `versioned_relay_publish_duration_seconds` | `published`, `failed` (one of them, or more) |
 //! | `outcome` of `versioned_replica_events_total` | `applied`, `snapshot_applied`, `duplicate` (of the replica's version), `stale` (of an older one), `parked`, `dead` (it became a dead letter), `forgotten`, `skipped` (not for this replica), `rejected` (there is no table of dead letters) |
 //! | `outcome` of `versioned_replica_apply_duration_seconds` | `ok`, `error` |
+//! | `model` of `versioned_events_recorded_total` and `versioned_resend_records_total` | the entity of the owner |
+//! | `operation` | `insert`, `update`, `delete`, `snapshot` |
+//! | `outcome` of `versioned_resend_records_total` | `queued`, `deleted_sent`, `unknown`, `failed` |
+//! | `outcome` of `versioned_replica_waits_total` | `reached`, `timed_out`, `dead`, `forgotten`, `cancelled` (it was dropped, or a query failed), `rejected` |
+//! | `outcome` of `versioned_compare_records_total` | `equal`, `behind`, `ahead`, `different`, `missing`, `extra`, `unsettled` |
+//! | `kind` | `dead`, `parked`, `tombstone`, `request` |
 //! | `reason` | `undecodable`, `constraint`, `apply_failed`, `other` |
 //! | `action` | `applied`, `superseded`, `waiting`, `failed` |
 //!
@@ -50,5 +56,6 @@ mod gauges;
 
 pub use self::gauges::Gauges;
 pub use crate::meters::{
-    AGE_BUCKETS, APPLY_BUCKETS, BUCKETS, METRICS, Metric, MetricKind, PUBLISH_BUCKETS, describe,
+    AGE_BUCKETS, APPLY_BUCKETS, BUCKETS, METRICS, Metric, MetricKind, PUBLISH_BUCKETS,
+    WAIT_BUCKETS, describe,
 };

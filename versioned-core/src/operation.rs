@@ -40,5 +40,5 @@ pub(crate) use self::replica::arrival::arrival;
 pub(crate) use self::replica::compare::{Ask, compare};
 pub(crate) use self::replica::forget::forget;
 pub(crate) use self::replica::positions::rebuild;
-pub(crate) use self::replica::purge::{Purging, keep_purging, purge};
+pub(crate) use self::replica::purge::{Purging, keep_purging, old, purge, purge_of};
 pub(crate) use self::replica::waiting::waiting;

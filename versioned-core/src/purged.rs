@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How long tombstones, dead letters and parked events are kept. See
+use crate::backlog::Count;
+
+/// How long tombstones, dead letters, parked events and ended requests are kept. See
 /// [`retention`](crate::retention).
 ///
 /// Nothing is purged unless its age is set.
@@ -12,6 +14,7 @@ pub struct Retention {
     pub(crate) tombstones: Option<Duration>,
     pub(crate) dead_letters: Option<Duration>,
     pub(crate) parked: Option<Duration>,
+    pub(crate) requests: Option<Duration>,
     pub(crate) batch: usize,
     pub(crate) pause: Duration,
     pub(crate) most: usize,
@@ -31,6 +34,7 @@ impl Retention {
             tombstones: None,
             dead_letters: None,
             parked: None,
+            requests: None,
             batch: 1_000,
             pause: Duration::from_millis(20),
             most: 1_000_000,
@@ -68,6 +72,14 @@ impl Retention {
         self
     }
 
+    /// Sets how long [requests](crate::requests) are kept after they have ended, with their results.
+    /// An open request is never deleted.
+    #[must_use]
+    pub fn requests(mut self, age: Duration) -> Self {
+        self.requests = Some(age);
+        self
+    }
+
     /// Sets how many rows one transaction deletes. The default is 1,000. Parked events are deleted
     /// record by record.
     #[must_use]
@@ -92,6 +104,20 @@ impl Retention {
     }
 }
 
+/// How many rows a purge would delete: see [`Retention::old`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Old {
+    /// The number of deletions that need not be remembered any more.
+    pub tombstones: Count,
+    /// The number of dead letters.
+    pub dead_letters: Count,
+    /// The number of parked events.
+    pub parked: Count,
+    /// The number of requests that have ended.
+    pub requests: Count,
+}
+
 /// How many rows a purge has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -102,6 +128,8 @@ pub struct Purged {
     pub dead_letters: usize,
     /// The number of parked events.
     pub parked: usize,
+    /// The number of requests. The results in them are not counted.
+    pub requests: usize,
     /// Whether the purge ended at its [limit](Retention::at_most).
     pub has_more: bool,
     /// Whether the purge ended because another one of the same model is running, on PostgreSQL.
@@ -112,7 +140,7 @@ impl Purged {
     /// Returns the number of all rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.tombstones + self.dead_letters + self.parked
+        self.tombstones + self.dead_letters + self.parked + self.requests
     }
 }
 
@@ -122,11 +150,13 @@ impl fmt::Display for Purged {
             tombstones,
             dead_letters,
             parked,
+            requests,
             ..
         } = self;
         write!(
             f,
-            "{tombstones} tombstones, {dead_letters} dead letters and {parked} parked events purged"
+            "{tombstones} tombstones, {dead_letters} dead letters, {parked} parked events and \
+             {requests} requests purged"
         )?;
         if self.has_more {
             f.write_str(", and there are more")?;

@@ -1,15 +1,15 @@
 //! A stored request, its progress and its results.
 
-mod filter;
 mod progress;
+mod terms;
 
 use std::fmt;
 use std::time::SystemTime;
 
-pub use self::filter::Filter;
-pub(crate) use self::filter::Terms;
 pub use self::progress::Counts;
 pub(crate) use self::progress::{Cursor, Progress};
+pub(crate) use self::terms::Terms;
+use crate::filter::Filter;
 
 /// The work that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,20 +19,24 @@ pub enum RequestKind {
     Redrive,
     /// Send records of an owner again.
     Resend,
+    /// Forget records of a replica for good.
+    Forget,
 }
 
 impl RequestKind {
-    /// The name in the table and in JSON: `redrive` or `resend`.
+    /// The name in the table and in JSON: `redrive`, `resend` or `forget`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Redrive => "redrive",
             Self::Resend => "resend",
+            Self::Forget => "forget",
         }
     }
 
     pub(crate) fn of(name: &str) -> Self {
         match name {
             "resend" => Self::Resend,
+            "forget" => Self::Forget,
             _ => Self::Redrive,
         }
     }
@@ -156,7 +160,8 @@ pub enum ItemOutcome {
     Waiting,
     /// It failed again. A letter stays, with the new reason.
     Failed,
-    /// The letter does not exist any more, because it was discarded or its record was forgotten.
+    /// The record was forgotten. Or the letter does not exist any more, because it was discarded or
+    /// its record was forgotten.
     Forgotten,
     /// The present state of the record is in the outbox.
     Queued,

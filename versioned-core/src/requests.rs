@@ -2,7 +2,7 @@
 //!
 //! A request is a row in the service's database. It stays when the process that stored it ends, and
 //! the service executes it: [`Consumer::replicate`](crate::consumer::Consumer::replicate) executes a
-//! [`Redrive`] of its replica, and a [`Resender`] a [`Resend`] of
+//! [`Redrive`] and a [`Forget`] of its replica, and a [`Resender`] a [`Resend`] of
 //! its models. Both write a result for each letter or record.
 //!
 //! The tables come with [`MIGRATIONS.with_requests()`](crate::Migrations::with_requests). A database
@@ -44,6 +44,7 @@
 //! - **Again is harmless.** What an earlier request has applied is
 //!   [superseded](ItemOutcome::Superseded).
 
+mod forget;
 mod redrive;
 mod resend;
 mod resender;
@@ -54,6 +55,7 @@ use diesel::connection::LoadConnection;
 #[cfg(feature = "async")]
 use diesel_async::AsyncConnection;
 
+pub use self::forget::Forget;
 pub use self::redrive::{Plan, Redrive};
 pub use self::resend::Resend;
 #[cfg(feature = "async")]
@@ -61,17 +63,16 @@ pub use self::resender::AsyncResender;
 pub use self::resender::Resender;
 use crate::dependent::Dependent;
 use crate::error::Result;
+pub use crate::filter::Filter;
 use crate::format::{Binding, Decode, Reading};
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::model::FromJson;
-use crate::operation::replica::dead_letters::requested::execute;
+use crate::operation::replica::dead_letters::requested::execute as execute_open;
 use crate::operation::requests as operation;
 use crate::outbox::SupportedBackend;
-pub use crate::request::{
-    Counts, Filter, ItemOutcome, Request, RequestItem, RequestKind, RequestState,
-};
+pub use crate::request::{Counts, ItemOutcome, Request, RequestItem, RequestKind, RequestState};
 
 /// Loads requests in the order in which they were stored: at most so many, after the one with the id
 /// `after`.
@@ -166,7 +167,7 @@ where
     poll_ready(operation::cancel(id, &mut BlockingExecutor::new(conn)))
 }
 
-/// Executes the open redrives of a replica until none is due. Returns the time until the next one is
+/// Executes the open [`Forget`]s and [`Redrive`]s of a replica until none is due. Returns the time until the next one is
 /// due, because of its [rate](Redrive::rate) or because another service executes it, or `None` if no
 /// request is open.
 ///
@@ -174,7 +175,7 @@ where
 /// services that feed the replica in another way.
 ///
 /// The letters are read as this crate's own messages. For another
-/// [form](crate::consumer::Consumer::format), use [`execute_redrives_as`].
+/// [form](crate::consumer::Consumer::format), use [`execute_as`].
 ///
 /// ```sql
 /// SELECT due - now FROM versioned_requests WHERE state = 'open' AND kind = 'redrive' AND replica = $1 AND entity = $2 ..
@@ -188,11 +189,14 @@ where
 /// COMMIT;
 /// ```
 ///
+/// A step of a [`Forget`] forgets one record, with the statements of
+/// [`positions::forget`](crate::positions::forget).
+///
 /// # Errors
 ///
 /// Returns [`Error::Database`](crate::Error::Database) if a statement about the requests or the
 /// letters fails. The step that failed is rolled back, and the request stays open.
-pub fn execute_redrives<M, C>(conn: &mut C) -> Result<Option<Duration>>
+pub fn execute<M, C>(conn: &mut C) -> Result<Option<Duration>>
 where
     C: LoadConnection,
     M: Dependent<C::Backend> + FromJson,
@@ -200,13 +204,13 @@ where
     execute_all::<M, C>(Reading::OURS, conn)
 }
 
-/// As [`execute_redrives`], for messages of a form other than that of this crate. `binding` is that
+/// As [`execute`], for messages of a form other than that of this crate. `binding` is that
 /// of the consumer's broker.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`execute_redrives`].
-pub fn execute_redrives_as<M, C>(
+/// Returns the errors of [`execute`].
+pub fn execute_as<M, C>(
     form: &dyn Decode,
     binding: Binding,
     conn: &mut C,
@@ -225,7 +229,7 @@ where
     M: Dependent<C::Backend> + FromJson,
 {
     let mut executor = BlockingExecutor::new(conn);
-    poll_ready(execute::<M, _>(Duration::MAX, reading, &mut executor))
+    poll_ready(execute_open::<M, _>(Duration::MAX, reading, &mut executor))
 }
 
 /// As [`requests::list`](list), on a connection of `diesel-async`.
@@ -327,16 +331,14 @@ where
     async move { operation::cancel(id, &mut AsyncExecutor::new(conn)).await }
 }
 
-/// As [`requests::execute_redrives`](execute_redrives), on a connection of `diesel-async`. A future
+/// As [`requests::execute`](execute), on a connection of `diesel-async`. A future
 /// that is dropped before it completes rolls its step back and leaves the connection broken.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`execute_redrives`].
+/// Returns the errors of [`execute`].
 #[cfg(feature = "async")]
-pub fn execute_redrives_async<M, C>(
-    conn: &mut C,
-) -> impl Future<Output = Result<Option<Duration>>> + Send
+pub fn execute_async<M, C>(conn: &mut C) -> impl Future<Output = Result<Option<Duration>>> + Send
 where
     C: AsyncConnection,
     M: Dependent<C::Backend> + FromJson,
@@ -344,13 +346,13 @@ where
     execute_all_async::<M, C>(Reading::OURS, conn)
 }
 
-/// As [`requests::execute_redrives_as`](execute_redrives_as), on a connection of `diesel-async`.
+/// As [`requests::execute_as`](execute_as), on a connection of `diesel-async`.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`execute_redrives`].
+/// Returns the errors of [`execute`].
 #[cfg(feature = "async")]
-pub fn execute_redrives_as_async<M, C>(
+pub fn execute_as_async<M, C>(
     form: &dyn Decode,
     binding: Binding,
     conn: &mut C,
@@ -369,5 +371,5 @@ where
     C: AsyncConnection,
     M: Dependent<C::Backend> + FromJson,
 {
-    execute::<M, _>(Duration::MAX, reading, &mut AsyncExecutor::new(conn)).await
+    execute_open::<M, _>(Duration::MAX, reading, &mut AsyncExecutor::new(conn)).await
 }

@@ -1,5 +1,5 @@
 //! Deleting what a replica or an owner does not need to remember any more: old tombstones, dead
-//! letters and parked events.
+//! letters, parked events and requests.
 //!
 //! ```
 //! # use diesel::prelude::*;
@@ -36,6 +36,7 @@
 //! | tombstones, of a replica or an owner | the deletion | the record exists again, a dead letter or a parked event may be one from before the deletion, or an event of the record is in the outbox |
 //! | dead letters | the message came first | another transaction has locked the letter |
 //! | parked events | the event was parked | another transaction has locked the record's position |
+//! | requests, of a replica or an owner | the request ended | it is open |
 //! | positions of records that exist | | never deleted |
 //! | events in the outbox | | never deleted, because they are not delivered: repair the cause of a [rejection](crate::outbox::Rejected), and retry |
 //!
@@ -60,7 +61,8 @@ use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::loadable::Persisted;
 use crate::operation::{self, Purging};
-pub use crate::purged::{Purged, Retention};
+use crate::outbox::SupportedBackend;
+pub use crate::purged::{Old, Purged, Retention};
 
 impl Retention {
     /// Deletes what `M` does not need any more, and returns how much that was.
@@ -97,6 +99,49 @@ impl Retention {
         poll_ready(operation::purge::<M, _>(
             self,
             &mut BlockingExecutor::new(conn),
+        ))
+    }
+
+    /// As [`purge`](Self::purge), without the model: `replica` and `entity` are the names in the tables
+    /// of this crate. An empty `replica` is the owner of the entity.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`purge`](Self::purge).
+    pub fn purge_named<C>(&self, replica: &str, entity: &str, conn: &mut C) -> Result<Purged>
+    where
+        C: LoadConnection,
+        C::Backend: SupportedBackend,
+    {
+        let mut executor = BlockingExecutor::new(conn);
+        poll_ready(operation::purge_of::<
+            <C::Backend as SupportedBackend>::Sql,
+            _,
+        >(self, replica, entity, &mut executor))
+    }
+
+    /// Counts what [`purge_named`](Self::purge_named) would delete, each up to `most`. Writes nothing.
+    ///
+    /// ```sql
+    /// SELECT count(*) FROM (SELECT 1 FROM versioned_dead_letters WHERE replica = $1 AND entity = $2
+    ///     AND first_at < now - $3 LIMIT $4) AS c           -- and so on
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`purge`](Self::purge).
+    pub fn old<C>(&self, replica: &str, entity: &str, most: u64, conn: &mut C) -> Result<Old>
+    where
+        C: LoadConnection,
+        C::Backend: SupportedBackend,
+    {
+        let mut executor = BlockingExecutor::new(conn);
+        poll_ready(operation::old::<<C::Backend as SupportedBackend>::Sql, _>(
+            self,
+            replica,
+            entity,
+            most,
+            &mut executor,
         ))
     }
 
@@ -194,6 +239,70 @@ impl Retention {
         M: Persisted<C::Backend>,
     {
         async move { operation::purge::<M, _>(self, &mut AsyncExecutor::new(conn)).await }
+    }
+
+    /// As [`purge_named`](Self::purge_named), on a connection of `diesel-async`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`purge`](Self::purge).
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    pub fn purge_named_async<C>(
+        &self,
+        replica: &str,
+        entity: &str,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Purged>> + Send
+    where
+        C: AsyncConnection,
+        C::Backend: SupportedBackend,
+    {
+        async move {
+            let mut executor = AsyncExecutor::new(conn);
+            operation::purge_of::<<C::Backend as SupportedBackend>::Sql, _>(
+                self,
+                replica,
+                entity,
+                &mut executor,
+            )
+            .await
+        }
+    }
+
+    /// As [`old`](Self::old), on a connection of `diesel-async`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`purge`](Self::purge).
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future must be known to be `Send`"
+    )]
+    pub fn old_async<C>(
+        &self,
+        replica: &str,
+        entity: &str,
+        most: u64,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Old>> + Send
+    where
+        C: AsyncConnection,
+        C::Backend: SupportedBackend,
+    {
+        async move {
+            let mut executor = AsyncExecutor::new(conn);
+            operation::old::<<C::Backend as SupportedBackend>::Sql, _>(
+                self,
+                replica,
+                entity,
+                most,
+                &mut executor,
+            )
+            .await
+        }
     }
 
     /// As [`run`](Self::run), on connections of `diesel-async`. Dropping the future also ends the

@@ -33,7 +33,6 @@ pub(crate) use self::batch::arrays::{
 pub(crate) use self::batch::json::{HoldTable, WriteTable};
 pub(crate) use self::batch::rows::{BatchRows, Binds, Partial};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
-pub(crate) use self::conditions::RowConditions;
 pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
@@ -90,18 +89,19 @@ pub(crate) use self::replica::positions::{
     DeletedOf, EnterAll, LockEach, MoveAll, Moves, ParkedOf, Positions,
 };
 pub(crate) use self::replica::purge::{
-    HoldLetter, HoldPosition, HoldTombstone, LockPurge, OldLetters, OldParked, OldTombstones,
-    PurgeLetters, PurgeParked, PurgePosition, PurgeTombstones,
+    CountOldLetters, CountOldParked, CountOldTombstones, HoldLetter, HoldPosition, HoldTombstone,
+    LockPurge, OldLetters, OldParked, OldTombstones, PurgeLetters, PurgeParked, PurgePosition,
+    PurgeTombstones,
 };
 pub(crate) use self::replica::row::{
     Anything, Clear, Merge, NoNewer, Older, Overwrite, Remove, Replacing,
 };
 pub(crate) use self::requests::{
     AddItem, AdvanceRequest, AmendRequest, CancelRequest, Choice, Choose, ClaimRequest,
-    CountPending, CountTables, DiscardEach, FirstDue, FirstOpen, ItemPage, LastItem, LastRequest,
-    LettersOf, LettersOfRequest, NewestLetter, NoteRequests, OnRequests, OpenEntities,
-    OpenOfRecord, RequestPage, RequestValue, Requests, SettleEach, SettleItem, StoreRequest,
-    TouchRequest,
+    CountOldRequests, CountPending, CountTables, DiscardEach, FirstDue, FirstOpen, HoldRequest,
+    ItemPage, LastItem, LastRequest, LettersOf, LettersOfRequest, NewestLetter, NoteRequests,
+    OldRequests, OnRequests, OpenEntities, OpenOfRecord, OpenRequests, PurgeItems, PurgeRequest,
+    RequestPage, RequestValue, Requests, SettleEach, SettleItem, StoreRequest, TouchRequest,
 };
 pub(crate) use self::template::SqlTemplate;
 pub(crate) use self::undo::Unwritten;

@@ -19,9 +19,23 @@ pub(crate) fn parked_event_refused(entity: &str, key: &str, version: i64, reason
     not(feature = "tracing"),
     allow(unused_variables, reason = "used by the feature `tracing`")
 )]
-pub(crate) fn purged(entity: &str, tombstones: usize, dead_letters: usize, parked: usize) {
+pub(crate) fn purged(
+    entity: &str,
+    tombstones: usize,
+    dead_letters: usize,
+    parked: usize,
+    requests: usize,
+) {
     #[cfg(feature = "tracing")]
-    tracing::info!(target: TARGET, entity, tombstones, dead_letters, parked, "purged");
+    tracing::info!(
+        target: TARGET,
+        entity,
+        tombstones,
+        dead_letters,
+        parked,
+        requests,
+        "purged"
+    );
 }
 
 /// Runs `future` in the span of a published batch.

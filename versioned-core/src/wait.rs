@@ -40,6 +40,7 @@ use diesel::connection::LoadConnection;
 #[cfg(feature = "consumer")]
 pub use self::waiters::Waiters;
 pub use crate::arrival::Arrival;
+use crate::counters::Wait;
 use crate::dependent::Dependent;
 use crate::error::{NotConnected, Result};
 use crate::front::blocking::{BlockingExecutor, poll_ready};
@@ -78,6 +79,23 @@ fn pauses() -> Attempts {
 /// Returns [`Error::Other`](crate::Error::Other) if `connect` fails, and
 /// [`Error::Database`](crate::Error::Database) if a query fails.
 pub fn wait_for<M, C, E>(
+    id: &M::Id,
+    version: i64,
+    at_most: Duration,
+    connect: impl FnMut() -> Result<C, E>,
+) -> Result<Arrival>
+where
+    C: LoadConnection,
+    M: Dependent<C::Backend>,
+    E: fmt::Display,
+{
+    let mut wait = Wait::begins(M::ENTITY);
+    let arrival = wait_until::<M, C, E>(id, version, at_most, connect)?;
+    wait.ends(&arrival);
+    Ok(arrival)
+}
+
+fn wait_until<M, C, E>(
     id: &M::Id,
     version: i64,
     at_most: Duration,

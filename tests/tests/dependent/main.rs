@@ -29,6 +29,7 @@ versioned_tests::suite! {
         mod scenarios;
     }
     mod mysql {
+        mod broken_results;
         mod in_between;
         mod parking;
         mod scenarios;

@@ -11,12 +11,14 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use diesel_migrations::MigrationHarness as _;
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use versioned_core::consumer::{Consumed, Consumer};
 use versioned_core::health::Cause;
 use versioned_core::nats::JetStream;
 use versioned_core::outbox::Shutdown;
 use versioned_core::prelude::Versioned;
+use versioned_core::wait::{Arrival, Waiters};
 use versioned_core::{Event, MIGRATIONS, Op, positions};
 use versioned_tests::nats::Broker;
 use versioned_tests::postgres::Db;
@@ -268,6 +270,40 @@ fn dead_letters_that_are_tried_again_are_counted() {
 }
 
 /// No key, no error and no text of a message is a label, and a counter is there before it is needed.
+#[test]
+fn tasks_that_wait_are_counted_by_their_end() {
+    let db = Db::fresh(DDL);
+    db.connect().run_pending_migrations(MIGRATIONS).unwrap();
+    let exporter = Exporter::new();
+    with_metrics(&exporter, async || {
+        let connect = async || AsyncPgConnection::establish(db.url()).await;
+        let copies = Waiters::<TicketCopy>::new();
+        let mut waiting = Box::pin(copies.wait_for(&1, 1, Duration::from_secs(60), connect));
+        assert!((&mut waiting).now_or_never().is_none());
+        let active = "versioned_replica_waits_active{source=\"tickets\"}";
+        assert_eq!(exporter.value(active), 1.0);
+        drop(waiting);
+        assert_eq!(exporter.value(active), 0.0);
+        let late = copies
+            .wait_for(&1, 1, Duration::from_millis(50), connect)
+            .await;
+        assert_eq!(late.unwrap(), Arrival::TimedOut { current: None });
+        let none = copies.at_most(0);
+        let full = none.wait_for(&1, 1, Duration::from_secs(60), connect);
+        assert_eq!(full.await.unwrap(), Arrival::Rejected);
+    });
+    let ended = by_last_label(
+        exporter.of_metric("versioned_replica_waits_total"),
+        "outcome",
+    );
+    let ended: BTreeMap<_, _> = ended
+        .into_iter()
+        .filter(|(_, waits)| *waits > 0.0)
+        .collect();
+    let expected = ["cancelled", "rejected", "timed_out"].map(|end| (end.to_owned(), 1.0));
+    assert_eq!(ended, expected.into());
+}
+
 #[test]
 fn whatever_arrives_the_series_are_the_same() {
     let all: BTreeSet<_> = (0..3)

@@ -32,19 +32,23 @@ versioned_tests::suite! {
         mod plans;
         mod relays;
         mod status;
+        mod upkeep;
     }
     mod postgres {
         mod gauges;
         mod healths;
+        mod large;
         mod plans;
         mod relays;
         mod status;
+        mod upkeep;
     }
     mod mysql {
         mod gauges;
         mod plans;
         mod relays;
         mod status;
+        mod upkeep;
     }
     mod async_sqlite {
         mod gauges;

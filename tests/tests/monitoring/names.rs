@@ -11,27 +11,37 @@ use super::exported::Exporter;
 
 /// As they are. A change of this list breaks dashboards.
 const NAMES: &str = "\
+counter versioned_compare_records_total source,model,outcome
+counter versioned_events_recorded_total model,operation
+counter versioned_purged_rows_total kind
 counter versioned_relay_events_total transport,outcome
 counter versioned_replica_clock_skew_events_total source
 counter versioned_replica_dead_letter_actions_total source,action
 counter versioned_replica_dead_letters_added_total source,model,reason
 counter versioned_replica_events_total source,model,outcome
+counter versioned_replica_waits_total source,outcome
+counter versioned_resend_records_total model,outcome
 counter versioned_stats_refresh_errors_total
 gauge versioned_build_info version,backend
+gauge versioned_compare_last_success_timestamp_seconds source
 gauge versioned_outbox_oldest_pending_age_seconds
 gauge versioned_outbox_pending_events
 gauge versioned_relay_last_success_timestamp_seconds transport
+gauge versioned_relay_leader
 gauge versioned_replica_dead_letters source
 gauge versioned_replica_last_applied_timestamp_seconds source
 gauge versioned_replica_oldest_dead_letter_age_seconds source
 gauge versioned_replica_oldest_parked_age_seconds source
 gauge versioned_replica_parked_events source
+gauge versioned_replica_waits_active source
+gauge versioned_resend_pending_records
 gauge versioned_stats_last_refresh_timestamp_seconds
 gauge versioned_stats_refresh_duration_seconds
 histogram versioned_outbox_wait_seconds transport
 histogram versioned_relay_publish_duration_seconds transport,outcome
 histogram versioned_replica_apply_duration_seconds source,outcome
 histogram versioned_replica_event_age_seconds source
+histogram versioned_replica_wait_duration_seconds source
 ";
 
 fn kind(kind: MetricKind) -> &'static str {
@@ -179,7 +189,10 @@ fn no_query_adds_up_the_gauges_of_a_database() {
         file("docs/monitoring/dashboard.json"),
         file("docs/monitoring/alerts.yml"),
     ];
+    // Those of a process are of itself.
+    let of_process = ["versioned_relay_leader", "versioned_replica_waits_active"];
     let gauges = METRICS.iter().filter(|one| one.kind == MetricKind::Gauge);
+    let gauges = gauges.filter(|one| !of_process.contains(&one.name));
     for name in gauges.map(|one| one.name) {
         for line in texts.iter().flat_map(|text| text.lines()) {
             let adds = line.contains("sum by") || line.contains("sum(");

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use versioned_core::inspect::{self, Filter, Letter};
 use versioned_core::model::FromJson;
 use versioned_core::outbox::Shutdown;
-use versioned_core::requests::{self, AsyncResender, Plan, Redrive, Request, RequestItem, Resend};
+use versioned_core::requests::{
+    self, AsyncResender, Forget, Plan, Redrive, Request, RequestItem, Resend,
+};
 use versioned_core::{Dependent, Result};
 
 use versioned_tests::asynchronous::block_on;
@@ -16,6 +19,10 @@ pub(super) fn plan(redrive: &Redrive, conn: &mut Conn) -> Result<Plan> {
     block_on(redrive.plan_async(conn))
 }
 
+pub(super) fn letters(filter: &Filter, conn: &mut Conn) -> Result<Vec<Letter>> {
+    block_on(inspect::letters_async(filter, 0, 100, conn))
+}
+
 pub(super) fn store(redrive: &Redrive, conn: &mut Conn) -> Result<Request> {
     block_on(redrive.store_async(conn))
 }
@@ -23,7 +30,7 @@ pub(super) fn store(redrive: &Redrive, conn: &mut Conn) -> Result<Request> {
 pub(super) fn execute<M: Dependent<Backend> + FromJson>(
     conn: &mut Conn,
 ) -> Result<Option<Duration>> {
-    block_on(requests::execute_redrives_async::<M, _>(conn))
+    block_on(requests::execute_async::<M, _>(conn))
 }
 
 pub(super) fn list(after: i64, most: usize, conn: &mut Conn) -> Result<Vec<Request>> {
@@ -49,6 +56,10 @@ pub(super) fn newer(id: i64, conn: &mut Conn) -> Result<u64> {
 
 pub(super) fn cancel(id: i64, conn: &mut Conn) -> Result<bool> {
     block_on(requests::cancel_async(id, conn))
+}
+
+pub(super) fn forget(forget: &Forget, conn: &mut Conn) -> Result<Request> {
+    block_on(forget.store_async(conn))
 }
 
 pub(super) fn ask(resend: &Resend, conn: &mut Conn) -> Result<Request> {

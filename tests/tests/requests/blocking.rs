@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use versioned_core::inspect::{self, Filter, Letter};
 use versioned_core::model::FromJson;
 use versioned_core::outbox::Shutdown;
-use versioned_core::requests::{self, Plan, Redrive, Request, RequestItem, Resend, Resender};
+use versioned_core::requests::{
+    self, Forget, Plan, Redrive, Request, RequestItem, Resend, Resender,
+};
 use versioned_core::{Dependent, Result};
 
 use super::backend::{Backend, Conn};
@@ -14,6 +17,11 @@ pub(super) fn plan(redrive: &Redrive, conn: &mut Conn) -> Result<Plan> {
     redrive.plan(conn)
 }
 
+/// The letters of all replicas that a filter matches.
+pub(super) fn letters(filter: &Filter, conn: &mut Conn) -> Result<Vec<Letter>> {
+    inspect::letters(filter, 0, 100, conn)
+}
+
 pub(super) fn store(redrive: &Redrive, conn: &mut Conn) -> Result<Request> {
     redrive.store(conn)
 }
@@ -21,7 +29,7 @@ pub(super) fn store(redrive: &Redrive, conn: &mut Conn) -> Result<Request> {
 pub(super) fn execute<M: Dependent<Backend> + FromJson>(
     conn: &mut Conn,
 ) -> Result<Option<Duration>> {
-    requests::execute_redrives::<M, _>(conn)
+    requests::execute::<M, _>(conn)
 }
 
 pub(super) fn list(after: i64, most: usize, conn: &mut Conn) -> Result<Vec<Request>> {
@@ -47,6 +55,10 @@ pub(super) fn newer(id: i64, conn: &mut Conn) -> Result<u64> {
 
 pub(super) fn cancel(id: i64, conn: &mut Conn) -> Result<bool> {
     requests::cancel(id, conn)
+}
+
+pub(super) fn forget(forget: &Forget, conn: &mut Conn) -> Result<Request> {
+    forget.store(conn)
 }
 
 pub(super) fn ask(resend: &Resend, conn: &mut Conn) -> Result<Request> {

@@ -35,7 +35,7 @@ fn a_request_goes_on_after_its_service_was_killed() {
     let mut kills = 0;
     for polls in (3..).step_by(23) {
         let mut conn = db.connect();
-        let executing = versioned_core::requests::execute_redrives_async::<Copy, _>(&mut conn);
+        let executing = versioned_core::requests::execute_async::<Copy, _>(&mut conn);
         match block_on(polled(polls, executing)) {
             // It is dropped in the middle, and so is its connection.
             None => kills += 1,

@@ -48,8 +48,8 @@ fn both_fronts_inspect_a_database() {
         }
     }
     let (all, one) = (
-        Filter::all(),
-        Filter::all().replica("copies").key("8").failed(),
+        Filter::new(),
+        Filter::new().replica("copies").record("8").failed(),
     );
 
     for (filter, count) in [(&all, 3), (&one, 1)] {

@@ -21,9 +21,9 @@ mod tool;
 mod usage;
 
 versioned_tests::suite! {
-    mod sqlite { mod scenarios; mod writing; mod redrive; }
-    mod postgres { mod scenarios; mod writing; mod redrive; }
-    mod mysql { mod scenarios; mod writing; mod redrive; }
+    mod sqlite { mod scenarios; mod writing; mod redrive; mod kept; mod compared; }
+    mod postgres { mod scenarios; mod writing; mod redrive; mod kept; mod compared; mod pooled; }
+    mod mysql { mod scenarios; mod writing; mod redrive; mod kept; mod compared; }
     mod async_sqlite { mod fronts; }
     mod async_postgres { mod fronts; }
     mod async_mysql { mod fronts; }

@@ -23,10 +23,10 @@ diesel::table! {
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Deserialize, Versioned)]
 #[diesel(table_name = copies)]
 #[versioned(dependent, entity = "tickets")]
-struct Copy {
-    id: i64,
-    price: i64,
-    version: i64,
+pub(super) struct Copy {
+    pub(super) id: i64,
+    pub(super) price: i64,
+    pub(super) version: i64,
 }
 
 diesel::table! {
@@ -35,14 +35,14 @@ diesel::table! {
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, Versioned)]
 #[diesel(table_name = tickets)]
-#[versioned(owner, outbox)]
-struct Ticket {
-    id: i64,
-    price: i64,
-    version: i64,
+#[versioned(owner, outbox, tombstones)]
+pub(super) struct Ticket {
+    pub(super) id: i64,
+    pub(super) price: i64,
+    pub(super) version: i64,
 }
 
-fn replica() -> (Db, Conn) {
+pub(super) fn replica() -> (Db, Conn) {
     let db = Db::fresh(
         "CREATE TABLE copies (id BIGINT PRIMARY KEY, price BIGINT NOT NULL, version BIGINT NOT NULL)",
     );
@@ -53,7 +53,7 @@ fn replica() -> (Db, Conn) {
 }
 
 /// A letter with this event, or one that cannot be applied.
-fn keep(conn: &mut Conn, replica: &str, id: i64, version: i64, is_broken: bool) {
+pub(super) fn keep(conn: &mut Conn, replica: &str, id: i64, version: i64, is_broken: bool) {
     let key = if backend::NAME == "mysql" {
         "`key`"
     } else {
@@ -74,13 +74,13 @@ fn keep(conn: &mut Conn, replica: &str, id: i64, version: i64, is_broken: bool) 
 }
 
 /// A service that executes requests, until it is dropped.
-struct Service {
+pub(super) struct Service {
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Service {
-    fn start(
+    pub(super) fn start(
         mut conn: Conn,
         work: impl Fn(&mut Conn) -> versioned_core::Result<()> + Send + 'static,
     ) -> Self {
@@ -114,7 +114,7 @@ fn the_service_applies_what_the_tool_asks_for() {
         keep(&mut conn, "copies", id, version, is_broken);
     }
     let service = Service::start(db.connect(), |conn| {
-        requests::execute_redrives::<Copy, _>(conn).map(drop)
+        requests::execute::<Copy, _>(conn).map(drop)
     });
     let args = [
         "dead",

@@ -11,6 +11,13 @@ use crate::tool::{READING, WRITING, run};
 const LETTER: &str = "INSERT INTO versioned_dead_letters (replica, entity, {key}, version, source, subject, message_key,
         headers, body, reason, attempts, first_at, last_at)
     VALUES ('copies', 'tickets', '7', 1, 'a', 's', 'none:', '', '{}', 'not now', 1, 1, 1)";
+const OLD: [&str; 3] = [
+    "INSERT INTO versioned_positions (replica, entity, {key}, version, deleted_at) VALUES ('copies', 'tickets', '1', 4, 1)",
+    "INSERT INTO versioned_parked (replica, entity, {key}, version, event, at) VALUES ('copies', 'tickets', '2', 4, '{}', 1)",
+    "INSERT INTO versioned_requests (kind, replica, entity, state, terms, progress, note, due, created_at, last_at)
+        VALUES ('redrive', 'copies', 'tickets', 'done', '{}', '{}', '', 0, 1, 1)",
+];
+const POSITION: &str = "INSERT INTO versioned_positions (replica, entity, {key}, version) VALUES ('copies', 'tickets', '2', 2)";
 const EVENT: &str =
     "INSERT INTO versioned_outbox (entity, {key}, version, op, payload, at, attempts, due, error)
     VALUES ('tickets', '7', 1, 'updated', '{}', 1, 1, 9000000000000000, 'too large')";
@@ -28,13 +35,41 @@ fn name(url: &str) -> &str {
 }
 
 /// What the roles may and may not do.
-fn check(url: &str, viewer: &str, operator: &str, nobody: Option<&str>) {
-    let (viewer, operator) = (as_user(url, viewer), as_user(url, operator));
-    for user in [&viewer, &operator] {
+fn check(url: &str, users: [&str; 3], nobody: Option<&str>) {
+    let [viewer, operator, purger] = users.map(|user| as_user(url, user));
+    for user in [&viewer, &operator, &purger] {
         for args in READING {
             run(user, &[*args, &["--json"]].concat()).json(0);
         }
+        let wait = [
+            "wait",
+            "--replica",
+            "copies",
+            "--entity",
+            "tickets",
+            "7",
+            "1",
+            "--json",
+        ];
+        assert_eq!(run(user, &wait).json(3)["outcome"], "dead");
     }
+    let forget = [
+        "forget",
+        "--replica",
+        "copies",
+        "--entity",
+        "tickets",
+        "7",
+        "--confirm",
+        "7",
+        "--json",
+        "--max-time",
+        "0s",
+    ];
+    for user in [&viewer, &purger] {
+        assert_eq!(run(user, &forget).error(1)["code"], "missing_right");
+    }
+    assert_eq!(run(&operator, &forget).json(0)["state"], "open");
     let missing = run(&viewer, &["check", "--role", "operator", "--json"]).json(3);
     let rights: Vec<_> = missing["items"]
         .as_array()
@@ -108,6 +143,32 @@ fn check(url: &str, viewer: &str, operator: &str, nobody: Option<&str>) {
     )
     .json(0);
     assert_eq!(discarded["results"]["discarded"], 1);
+    // The letter is gone, and another one is old.
+    let purge = [
+        "purge",
+        "--replica",
+        "copies",
+        "--entity",
+        "tickets",
+        "--tombstones",
+        "3h",
+        "--dead-letters",
+        "3h",
+        "--parked",
+        "3h",
+        "--requests",
+        "3h",
+        "--yes",
+        "--json",
+    ];
+    for user in [&viewer, &operator] {
+        assert_eq!(run(user, &purge).error(1)["code"], "missing_right");
+    }
+    let purged = run(&purger, &purge).json(0);
+    assert_eq!(
+        purged["results"],
+        json!({"tombstones": 1, "dead_letters": 0, "parked": 1, "requests": 1})
+    );
     if let Some(nobody) = nobody {
         let nobody = as_user(url, nobody);
         let error = run(&nobody, &["status", "--json"]).error(1);
@@ -123,22 +184,23 @@ fn the_roles_of_postgresql_have_the_rights_that_the_tool_needs() {
     let mut conn = db.connect();
     conn.run_pending_migrations(versioned_core::MIGRATIONS.with_requests())
         .unwrap();
-    for sql in [LETTER, EVENT] {
+    for sql in [LETTER, EVENT, POSITION].into_iter().chain(OLD) {
         conn.batch_execute(&sql.replace("{key}", "\"key\""))
             .unwrap();
     }
     conn.batch_execute(include_str!("../../../docs/roles-postgresql.sql"))
         .unwrap();
     let name = name(db.url());
-    let users = ["v", "o", "n"].map(|user| format!("{name}_{user}"));
-    let [viewer, operator, nobody] = &users;
+    let users = ["v", "o", "p", "n"].map(|user| format!("{name}_{user}"));
+    let [viewer, operator, purger, nobody] = &users;
     conn.batch_execute(&format!(
         "CREATE ROLE {viewer} LOGIN PASSWORD 'secret' IN ROLE versioned_viewer;
          CREATE ROLE {operator} LOGIN PASSWORD 'secret' IN ROLE versioned_operator;
+         CREATE ROLE {purger} LOGIN PASSWORD 'secret' IN ROLE versioned_purger;
          CREATE ROLE {nobody} LOGIN PASSWORD 'secret'"
     ))
     .unwrap();
-    check(db.url(), viewer, operator, Some(nobody));
+    check(db.url(), [viewer, operator, purger], Some(nobody));
     // The rights end where the tool ends.
     for sql in [
         "DELETE FROM versioned_outbox",
@@ -159,8 +221,9 @@ fn the_roles_of_postgresql_have_the_rights_that_the_tool_needs() {
     let error = run(&reader, &["outbox", "retry", "--all", "--yes", "--json"]).error(1);
     assert_eq!(error["code"], "read_only_server");
     conn.batch_execute(&format!(
-        "DROP ROLE {viewer}, {operator}, {nobody}; DROP OWNED BY versioned_viewer, versioned_operator;
-         DROP ROLE versioned_operator, versioned_viewer"
+        "DROP ROLE {viewer}, {operator}, {purger}, {nobody};
+         DROP OWNED BY versioned_viewer, versioned_operator, versioned_purger;
+         DROP ROLE versioned_operator, versioned_purger, versioned_viewer"
     ))
     .unwrap();
 }
@@ -171,13 +234,13 @@ fn the_rights_of_mysql_are_those_that_the_tool_needs() {
     let mut conn = db.connect();
     conn.run_pending_migrations(versioned_core::MIGRATIONS.with_requests())
         .unwrap();
-    for sql in [LETTER, EVENT] {
+    for sql in [LETTER, EVENT, POSITION].into_iter().chain(OLD) {
         conn.batch_execute(&sql.replace("{key}", "`key`")).unwrap();
     }
     // MySQL's names of users end after 32 characters: without what all of these begin with.
     let name = name(db.url()).trim_start_matches("versioned_");
-    let (viewer, operator) = (format!("v_{name}"), format!("o_{name}"));
-    for user in [&viewer, &operator] {
+    let [viewer, operator, purger] = ["v", "o", "p"].map(|user| format!("{user}_{name}"));
+    for user in [&viewer, &operator, &purger] {
         conn.batch_execute(&format!("CREATE USER {user} IDENTIFIED BY 'secret'"))
             .unwrap();
     }
@@ -185,10 +248,11 @@ fn the_rights_of_mysql_are_those_that_the_tool_needs() {
     conn.batch_execute(
         &grants
             .replace("versioned_viewer", &viewer)
-            .replace("versioned_operator", &operator),
+            .replace("versioned_operator", &operator)
+            .replace("versioned_purger", &purger),
     )
     .unwrap();
-    check(db.url(), &viewer, &operator, None);
-    conn.batch_execute(&format!("DROP USER {viewer}, {operator}"))
+    check(db.url(), [&viewer, &operator, &purger], None);
+    conn.batch_execute(&format!("DROP USER {viewer}, {operator}, {purger}"))
         .unwrap();
 }

@@ -22,7 +22,7 @@ pub(super) fn empty() -> (Db, Conn) {
 }
 
 /// The column `key`, as the database quotes it.
-fn key() -> &'static str {
+pub(super) fn key() -> &'static str {
     if backend::NAME == "mysql" {
         "`key`"
     } else {
@@ -64,7 +64,7 @@ pub(super) fn park(
     }
 }
 
-fn position(conn: &mut Conn, replica: &str, record: &str, version: i64) {
+pub(super) fn position(conn: &mut Conn, replica: &str, record: &str, version: i64) {
     let key = key();
     conn.batch_execute(&format!(
         "INSERT INTO versioned_positions (replica, entity, {key}, version)

@@ -6,9 +6,9 @@ use std::time::Duration;
 use diesel_async::AsyncConnection;
 use versioned_core::compare::{self, Answer, Compared, Comparison, Question};
 use versioned_core::model::{FromJson, ReadKey, Versioned};
-use versioned_core::outbox::Shutdown;
+use versioned_core::outbox::{Shutdown, SupportedBackend};
 use versioned_core::prelude::*;
-use versioned_core::retention::{Purged, Retention};
+use versioned_core::retention::{Old, Purged, Retention};
 use versioned_core::version::SequentialVersion;
 use versioned_core::{Error, Result};
 use versioned_tests::asynchronous::block_on;
@@ -49,6 +49,21 @@ where
     M: Dependent<C::Backend>,
 {
     block_on(retention.purge_async::<M, _>(conn))
+}
+
+/// A purge by the names in the tables.
+pub(crate) fn purge_named<C>(retention: &Retention, replica: &str, conn: &mut C) -> Result<Purged>
+where
+    C: AsyncConnection<Backend: SupportedBackend>,
+{
+    block_on(retention.purge_named_async(replica, "tickets", conn))
+}
+
+pub(crate) fn old<C>(retention: &Retention, replica: &str, most: u64, conn: &mut C) -> Result<Old>
+where
+    C: AsyncConnection<Backend: SupportedBackend>,
+{
+    block_on(retention.old_async(replica, "tickets", most, conn))
 }
 
 pub(crate) fn purge_owner<M, C>(retention: &Retention, conn: &mut C) -> Result<Purged>

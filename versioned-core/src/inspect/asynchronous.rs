@@ -2,10 +2,12 @@
 
 use diesel_async::AsyncConnection;
 
+use crate::arrival::Arrival;
 use crate::backlog::Count;
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::front::asynchronous::AsyncExecutor;
-use crate::inspected::{Filter, Letter, LetterMessage, Parked, ParkedPlace, PendingEvent};
+use crate::inspected::{Letter, LetterMessage, Parked, ParkedPlace, PendingEvent};
 use crate::operation::outbox::pending as outbox;
 use crate::operation::replica::inspect as replica;
 use crate::outbox::SupportedBackend;
@@ -134,6 +136,32 @@ where
     C::Backend: SupportedBackend,
 {
     async move { replica::count_parked(filter, most, &mut AsyncExecutor::new(conn)).await }
+}
+
+/// As [`inspect::arrival`](super::arrival), on a connection of `diesel-async`.
+///
+/// # Errors
+///
+/// Returns the errors of [`arrival`](super::arrival).
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future must be known to be `Send`"
+)]
+pub fn arrival_async<C>(
+    replica: &str,
+    entity: &str,
+    key: &str,
+    version: i64,
+    conn: &mut C,
+) -> impl Future<Output = Result<Arrival>> + Send
+where
+    C: AsyncConnection,
+    C::Backend: SupportedBackend,
+{
+    async move {
+        let mut executor = AsyncExecutor::new(conn);
+        replica::arrival(replica, entity, key, version, &mut executor).await
+    }
 }
 
 /// As [`inspect::pending`](super::pending), on a connection of `diesel-async`.

@@ -17,9 +17,10 @@ use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::meters::{
     BUILD_INFO, OUTBOX_AGE, OUTBOX_PENDING, REPLICA_LETTERS, REPLICA_LETTERS_AGE, REPLICA_PARKED,
-    REPLICA_PARKED_AGE, STATS_DURATION, STATS_ERRORS, STATS_REFRESH, unix_time,
+    REPLICA_PARKED_AGE, RESEND_PENDING, STATS_DURATION, STATS_ERRORS, STATS_REFRESH, unix_time,
 };
 use crate::operation::outbox::lease;
+use crate::operation::requests;
 use crate::outbox::SupportedBackend;
 use crate::status::{MOST, Status, status};
 
@@ -68,7 +69,7 @@ impl Gauges {
     /// ```sql
     /// UPDATE versioned_leases SET holder = $1, until = now + $2
     ///     WHERE name = 'status' AND (holder = $1 OR until < now);
-    /// -- and those of `status::load`, if it has changed the row
+    /// -- and those of `status::load`, if it has changed the row, and the open resends
     /// ```
     ///
     /// # Errors
@@ -132,6 +133,8 @@ impl Gauges {
             .dialect::<<C::Backend as SupportedBackend>::Sql>()
             .await?;
         self.export(&status);
+        let pending = requests::resends_left(conn).await?;
+        gauge!(RESEND_PENDING).set(number(pending));
         let backend = match dialect {
             Dialect::Postgres => "postgres",
             Dialect::Sqlite => "sqlite",
@@ -177,6 +180,7 @@ impl Gauges {
     fn withdraw(&self) {
         gauge!(OUTBOX_PENDING).set(f64::NAN);
         gauge!(OUTBOX_AGE).set(f64::NAN);
+        gauge!(RESEND_PENDING).set(f64::NAN);
         for source in self.sources.keys() {
             set_all(source, [f64::NAN; 4]);
         }

@@ -16,8 +16,8 @@ use crate::request::{
 };
 use crate::runner::Runner;
 use crate::statement::{
-    CancelRequest, Choice, Choose, ItemPage, OnRequests, RequestPage, RequestValue, Requests,
-    SqlTemplate,
+    CancelRequest, Choice, Choose, ItemPage, OnRequests, OpenRequests, RequestPage, RequestValue,
+    Requests, SqlTemplate,
 };
 
 pub(super) type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
@@ -46,6 +46,29 @@ where
     };
     let found = Sql::<C>::requests(conn, on::<RequestPage, Sql<C>>(page)).await?;
     Ok(found.into_iter().map(|row| shown(row).0).collect())
+}
+
+/// Counts the records that open resends have still to send, as far as their number is known. Without
+/// the tables of requests, it is 0.
+#[cfg_attr(
+    not(feature = "metrics"),
+    allow(dead_code, reason = "used by the feature `metrics`")
+)]
+pub(crate) async fn resends_left<C>(conn: &mut C) -> Result<u64>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    if !turn::exist::<Sql<C>, C>(conn).await? {
+        return Ok(0);
+    }
+    let open = Requests {
+        kind: RequestKind::Resend.name(),
+        limit: MOST,
+        ..Requests::default()
+    };
+    let found = Sql::<C>::requests(conn, on::<OpenRequests, Sql<C>>(open)).await?;
+    let left = found.into_iter().filter_map(|row| shown(row).0.left());
+    Ok(left.fold(0, u64::saturating_add))
 }
 
 /// Loads a request.

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Pass, Publisher};
+use super::{OutboxRow, Pass, Publisher};
 #[cfg(feature = "metrics")]
-use crate::meters::{OUTBOX_WAIT, RELAY_EVENTS, RELAY_PUBLISH, RELAY_SUCCESS, unix_time};
+use crate::meters::{
+    EVENTS_RECORDED, OUTBOX_WAIT, RELAY_EVENTS, RELAY_LEADER, RELAY_PUBLISH, RELAY_SUCCESS,
+    unix_time,
+};
 
 /// A relay starts: its counters are there before the first event.
 #[cfg_attr(
@@ -63,5 +66,66 @@ pub(crate) fn waited<P: Publisher>(publisher: &P, times: impl Iterator<Item = Du
     {
         let waits = metrics::histogram!(OUTBOX_WAIT, "transport" => publisher.transport());
         times.for_each(|time| waits.record(time));
+    }
+}
+
+/// The relay of this process had its turn, or another one had.
+#[cfg_attr(
+    not(feature = "metrics"),
+    allow(unused_variables, reason = "used by the feature `metrics`")
+)]
+pub(crate) fn leads(leads: bool) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!(RELAY_LEADER).set(f64::from(u8::from(leads)));
+}
+
+/// The entity and the operation of each event of a batch, by its id.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    #[cfg(feature = "metrics")]
+    all: std::collections::BTreeMap<i64, (String, &'static str)>,
+}
+
+#[cfg_attr(
+    not(feature = "metrics"),
+    allow(unused_variables, reason = "used by the feature `metrics`")
+)]
+impl Kinds {
+    pub(crate) fn of(rows: &[OutboxRow]) -> Self {
+        #[cfg(feature = "metrics")]
+        let kind = |row: &OutboxRow| (row.id, (row.entity.clone(), operation(&row.op)));
+        Self {
+            #[cfg(feature = "metrics")]
+            all: rows.iter().map(kind).collect(),
+        }
+    }
+
+    /// These events were published, so their transactions were committed.
+    #[cfg_attr(
+        not(feature = "metrics"),
+        allow(unused_mut, reason = "used by the feature `metrics`")
+    )]
+    pub(crate) fn published(mut self, ids: &[i64]) {
+        #[cfg(feature = "metrics")]
+        {
+            let mut counts = std::collections::BTreeMap::new();
+            for kind in ids.iter().filter_map(|id| self.all.remove(id)) {
+                *counts.entry(kind).or_insert(0) += 1;
+            }
+            for ((model, operation), events) in counts {
+                let labels = [("model", model), ("operation", operation.to_owned())];
+                metrics::counter!(EVENTS_RECORDED, &labels).increment(events);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn operation(op: &str) -> &'static str {
+    match op {
+        "created" => "insert",
+        "updated" => "update",
+        "snapshot" => "snapshot",
+        _ => "delete",
     }
 }

@@ -5,12 +5,13 @@ use diesel::connection::LoadConnection;
 use diesel_async::AsyncConnection;
 
 use crate::error::{Error, Result};
+use crate::filter::Filter;
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation::requests::{Subject, store};
 use crate::outbox::SupportedBackend;
-use crate::request::{Filter, Request, RequestKind, Terms};
+use crate::request::{Request, RequestKind, Terms};
 
 /// Asks for a redrive of dead letters of one replica: the service applies them again.
 ///

@@ -5,12 +5,13 @@ use diesel::connection::LoadConnection;
 use diesel_async::AsyncConnection;
 
 use crate::error::Result;
+use crate::filter::Filter;
 #[cfg(feature = "async")]
 use crate::front::asynchronous::AsyncExecutor;
 use crate::front::blocking::{BlockingExecutor, poll_ready};
 use crate::operation::requests::{Subject, store};
 use crate::outbox::SupportedBackend;
-use crate::request::{Filter, Request, RequestKind, Terms};
+use crate::request::{Request, RequestKind, Terms};
 
 /// Asks for records of an owner: the service sends their present state again, as
 /// [`resend`](crate::prelude::OwnerDsl::resend) does. A [`Resender`](super::Resender) executes it.
@@ -145,7 +146,7 @@ impl Resend {
     {
         let mut executor = BlockingExecutor::new(conn);
         let terms = self.terms.clone();
-        poll_ready(store::resend(
+        poll_ready(store::records(
             self.subject(),
             terms,
             &self.keys,
@@ -170,7 +171,7 @@ impl Resend {
     {
         async move {
             let mut executor = AsyncExecutor::new(conn);
-            store::resend(
+            store::records(
                 self.subject(),
                 self.terms.clone(),
                 &self.keys,

@@ -6,22 +6,7 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
-
-/// The conditions on rows.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RowConditions<'a> {
-    pub(crate) replica: Option<&'a str>,
-    pub(crate) entity: Option<&'a str>,
-    pub(crate) key: Option<&'a str>,
-    /// A part of the reason.
-    pub(crate) reason: Option<&'a str>,
-    /// In microseconds since 1970.
-    pub(crate) since: Option<i64>,
-    pub(crate) until: Option<i64>,
-    pub(crate) ids: Option<&'a [i64]>,
-    /// Whether there must be a reason.
-    pub(crate) failed: bool,
-}
+use crate::filter::Filter;
 
 /// The columns that conditions are about.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +19,16 @@ pub(crate) struct Columns {
     pub(crate) failed: &'static str,
 }
 
-impl RowConditions<'_> {
+/// Those of dead letters.
+pub(crate) const LETTERS: Columns = Columns {
+    has_replica: true,
+    has_id: true,
+    reason: "reason",
+    at: "first_at",
+    failed: "t.reason <> ''",
+};
+
+impl Filter {
     /// Pushes ` AND t.replica = $1 AND ..`, on the table with the alias `t`.
     pub(crate) fn push<'b, F, DB>(
         &'b self,
@@ -45,43 +39,35 @@ impl RowConditions<'_> {
         F: SqlFor<DB> + ?Sized,
         DB: Backend,
     {
-        if let Some(replica) = self.replica.filter(|_| columns.has_replica) {
-            out.push_sql(" AND t.replica = ");
-            F::push_text(out, replica)?;
-        }
-        if let Some(entity) = self.entity {
-            out.push_sql(" AND t.entity = ");
-            F::push_text(out, entity)?;
-        }
-        if let Some(key) = self.key {
+        let replicas = self.replicas.iter().filter(|_| columns.has_replica);
+        let replicas = replicas.map(|replica| ("replica", replica));
+        let entities = self.entities.iter().map(|entity| ("entity", entity));
+        let records = self.records.iter().map(|key| ("key", key));
+        for (column, text) in replicas.chain(entities).chain(records) {
             out.push_sql(" AND t.");
-            out.push_identifier("key")?;
+            out.push_identifier(column)?;
             out.push_sql(" = ");
-            F::push_text(out, key)?;
+            F::push_text(out, text)?;
         }
-        if let Some(part) = self.reason {
-            out.push_sql(match F::dialect(out.backend()) {
-                Some(Dialect::Postgres) => " AND strpos(t.",
-                _ => " AND instr(t.",
-            });
-            out.push_sql(columns.reason);
-            out.push_sql(", ");
-            F::push_text(out, part)?;
-            out.push_sql(") > 0");
+        for part in &self.reasons {
+            push_contains::<F, DB>(columns.reason, part, out)?;
         }
-        if let Some(since) = &self.since {
-            out.push_sql(" AND t.");
-            out.push_sql(columns.at);
-            out.push_sql(" >= ");
-            F::push_number(out, since)?;
+        let id = columns.has_id.then_some("id");
+        let bounds = [
+            (&self.since, Some(columns.at), " >= "),
+            (&self.until, Some(columns.at), " < "),
+            (&self.after, id, " > "),
+            (&self.up_to, id, " <= "),
+        ];
+        for (bound, column, sql) in bounds {
+            if let (Some(bound), Some(column)) = (bound, column) {
+                out.push_sql(" AND t.");
+                out.push_sql(column);
+                out.push_sql(sql);
+                F::push_number(out, bound)?;
+            }
         }
-        if let Some(until) = &self.until {
-            out.push_sql(" AND t.");
-            out.push_sql(columns.at);
-            out.push_sql(" < ");
-            F::push_number(out, until)?;
-        }
-        if let Some(ids) = self.ids.filter(|_| columns.has_id) {
+        if let Some(ids) = self.ids.as_ref().filter(|_| columns.has_id) {
             out.push_sql(" AND t.id");
             F::push_any(out, ids)?;
         }
@@ -91,6 +77,39 @@ impl RowConditions<'_> {
         }
         Ok(())
     }
+}
+
+/// Pushes a condition on a part of the reason, byte by byte. MySQL would compare the texts by their
+/// collation, MySQL 9 even where one of the two is binary.
+fn push_contains<'b, F, DB>(
+    column: &str,
+    part: &'b str,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()>
+where
+    F: SqlFor<DB> + ?Sized,
+    DB: Backend,
+{
+    let dialect = F::dialect(out.backend());
+    if dialect == Some(Dialect::Mysql) {
+        out.push_sql(" AND LOCATE(CAST(");
+        F::push_text(out, part)?;
+        out.push_sql(" AS BINARY), CAST(t.");
+        out.push_sql(column);
+        out.push_sql(" AS BINARY)");
+    } else {
+        let is_sqlite = dialect == Some(Dialect::Sqlite);
+        out.push_sql(if is_sqlite {
+            " AND instr(t."
+        } else {
+            " AND strpos(t."
+        });
+        out.push_sql(column);
+        out.push_sql(", ");
+        F::push_text(out, part)?;
+    }
+    out.push_sql(") > 0");
+    Ok(())
 }
 
 /// A statement whose text depends on its conditions.

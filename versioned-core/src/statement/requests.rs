@@ -134,6 +134,14 @@ fn update(dialect: Option<Dialect>) -> &'static str {
     }
 }
 
+/// The clock of `SQLite` knows milliseconds, and may be behind one that knows microseconds.
+fn and_a_tick(dialect: Option<Dialect>) -> &'static str {
+    match dialect {
+        Some(Dialect::Sqlite) => " + 1000",
+        _ => "",
+    }
+}
+
 texts! {
     RequestValue;
 
@@ -179,6 +187,12 @@ texts! {
     OpenEntities = [
         "SELECT entity, MIN(due) - ", (now), " FROM versioned_requests WHERE state = 'open' AND kind = ", Kind,
         " GROUP BY entity ORDER BY entity",
+    ];
+
+    /// Selects the open requests of this kind, at most `limit`.
+    OpenRequests = [
+        "SELECT id, kind, replica, entity, state, terms, progress, note, created_at, last_at FROM versioned_requests \
+            WHERE state = 'open' AND kind = ", Kind, " ORDER BY id LIMIT ", Limit,
     ];
 
     /// Locks the first open request that is due, and selects it.
@@ -238,6 +252,35 @@ texts! {
     CountPending = [
         "SELECT COUNT(*) FROM (SELECT 1 FROM versioned_outbox LIMIT ", Limit, ") AS p",
     ];
+
+    /// Selects the first requests after one that have ended longer than `pause` ago, at most `limit`.
+    OldRequests = [
+        "SELECT id FROM versioned_requests WHERE replica = ", Replica, " AND entity = ", Entity, " AND id > ", Id,
+        " AND state <> 'open' AND CASE WHEN last_at > created_at THEN last_at ELSE created_at END < ", (now), (and_a_tick), " - ", Pause,
+        " ORDER BY id LIMIT ", Limit,
+    ];
+
+    /// Counts what `OldRequests` selects, at most `limit`.
+    CountOldRequests = [
+        "SELECT count(*) FROM (SELECT 1 AS one FROM versioned_requests WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND state <> 'open' AND CASE WHEN last_at > created_at THEN last_at ELSE created_at END < ", (now), (and_a_tick), " - ", Pause,
+        " LIMIT ", Limit, ") AS c",
+    ];
+
+    /// Locks a request that has ended, unless another transaction has locked it.
+    HoldRequest = [
+        "SELECT id FROM versioned_requests WHERE id = ", Id, " AND state <> 'open'", (skip_locked),
+    ];
+
+    /// Deletes the first items of a request, at most `limit`.
+    PurgeItems = [
+        "DELETE FROM versioned_request_items WHERE request = ", Id,
+        " AND item <= (SELECT MAX(item) FROM (SELECT item FROM versioned_request_items WHERE request = ", Id,
+        " ORDER BY item LIMIT ", Limit, ") AS f)",
+    ];
+
+    /// Deletes a request.
+    PurgeRequest = ["DELETE FROM versioned_requests WHERE id = ", Id];
 
     /// Cancels an open request.
     CancelRequest = [

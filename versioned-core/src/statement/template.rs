@@ -18,6 +18,11 @@ pub(crate) enum Token<V> {
     KeyColumn,
     /// The verb DELETE of a statement that does not use a whole key.
     Delete,
+    /// A lock on the rows that are read, except on `SQLite`, which has one writer.
+    ///
+    /// On MySQL, the statement is prepared anew each time. A deadlock may end it after some rows were
+    /// sent, and Connector/C of MariaDB hangs if a statement is executed again after that.
+    ForUpdate,
     /// SQL that depends on the dialect.
     Of(fn(Option<Dialect>) -> &'static str),
     Bind(V),
@@ -44,7 +49,7 @@ pub(crate) trait Values: Copy {
 }
 
 /// Defines statements that bind the values `$value`. A token is literal SQL, `KeyColumn`, `Delete`,
-/// a function of the dialect in parentheses, or a variant of `$value`.
+/// `ForUpdate`, a function of the dialect in parentheses, or a variant of `$value`.
 macro_rules! texts {
     ($value:ident; $($(#[$docs:meta])* $name:ident = [$($token:tt),* $(,)?];)*) => {$(
         $(#[$docs])*
@@ -63,6 +68,9 @@ macro_rules! token {
     };
     ($value:ident Delete) => {
         $crate::statement::template::Token::Delete
+    };
+    ($value:ident ForUpdate) => {
+        $crate::statement::template::Token::ForUpdate
     };
     ($value:ident ($choose:path)) => {
         $crate::statement::template::Token::Of($choose)
@@ -112,6 +120,14 @@ where
                 Token::Sql(sql) => out.push_sql(sql),
                 Token::KeyColumn => out.push_identifier("key")?,
                 Token::Delete => push_verb("DELETE", dialect, &mut out),
+                Token::ForUpdate => {
+                    if dialect == Some(Dialect::Mysql) {
+                        out.unsafe_to_cache_prepared();
+                    }
+                    if dialect != Some(Dialect::Sqlite) {
+                        out.push_sql(" FOR UPDATE");
+                    }
+                }
                 Token::Of(choose) => out.push_sql(choose(dialect)),
                 Token::Bind(value) => self.values.bind::<F, DB>(value, &mut out)?,
             }

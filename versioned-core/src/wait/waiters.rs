@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::pauses;
 use crate::arrival::Arrival;
 use crate::consumer::Connect;
+use crate::counters::Wait;
 use crate::dependent::Dependent;
 use crate::error::Result;
 use crate::front::asynchronous::AsyncExecutor;
@@ -165,13 +166,15 @@ impl<M> Waiters<M> {
     {
         let key = M::key_text(id);
         async move {
+            let mut wait = Wait::begins(M::ENTITY);
             let Some((entry, mut answer)) = self.enter(key, version) else {
+                wait.ends(&Arrival::Rejected);
                 return Ok(Arrival::Rejected);
             };
             let arrived = async {
                 let mut pace = tokio::select! {
                     biased;
-                    Ok(arrival) = &mut answer => return Ok(arrival),
+                    Ok(arrival) = &mut answer => return Result::<Arrival>::Ok(arrival),
                     pace = self.shared.turn.lock() => pace,
                 };
                 loop {
@@ -186,13 +189,15 @@ impl<M> Waiters<M> {
                     }
                 }
             };
-            match timeout(at_most, arrived).await {
-                Ok(arrived) => arrived,
+            let arrival = match timeout(at_most, arrived).await {
+                Ok(arrived) => arrived?,
                 // It may have been answered in a look that took too long.
-                Err(_) => Ok(answer.try_recv().unwrap_or_else(|_| Arrival::TimedOut {
+                Err(_) => answer.try_recv().unwrap_or_else(|_| Arrival::TimedOut {
                     current: entry.current(),
-                })),
-            }
+                }),
+            };
+            wait.ends(&arrival);
+            Ok(arrival)
         }
     }
 

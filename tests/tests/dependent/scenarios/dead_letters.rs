@@ -131,6 +131,43 @@ fn dead_letters_are_applied_record_by_record<M: Replica + serde::de::Deserialize
 }
 for_each_replica!(dead_letters_are_applied_record_by_record);
 
+/// However often it fails, it is kept as it came, and grows no more.
+fn a_letter_that_fails_again_and_again_stays_as_it_came<M>()
+where
+    M: Replica + serde::de::DeserializeOwned,
+{
+    let (_db, mut conn) = replica();
+    let conn = &mut conn;
+    keep(conn, "other", "", 0, "hex:00ff0a");
+    keep(
+        conn,
+        "7:1",
+        "7",
+        1,
+        &text(&event::<M>(Op::Created, 7, 1, 20)).replace("price", "value"),
+    );
+    let before = kept::<M>(conn);
+    for _ in 0..300 {
+        assert_eq!(dead_letters::redrive::<M, _>(conn).unwrap().failed, 2);
+    }
+    let after = kept::<M>(conn);
+    assert_eq!(after.len(), 2);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(
+            (&after.body, &after.headers, &after.subject, &after.source),
+            (
+                &before.body,
+                &before.headers,
+                &before.subject,
+                &before.source
+            )
+        );
+        assert_eq!(after.attempts, before.attempts + 300);
+        assert!(after.reason.as_ref().unwrap().len() < 2_048);
+    }
+}
+for_each_replica!(a_letter_that_fails_again_and_again_stays_as_it_came);
+
 /// More than a page of one record, and more records than a page of letters.
 fn many_dead_letters_are_all_applied<M: Replica + serde::de::DeserializeOwned>() {
     let (_db, mut conn) = replica();

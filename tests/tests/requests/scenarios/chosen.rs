@@ -31,18 +31,19 @@ const PARTS: &[Part] = &[
     ),
     ("after", |f| f.after(3), "id > 3"),
     ("up to", |f| f.up_to(9), "id <= 9"),
+    ("failed", |f| f.failed(), "reason <> ''"),
 ];
 
-/// All parts of a filter are combined by AND, in every pair.
+/// All parts of a filter are combined by AND, in every pair: of a request, and of a list.
 #[test]
 fn filters_choose_what_sql_would() {
     let (_db, mut conn) = replica();
     let conn = &mut conn;
     let letter = |place: i64| Letter {
-        reason: ["a Poison%", "a poison%", "a Poison_"][usize::try_from(place % 3).unwrap()]
+        reason: ["a Poison%", "a poison%", "a Poison_", ""][usize::try_from(place % 4).unwrap()]
             .to_owned(),
         at: place * 1_000_000,
-        ..Letter::of(place % 4, place)
+        ..Letter::of(place % 3, place)
     };
     keep((1..=12).map(letter), conn);
     // Of another replica, and of another entity.
@@ -90,6 +91,15 @@ fn filters_choose_what_sql_would() {
                 second.0
             );
             assert_eq!(items.len() as u64, expected);
+            let listed = filter.replica("copies").entity("tickets");
+            let listed = front::letters(&listed, conn).unwrap();
+            assert_eq!(
+                listed.iter().map(|letter| letter.id).collect::<Vec<_>>(),
+                items.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+                "{} and {}",
+                first.0,
+                second.0
+            );
             let state = if expected == 0 {
                 RequestState::Done
             } else {

@@ -1,6 +1,7 @@
 //! The replica and its letters.
 
 mod chosen;
+mod forgets;
 mod many;
 mod outcomes;
 pub(crate) mod resends;

@@ -137,6 +137,128 @@ fn only_what_is_old_and_not_needed_is_purged() {
     assert_eq!(kept(KEY, &live, conn), ["1"]);
 }
 
+/// Requests that have ended, with their results: by the model, and by the names.
+#[test]
+fn ended_requests_are_purged_and_open_ones_stay() {
+    let mut pair = Pair::new();
+    let conn = &mut pair.replica;
+    conn.run_pending_migrations(MIGRATIONS.with_requests())
+        .unwrap();
+    let at = |hours: Option<i64>| hours.map_or(0, ago);
+    // The state, the hours since it was stored and since it was worked on, and the items.
+    let all = [
+        ("copies", "done", 9, Some(5), 2_500),
+        ("copies", "done", 9, Some(1), 3),
+        ("copies", "open", 9, Some(5), 3),
+        ("copies", "stopped", 9, Some(5), 1),
+        ("copies", "canceled", 5, None, 0),
+        ("others", "done", 9, Some(5), 3),
+        ("", "done", 9, Some(5), 3),
+    ];
+    for (id, (replica, state, created, last, items)) in (1..).zip(all) {
+        let insert = format!(
+            "INSERT INTO versioned_requests (id, kind, replica, entity, state, terms, progress, note, due, created_at, last_at)
+             VALUES ({id}, 'redrive', '{replica}', 'tickets', '{state}', '{{}}', '{{}}', '', 0, {}, {})",
+            ago(created),
+            at(last)
+        );
+        diesel::sql_query(insert).execute(conn).unwrap();
+        let rows: Vec<String> = (0..items)
+            .map(|item| format!("({id}, {item}, '7', 1, '', '', 0)"))
+            .collect();
+        for rows in rows.chunks(500) {
+            let insert = format!(
+                "INSERT INTO versioned_request_items (request, item, {KEY}, version, outcome, error, at) VALUES {}",
+                rows.join(", ")
+            );
+            diesel::sql_query(insert).execute(conn).unwrap();
+        }
+    }
+    let states =
+        |conn: &mut Conn| kept("state", "versioned_requests WHERE replica = 'copies'", conn);
+    let items = |conn: &mut Conn| kept(KEY, "versioned_request_items", conn).len();
+    let retention = Retention::new().requests(3 * HOUR).pause(Duration::ZERO);
+    let old = front::old(&retention, "copies", 2, conn).unwrap();
+    assert_eq!((old.requests.value, old.requests.at_least), (2, true));
+    let old = front::old(&retention, "copies", 100, conn).unwrap();
+    assert_eq!((old.requests.value, old.requests.at_least), (3, false));
+    assert_eq!(
+        old.tombstones.value + old.dead_letters.value + old.parked.value,
+        0
+    );
+
+    assert_eq!(purge(&of_hours(3), conn).requests, 0, "not asked for");
+    let purged = purge(&retention.clone().at_most(1), conn);
+    assert_eq!(
+        (purged.requests, purged.rows(), purged.has_more),
+        (1, 1, true),
+        "{purged}"
+    );
+    assert_eq!(
+        items(conn),
+        13,
+        "those of the first one were more than a batch"
+    );
+    let purged = front::purge_named(&retention, "copies", conn).unwrap();
+    assert_eq!((purged.requests, purged.has_more), (2, false), "{purged}");
+    assert_eq!(states(conn), ["done", "open"]);
+    assert_eq!(items(conn), 12);
+    let others = kept(
+        "replica",
+        "versioned_requests WHERE replica <> 'copies'",
+        conn,
+    );
+    assert_eq!(others, ["", "others"]);
+    // An empty name is the owner.
+    assert_eq!(
+        front::purge_named(&retention, "", conn).unwrap().requests,
+        1
+    );
+    assert_eq!(
+        front::purge_named(&retention, "copies", conn).unwrap(),
+        Purged::default()
+    );
+}
+
+/// The names do what the model does.
+#[test]
+fn a_purge_by_names_counts_what_it_deletes() {
+    let mut pair = Pair::new();
+    let conn = &mut pair.replica;
+    let key = |key: &str, hours| (key.to_owned(), hours);
+    tombstones("copies", &[key("1", 5), key("2", 1), key("3", 5)], conn);
+    tombstones("others", &[key("1", 5)], conn);
+    letter("3", "old", 5, conn);
+    letter("4", "young", 1, conn);
+    let position = format!(
+        "INSERT INTO versioned_positions (replica, entity, {KEY}, version) VALUES ('copies', 'tickets', '5', 3)"
+    );
+    diesel::sql_query(position).execute(conn).unwrap();
+    parked("5", 6, 5, conn);
+    parked("5", 7, 5, conn);
+    let old = front::old(&of_hours(3), "copies", 100, conn).unwrap();
+    let counts =
+        [old.tombstones, old.dead_letters, old.parked, old.requests].map(|count| count.value);
+    // The deletion of 3 is kept for as long as the letter, which goes first.
+    assert_eq!(counts, [1, 1, 2, 0]);
+    let purged = front::purge_named(&of_hours(3), "copies", conn).unwrap();
+    assert_eq!(
+        (purged.tombstones, purged.dead_letters, purged.parked),
+        (2, 1, 2),
+        "{purged}"
+    );
+    assert_eq!(
+        kept(KEY, "versioned_positions WHERE replica = 'copies'", conn),
+        ["2", "5"]
+    );
+    assert_eq!(
+        kept(KEY, "versioned_positions WHERE replica = 'others'", conn),
+        ["1"]
+    );
+    let wrong = front::old(&of_hours(3).dead_letters(4 * HOUR), "copies", 100, conn);
+    assert!(matches!(wrong, Err(Error::Other(_))), "{wrong:?}");
+}
+
 /// It may be of any record.
 #[test]
 fn a_letter_of_no_record_keeps_all_deletions() {

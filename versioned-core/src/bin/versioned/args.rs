@@ -88,6 +88,15 @@ pub(crate) enum Command {
     Dead(DeadCommand),
     /// Asks the owner's service to send records to the replicas again, and waits for the results.
     Resend(ResendArgs),
+    /// Asks the service to forget a record of a replica for good, and waits for the result.
+    Forget(ForgetArgs),
+    /// Deletes old tombstones, dead letters, parked events and requests.
+    Purge(PurgeArgs),
+    /// Waits until a replica has a version of a record.
+    Wait(WaitArgs),
+    /// Compares the versions of a replica with those of its owner. The data need the models: the
+    /// library compares them.
+    Compare(CompareArgs),
     /// Lists, shows and cancels what was asked of the service.
     #[command(subcommand)]
     Requests(RequestsCommand),
@@ -270,7 +279,7 @@ pub(crate) struct ResendArgs {
     pub(crate) yes: bool,
 }
 
-/// How the service executes a request, and how long the tool waits.
+/// How the service executes a request.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AskArgs {
     /// The most letters or records per second.
@@ -279,6 +288,13 @@ pub(crate) struct AskArgs {
     /// Stops after so many failures in a row.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) max_failures: u64,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
+}
+
+/// Who asks the service, and how long the tool waits.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhoArgs {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(crate) why: Option<String>,
@@ -288,6 +304,138 @@ pub(crate) struct AskArgs {
     /// How long to wait for the service. 0s does not wait.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) max_time: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ForgetArgs {
+    /// The name of the replica.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) replica: String,
+    /// The entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: String,
+    /// The key of the record.
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: String,
+    /// The key once more, instead of typing it.
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) confirm: Option<String>,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
+    /// Shows the plan, and changes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("ages").required(true).multiple(true)))]
+pub(crate) struct PurgeArgs {
+    /// The entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: String,
+    /// The name of the replica. Without it, the owner of the entity.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) replica: String,
+    /// Deletions that are remembered for longer.
+    #[arg(long, value_name = "TIME", group = "ages", value_parser = duration)]
+    pub(crate) tombstones: Option<Duration>,
+    /// Dead letters that came longer ago.
+    #[arg(long, value_name = "TIME", group = "ages", value_parser = duration)]
+    pub(crate) dead_letters: Option<Duration>,
+    /// Events that are parked for longer.
+    #[arg(long, value_name = "TIME", group = "ages", value_parser = duration)]
+    pub(crate) parked: Option<Duration>,
+    /// Requests that ended longer ago.
+    #[arg(long, value_name = "TIME", group = "ages", value_parser = duration)]
+    pub(crate) requests: Option<Duration>,
+    /// The most rows that one transaction deletes.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: u32,
+    /// The most rows to delete, about.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
+    /// Refuses if there are more rows than this, at most 10000.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=10_000))]
+    pub(crate) max: Option<u64>,
+    /// Shows the plan, and changes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WaitArgs {
+    /// The name of the replica.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) replica: String,
+    /// The entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: String,
+    /// The key of the record.
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: String,
+    /// The version, or a later one.
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: i64,
+    /// The longest time to wait. 0s looks once.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) max_time: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArgs {
+    /// The name of the replica.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) replica: String,
+    /// The entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: String,
+    /// A file with the URL of the owner's database. Without it, the environment variable
+    /// `VERSIONED_OWNER_DATABASE_URL`, or else the database of the replica.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) owner_url_file: Option<PathBuf>,
+    /// The table of the owner. The default is the name of the entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// The column of its key.
+    #[arg(long, value_name = "COLUMN", default_value = "id")]
+    pub(crate) key: String,
+    /// The type of the key.
+    #[arg(long, value_name = "TYPE", default_value = "int")]
+    pub(crate) key_type: KeyType,
+    /// The column of its version, which is an integer.
+    #[arg(long, value_name = "COLUMN", default_value = "version")]
+    pub(crate) version_column: String,
+    /// A difference counts if it is still there after this time.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub(crate) settle: Duration,
+    /// Ends after this time.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) max_time: Duration,
+    /// The records that one query reads.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) page: u32,
+    /// The most differences to show. All are counted.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// No records at all are no difference.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+/// The type of an owner's key, whose text is the key of its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyType {
+    Int,
+    Text,
+    Uuid,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,15 +2,19 @@
 
 mod asked;
 mod check;
+mod compare;
 mod dead;
+mod forget;
 mod list;
 mod outbox;
 mod parked;
 mod plan;
+mod purge;
 mod redrive;
 mod requests;
 mod resend;
 mod status;
+mod wait;
 mod watch;
 
 use crate::args::{Args, Command, DeadCommand, OutboxCommand, RequestsCommand, Role};
@@ -45,6 +49,10 @@ pub(crate) fn run(args: Args) -> Outcome<Exit> {
         Command::Dead(DeadCommand::Discard(args)) => dead::discard(&args, &mut database, &mut out),
         Command::Dead(DeadCommand::Redrive(args)) => redrive::run(&args, &mut database, &mut out),
         Command::Resend(args) => resend::run(&args, &mut database, &mut out),
+        Command::Forget(args) => forget::run(&args, &mut database, &mut out),
+        Command::Purge(args) => purge::run(&args, &mut database, &mut out),
+        Command::Compare(args) => compare::run(&args, &mut database, &mut out),
+        Command::Wait(args) => wait::run(&args, &mut database, &mut out),
         Command::Requests(RequestsCommand::List(args)) => {
             requests::list(&args, &mut database, &mut out)
         }
@@ -70,6 +78,8 @@ fn mode(command: &Command) -> Mode {
         Command::Dead(DeadCommand::Discard(args)) => !args.write.dry_run,
         Command::Dead(DeadCommand::Redrive(args)) => !args.write.dry_run,
         Command::Resend(args) => !args.dry_run,
+        Command::Forget(args) => !args.dry_run,
+        Command::Purge(args) => !args.dry_run,
         Command::Requests(RequestsCommand::Cancel(_)) => true,
         Command::Check(args) => args.role == Role::Operator,
         _ => false,

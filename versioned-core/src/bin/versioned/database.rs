@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
+use diesel::RunQueryDsl as _;
 use diesel::result::Error as DieselError;
 use versioned_core::Error;
 use versioned_core::inspect::{
     self, Filter, Letter, LetterMessage, Parked, ParkedPlace, PendingEvent,
 };
-use versioned_core::requests::{self, Redrive, Request, RequestItem, Resend};
+use versioned_core::requests::{self, Forget, Redrive, Request, RequestItem, Resend};
+use versioned_core::retention::{Old, Purged, Retention};
 use versioned_core::status::{self, Count, MOST, Status};
 use versioned_core::tables::{self, Missing, Use};
+use versioned_core::wait::Arrival;
 
 use crate::connection::{Facts, Mode, Session, run};
 use crate::failure::{Exit, Failure, Outcome, Stop};
 use crate::target::{Kind, Target};
+use crate::versions::Seen;
 
 enum Connection {
     #[cfg(feature = "cli-postgres")]
@@ -56,9 +60,13 @@ pub(crate) struct Database {
 
 /// What a statement needs, for the error if it is missing.
 const READ: &str = "SELECT on the tables of versioned-core";
+const VERSIONS: &str =
+    "SELECT on versioned_positions, and on the key and the version of the owner's table";
 const RETRY: &str = "SELECT on versioned_outbox, and UPDATE of its column due";
 const REQUEST: &str =
     "SELECT on versioned_dead_letters, and SELECT, INSERT and UPDATE on the tables of requests";
+const PURGE: &str =
+    "the role versioned_purger of docs/roles-postgresql.sql, or the rights of docs/roles-mysql.sql";
 const DISCARD: &str = "SELECT and DELETE on versioned_dead_letters";
 
 impl Database {
@@ -197,6 +205,76 @@ impl Database {
     pub(crate) fn store_resend(&mut self, resend: &Resend) -> Outcome<Request> {
         let done = ask!(self, Mode::Write, conn => resend.store(conn));
         done.map_err(|error| self.request_failed(&error))
+    }
+
+    pub(crate) fn store_forget(&mut self, forget: &Forget) -> Outcome<Request> {
+        let done = ask!(self, Mode::Write, conn => forget.store(conn));
+        done.map_err(|error| self.request_failed(&error))
+    }
+
+    /// Counts the dead letters and the parked events that a filter matches.
+    pub(crate) fn kept_of(&mut self, filter: &Filter) -> Outcome<(Count, Count)> {
+        let done = ask!(self, Mode::Read, conn => {
+            let letters = inspect::count_letters(filter, MOST, conn)?;
+            Ok((letters, inspect::count_parked(filter, MOST, conn)?))
+        });
+        done.map_err(|error| self.failed(&error, READ))
+    }
+
+    /// Looks whether a replica has a version of a record.
+    pub(crate) fn arrival(
+        &mut self,
+        replica: &str,
+        entity: &str,
+        key: &str,
+        version: i64,
+    ) -> Outcome<Arrival> {
+        let done = ask!(self, Mode::Read, conn => {
+            inspect::arrival(replica, entity, key, version, conn)
+        });
+        done.map_err(|error| self.failed(&error, READ))
+    }
+
+    /// Loads the versions that a query of [`versions`](crate::versions) selects.
+    pub(crate) fn versions(&mut self, sql: &str) -> Outcome<Vec<Seen>> {
+        let done = ask!(self, Mode::Read, conn => {
+            let found = diesel::sql_query(sql).load::<Seen>(conn);
+            found.map_err(Error::from)
+        });
+        done.map_err(|error| match self.failed(&error, VERSIONS) {
+            Stop::Failed(failure) if failure.exit == Exit::Unfit => {
+                let hint = "--table, --key and --version-column name the owner's table and columns";
+                failure.hint(hint).into()
+            }
+            stop => stop,
+        })
+    }
+
+    /// Counts what a purge would delete.
+    pub(crate) fn old(
+        &mut self,
+        retention: &Retention,
+        replica: &str,
+        entity: &str,
+    ) -> Outcome<Old> {
+        let done = ask!(self, Mode::Read, conn => retention.old(replica, entity, MOST, conn));
+        done.map_err(|error| match error {
+            Error::Other(_) => {
+                Failure::new(Exit::Usage, "unsafe_retention", error.to_string()).into()
+            }
+            error => self.request_failed(&error),
+        })
+    }
+
+    /// Deletes a batch.
+    pub(crate) fn purge(
+        &mut self,
+        retention: &Retention,
+        replica: &str,
+        entity: &str,
+    ) -> Outcome<Purged> {
+        let done = ask!(self, Mode::Write, conn => retention.purge_named(replica, entity, conn));
+        done.map_err(|error| self.failed(&error, PURGE))
     }
 
     pub(crate) fn requests(&mut self, after: i64, most: usize) -> Outcome<Vec<Request>> {

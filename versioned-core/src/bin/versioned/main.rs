@@ -20,6 +20,7 @@ mod secrets;
 mod table;
 mod target;
 mod text;
+mod versions;
 
 use std::io::Write as _;
 use std::process::ExitCode;

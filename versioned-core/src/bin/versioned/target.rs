@@ -63,6 +63,10 @@ pub(crate) fn find(args: &TargetArgs) -> Outcome<Target> {
             .hint("set VERSIONED_DATABASE_URL, or use --database-url-file or --database-url")
             .into());
     };
+    usable(&url)
+}
+
+fn usable(url: &str) -> Outcome<Target> {
     read(url.trim()).map_err(|wrong| {
         let message = format!("fix the URL of the database: {wrong}");
         let hint =
@@ -71,6 +75,16 @@ pub(crate) fn find(args: &TargetArgs) -> Outcome<Target> {
             .hint(hint)
             .into()
     })
+}
+
+/// Finds the URL of the owner's database, if it has one of its own.
+pub(crate) fn find_owner(file: Option<&Path>) -> Outcome<Option<Target>> {
+    let named = env::var("VERSIONED_OWNER_DATABASE_URL").ok();
+    let url = match file {
+        Some(path) => Some(in_file(path)?),
+        None => named.filter(|url| !url.trim().is_empty()),
+    };
+    url.map(|url| usable(&url)).transpose()
 }
 
 fn in_file(path: &Path) -> Outcome<String> {

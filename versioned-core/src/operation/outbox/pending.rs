@@ -7,8 +7,9 @@ use crate::dialect::{Pending, SqlFor as _};
 use crate::error::Result;
 use crate::event::time_of;
 use crate::executor::Executor;
-use crate::inspected::{Filter, PendingEvent};
-use crate::operation::conditions::{conditions, number};
+use crate::filter::Filter;
+use crate::inspected::PendingEvent;
+use crate::operation::conditions::number;
 use crate::operation::outbox::relay::Sql;
 use crate::operation::transaction::{Level, begin_at, finish};
 use crate::outbox::SupportedBackend;
@@ -25,7 +26,7 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = PendingEvents::<Sql<C>> {
-        conditions: conditions(filter),
+        filter,
         attempts: i64::from(after.0).max(1),
         id: after.1,
         limit: number(most),
@@ -41,7 +42,7 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = CountEvents::<Sql<C>> {
-        conditions: conditions(filter),
+        filter,
         limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,
     };

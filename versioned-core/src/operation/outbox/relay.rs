@@ -164,7 +164,9 @@ impl Taken {
         K: Clock,
     {
         let start = Instant::now();
+        let kinds = meters::Kinds::of(&self.rows);
         let verdict = publish(relay, clock, self.rows).await;
+        kinds.published(&verdict.published);
         let since = start.elapsed();
         let waited = verdict.published.iter().filter_map(|id| {
             let place = self.ages.binary_search_by_key(id, |(id, _)| *id).ok()?;
@@ -227,11 +229,13 @@ where
                 _ => true,
             };
             if !is_alone {
+                meters::leads(false);
                 return Ok(Vec::new());
             }
             Sql::<C>::waiting(conn, ClaimInOrder::<Sql<C>> { due, flavor }).await?
         }
     };
+    meters::leads(true);
     Ok(rows)
 }
 

@@ -99,7 +99,7 @@ where
         claimed.progress.state(stopped.is_some(), &claimed.terms)
     };
     advance::<M::Sql, C>(&claimed, state, done, stopped.as_deref(), conn).await?;
-    Ok(Turn::Worked)
+    Ok(Turn::Worked(claimed.progress.counts))
 }
 
 /// Sends the records that were chosen. Returns their number, and why the request ends early.

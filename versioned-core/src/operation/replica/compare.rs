@@ -16,6 +16,7 @@ use self::judge::{Seen, at_first, is_settled};
 use self::look::{again, rows_of};
 use crate::compared::{Answer, Compared, Difference, Place, Question, State, Verdict};
 use crate::comparison::Comparison;
+use crate::counters;
 use crate::dependent::Dependent;
 use crate::error::{Error, Result};
 use crate::event::EventError;
@@ -64,29 +65,10 @@ where
         suspects: VecDeque::new(),
         compared: Compared::default(),
     };
-    let mut place = Some(comparison.place.clone());
-    while let Some(here) = place.take() {
-        let is_over = start.elapsed() >= comparison.time;
-        if is_over || run.compared.differences.len() >= comparison.differences {
-            run.compared.next = Some(here);
-            break;
-        }
-        place = match here {
-            Place::Records { after } => Some(run.records(after).await?),
-            Place::Rows { after } => run.rows(after).await?,
-        };
-        run.settle(Instant::now()).await?;
-        while run.suspects.len() >= SUSPECTS {
-            run.settle_next().await?;
-        }
-        if !comparison.pause.is_zero() {
-            run.conn.sleep(comparison.pause).await;
-        }
-    }
-    while !run.suspects.is_empty() {
-        run.settle_next().await?;
-    }
-    Ok(run.compared)
+    let done = run.all(start).await;
+    let complete = done.is_ok() && run.compared.next.is_none();
+    counters::compared(M::ENTITY, M::replica(), &run.compared, complete);
+    done.map(|()| run.compared)
 }
 
 /// A comparison that runs.
@@ -105,6 +87,33 @@ where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
 {
+    /// Compares page after page, up to a limit.
+    async fn all(&mut self, start: Instant) -> Result<()> {
+        let mut place = Some(self.comparison.place.clone());
+        while let Some(here) = place.take() {
+            let is_over = start.elapsed() >= self.comparison.time;
+            if is_over || self.compared.differences.len() >= self.comparison.differences {
+                self.compared.next = Some(here);
+                break;
+            }
+            place = match here {
+                Place::Records { after } => Some(self.records(after).await?),
+                Place::Rows { after } => self.rows(after).await?,
+            };
+            self.settle(Instant::now()).await?;
+            while self.suspects.len() >= SUSPECTS {
+                self.settle_next().await?;
+            }
+            if !self.comparison.pause.is_zero() {
+                self.conn.sleep(self.comparison.pause).await;
+            }
+        }
+        while !self.suspects.is_empty() {
+            self.settle_next().await?;
+        }
+        Ok(())
+    }
+
     /// Compares a page of the owner's records.
     async fn records(&mut self, after: Option<String>) -> Result<Place> {
         let limit = self.comparison.page;

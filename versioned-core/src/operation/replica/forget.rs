@@ -38,6 +38,20 @@ where
     }
 }
 
+/// Forgets a record of the key that a request has, in a savepoint of the open transaction.
+pub(crate) async fn forget_key<M, C>(key: &str, conn: &mut C) -> Result<()>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    let event: Event<M> = Event::new(Op::DeletedForever, M::ENTITY, key, i64::MAX, None);
+    let incoming = Incoming::check::<C::Backend>(&event)?;
+    conn.begin().await?;
+    // The turn has begun it.
+    let done = forget_one(&incoming, Level::ReadCommitted, conn).await;
+    finish(done, conn).await
+}
+
 async fn forget_one<M, C>(incoming: &Incoming<'_, M>, level: Level, conn: &mut C) -> Result<()>
 where
     C: Executor,

@@ -1,18 +1,24 @@
 //! What operators see of all replicas of a database.
 
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 
+use crate::arrival::Arrival;
 use crate::backlog::Count;
 use crate::dialect::{AnyLetter, AnyParked, SqlFor as _};
 use crate::error::Result;
 use crate::event::time_of;
 use crate::executor::Executor;
-use crate::inspected::{Filter, Letter, LetterMessage, Parked, ParkedPlace};
-use crate::operation::conditions::{conditions, number, unsigned};
+use crate::filter::Filter;
+use crate::inspected::{Letter, LetterMessage, Parked, ParkedPlace};
+use crate::operation::conditions::{number, unsigned};
+use crate::operation::replica::arrival::arrival_at;
 use crate::operation::replica::dead_letters::encoded::Encoded;
 use crate::outbox::SupportedBackend;
 use crate::runner::Runner;
-use crate::statement::{AnyLetters, AnyParkedRecords, CountLetters, CountParked, DiscardLetters};
+use crate::statement::{
+    AnyLetters, AnyParkedRecords, CountLetters, CountParked, DiscardLetters, Letters,
+};
 
 type Sql<C> = <<C as Runner>::Backend as SupportedBackend>::Sql;
 
@@ -30,7 +36,7 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = AnyLetters::<Sql<C>> {
-        conditions: conditions(filter),
+        filter,
         whole: false,
         after,
         limit: number(most),
@@ -45,9 +51,9 @@ pub(crate) async fn letter<C>(id: i64, conn: &mut C) -> Result<Option<(Letter, L
 where
     C: Executor<Backend: SupportedBackend>,
 {
-    let filter = Filter::all().ids([id]);
+    let filter = Filter::new().ids([id]);
     let statement = AnyLetters::<Sql<C>> {
-        conditions: conditions(&filter),
+        filter: &filter,
         whole: true,
         after: id.saturating_sub(1),
         limit: 1,
@@ -63,7 +69,7 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = CountLetters::<Sql<C>> {
-        conditions: conditions(filter),
+        filter,
         limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,
     };
@@ -93,7 +99,7 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = AnyParkedRecords::<Sql<C>> {
-        conditions: conditions(filter),
+        filter,
         after: after.map(|place| [&*place.replica, &*place.entity, &*place.key]),
         nothing: NOTHING,
         limit: number(most),
@@ -109,12 +115,33 @@ where
     C: Executor<Backend: SupportedBackend>,
 {
     let statement = CountParked::<Sql<C>> {
-        conditions: conditions(filter),
+        filter,
         limit: i64::try_from(most).unwrap_or(i64::MAX),
         flavor: PhantomData,
     };
     let counted = Sql::<C>::number(conn, statement).await?;
     Ok(Count::up_to(most, counted.unwrap_or(0)))
+}
+
+/// Looks once whether a replica has a version of a record.
+pub(crate) async fn arrival<C>(
+    replica: &str,
+    entity: &str,
+    key: &str,
+    version: i64,
+    conn: &mut C,
+) -> Result<Arrival>
+where
+    C: Executor<Backend: SupportedBackend>,
+{
+    let of_record = Letters {
+        key,
+        ..Letters::named(replica, entity)
+    };
+    Ok(match arrival_at(of_record, version, conn).await? {
+        ControlFlow::Break(arrival) => arrival,
+        ControlFlow::Continue(current) => Arrival::TimedOut { current },
+    })
 }
 
 fn shown(row: AnyLetter) -> (Letter, LetterMessage) {

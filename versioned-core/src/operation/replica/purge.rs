@@ -1,4 +1,4 @@
-//! Purges tombstones, dead letters and parked events, in batches.
+//! Purges tombstones, dead letters, parked events and ended requests, in batches.
 
 use std::future::pending;
 use std::pin::pin;
@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use diesel::QueryResult;
 
+use crate::backlog::Count;
 use crate::clock::{Clock, Waited, wait};
-use crate::dialect::{Dialect, SqlFor as _};
+use crate::counters;
+use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::loadable::Persisted;
 use crate::operation::conditions::number;
 use crate::operation::replica::positions::{on, run};
+use crate::operation::requests::{on as on_request, run as run_request};
 use crate::operation::transaction::{Level, begin_at, finish};
-use crate::purged::{Purged, Retention};
+use crate::purged::{Old, Purged, Retention};
 use crate::statement::{
-    Discard, HoldLetter, HoldPosition, HoldTombstone, Letters, Lock, LockPurge, OldLetters,
-    OldParked, OldTombstones, OnLetters, Position, PurgeLetters, PurgeParked, PurgePosition,
-    PurgeTombstones,
+    CountOldLetters, CountOldParked, CountOldRequests, CountOldTombstones, Discard, HoldLetter,
+    HoldPosition, HoldRequest, HoldTombstone, Letters, Lock, LockPurge, OldLetters, OldParked,
+    OldRequests, OldTombstones, OnLetters, Position, PurgeItems, PurgeLetters, PurgeParked,
+    PurgePosition, PurgeRequest, PurgeTombstones, Requests, TouchRequest,
 };
 use crate::trace;
 
@@ -28,25 +32,102 @@ where
     C: Executor,
     M: Persisted<C::Backend>,
 {
+    purge_of::<M::Sql, C>(retention, M::replica(), M::ENTITY, conn).await
+}
+
+/// As [`purge`], by the names in the tables. An owner has an empty replica.
+pub(crate) async fn purge_of<F, C>(
+    retention: &Retention,
+    replica: &str,
+    entity: &str,
+    conn: &mut C,
+) -> Result<Purged>
+where
+    C: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+{
     check(retention)?;
     let mut purge = Purge {
         retention,
-        dialect: conn.dialect::<M::Sql>().await?,
+        replica,
+        entity,
+        dialect: conn.dialect::<F>().await?,
         purged: Purged::default(),
         after: String::new(),
-        letter: 0,
+        id: 0,
     };
-    let done = purge.all::<M, C>(conn).await;
+    let done = purge.all::<F, C>(conn).await;
     let purged = purge.purged;
+    counters::purged(&purged);
     if purged.rows() > 0 {
         trace::purged(
-            M::ENTITY,
+            entity,
             purged.tombstones,
             purged.dead_letters,
             purged.parked,
+            purged.requests,
         );
     }
     done.map(|()| purged)
+}
+
+/// Counts what a purge would delete, each up to `most`. Writes nothing.
+pub(crate) async fn old<F, C>(
+    retention: &Retention,
+    replica: &str,
+    entity: &str,
+    most: u64,
+    conn: &mut C,
+) -> Result<Old>
+where
+    C: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+{
+    check(retention)?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut old = Old::default();
+    for kind in KINDS {
+        let Some(at) = kind.age(retention) else {
+            continue;
+        };
+        let position = Position {
+            at,
+            newest: limit,
+            ..Position::named(replica, entity)
+        };
+        let letters = Letters {
+            at,
+            limit,
+            ..Letters::named(replica, entity)
+        };
+        let requests = Requests {
+            replica,
+            entity,
+            pause: at,
+            limit,
+            ..Requests::default()
+        };
+        let (found, count) = match kind {
+            Kind::Letters => {
+                let count = OnLetters::<CountOldLetters, F>::new(letters);
+                (F::number(conn, count).await?, &mut old.dead_letters)
+            }
+            Kind::Parked => {
+                let count = on::<CountOldParked, F, C>(position);
+                (F::number(conn, count).await?, &mut old.parked)
+            }
+            Kind::Tombstones => {
+                let count = on::<CountOldTombstones, F, C>(position);
+                (F::number(conn, count).await?, &mut old.tombstones)
+            }
+            Kind::Requests => {
+                let count = on_request::<CountOldRequests, F>(requests);
+                (F::number(conn, count).await?, &mut old.requests)
+            }
+        };
+        *count = Count::up_to(most, found.unwrap_or(0));
+    }
+    Ok(old)
 }
 
 /// Refuses to forget deletions of which an event may still be kept.
@@ -73,7 +154,16 @@ enum Kind {
     Letters,
     Parked,
     Tombstones,
+    Requests,
 }
+
+/// A deletion is kept while there is an event of its record, and so comes after the events.
+const KINDS: [Kind; 4] = [
+    Kind::Letters,
+    Kind::Parked,
+    Kind::Tombstones,
+    Kind::Requests,
+];
 
 impl Kind {
     /// The age in microseconds from which on it is purged.
@@ -82,6 +172,7 @@ impl Kind {
             Self::Letters => retention.dead_letters,
             Self::Parked => retention.parked,
             Self::Tombstones => retention.tombstones,
+            Self::Requests => retention.requests,
         };
         // The time of the database minus the age does not overflow then.
         age.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 2))
@@ -98,30 +189,32 @@ enum Batch {
 /// A purge that runs.
 struct Purge<'r> {
     retention: &'r Retention,
+    replica: &'r str,
+    entity: &'r str,
     dialect: Dialect,
     purged: Purged,
     /// The key from which on the next batch looks.
     after: String,
-    /// The last letter of the batch before. MySQL.
-    letter: i64,
+    /// The last request of the batch before, or on MySQL the last letter.
+    id: i64,
 }
 
 impl Purge<'_> {
-    /// Deletes one kind after the other. A deletion is kept while there is an event of its record,
-    /// and so comes last.
-    async fn all<M, C>(&mut self, conn: &mut C) -> Result<()>
+    /// Deletes one kind after the other.
+    async fn all<F, C>(&mut self, conn: &mut C) -> Result<()>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
-        for kind in [Kind::Letters, Kind::Parked, Kind::Tombstones] {
+        for kind in KINDS {
             self.after.clear();
+            self.id = 0;
             while let Some(age) = kind.age(self.retention) {
                 if self.purged.rows() >= self.retention.most {
                     self.purged.has_more = true;
                     return Ok(());
                 }
-                match self.batch::<M, C>(kind, age, conn).await? {
+                match self.batch::<F, C>(kind, age, conn).await? {
                     Batch::Last => break,
                     Batch::OtherRuns => {
                         self.purged.is_other_running = true;
@@ -135,22 +228,24 @@ impl Purge<'_> {
     }
 
     /// Deletes a batch, in a transaction.
-    async fn batch<M, C>(&mut self, kind: Kind, age: i64, conn: &mut C) -> Result<Batch>
+    async fn batch<F, C>(&mut self, kind: Kind, age: i64, conn: &mut C) -> Result<Batch>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
         let left = self.retention.most - self.purged.rows();
         let limit = self.retention.batch.min(left);
-        if matches!(kind, Kind::Parked) {
-            return self.parked::<M, C>(age, limit, conn).await;
+        match kind {
+            Kind::Parked => return self.parked::<F, C>(age, limit, conn).await,
+            Kind::Requests => return self.requests::<F, C>(age, limit, conn).await,
+            Kind::Letters | Kind::Tombstones => {}
         }
         if self.dialect == Dialect::Sqlite {
-            return Ok(self.rows::<M, C>(kind, age, limit, conn).await?);
+            return Ok(self.rows::<F, C>(kind, age, limit, conn).await?);
         }
-        begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-        let done = match self.is_first::<M, C>(conn).await {
-            Ok(true) => self.rows::<M, C>(kind, age, limit, conn).await,
+        begin_at::<F, C>(Level::ReadCommitted, conn).await?;
+        let done = match self.is_first::<F, C>(conn).await {
+            Ok(true) => self.rows::<F, C>(kind, age, limit, conn).await,
             Ok(false) => Ok(Batch::OtherRuns),
             Err(error) => Err(error),
         };
@@ -158,20 +253,20 @@ impl Purge<'_> {
     }
 
     /// Returns whether no other purge is running.
-    async fn is_first<M, C>(&self, conn: &mut C) -> QueryResult<bool>
+    async fn is_first<F, C>(&self, conn: &mut C) -> QueryResult<bool>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
         if self.dialect != Dialect::Postgres {
             return Ok(true);
         }
-        let all = Position::of::<M, C::Backend>();
-        let locked = M::Sql::number(conn, on::<LockPurge, M::Sql, C>(all)).await?;
+        let all = Position::named(self.replica, self.entity);
+        let locked = F::number(conn, on::<LockPurge, F, C>(all)).await?;
         Ok(locked == Some(1))
     }
 
-    async fn rows<M, C>(
+    async fn rows<F, C>(
         &mut self,
         kind: Kind,
         age: i64,
@@ -180,25 +275,25 @@ impl Purge<'_> {
     ) -> QueryResult<Batch>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
         let is_mysql = self.dialect == Dialect::Mysql;
         let (found, deleted) = match kind {
-            Kind::Tombstones if is_mysql => self.each_tombstone::<M, C>(age, limit, conn).await?,
-            Kind::Letters if is_mysql => self.each_letter::<M, C>(age, limit, conn).await?,
+            Kind::Tombstones if is_mysql => self.each_tombstone::<F, C>(age, limit, conn).await?,
+            Kind::Letters if is_mysql => self.each_letter::<F, C>(age, limit, conn).await?,
             Kind::Letters => {
                 let old = Letters {
                     at: age,
                     limit: number(limit),
-                    ..Letters::of::<M, C::Backend>()
+                    ..Letters::named(self.replica, self.entity)
                 };
-                let purge = OnLetters::<PurgeLetters, M::Sql>::new(old);
-                let deleted = M::Sql::pairs(conn, purge).await?.len();
+                let purge = OnLetters::<PurgeLetters, F>::new(old);
+                let deleted = F::pairs(conn, purge).await?.len();
                 (deleted, deleted)
             }
-            Kind::Tombstones | Kind::Parked => {
-                let old = self.old::<M, C>(age, limit);
-                let deleted = M::Sql::pairs(conn, on::<PurgeTombstones, M::Sql, C>(old)).await?;
+            Kind::Tombstones | Kind::Parked | Kind::Requests => {
+                let old = self.old(age, limit);
+                let deleted = F::pairs(conn, on::<PurgeTombstones, F, C>(old)).await?;
                 let count = deleted.len();
                 self.after = deleted
                     .into_iter()
@@ -210,7 +305,7 @@ impl Purge<'_> {
         };
         match kind {
             Kind::Letters => self.purged.dead_letters += deleted,
-            Kind::Tombstones | Kind::Parked => self.purged.tombstones += deleted,
+            Kind::Tombstones | Kind::Parked | Kind::Requests => self.purged.tombstones += deleted,
         }
         Ok(if found < limit {
             Batch::Last
@@ -220,21 +315,17 @@ impl Purge<'_> {
     }
 
     /// For statements about what is old.
-    fn old<M, C>(&self, age: i64, limit: usize) -> Position<'_>
-    where
-        C: Executor,
-        M: Persisted<C::Backend>,
-    {
+    fn old(&self, age: i64, limit: usize) -> Position<'_> {
         Position {
             key: &self.after,
             at: age,
             newest: number(limit),
-            ..Position::of::<M, C::Backend>()
+            ..Position::named(self.replica, self.entity)
         }
     }
 
     /// Deletes tombstones one by one, and returns how many were found and deleted. MySQL.
-    async fn each_tombstone<M, C>(
+    async fn each_tombstone<F, C>(
         &mut self,
         age: i64,
         limit: usize,
@@ -242,16 +333,16 @@ impl Purge<'_> {
     ) -> QueryResult<(usize, usize)>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
-        let old = self.old::<M, C>(age, limit);
-        let found = M::Sql::pairs(conn, on::<OldTombstones, M::Sql, C>(old)).await?;
+        let old = self.old(age, limit);
+        let found = F::pairs(conn, on::<OldTombstones, F, C>(old)).await?;
         let mut deleted = 0;
         for (key, _) in &found {
             let one = Position { key, ..old };
-            let held = M::Sql::number(conn, on::<HoldTombstone, M::Sql, C>(one)).await?;
+            let held = F::number(conn, on::<HoldTombstone, F, C>(one)).await?;
             if held.is_some() {
-                deleted += run::<PurgePosition, M::Sql, C>(one, conn).await?;
+                deleted += run::<PurgePosition, F, C>(one, conn).await?;
             }
         }
         let count = found.len();
@@ -260,7 +351,7 @@ impl Purge<'_> {
     }
 
     /// Deletes letters one by one, and returns how many were found and deleted. MySQL.
-    async fn each_letter<M, C>(
+    async fn each_letter<F, C>(
         &mut self,
         age: i64,
         limit: usize,
@@ -268,23 +359,23 @@ impl Purge<'_> {
     ) -> QueryResult<(usize, usize)>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
         let old = Letters {
-            id: self.letter,
+            id: self.id,
             at: age,
             limit: number(limit),
-            ..Letters::of::<M, C::Backend>()
+            ..Letters::named(self.replica, self.entity)
         };
-        let found = M::Sql::pairs(conn, OnLetters::<OldLetters, M::Sql>::new(old)).await?;
+        let found = F::pairs(conn, OnLetters::<OldLetters, F>::new(old)).await?;
         let mut deleted = 0;
         for (_, id) in &found {
             let one = Letters { id: *id, ..old };
-            let hold = OnLetters::<HoldLetter, M::Sql>::new(one);
-            if M::Sql::number(conn, hold).await?.is_some() {
-                deleted += conn.execute(OnLetters::<Discard, M::Sql>::new(one)).await?;
+            let hold = OnLetters::<HoldLetter, F>::new(one);
+            if F::number(conn, hold).await?.is_some() {
+                deleted += conn.execute(OnLetters::<Discard, F>::new(one)).await?;
             }
-            self.letter = *id;
+            self.id = *id;
         }
         Ok((found.len(), deleted))
     }
@@ -292,24 +383,63 @@ impl Purge<'_> {
     /// Deletes the parked events of some records, each in a transaction. The position is locked, as
     /// by every operation that parks or applies an event of the record: an event that is parked once
     /// more must not be lost.
-    async fn parked<M, C>(&mut self, age: i64, limit: usize, conn: &mut C) -> Result<Batch>
+    async fn parked<F, C>(&mut self, age: i64, limit: usize, conn: &mut C) -> Result<Batch>
     where
         C: Executor,
-        M: Persisted<C::Backend>,
+        F: SqlFor<C::Backend> + ?Sized,
     {
-        let old = self.old::<M, C>(age, limit);
-        let found = M::Sql::pairs(conn, on::<OldParked, M::Sql, C>(old)).await?;
+        let old = self.old(age, limit);
+        let found = F::pairs(conn, on::<OldParked, F, C>(old)).await?;
         let mut deleted = 0;
         for (key, _) in &found {
             let one = Position { key, ..old };
-            begin_at::<M::Sql, C>(Level::ReadCommitted, conn).await?;
-            let done = parked_of::<M, C>(one, self.dialect, conn).await;
+            begin_at::<F, C>(Level::ReadCommitted, conn).await?;
+            let done = parked_of::<F, C>(one, self.dialect, conn).await;
             deleted += finish(done, conn).await?;
         }
         self.purged.parked += deleted;
         let is_last = found.len() < limit;
         self.after_last(found);
         Ok(if is_last { Batch::Last } else { Batch::Full })
+    }
+
+    /// Deletes ended requests, each with its items, and the items in transactions of their own if
+    /// they are many.
+    async fn requests<F, C>(&mut self, age: i64, limit: usize, conn: &mut C) -> Result<Batch>
+    where
+        C: Executor,
+        F: SqlFor<C::Backend> + ?Sized,
+    {
+        let old = Requests {
+            id: self.id,
+            replica: self.replica,
+            entity: self.entity,
+            pause: age,
+            limit: number(limit),
+            ..Requests::default()
+        };
+        let found = F::numbers(conn, on_request::<OldRequests, F>(old)).await?;
+        for id in &found {
+            self.id = *id;
+            let one = Requests { id: *id, ..old };
+            loop {
+                begin_at::<F, C>(Level::ReadCommitted, conn).await?;
+                let done = request::<F, C>(one, self.dialect, conn).await;
+                match finish(done, conn).await? {
+                    Ended::Locked => break,
+                    Ended::Deleted => {
+                        self.purged.requests += 1;
+                        break;
+                    }
+                    Ended::HasMore => conn.sleep(self.retention.pause).await,
+                }
+            }
+        }
+        Ok(if found.len() < limit {
+            Batch::Last
+        } else {
+            Batch::Full
+        })
     }
 
     /// Goes on after the last of these keys.
@@ -321,22 +451,52 @@ impl Purge<'_> {
     }
 }
 
-async fn parked_of<M, C>(old: Position<'_>, dialect: Dialect, conn: &mut C) -> QueryResult<usize>
+async fn parked_of<F, C>(old: Position<'_>, dialect: Dialect, conn: &mut C) -> QueryResult<usize>
 where
     C: Executor,
-    M: Persisted<C::Backend>,
+    F: SqlFor<C::Backend> + ?Sized,
 {
     let is_held = match dialect {
-        Dialect::Sqlite => run::<Lock, M::Sql, C>(old, conn).await? > 0,
+        Dialect::Sqlite => run::<Lock, F, C>(old, conn).await? > 0,
         Dialect::Postgres | Dialect::Mysql => {
-            let held = M::Sql::number(conn, on::<HoldPosition, M::Sql, C>(old)).await?;
+            let held = F::number(conn, on::<HoldPosition, F, C>(old)).await?;
             held.is_some()
         }
     };
     if !is_held {
         return Ok(0);
     }
-    run::<PurgeParked, M::Sql, C>(old, conn).await
+    run::<PurgeParked, F, C>(old, conn).await
+}
+
+/// What became of an ended request.
+enum Ended {
+    /// Another purge has it.
+    Locked,
+    /// It has more items.
+    HasMore,
+    Deleted,
+}
+
+/// Deletes some items of a request that has ended, and after the last of them the request.
+async fn request<F, C>(request: Requests<'_>, dialect: Dialect, conn: &mut C) -> QueryResult<Ended>
+where
+    C: Executor,
+    F: SqlFor<C::Backend> + ?Sized,
+{
+    if dialect == Dialect::Sqlite {
+        run_request::<TouchRequest, F, C>(request, conn).await?;
+    }
+    let held = F::number(conn, on_request::<HoldRequest, F>(request)).await?;
+    if held.is_none() {
+        return Ok(Ended::Locked);
+    }
+    let items = run_request::<PurgeItems, F, C>(request, conn).await?;
+    if number(items) >= request.limit {
+        return Ok(Ended::HasMore);
+    }
+    run_request::<PurgeRequest, F, C>(request, conn).await?;
+    Ok(Ended::Deleted)
 }
 
 /// Purges on a connection.

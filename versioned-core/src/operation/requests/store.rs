@@ -88,8 +88,8 @@ where
     amended(id, &terms, conn).await
 }
 
-/// Stores a resend of these records, or of all records.
-pub(crate) async fn resend<C>(
+/// Stores a request of these records, or of all records.
+pub(crate) async fn records<C>(
     subject: Subject<'_>,
     terms: Terms,
     keys: &[String],

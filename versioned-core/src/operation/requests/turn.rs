@@ -5,12 +5,13 @@
 use std::time::{Duration, Instant};
 
 use super::{Subject, on, run, shown};
+use crate::counters;
 use crate::dialect::{Dialect, SqlFor};
 use crate::error::{Error, Result};
 use crate::event::duration_of;
 use crate::executor::Executor;
 use crate::operation::transaction::{Level, RETRY, begin_at, finish, may_retry};
-use crate::request::{Progress, Request, RequestState, Terms};
+use crate::request::{Counts, Progress, Request, RequestKind, RequestState, Terms};
 use crate::statement::{
     AdvanceRequest, ClaimRequest, CountTables, FirstDue, Requests, TouchRequest,
 };
@@ -27,7 +28,8 @@ pub(crate) enum Turn {
     Idle,
     /// The next one is due after this time.
     DueIn(Duration),
-    Worked,
+    /// A step was done. These are the results of the request until now.
+    Worked(Counts),
 }
 
 /// How the requests of one kind are executed.
@@ -54,8 +56,8 @@ where
         match take_turn::<F, C, W>(subject, work, conn).await? {
             Turn::Idle => return Ok(None),
             Turn::DueIn(pause) => return Ok(Some(pause)),
-            Turn::Worked if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
-            Turn::Worked => {}
+            Turn::Worked(_) if start.elapsed() >= time => return Ok(Some(Duration::ZERO)),
+            Turn::Worked(_) => {}
         }
     }
 }
@@ -75,10 +77,14 @@ where
     let mut retries = RETRY.attempts();
     loop {
         begin_at::<F, C>(Level::ReadCommitted, conn).await?;
+        let mut before = Counts::default();
         let done = async {
             match claim::<F, C>(subject, conn).await? {
                 None => Ok(Turn::DueIn(TAKEN)),
-                Some(claimed) => work.step(claimed, conn).await,
+                Some(claimed) => {
+                    before = claimed.progress.counts;
+                    work.step(claimed, conn).await
+                }
             }
         };
         let done = done.await;
@@ -87,7 +93,12 @@ where
                 Some(pause) => conn.sleep(pause).await,
                 None => return Err(lost),
             },
-            done => return done,
+            done => {
+                if let (Ok(Turn::Worked(after)), RequestKind::Resend) = (&done, subject.kind) {
+                    counters::resent(subject.entity, before, *after);
+                }
+                return done;
+            }
         }
     }
 }

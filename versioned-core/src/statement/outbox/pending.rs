@@ -7,7 +7,8 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
-use crate::statement::conditions::{Columns, RowConditions, not_cached};
+use crate::filter::Filter;
+use crate::statement::conditions::{Columns, not_cached};
 use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
@@ -31,7 +32,7 @@ not_cached! { PendingEvents CountEvents MakeSomeDue }
 /// FROM versioned_outbox AS t WHERE t.id > $1 AND .. ORDER BY t.id LIMIT $2
 /// ```
 pub(crate) struct PendingEvents<'a, F: ?Sized> {
-    pub(crate) conditions: RowConditions<'a>,
+    pub(crate) filter: &'a Filter,
     /// Used with `failed`. At least 1.
     pub(crate) attempts: i64,
     pub(crate) id: i64,
@@ -53,7 +54,7 @@ where
         out.push_sql(
             " THEN t.due ELSE 0 END, COALESCE(t.error, '') FROM versioned_outbox AS t WHERE ",
         );
-        if self.conditions.failed {
+        if self.filter.failed {
             out.push_sql("t.attempts >= ");
             F::push_number(&mut out, &self.attempts)?;
             out.push_sql(" AND (t.attempts, t.id) > (");
@@ -65,8 +66,8 @@ where
             out.push_sql("t.id > ");
             F::push_number(&mut out, &self.id)?;
         }
-        self.conditions.push::<F, DB>(EVENTS, &mut out)?;
-        out.push_sql(if self.conditions.failed {
+        self.filter.push::<F, DB>(EVENTS, &mut out)?;
+        out.push_sql(if self.filter.failed {
             " ORDER BY t.attempts, t.id LIMIT "
         } else {
             " ORDER BY t.id LIMIT "
@@ -77,7 +78,7 @@ where
 
 /// Counts events, at most `limit`.
 pub(crate) struct CountEvents<'a, F: ?Sized> {
-    pub(crate) conditions: RowConditions<'a>,
+    pub(crate) filter: &'a Filter,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
@@ -90,7 +91,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT count(*) FROM (SELECT 1 FROM versioned_outbox AS t WHERE 1 = 1");
-        self.conditions.push::<F, DB>(EVENTS, &mut out)?;
+        self.filter.push::<F, DB>(EVENTS, &mut out)?;
         out.push_sql(" LIMIT ");
         F::push_number(&mut out, &self.limit)?;
         out.push_sql(") AS c");

@@ -16,8 +16,8 @@ use crate::statement::template::{Templated, Values, texts};
 /// The values that a statement about dead letters can bind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Letters<'a> {
-    pub(crate) replica: &'static str,
-    pub(crate) entity: &'static str,
+    pub(crate) replica: &'a str,
+    pub(crate) entity: &'a str,
     pub(crate) key: &'a str,
     pub(crate) version: i64,
     /// Where the message came from: its coordinates at the broker.
@@ -36,12 +36,17 @@ pub(crate) struct Letters<'a> {
     pub(crate) limit: i64,
 }
 
-impl Letters<'_> {
+impl<'a> Letters<'a> {
     /// For statements about all dead letters of a replica.
     pub(crate) fn of<M: Loadable<DB>, DB: Backend>() -> Self {
+        Self::named(M::replica(), M::ENTITY)
+    }
+
+    /// As [`of`](Self::of), by the names in the tables.
+    pub(crate) fn named(replica: &'a str, entity: &'a str) -> Self {
         Self {
-            replica: M::replica(),
-            entity: M::ENTITY,
+            replica,
+            entity,
             key: "",
             version: 0,
             source: "",
@@ -116,16 +121,8 @@ fn if_kept(dialect: Option<Dialect>) -> &'static str {
     }
 }
 
-/// A lock, except on `SQLite`, which has one writer.
-fn for_update(dialect: Option<Dialect>) -> &'static str {
-    match dialect {
-        Some(Dialect::Sqlite) => "",
-        _ => " FOR UPDATE",
-    }
-}
-
-/// The index of the letters of a replica by their ids: MySQL prefers another one that begins with the same columns, reads all
-/// letters of the replica and sorts them.
+/// The index of the letters of a replica by their ids. MySQL prefers another one that begins with the
+/// same columns, reads all letters of the replica and sorts them.
 pub(crate) fn by_id(dialect: Option<Dialect>) -> &'static str {
     match dialect {
         Some(Dialect::Mysql) => " FORCE INDEX (versioned_dead_letters_ids)",
@@ -154,7 +151,7 @@ texts! {
     Between = [
         "SELECT version FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND ", KeyColumn, " = ", Key, " AND version > ", Limit, " AND version < ", Version,
-        " ORDER BY version, id LIMIT 1", (for_update),
+        " ORDER BY version, id LIMIT 1", ForUpdate,
     ];
 
     /// Selects the first letter of a record that is newer than the version `limit`, and not newer
@@ -183,14 +180,14 @@ texts! {
     OfRecord = [
         "SELECT id, ", KeyColumn, ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at \
             FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
-        " AND ", KeyColumn, " = ", Key, " ORDER BY version, id LIMIT ", Limit, (for_update),
+        " AND ", KeyColumn, " = ", Key, " ORDER BY version, id LIMIT ", Limit, ForUpdate,
     ];
 
     /// Locks a letter and selects it.
     OfId = [
         "SELECT id, ", KeyColumn, ", version, source, subject, message_key, headers, body, reason, attempts, first_at, last_at \
             FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
-        " AND id = ", Id, (for_update),
+        " AND id = ", Id, ForUpdate,
     ];
 
     /// Begins to write without a change, on `SQLite`. No letter has the id 0.

@@ -7,15 +7,8 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::dialect::SqlFor;
-use crate::statement::conditions::{Columns, RowConditions, not_cached};
-
-const LETTERS: Columns = Columns {
-    has_replica: true,
-    has_id: true,
-    reason: "reason",
-    at: "first_at",
-    failed: "t.reason <> ''",
-};
+use crate::filter::Filter;
+use crate::statement::conditions::{Columns, LETTERS, not_cached};
 
 const PARKED: Columns = Columns {
     has_replica: true,
@@ -36,7 +29,7 @@ not_cached! { AnyLetters CountLetters DiscardLetters AnyParkedRecords CountParke
 /// FROM versioned_dead_letters AS t WHERE t.id > $1 AND t.replica = $2 AND .. ORDER BY t.id LIMIT $3
 /// ```
 pub(crate) struct AnyLetters<'a, F: ?Sized> {
-    pub(crate) conditions: RowConditions<'a>,
+    pub(crate) filter: &'a Filter,
     pub(crate) whole: bool,
     pub(crate) after: i64,
     pub(crate) limit: i64,
@@ -64,7 +57,7 @@ where
         push_later("b", &mut out)?;
         out.push_sql(" AND b.reason = '') FROM versioned_dead_letters AS t WHERE t.id > ");
         F::push_number(&mut out, &self.after)?;
-        self.conditions.push::<F, DB>(LETTERS, &mut out)?;
+        self.filter.push::<F, DB>(LETTERS, &mut out)?;
         out.push_sql(" ORDER BY t.id LIMIT ");
         F::push_number(&mut out, &self.limit)
     }
@@ -90,7 +83,7 @@ fn push_later<DB: Backend>(alias: &str, out: &mut AstPass<'_, '_, DB>) -> QueryR
 
 /// Counts dead letters, at most `limit`.
 pub(crate) struct CountLetters<'a, F: ?Sized> {
-    pub(crate) conditions: RowConditions<'a>,
+    pub(crate) filter: &'a Filter,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
@@ -103,7 +96,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT count(*) FROM (SELECT 1 FROM versioned_dead_letters AS t WHERE 1 = 1");
-        self.conditions.push::<F, DB>(LETTERS, &mut out)?;
+        self.filter.push::<F, DB>(LETTERS, &mut out)?;
         out.push_sql(" LIMIT ");
         F::push_number(&mut out, &self.limit)?;
         out.push_sql(") AS c");
@@ -139,7 +132,7 @@ where
 /// GROUP BY t.replica, t.entity, t.key ORDER BY t.replica, t.entity, t.key LIMIT $5
 /// ```
 pub(crate) struct AnyParkedRecords<'a, F: ?Sized> {
-    pub(crate) conditions: RowConditions<'a>,
+    pub(crate) filter: &'a Filter,
     pub(crate) after: Option<[&'a str; 3]>,
     /// Stands for a record without a position.
     pub(crate) nothing: i64,
@@ -177,7 +170,7 @@ where
             F::push_text(&mut out, key)?;
             out.push_sql(")");
         }
-        self.conditions.push::<F, DB>(PARKED, &mut out)?;
+        self.filter.push::<F, DB>(PARKED, &mut out)?;
         out.push_sql(" GROUP BY ");
         push_record(&mut out)?;
         out.push_sql(" ORDER BY ");
@@ -208,7 +201,7 @@ fn push_same<DB: Backend>(alias: &str, out: &mut AstPass<'_, '_, DB>) -> QueryRe
 
 /// Counts parked events, at most `limit`.
 pub(crate) struct CountParked<'a, F: ?Sized> {
-    pub(crate) conditions: RowConditions<'a>,
+    pub(crate) filter: &'a Filter,
     pub(crate) limit: i64,
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
@@ -221,7 +214,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT count(*) FROM (SELECT 1 FROM versioned_parked AS t WHERE 1 = 1");
-        self.conditions.push::<F, DB>(PARKED, &mut out)?;
+        self.filter.push::<F, DB>(PARKED, &mut out)?;
         out.push_sql(" LIMIT ");
         F::push_number(&mut out, &self.limit)?;
         out.push_sql(") AS c");

@@ -20,8 +20,8 @@ use crate::statement::template::{Templated, Values, texts};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position<'a> {
     /// The replica's name. It is empty for an owner's tombstone.
-    pub(crate) replica: &'static str,
-    pub(crate) entity: &'static str,
+    pub(crate) replica: &'a str,
+    pub(crate) entity: &'a str,
     pub(crate) key: &'a str,
     /// The version to which the position moves.
     pub(crate) version: i64,
@@ -37,12 +37,17 @@ pub(crate) struct Position<'a> {
     pub(crate) body: &'a str,
 }
 
-impl Position<'_> {
+impl<'a> Position<'a> {
     /// A position for statements about all records of a replica or an owner.
     pub(crate) fn of<M: Loadable<DB>, DB: Backend>() -> Self {
+        Self::named(M::replica(), M::ENTITY)
+    }
+
+    /// As [`of`](Self::of), by the names in the tables.
+    pub(crate) fn named(replica: &'a str, entity: &'a str) -> Self {
         Self {
-            replica: M::replica(),
-            entity: M::ENTITY,
+            replica,
+            entity,
             key: "",
             version: 0,
             oldest: 0,

@@ -123,8 +123,8 @@ where
 /// The versions to which the positions of a replica move.
 #[derive(Debug)]
 pub(crate) struct Moves {
-    replica: &'static str,
-    entity: &'static str,
+    replica: String,
+    entity: String,
     keys: Vec<String>,
     versions: Vec<i64>,
     /// The time of the deletion in microseconds since 1970 if the record is deleted, otherwise 0.
@@ -135,15 +135,15 @@ impl Moves {
     /// The positions must be of one replica.
     pub(crate) fn new<'a>(positions: impl Iterator<Item = Position<'a>>) -> Self {
         let mut all = Self {
-            replica: "",
-            entity: "",
+            replica: String::new(),
+            entity: String::new(),
             keys: Vec::new(),
             versions: Vec::new(),
             deleted_at: Vec::new(),
         };
         for position in positions {
-            all.replica = position.replica;
-            all.entity = position.entity;
+            position.replica.clone_into(&mut all.replica);
+            position.entity.clone_into(&mut all.entity);
             all.keys.push(position.key.to_owned());
             all.versions.push(position.version);
             all.deleted_at.push(position.at);

@@ -74,6 +74,17 @@ texts! {
         " AND o.", KeyColumn, " = p.", KeyColumn, "))",
         " ORDER BY p.", KeyColumn, " LIMIT ", Newest,
     ];
+    /// Counts what `PurgeTombstones` deletes, at most `newest`.
+    CountOldTombstones = [
+        "SELECT count(*) FROM (SELECT 1 AS one FROM versioned_positions AS p WHERE p.replica = ", Replica, " AND p.entity = ", Entity,
+        " AND p.deleted_at < ", (now), (and_a_tick), " - ", At,
+        " AND NOT EXISTS (SELECT 1 FROM versioned_parked AS k WHERE k.replica = ", Replica,
+        " AND k.entity = ", Entity, " AND k.", KeyColumn, " = p.", KeyColumn,
+        ") AND NOT EXISTS (SELECT 1 FROM versioned_dead_letters AS d WHERE d.replica = ", Replica,
+        " AND d.entity = ", Entity, " AND d.", KeyColumn, " IN (p.", KeyColumn, ", '')) AND (", Replica,
+        " <> '' OR NOT EXISTS (SELECT 1 FROM versioned_outbox AS o WHERE o.entity = ", Entity,
+        " AND o.", KeyColumn, " = p.", KeyColumn, ")) LIMIT ", Newest, ") AS c",
+    ];
     /// Locks a deletion if it is older than `at`, unless another transaction has locked it. MySQL.
     HoldTombstone = [
         "SELECT version FROM versioned_positions WHERE replica = ", Replica, " AND entity = ", Entity,
@@ -92,6 +103,11 @@ texts! {
         "SELECT ", KeyColumn, ", min(version) FROM versioned_parked WHERE replica = ", Replica,
         " AND entity = ", Entity, " AND ", KeyColumn, " >= ", Key, " AND at < ", (now), (and_a_tick), " - ", At,
         " GROUP BY ", KeyColumn, " ORDER BY ", KeyColumn, " LIMIT ", Newest,
+    ];
+    /// Counts events that are parked for longer than `at`, at most `newest`.
+    CountOldParked = [
+        "SELECT count(*) FROM (SELECT 1 AS one FROM versioned_parked WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND at < ", (now), (and_a_tick), " - ", At, " LIMIT ", Newest, ") AS c",
     ];
     /// Locks a position, unless another transaction has locked it. PostgreSQL and MySQL.
     HoldPosition = [
@@ -121,6 +137,11 @@ texts! {
     OldLetters = [
         "SELECT ", KeyColumn, ", id FROM versioned_dead_letters", (by_id), " WHERE replica = ", Replica, " AND entity = ", Entity,
         " AND id > ", Id, " AND first_at < ", (now), (and_a_tick), " - ", At, " ORDER BY id LIMIT ", Limit,
+    ];
+    /// Counts letters that came longer than `at` ago, at most `limit`.
+    CountOldLetters = [
+        "SELECT count(*) FROM (SELECT 1 AS one FROM versioned_dead_letters WHERE replica = ", Replica, " AND entity = ", Entity,
+        " AND first_at < ", (now), (and_a_tick), " - ", At, " LIMIT ", Limit, ") AS c",
     ];
     /// Locks a letter, unless another transaction has locked it. MySQL.
     HoldLetter = [

@@ -7,8 +7,8 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::dialect::{Dialect, SqlFor};
-use crate::request::Filter;
-use crate::statement::conditions::not_cached;
+use crate::filter::Filter;
+use crate::statement::conditions::{LETTERS, not_cached};
 use crate::statement::outbox::now::push_now;
 use crate::statement::safe_updates::push_verb;
 
@@ -27,71 +27,25 @@ pub(crate) struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// Pushes ` FROM versioned_dead_letters WHERE .. ORDER BY id LIMIT $n`.
+    /// Pushes ` FROM versioned_dead_letters AS t WHERE .. ORDER BY t.id LIMIT $n`.
     fn push<'b, F, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         F: SqlFor<DB> + ?Sized,
         DB: Backend,
     {
         out.unsafe_to_cache_prepared();
-        out.push_sql(" FROM versioned_dead_letters WHERE replica = ");
+        out.push_sql(" FROM versioned_dead_letters AS t WHERE t.replica = ");
         F::push_text(out, self.replica)?;
-        out.push_sql(" AND entity = ");
+        out.push_sql(" AND t.entity = ");
         F::push_text(out, self.entity)?;
-        out.push_sql(" AND id > ");
+        out.push_sql(" AND t.id > ");
         F::push_number(out, &self.above)?;
-        out.push_sql(" AND id <= ");
+        out.push_sql(" AND t.id <= ");
         F::push_number(out, &self.newest)?;
-        let filter = self.filter;
-        if let Some(ids) = &filter.ids {
-            out.push_sql(" AND id");
-            F::push_any(out, ids)?;
-        }
-        for key in &filter.records {
-            out.push_sql(" AND ");
-            out.push_identifier("key")?;
-            out.push_sql(" = ");
-            F::push_text(out, key)?;
-        }
-        for reason in &filter.reasons {
-            push_contains::<F, DB>(reason, out)?;
-        }
-        let bounds = [
-            (&filter.since, " AND first_at >= "),
-            (&filter.until, " AND first_at < "),
-            (&filter.after, " AND id > "),
-            (&filter.up_to, " AND id <= "),
-        ];
-        for (bound, sql) in bounds {
-            if let Some(bound) = bound {
-                out.push_sql(sql);
-                F::push_number(out, bound)?;
-            }
-        }
-        out.push_sql(" ORDER BY id LIMIT ");
+        self.filter.push::<F, DB>(LETTERS, out)?;
+        out.push_sql(" ORDER BY t.id LIMIT ");
         F::push_number(out, &self.limit)
     }
-}
-
-/// Pushes a condition on the reason, byte by byte. MySQL would compare the text by its collation, MySQL 9 even where one of
-/// the two texts is binary.
-fn push_contains<'b, F, DB>(text: &'b str, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
-where
-    F: SqlFor<DB> + ?Sized,
-    DB: Backend,
-{
-    let dialect = F::dialect(out.backend());
-    out.push_sql(match dialect {
-        Some(Dialect::Sqlite) => " AND instr(reason, ",
-        Some(Dialect::Mysql) => " AND LOCATE(CAST(",
-        Some(Dialect::Postgres) | None => " AND strpos(reason, ",
-    });
-    F::push_text(out, text)?;
-    out.push_sql(match dialect {
-        Some(Dialect::Mysql) => " AS BINARY), CAST(reason AS BINARY)) > 0",
-        _ => ") > 0",
-    });
-    Ok(())
 }
 
 /// Selects the ids of the letters that a filter matches.
@@ -100,7 +54,7 @@ pub(crate) struct Choose<'a, F: ?Sized> {
     pub(crate) flavor: PhantomData<fn(&F)>,
 }
 
-/// `INSERT INTO versioned_request_items (..) SELECT .. FROM versioned_dead_letters WHERE ..`: adds
+/// `INSERT INTO versioned_request_items (..) SELECT .. FROM versioned_dead_letters AS t WHERE ..`: adds
 /// the letters that a filter matches to a request.
 pub(crate) struct LettersOfRequest<'a, F: ?Sized> {
     pub(crate) request: i64,
@@ -143,7 +97,7 @@ where
     DB: Backend,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT id");
+        out.push_sql("SELECT t.id");
         self.choice.push::<F, DB>(&mut out)
     }
 }
@@ -158,9 +112,9 @@ where
         out.push_identifier("key")?;
         out.push_sql(", version, outcome, error, at) SELECT ");
         F::push_number(&mut out, &self.request)?;
-        out.push_sql(", id, ");
+        out.push_sql(", t.id, t.");
         out.push_identifier("key")?;
-        out.push_sql(", version, '', '', 0");
+        out.push_sql(", t.version, '', '', 0");
         self.choice.push::<F, DB>(&mut out)
     }
 }

@@ -59,10 +59,10 @@ pub(crate) struct RowFilter {
 impl RowFilter {
     fn add_to(&self, mut filter: Filter) -> Filter {
         if let Some(key) = &self.record {
-            filter = filter.key(key);
+            filter = filter.record(key);
         }
         if let Some(part) = &self.reason {
-            filter = filter.reason(part);
+            filter = filter.reason_contains(part);
         }
         if let Some(since) = self.since {
             filter = filter.since(since);
@@ -76,7 +76,7 @@ impl RowFilter {
 
 impl EventFilter {
     pub(crate) fn filter(&self) -> Filter {
-        let mut filter = Filter::all();
+        let mut filter = Filter::new();
         if let Some(entity) = &self.entity {
             filter = filter.entity(entity);
         }
@@ -86,7 +86,7 @@ impl EventFilter {
 
 impl ReplicaFilter {
     pub(crate) fn filter(&self) -> Filter {
-        let mut filter = Filter::all();
+        let mut filter = Filter::new();
         if let Some(replica) = &self.replica {
             filter = filter.replica(replica);
         }
@@ -104,7 +104,7 @@ impl LetterChoice {
             filter = filter.failed();
         }
         if !self.ids.is_empty() {
-            filter = filter.ids(self.ids.as_slice());
+            filter = filter.ids(self.ids.iter().copied());
         }
         filter
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use versioned_core::requests::{Request, RequestState};
 
-use crate::args::AskArgs;
+use crate::args::WhoArgs;
 use crate::database::Database;
 use crate::failure::{Exit, Failure, Outcome, Stop};
 use crate::json;
@@ -16,7 +16,7 @@ use crate::output::{Output, note};
 use super::requests;
 
 /// Who asks, for the record.
-pub(super) fn asker(args: &AskArgs) -> Option<String> {
+pub(super) fn asker(args: &WhoArgs) -> Option<String> {
     let user = || env::var("USER").ok().filter(|user| !user.is_empty());
     args.by.clone().or_else(user)
 }
@@ -68,7 +68,7 @@ pub(super) fn print(
     name: &str,
     request: &Request,
     plan: &Value,
-    args: &AskArgs,
+    args: &WhoArgs,
     database: &mut Database,
     out: &mut Output,
 ) -> Outcome<Exit> {

@@ -91,7 +91,7 @@ pub(super) fn retry(args: &RetryArgs, database: &mut Database, out: &mut Output)
     let more = &which.more;
     let mut filter = which.filter();
     if !args.ids.is_empty() {
-        filter = filter.ids(args.ids.as_slice());
+        filter = filter.ids(args.ids.iter().copied());
     }
     needs_condition(&filter, &args.write)?;
     let filter = filter.failed();

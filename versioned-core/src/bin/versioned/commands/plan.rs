@@ -160,7 +160,7 @@ impl Plan {
 
 /// Refuses a command without any condition, which would mean all rows.
 pub(super) fn needs_condition(filter: &Filter, args: &WriteArgs) -> Outcome<()> {
-    if *filter != Filter::all() || args.all {
+    if !filter.is_empty() || args.all {
         return Ok(());
     }
     let message = "name ids or conditions, or say --all";

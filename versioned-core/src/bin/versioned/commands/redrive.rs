@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use versioned_core::inspect::Letter;
-use versioned_core::requests::{Filter, Redrive};
+use versioned_core::inspect::{Filter, Letter};
+use versioned_core::requests::Redrive;
 
 use crate::args::RedriveArgs;
 use crate::confirm;
@@ -45,16 +45,23 @@ pub(super) fn run(args: &RedriveArgs, database: &mut Database, out: &mut Output)
     if let Some(rate) = args.ask.rate {
         redrive = redrive.rate(rate);
     }
-    if let Some(by) = asked::asker(&args.ask) {
+    if let Some(by) = asked::asker(&args.ask.who) {
         redrive = redrive.requested_by(by);
     }
-    if let Some(why) = &args.ask.why {
+    if let Some(why) = &args.ask.who.why {
         redrive = redrive.reason(why);
     }
     let stored = database.store(&redrive)?;
-    let request = asked::wait(&stored, args.ask.max_time, database, out)?;
+    let request = asked::wait(&stored, args.ask.who.max_time, database, out)?;
     let plan = plan.json(&args.write);
-    asked::print("dead_redrive", &request, &plan, &args.ask, database, out)
+    asked::print(
+        "dead_redrive",
+        &request,
+        &plan,
+        &args.ask.who,
+        database,
+        out,
+    )
 }
 
 /// The replica and the entity of the letters. A request is of one.

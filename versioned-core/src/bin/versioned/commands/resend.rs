@@ -48,8 +48,8 @@ pub(super) fn run(args: &ResendArgs, database: &mut Database, out: &mut Output) 
         args.yes,
     )?;
     let stored = database.store_resend(&resend(args))?;
-    let request = asked::wait(&stored, args.ask.max_time, database, out)?;
-    asked::print("resend", &request, &plan, &args.ask, database, out)
+    let request = asked::wait(&stored, args.ask.who.max_time, database, out)?;
+    asked::print("resend", &request, &plan, &args.ask.who, database, out)
 }
 
 fn resend(args: &ResendArgs) -> Resend {
@@ -67,10 +67,10 @@ fn resend(args: &ResendArgs) -> Resend {
     if let Some(rate) = args.ask.rate {
         resend = resend.rate(rate);
     }
-    if let Some(by) = asked::asker(&args.ask) {
+    if let Some(by) = asked::asker(&args.ask.who) {
         resend = resend.requested_by(by);
     }
-    if let Some(why) = &args.ask.why {
+    if let Some(why) = &args.ask.who.why {
         resend = resend.reason(why);
     }
     resend

@@ -55,7 +55,10 @@ where
         totals.count(pass);
         pause = match pass {
             Some(pass) if pass.unavailable > 0 => pauses.away(),
-            None => pauses.away(),
+            None => {
+                meters::leads(false);
+                pauses.away()
+            }
             Some(pass) if pass.taken() == 0 => pauses.idle(relay.hearing.longest_pause()),
             Some(pass) if pass.taken() >= limit || relay.ordered => pauses.busy(),
             Some(_) => {
@@ -64,6 +67,7 @@ where
             }
         };
     }
+    meters::leads(false);
     running.stops();
     totals
 }

@@ -1,4 +1,4 @@
-//! Executes the redrives that are requested.
+//! Executes the requests of a replica: redrives, and records to forget.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -12,6 +12,7 @@ use crate::executor::Executor;
 use crate::format::Reading;
 use crate::model::{FromJson, Gap};
 use crate::operation::replica::current::version_of;
+use crate::operation::replica::forget::forget_key;
 use crate::operation::replica::positions::on as on_position;
 use crate::operation::requests::turn::{self, Claimed, Turn, Work, advance};
 use crate::operation::requests::{Subject, on, run};
@@ -24,7 +25,7 @@ use crate::statement::{
     SettleEach, SettleItem, Unpark,
 };
 
-/// Executes the open redrives of a replica: see [`turn::execute`].
+/// Executes the open requests of a replica: see [`turn::execute`].
 pub(crate) async fn execute<M, C>(
     time: Duration,
     reading: Reading<'_>,
@@ -34,16 +35,66 @@ where
     C: Executor,
     M: Dependent<C::Backend> + FromJson,
 {
-    let subject = Subject {
+    let redrives = Subject {
         kind: RequestKind::Redrive,
         replica: M::replica(),
         entity: M::ENTITY,
     };
-    let redrives = Redrives::<M> {
+    let forgets = Subject {
+        kind: RequestKind::Forget,
+        ..redrives
+    };
+    let work = Redrives::<M> {
         reading,
         model: PhantomData,
     };
-    turn::execute::<M::Sql, C, _>(subject, time, &redrives, conn).await
+    let forgotten =
+        turn::execute::<M::Sql, C, _>(forgets, time, &Forgets(work.model), conn).await?;
+    let redriven = turn::execute::<M::Sql, C, _>(redrives, time, &work, conn).await?;
+    Ok([forgotten, redriven].into_iter().flatten().min())
+}
+
+/// The requests to forget records of a replica.
+struct Forgets<M>(PhantomData<fn() -> M>);
+
+impl<M, C> Work<C> for Forgets<M>
+where
+    C: Executor,
+    M: Dependent<C::Backend>,
+{
+    /// Forgets one record, so that a step locks the rows of one.
+    async fn step(&self, mut claimed: Claimed, conn: &mut C) -> Result<Turn> {
+        let first = Requests {
+            id: claimed.request.id,
+            item: claimed.progress.place,
+            limit: 1,
+            ..Requests::default()
+        };
+        let found = M::Sql::items(conn, on::<FirstOpen, M::Sql>(first)).await?;
+        let Some((item, key, ..)) = found.into_iter().next() else {
+            advance::<M::Sql, C>(&claimed, RequestState::Done, 0, None, conn).await?;
+            return Ok(Turn::Worked(claimed.progress.counts));
+        };
+        let (outcome, error) = match forget_key::<M, C>(&key, conn).await {
+            Ok(()) => (ItemOutcome::Forgotten, None),
+            Err(error) if ends_the_transaction(&error) => return Err(error),
+            Err(error) => (ItemOutcome::Failed, Some(reason_of(&error))),
+        };
+        let error = error.as_deref().unwrap_or_default();
+        let settled = Requests {
+            item,
+            outcome: outcome.name(),
+            error,
+            ..first
+        };
+        run::<SettleItem, M::Sql, C>(settled, conn).await?;
+        claimed.progress.place = item;
+        let stopped = claimed.progress.count(outcome, &claimed.terms);
+        let stopped = stopped.map(|reason| format!("{reason}: record {key}: {error}"));
+        let state = claimed.progress.state(stopped.is_some(), &claimed.terms);
+        advance::<M::Sql, C>(&claimed, state, 1, stopped.as_deref(), conn).await?;
+        Ok(Turn::Worked(claimed.progress.counts))
+    }
 }
 
 /// The redrives of a replica.
@@ -124,7 +175,7 @@ where
         }
     }
     write::<M, C>(&claimed, &results, conn).await?;
-    Ok(Turn::Worked)
+    Ok(Turn::Worked(claimed.progress.counts))
 }
 
 /// Returns the letters of the next step, which are of one record.
