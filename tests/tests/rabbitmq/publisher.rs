@@ -142,6 +142,51 @@ async fn the_events_without_a_queue_are_rejected_and_only_they() {
     }
 }
 
+/// Several relays share a connection, which takes one batch at a time: each is told about its own events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clones_that_publish_at_once_hear_of_their_own_events() {
+    let topology = Topology::exchange(rabbitmq::shared()).await;
+    topology.queue(&[("x-queue-type", "quorum".into())]).await;
+    topology.bind("tickets.*").await;
+    let publisher = publisher(rabbitmq::shared(), &topology.name);
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let publisher = publisher.clone();
+            tokio::spawn(async move {
+                for round in 0..10 {
+                    let rows: Vec<_> = (0..30)
+                        .map(|number| OutboxRow {
+                            entity: if (number + task) % 3 == 1 {
+                                "orders"
+                            } else {
+                                "tickets"
+                            }
+                            .to_owned(),
+                            ..row(&format!("{task}-{round}-{number}"), 1)
+                        })
+                        .collect();
+                    let answers = publisher.publish(&rows).await;
+                    for (row, answer) in rows.iter().zip(&answers) {
+                        let is_right = match answer {
+                            Ok(()) => row.entity == "tickets",
+                            Err(PublishError::Rejected(_)) => row.entity == "orders",
+                            Err(_) => false,
+                        };
+                        assert!(is_right, "{row:?}: {answer:?}");
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut stored = topology.ids().await;
+    stored.sort_unstable();
+    stored.dedup();
+    assert_eq!(stored.len(), 8 * 10 * 20);
+}
+
 /// Row by row: a `nack` is no confirm, also where a later message of the batch is confirmed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_makes_the_events_wait() {
