@@ -19,9 +19,11 @@ async fn a_group_without_offsets_reads_from_the_beginning() {
     running.stop().await;
     broker.forget_group(&topic).await;
     send_version(&broker, &topic, 1..=20, 2).await;
-    let running = Running::noting(consumer(&broker, &topic), db.url());
+    let heard = Heard::default();
+    let running = Running::noting(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     all_committed(&broker, &topic).await;
     let figures = running.stop().await;
+    assert_eq!(heard.all(), [""; 0], "nothing is lost");
     assert_eq!(
         (figures.applied, figures.duplicates),
         (20, 20),
@@ -31,9 +33,9 @@ async fn a_group_without_offsets_reads_from_the_beginning() {
     assert_eq!(noted(&mut conn).len(), 40);
 }
 
-/// Retention has deleted messages that the group had not read.
+/// Retention has deleted messages that the group had not read. Nothing else would tell of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_that_were_deleted_are_passed_over() {
+async fn messages_that_were_deleted_unread_are_passed_over_and_reported() {
     let broker = Broker::shared();
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, 1).await;
@@ -43,9 +45,17 @@ async fn messages_that_were_deleted_are_passed_over() {
     running.stop().await;
     send_version(&broker, &topic, 11..=30, 1).await;
     broker.delete_before(&topic, 0, 20).await;
-    let running = Running::replica(consumer(&broker, &topic), db.url());
+    let heard = Heard::default();
+    let running = Running::replica(consumer(&broker, &topic).on_problem(heard.hook()), db.url());
     all_committed(&broker, &topic).await;
     running.stop().await;
+    let heard = heard.all();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(
+        heard[0].contains("send snapshots of the records")
+            && heard[0].contains(&format!("{topic} [0]: offset reset (at offset 10 ")),
+        "{heard:?}"
+    );
     let expected: Vec<_> = (1..=10).chain(21..=30).map(|id| (id, 1)).collect();
     assert_eq!(rows(&mut conn), expected);
 }

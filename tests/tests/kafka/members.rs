@@ -18,8 +18,22 @@ fn committed(broker: &Shared, topic: &str, partitions: i32) -> Vec<i64> {
 /// Members come and go in the middle of batches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
+    members_come_and_go("cooperative-sticky").await;
+}
+
+/// All partitions go at each rebalance, and some come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebalance_that_takes_all_partitions_loses_nothing() {
+    members_come_and_go("range,roundrobin").await;
+}
+
+async fn members_come_and_go(strategy: &str) {
     const PARTITIONS: i32 = 4;
     let broker = Broker::shared();
+    let consumer = |broker: &Shared, topic: &str| {
+        let settings = quick(broker).set("partition.assignment.strategy", strategy);
+        KafkaConsumer::subscribe(&settings, topic, [topic]).unwrap()
+    };
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, PARTITIONS).await;
     let (theirs, on) = (broker.clone(), topic.clone());
