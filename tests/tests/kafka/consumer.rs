@@ -323,3 +323,131 @@ async fn early_events_make_room_for_their_predecessors() {
     all_committed(&broker, &topic).await;
     running.stop().await;
 }
+
+/// They are written as they come, and nothing of them stays in hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_poisonous_messages_do_not_fill_the_room() {
+    let broker = Broker::shared();
+    let (db, mut conn) = database();
+    let (_, topic) = tickets_topic(&broker, 1).await;
+    let messages = (1..=2_000).map(|id: i64| {
+        let body = if id % 10 == 0 {
+            format!("no json {id}").into_bytes()
+        } else {
+            serde_json::to_vec(&event(Op::Created, id, 1)).unwrap()
+        };
+        (id.to_string(), Some(body))
+    });
+    send_raw(&broker, &topic, messages).await;
+    let running = Running::replica(consumer(&broker, &topic).in_hand(50), db.url());
+    all_committed(&broker, &topic).await;
+    let figures = running.stop().await;
+    assert_eq!(
+        (figures.applied, figures.dead_letters, figures.failed),
+        (1_800, 200, 0),
+        "{figures:?}"
+    );
+    assert_eq!(rows(&mut conn).len(), 1_800);
+    let letters = dead_letters::list::<Copy, _>(0, 300, &mut conn).unwrap();
+    let mut bodies: Vec<_> = letters.into_iter().map(|letter| letter.body).collect();
+    bodies.sort_unstable();
+    let mut expected: Vec<_> = (1..=200)
+        .map(|number| format!("no json {}", number * 10).into_bytes())
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(bodies, expected);
+}
+
+/// Statistics, logs, and connections that end because nothing happens on them, also come out of a poll.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_after_a_pause_arrives_soon_and_nothing_else_is_reported() {
+    let broker = Broker::shared();
+    let (db, mut conn) = database();
+    let (prefix, topic) = tickets_topic(&broker, 3).await;
+    let settings = quick(&broker)
+        .set("statistics.interval.ms", "100")
+        .set("connections.max.idle.ms", "700");
+    let heard = Heard::default();
+    let consumer = KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
+    let running = Running::replica(consumer.on_problem(heard.hook()), db.url());
+    let settings = config(&broker)
+        .set("statistics.interval.ms", "100")
+        .set("connections.max.idle.ms", "700");
+    let relay = Relay::new(KafkaPublisher::new(&settings, prefix).unwrap());
+    let (owner, mut blocking) = database();
+    let mut owner = connect(&owner).await;
+    for id in 1..=8 {
+        announce([id], "concert", &mut blocking);
+        let start = Instant::now();
+        assert_eq!(relay.run_once_async(&mut owner).await.unwrap().published, 1);
+        until("it is applied", async || {
+            rows(&mut conn) == all_at(1..=id, 1)
+        })
+        .await;
+        assert!(
+            id == 1 || start.elapsed() < Duration::from_secs(10),
+            "{id}: {:?}",
+            start.elapsed()
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    running.stop().await;
+    assert_eq!(heard.all(), [""; 0]);
+}
+
+/// Names may come twice, and values are bytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_reach_the_form_as_they_came() {
+    use rdkafka::message::{Header, OwnedHeaders};
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+    struct Headers;
+    impl Decode for Headers {
+        fn decode(&self, message: &Message<'_>, _: &Replica) -> Result<Option<Decoded>, Refused> {
+            let headers: Vec<_> = message
+                .headers
+                .iter()
+                .map(|header| (header.name, header.value))
+                .collect();
+            let expected: [(&str, &[u8]); 5] = [
+                ("twice", b"1"),
+                ("null", b""),
+                ("empty", b""),
+                ("bytes", b"\xff\0"),
+                ("twice", b"2"),
+            ];
+            if headers != expected {
+                return Err(Refused::new(format!("{headers:?}")));
+            }
+            let key = String::from_utf8(message.key.unwrap().to_vec()).unwrap();
+            let record: serde_json::Value = serde_json::from_slice(message.body.unwrap()).unwrap();
+            Ok(Some(Decoded::new(Op::Created, 1).key(key).record(record)))
+        }
+    }
+    let broker = Broker::shared();
+    let (db, mut conn) = database();
+    let (_, topic) = tickets_topic(&broker, 1).await;
+    let values: [(&str, Option<&[u8]>); 5] = [
+        ("twice", Some(b"1")),
+        ("null", None),
+        ("empty", Some(b"")),
+        ("bytes", Some(b"\xff\0")),
+        ("twice", Some(b"2")),
+    ];
+    let headers = values
+        .into_iter()
+        .fold(OwnedHeaders::new(), |all, (key, value)| {
+            all.insert(Header { key, value })
+        });
+    let producer: BaseProducer = broker.config().create().unwrap();
+    let body = r#"{"id":1,"note":"concert","version":1}"#;
+    let record = BaseRecord::to(&topic).key("1").payload(body);
+    producer.send(record.headers(headers)).unwrap();
+    tokio::task::block_in_place(|| producer.flush(STUCK)).unwrap();
+    let running = Running::replica(consumer(&broker, &topic).format(Headers), db.url());
+    all_committed(&broker, &topic).await;
+    running.stop().await;
+    let letters = dead_letters::list::<Copy, _>(0, 10, &mut conn).unwrap();
+    assert_eq!(letters, []);
+    assert_eq!(rows(&mut conn), [(1, 1)]);
+}

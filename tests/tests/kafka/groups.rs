@@ -1,8 +1,12 @@
 //! Faults of a coordinator, on librdkafka's mock cluster.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Fault};
+use versioned_core::consumer::ConsumerProblem;
 
 use super::*;
 
@@ -115,4 +119,67 @@ async fn a_group_that_cannot_be_joined_is_joined_later() {
     until("all are applied", async || rows(&mut conn).len() == 30).await;
     all_committed(&broker, &topic).await;
     running.stop().await;
+}
+
+/// The thread of the client stands still for longer than the group permits, with commits that it has not sent. Its
+/// partitions are lost, and go to another member, whose offsets it does not move back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_stood_still_moves_no_offset_of_the_next_one() {
+    const STANDS: Duration = Duration::from_secs(15);
+    let (cluster, broker, topic) = cluster();
+    let (db, mut conn) = database();
+    let settings = quick(&broker).set("max.poll.interval.ms", "6000");
+    let member = || KafkaConsumer::subscribe(&settings, &topic, [&topic]).unwrap();
+    let (stands, goes_on) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let first = {
+        let (stands, goes_on) = (Arc::clone(&stands), Arc::clone(&goes_on));
+        // The thread of the client calls it.
+        let hook = move |problem: &ConsumerProblem<'_>| {
+            let is_denied = problem
+                .to_string()
+                .contains("Offset commit (manual) failed");
+            if is_denied && !stands.swap(true, Ordering::SeqCst) {
+                std::thread::sleep(STANDS);
+                goes_on.store(true, Ordering::SeqCst);
+            }
+        };
+        Running::noting(member().on_problem(hook), db.url())
+    };
+    send_version(&broker, &topic, 1..=30, 1).await;
+    all_committed(&broker, &topic).await;
+    let fault = Fault::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    cluster.request_errors(RDKafkaApiKey::OffsetCommit, &[fault]);
+    send_version(&broker, &topic, 1..=30, 2).await;
+    until("it stands still", async || stands.load(Ordering::SeqCst)).await;
+    send_version(&broker, &topic, 1..=30, 3).await;
+    let second = Running::noting(member(), db.url());
+    until("the second one has all partitions", async || {
+        rows(&mut conn) == all_at(1..=30, 3) && is_committed(&broker, &topic)
+    })
+    .await;
+    assert!(
+        !goes_on.load(Ordering::SeqCst),
+        "the first one was not missed"
+    );
+    until("the first one goes on", async || {
+        goes_on.load(Ordering::SeqCst)
+    })
+    .await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(5) {
+        assert!(is_committed(&broker, &topic), "an offset went back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    send_version(&broker, &topic, 1..=30, 4).await;
+    until("all are applied", async || {
+        rows(&mut conn) == all_at(1..=30, 4)
+    })
+    .await;
+    all_committed(&broker, &topic).await;
+    first.stop().await;
+    second.stop().await;
+    assert_eq!(noted(&mut conn).len(), 120, "each once");
 }

@@ -1,6 +1,10 @@
 //! Several members of a group, and partitions that move between them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use diesel::connection::SimpleConnection as _;
+use versioned_core::Outcome;
 
 use super::*;
 
@@ -14,8 +18,22 @@ fn committed(broker: &Shared, topic: &str, partitions: i32) -> Vec<i64> {
 /// Members come and go in the middle of batches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
+    members_come_and_go("cooperative-sticky").await;
+}
+
+/// All partitions go at each rebalance, and some come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebalance_that_takes_all_partitions_loses_nothing() {
+    members_come_and_go("range,roundrobin").await;
+}
+
+async fn members_come_and_go(strategy: &str) {
     const PARTITIONS: i32 = 4;
     let broker = Broker::shared();
+    let consumer = |broker: &Shared, topic: &str| {
+        let settings = quick(broker).set("partition.assignment.strategy", strategy);
+        KafkaConsumer::subscribe(&settings, topic, [topic]).unwrap()
+    };
     let (db, mut conn) = database();
     let (_, topic) = tickets_topic(&broker, PARTITIONS).await;
     let (theirs, on) = (broker.clone(), topic.clone());
@@ -241,4 +259,47 @@ async fn a_static_member_comes_back() {
         assert!(is_committed(&broker, &topic));
         assert_eq!(broker.members(&topic), 1, "it has not left");
     }
+}
+
+/// What is in hand at the end of a process holds up neither its client nor the next member.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_with_messages_in_hand_leaves_the_group_and_commits_none_of_them() {
+    let broker = Broker::shared();
+    let (db, mut conn) = database();
+    let (_, topic) = tickets_topic(&broker, 2).await;
+    send_version(&broker, &topic, 1..=200, 1).await;
+    let seen = Arc::new(AtomicBool::new(false));
+    let consumer_that_hangs =
+        consumer(&broker, &topic).shutdown_timeout(Duration::from_millis(500));
+    let shutdown = Shutdown::new();
+    let running = {
+        let (stop, seen) = (shutdown.clone(), Arc::clone(&seen));
+        tokio::spawn(async move {
+            let handle = async |_: Event<Copy>| {
+                seen.store(true, Ordering::SeqCst);
+                std::future::pending::<versioned_core::Result<Outcome>>().await
+            };
+            consumer_that_hangs.run(handle, stop).await
+        })
+    };
+    until("some are in hand", async || seen.load(Ordering::SeqCst)).await;
+    let start = Instant::now();
+    shutdown.stop();
+    running.await.unwrap().unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(broker.members(&topic), 0, "it has left its group");
+    assert_eq!(committed(&broker, &topic, 2), [0, 0]);
+    let running = Running::noting(consumer(&broker, &topic), db.url());
+    until("all are applied", async || rows(&mut conn).len() == 200).await;
+    all_committed(&broker, &topic).await;
+    let figures = running.stop().await;
+    assert_eq!(
+        (figures.applied, figures.duplicates),
+        (200, 0),
+        "{figures:?}"
+    );
 }

@@ -239,6 +239,45 @@ async fn cloud_events_have_their_attributes_in_headers_of_kafka() {
     );
 }
 
+/// With the time of the event, retention would delete what waited in the outbox for long, although it was acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_has_the_time_of_its_publication() {
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    use rdkafka::message::Message as _;
+
+    let broker = Broker::shared();
+    let prefix = broker.name();
+    let topic = format!("{prefix}.tickets");
+    let retention = [("retention.ms", "60000"), ("segment.ms", "100")];
+    broker.create_topic(&topic, 1, &retention).await;
+    let publisher = publisher(&broker, &prefix);
+    let now = || {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+        i64::try_from(since.as_millis()).unwrap()
+    };
+    let before = now();
+    for version in 1..=5 {
+        let old = r#"{"at":"2020-01-01T00:00:00Z"}"#;
+        let answers = publisher.publish(&[row("7", version, old)]).await;
+        assert_eq!(answers, [Ok(())]);
+        // Another segment.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // The server looks for what is too old every 500 ms.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(broker.watermarks(&topic), [(0, 0, 5)]);
+    let mut settings = broker.config();
+    settings.set("group.id", "x");
+    let consumer: BaseConsumer = settings.create().unwrap();
+    let mut all = rdkafka::TopicPartitionList::new();
+    all.add_partition_offset(&topic, 0, rdkafka::Offset::Beginning)
+        .unwrap();
+    consumer.assign(&all).unwrap();
+    let message = consumer.poll(STUCK).unwrap().unwrap();
+    let time = message.timestamp().to_millis().unwrap();
+    assert!((before..=now()).contains(&time), "{time}");
+}
+
 /// What was acknowledged is stored, and what could not be sent stays in the outbox.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_dies_fills_the_outbox_and_loses_nothing() {

@@ -94,6 +94,56 @@ async fn a_message_at_the_delivery_limit_goes_to_the_dead_letter_exchange() {
     assert_eq!(lives, 4);
 }
 
+/// No queue is bound to the dead-letter exchange: the message stays until one is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_exchange_without_a_queue_loses_nothing() {
+    let broker = Broker::with_settings("{dead_letter_worker_publisher_confirm_timeout, 2000}");
+    let dead = Topology::exchange(&broker.url()).await;
+    let events = Topology::exchange(&broker.url()).await;
+    let queue = || {
+        Queue::declared(&events.name, &dead.name)
+            .bound_to(&events.name, "tickets.*")
+            .delivery_limit(limit(1))
+    };
+    let (db, _conn) = replica();
+    Running::replica(consumer(&broker.url(), queue()), db.url())
+        .stop()
+        .await;
+    let publisher = publisher(&broker.url(), &events.name);
+    publish(&publisher, vec![event_row(1, 1)]).await;
+    for life in 0..2 {
+        let seen = AtomicBool::new(false);
+        let consumer = consumer(&broker.url(), queue());
+        let handle = async |_: Event<Parking>| {
+            seen.store(true, Ordering::SeqCst);
+            std::future::pending::<versioned_core::Result<Outcome>>().await
+        };
+        tokio::select! {
+            ended = consumer.run(handle, std::future::pending::<()>()) => panic!("{ended:?}"),
+            () = until("it is in hand", async || seen.load(Ordering::SeqCst)) => {}
+        }
+        drop(consumer);
+        // At the limit, it is no longer ready.
+        until("it is back", async || {
+            counts(&broker, &events.name) == (usize::from(life == 0), 1)
+        })
+        .await;
+    }
+    // Longer than the server waits before it tries again.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(counts(&broker, &events.name), (0, 1));
+    dead.queue(&[("x-queue-type", "quorum".into())]).await;
+    dead.bind("#").await;
+    until("it is dead-lettered", async || {
+        !dead.messages().await.is_empty()
+    })
+    .await;
+    until("the queue is empty", async || {
+        counts(&broker, &events.name) == (0, 0)
+    })
+    .await;
+}
+
 /// The connection is cut between the COMMIT and the acknowledgement, again and again: what was settled for one channel says nothing on
 /// the next one, whose numbers begin at 1 again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -356,4 +406,125 @@ async fn a_version_that_the_queue_has_dropped_is_reported() {
     })
     .await;
     running.stop().await;
+}
+
+/// Packets are lost, and the connection stays open at both ends: only the heartbeats tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_stalls_is_noticed_and_made_again() {
+    let broker = Broker::common();
+    let topology = Topology::quorum(&broker.url()).await;
+    let publisher = publisher(&broker.url(), &topology.name);
+    let (db, mut conn) = replica();
+    let proxy = Proxy::to(broker.port());
+    let heard = Heard::default();
+    let url = format!("{}?heartbeat=3", broker.url_at(proxy.port()));
+    let consumer = consumer(&url, Queue::existing(&topology.name)).on_problem(heard.hook());
+    let running = Noting::noting(consumer, db.url());
+    publish(&publisher, vec![event_row(1, 1)]).await;
+    until("it is applied", async || held(&mut conn) == [(1, 1)]).await;
+    assert_eq!(heard.all(), [""; 0]);
+    proxy.stall();
+    let start = Instant::now();
+    publish(&publisher, vec![event_row(1, 2)]).await;
+    until("it is reported", async || !heard.all().is_empty()).await;
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(held(&mut conn), [(1, 1)]);
+    proxy.mend();
+    until("it is applied", async || held(&mut conn) == [(1, 2)]).await;
+    until("nothing is in hand", async || {
+        counts(broker, &topology.name) == (0, 0)
+    })
+    .await;
+    running.stop().await;
+}
+
+/// The others of its batch are applied, and none of them goes back to the queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_bad_event_of_a_batch_fails_alone() {
+    let url = rabbitmq::shared();
+    let topology = Topology::quorum(url).await;
+    let publisher = publisher(url, &topology.name);
+    let (db, mut conn) = replica();
+    let poison = "ALTER TABLE tickets ADD CONSTRAINT poison CHECK (id <> 37)";
+    diesel::sql_query(poison).execute(&mut conn).unwrap();
+    let rows = (1..=100).map(|id| event_row(id, 1)).collect();
+    publish(&publisher, rows).await;
+    let fast = Duration::from_millis(20);
+    let consumer = consumer(url, Queue::existing(&topology.name))
+        .redelivery(fast, fast)
+        .attempts(3);
+    let counters = consumer.counters();
+    let running = Running::replica(consumer, db.url());
+    until("it is a dead letter", async || {
+        counters.snapshot().dead_letters == 1
+    })
+    .await;
+    until("the others are applied", async || {
+        held(&mut conn).len() == 99
+    })
+    .await;
+    let figures = running.stop().await;
+    assert_eq!(
+        (figures.applied, figures.duplicates, figures.dead_letters),
+        (99, 0, 1),
+        "{figures:?}"
+    );
+    assert_eq!(topology.ids().await, [""; 0]);
+    let letters = versioned_core::dead_letters::list::<Copy, _>(0, 10, &mut conn).unwrap();
+    assert_eq!(letters[0].record, Some(("37".to_owned(), 1)));
+}
+
+/// One process receives everything until it is gone, and then another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_active_consumer_is_followed_by_the_next_one() {
+    const VERSIONS: i64 = 60;
+    let broker = Broker::common();
+    let topology = Topology::exchange(&broker.url()).await;
+    let arguments = [
+        ("x-queue-type", "quorum".into()),
+        ("x-single-active-consumer", true.into()),
+    ];
+    topology.queue(&arguments).await;
+    topology.bind("#").await;
+    let (db, mut conn) = replica();
+    let start = || {
+        let consumer = consumer(&broker.url(), Queue::existing(&topology.name)).in_hand(20);
+        let counters = consumer.counters();
+        (Noting::noting(consumer, db.url()), counters)
+    };
+    let (mut active, mut counters) = start();
+    let load = {
+        let publisher = publisher(&broker.url(), &topology.name);
+        tokio::spawn(async move {
+            for version in 1..=VERSIONS {
+                let rows = (1..=20).map(|id| event_row(id, version)).collect();
+                publish(&publisher, rows).await;
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        })
+    };
+    for _ in 0..3 {
+        until("it receives", async || counters.snapshot().applied > 0).await;
+        let (next, of_next) = start();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(of_next.snapshot().applied, 0, "two are active");
+        active.abandon().await;
+        (active, counters) = (next, of_next);
+    }
+    load.await.unwrap();
+    let expected: Vec<_> = (1..=20).map(|id| (id, VERSIONS)).collect();
+    until("all are applied", async || held(&mut conn) == expected).await;
+    until("nothing is in hand", async || {
+        counts(broker, &topology.name) == (0, 0)
+    })
+    .await;
+    active.stop().await;
+    let each: Vec<_> = (1..=20)
+        .flat_map(|id| (1..=VERSIONS).map(move |version| (id, version)))
+        .collect();
+    assert_eq!(noted(&mut conn), each);
 }

@@ -163,6 +163,12 @@ impl From<&str> for Argument {
     }
 }
 
+impl From<bool> for Argument {
+    fn from(value: bool) -> Self {
+        Self(AMQPValue::Boolean(value))
+    }
+}
+
 impl From<i32> for Argument {
     fn from(number: i32) -> Self {
         Self(AMQPValue::LongInt(number))

@@ -1,5 +1,8 @@
 //! A relay's events, to an exchange.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lapin::types::AMQPValue;
 use versioned_core::format::CloudEvents;
 use versioned_core::outbox::{self, PublishError, Publisher as _, Relay};
@@ -142,6 +145,51 @@ async fn the_events_without_a_queue_are_rejected_and_only_they() {
     }
 }
 
+/// Several relays share a connection, which takes one batch at a time: each is told about its own events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clones_that_publish_at_once_hear_of_their_own_events() {
+    let topology = Topology::exchange(rabbitmq::shared()).await;
+    topology.queue(&[("x-queue-type", "quorum".into())]).await;
+    topology.bind("tickets.*").await;
+    let publisher = publisher(rabbitmq::shared(), &topology.name);
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let publisher = publisher.clone();
+            tokio::spawn(async move {
+                for round in 0..10 {
+                    let rows: Vec<_> = (0..30)
+                        .map(|number| OutboxRow {
+                            entity: if (number + task) % 3 == 1 {
+                                "orders"
+                            } else {
+                                "tickets"
+                            }
+                            .to_owned(),
+                            ..row(&format!("{task}-{round}-{number}"), 1)
+                        })
+                        .collect();
+                    let answers = publisher.publish(&rows).await;
+                    for (row, answer) in rows.iter().zip(&answers) {
+                        let is_right = match answer {
+                            Ok(()) => row.entity == "tickets",
+                            Err(PublishError::Rejected(_)) => row.entity == "orders",
+                            Err(_) => false,
+                        };
+                        assert!(is_right, "{row:?}: {answer:?}");
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut stored = topology.ids().await;
+    stored.sort_unstable();
+    stored.dedup();
+    assert_eq!(stored.len(), 8 * 10 * 20);
+}
+
 /// Row by row: a `nack` is no confirm, also where a later message of the batch is confirmed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_makes_the_events_wait() {
@@ -175,6 +223,53 @@ async fn a_full_queue_makes_the_events_wait() {
     let expected: Vec<_> = (1..=50).map(|id| format!("tickets/{id}/1")).collect();
     all.sort_by_key(|id| id.split('/').nth(1).unwrap().parse::<u32>().unwrap());
     assert_eq!(all, expected);
+}
+
+/// The queue refuses some messages, and takes later ones again: of a record, it counts only what has no hole before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_on_a_refused_event_of_its_record_waits_too() {
+    let topology = Topology::exchange(rabbitmq::shared()).await;
+    let full = [
+        ("x-max-length", 1.into()),
+        ("x-overflow", "reject-publish".into()),
+    ];
+    topology.queue(&full).await;
+    topology.bind("#").await;
+    let publisher = publisher(rabbitmq::shared(), &topology.name);
+    let rows: Vec<_> = (1..=100)
+        .flat_map(|version| ["1", "2", "3"].map(|key| row(key, version)))
+        .collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    // Makes room again and again.
+    let taking = {
+        let (stop, channel) = (Arc::clone(&stop), topology.channel.clone());
+        let name = topology.name.clone();
+        tokio::spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                let options = BasicGetOptions { no_ack: true };
+                channel.basic_get(name.as_str().into(), options).await.unwrap();
+            }
+        })
+    };
+    let mut was_refused_between = false;
+    until("one was refused between two that were not", async || {
+        let answers = publisher.publish(&rows).await;
+        for key in ["1", "2", "3"] {
+            let of_record = rows.iter().zip(&answers).filter(|(row, _)| row.key == key);
+            let answers: Vec<_> = of_record.map(|(_, answer)| answer).collect();
+            let published = answers.iter().take_while(|answer| answer.is_ok()).count();
+            for answer in &answers[published..] {
+                let Err(PublishError::Unavailable(reason)) = answer else {
+                    panic!("{key}: {answer:?}");
+                };
+                was_refused_between |= reason.ends_with("was not confirmed, and is sent first");
+            }
+        }
+        was_refused_between
+    })
+    .await;
+    stop.store(true, Ordering::SeqCst);
+    taking.await.unwrap();
 }
 
 #[test]

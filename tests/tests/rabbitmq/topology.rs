@@ -2,7 +2,7 @@
 
 use lapin::options::ExchangeDeleteOptions;
 use versioned_core::outbox::{PublishError, Publisher as _};
-use versioned_core::rabbitmq::Queue;
+use versioned_core::rabbitmq::{Queue, RabbitMqConsumer};
 use versioned_tests::heard::Heard;
 
 use super::replica::*;
@@ -92,6 +92,36 @@ async fn of_several_servers_one_that_answers_is_used() {
     })
     .await;
     assert_eq!(topology.ids().await, ["tickets/1/1"]);
+}
+
+/// The consumer goes from one server to the next one until one answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_uses_the_server_that_answers() {
+    let topology = Topology::quorum(rabbitmq::shared()).await;
+    let (db, mut conn) = replica();
+    publish(
+        &publisher(rabbitmq::shared(), &topology.name),
+        vec![event_row(1, 1)],
+    )
+    .await;
+    // Nobody listens on these ports.
+    let servers = [
+        "amqp://127.0.0.1:1/%2f",
+        "amqp://127.0.0.1:2/%2f",
+        rabbitmq::shared(),
+    ];
+    let heard = Heard::default();
+    let consumer = RabbitMqConsumer::new(
+        Servers::new(servers).unwrap(),
+        Queue::existing(&topology.name),
+    );
+    let running = Running::replica(consumer.on_problem(heard.hook()), db.url());
+    until("it is applied", async || held(&mut conn) == [(1, 1)]).await;
+    running.stop().await;
+    let heard = heard.all();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard[0].contains("check 127.0.0.1:1,"), "{heard:?}");
+    assert!(heard[1].contains("check 127.0.0.1:2,"), "{heard:?}");
 }
 
 /// What does not heal by itself is said, each time.

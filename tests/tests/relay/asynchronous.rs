@@ -340,5 +340,56 @@ async fn a_relay_that_sleeps_is_woken_by_a_commit() {
     assert_eq!(problems.load(Ordering::SeqCst), 1);
 }
 
+/// As with a connection that nobody drives: no notification ever arrives, and no error.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_whose_connection_delivers_nothing_is_reported_and_the_relay_polls() {
+    use diesel::connection::SimpleConnection as _;
+    use diesel_async::AsyncPgConnection;
+
+    let db = versioned_tests::postgres::Db::fresh(TICKETS);
+    let mut blocking = db.connect();
+    blocking.run_pending_migrations(MIGRATIONS).unwrap();
+    for statement in versioned_core::notify_trigger().up {
+        blocking.batch_execute(&statement).unwrap();
+    }
+    let broker = Arc::new(Broker::new());
+    let problems = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = Arc::clone(&problems);
+    let soon = Duration::from_millis(100);
+    let relay = Relay::new(Arc::clone(&broker))
+        .poll(Duration::from_millis(1), soon)
+        .on_problem(move |problem| heard.lock().unwrap().push(problem.to_string()));
+    let listener = relay.listener().heartbeat(soon);
+    let shutdown = Shutdown::new();
+    let (stop, url, ears) = (shutdown.clone(), db.url().to_owned(), listener.clone());
+    let listening = tokio::spawn(async move {
+        let connect = || AsyncPgConnection::establish(&url);
+        ears.run_async(connect, |_| Box::pin(futures_util::stream::pending()), stop)
+            .await;
+    });
+    let (stop, url) = (shutdown.clone(), db.url().to_owned());
+    let run = tokio::spawn(async move {
+        let connect = || AsyncPgConnection::establish(&url);
+        relay.run_async(connect, stop).await
+    });
+    while problems.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for id in 1..=3 {
+        announce([id], &mut blocking);
+        while broker.ids().len() < usize::try_from(id).unwrap() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!listener.is_listening());
+    }
+    shutdown.stop();
+    listening.await.unwrap();
+    assert_eq!(run.await.unwrap().published, 3);
+    let problems = problems.lock().unwrap();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("did not arrive"), "{problems:?}");
+}
+
 #[cfg(feature = "mysql")]
 on!(mysql, diesel_async::AsyncMysqlConnection);

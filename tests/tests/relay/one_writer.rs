@@ -70,3 +70,24 @@ fn what_no_waiting_mends_is_told_at_once() {
     assert_eq!(deletions.load(Ordering::Relaxed), 1);
     assert_eq!(waiting(&mut conn), 3);
 }
+
+/// No read stays open while the broker has the batch, or the log that is to be written back would grow.
+#[test]
+fn the_log_is_written_back_while_a_batch_is_published() {
+    let (db, mut conn) = database();
+    conn.batch_execute("PRAGMA journal_mode = WAL").unwrap();
+    announce(1..=30, &mut conn);
+    let relay = Relay::new(Broker::doing_first(move |_| {
+        let other = &mut db.connect();
+        announce([100 + waiting(other)], other);
+        let busy: i32 =
+            diesel::dsl::sql::<diesel::sql_types::Integer>("PRAGMA wal_checkpoint(TRUNCATE)")
+                .get_result(other)
+                .unwrap();
+        assert_eq!(busy, 0);
+    }))
+    .batch(10);
+    for _ in 0..2 {
+        assert_eq!(relay.run_once(&mut conn).unwrap().published, 10);
+    }
+}

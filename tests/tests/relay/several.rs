@@ -230,3 +230,69 @@ fn an_ordered_relay_does_not_overtake_another() {
     );
     assert_eq!(second.ids(), Vec::<String>::new());
 }
+
+/// The event with the lower id commits after the one with the higher id was published.
+#[test]
+fn an_event_that_commits_late_is_not_skipped() {
+    for ordered in [false, true] {
+        let (db, mut conn) = database();
+        let broker = Arc::new(Broker::new());
+        let relay = Relay::new(Arc::clone(&broker));
+        let relay = if ordered { relay.ordered() } else { relay };
+        let mut late = db.connect();
+        late.begin_test_transaction().unwrap();
+        announce([1], &mut late);
+        announce([2], &mut conn);
+        assert_eq!(relay.run_once(&mut conn).unwrap().published, 1);
+        assert_eq!(relay.run_once(&mut conn).unwrap().taken(), 0);
+        diesel::sql_query("COMMIT").execute(&mut late).unwrap();
+        assert_eq!(relay.run_once(&mut conn).unwrap().published, 1);
+        assert_eq!(broker.ids(), created([2, 1]));
+        let ids: Vec<i64> = broker
+            .log
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|row| row.id)
+            .collect();
+        assert!(ids[1] < ids[0], "{ids:?}");
+    }
+}
+
+/// Where they would hinder each other, and writers, at the higher ones.
+#[test]
+fn relays_do_not_work_at_the_isolation_level_of_their_sessions() {
+    const WRITERS: i64 = 3;
+    const EACH: i64 = 100;
+    for level in backend::LEVELS {
+        for ordered in [false, true] {
+            let (db, mut conn) = database();
+            announce(1..=50, &mut conn);
+            let broker = Arc::new(Broker::new());
+            let written = AtomicBool::new(false);
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    let mut conn = db.connect();
+                    backend::isolate(&mut conn, level);
+                    let relay = Relay::new(Arc::clone(&broker)).batch(7);
+                    let relay = if ordered { relay.ordered() } else { relay };
+                    let written = &written;
+                    scope.spawn(move || drain(&relay, written, &mut conn));
+                }
+                let writers: Vec<_> = (1..=WRITERS)
+                    .map(|writer| {
+                        let mut conn = db.connect();
+                        let first = writer * 1_000;
+                        scope.spawn(move || announce(first + 1..=first + EACH, &mut conn))
+                    })
+                    .collect();
+                for writer in writers {
+                    writer.join().unwrap();
+                }
+                written.store(true, Ordering::SeqCst);
+            });
+            let all = (1..=WRITERS).flat_map(|writer| writer * 1_000 + 1..=writer * 1_000 + EACH);
+            assert_eq!(broker.sorted_ids(), created((1..=50).chain(all)), "{level}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! A relay whose listener hears of commits, on PostgreSQL.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,11 +60,20 @@ fn receive(conn: &mut Conn, deafness: &Deafness) -> Option<QueryResult<PgNotific
     next.filter(|_| !deafness.swallows.load(Ordering::SeqCst))
 }
 
-fn run(
+fn run(db: &Db, pauses: (Duration, Duration), heartbeat: Duration, deafness: Deafness) -> Running {
+    let url = db.url().to_owned();
+    run_through(db, pauses, heartbeat, deafness, move || {
+        Conn::establish(&url).map_err(|error| error.to_string())
+    })
+}
+
+/// With a listener that connects in its own way.
+fn run_through(
     db: &Db,
     (first, longest): (Duration, Duration),
     heartbeat: Duration,
     deafness: Deafness,
+    connect: impl FnMut() -> Result<Conn, String> + Send + 'static,
 ) -> Running {
     let broker = Arc::new(Broker::new());
     let problems = Arc::new(Mutex::new(Vec::new()));
@@ -80,10 +89,10 @@ fn run(
         thread::spawn(move || relay.run(|| Conn::establish(&url), stop))
     };
     let listen = {
-        let (url, stop) = (db.url().to_owned(), stop.clone());
+        let stop = stop.clone();
         let (listener, deafness) = (listener.clone(), Arc::clone(&deafness));
         let receive = move |conn: &mut Conn| receive(conn, &deafness);
-        thread::spawn(move || listener.run(|| Conn::establish(&url), receive, stop))
+        thread::spawn(move || listener.run(connect, receive, stop))
     };
     Running {
         broker,
@@ -255,10 +264,7 @@ fn a_listener_whose_session_ends_listens_again() {
     let (db, mut conn) = notifying();
     let running = run(&db, ASLEEP, HOUR, Deafness::default());
     running.until_it_listens();
-    let listening = "FROM pg_stat_activity WHERE query = 'LISTEN versioned_outbox' AND datname = current_database()";
-    diesel::sql_query(format!("SELECT pg_terminate_backend(pid) {listening}"))
-        .execute(&mut conn)
-        .unwrap();
+    end_the_session_that_listens(&mut conn);
     running.until_problems(1);
     running.until_it_listens();
     announce([1], &mut conn);
@@ -270,6 +276,85 @@ fn a_listener_whose_session_ends_listens_again() {
         "{problems:?}"
     );
     assert_eq!(running.stop().failures, 0);
+}
+
+fn end_the_session_that_listens(conn: &mut Conn) {
+    let listening = "FROM pg_stat_activity WHERE query = 'LISTEN versioned_outbox' AND datname = current_database()";
+    diesel::sql_query(format!("SELECT pg_terminate_backend(pid) {listening}"))
+        .execute(conn)
+        .unwrap();
+}
+
+/// The relay polls once an hour, so that nothing but the new session makes it look.
+#[test]
+fn what_was_committed_while_nobody_listened_is_found_by_the_next_session() {
+    let (db, mut conn) = notifying();
+    let is_away = Arc::new(AtomicBool::new(false));
+    let connect = {
+        let (url, is_away) = (db.url().to_owned(), Arc::clone(&is_away));
+        move || match is_away.load(Ordering::SeqCst) {
+            true => Err("it is away".to_owned()),
+            false => Conn::establish(&url).map_err(|error| error.to_string()),
+        }
+    };
+    let running = run_through(&db, ASLEEP, HOUR, Deafness::default(), connect);
+    running.until_it_listens();
+    is_away.store(true, Ordering::SeqCst);
+    end_the_session_that_listens(&mut conn);
+    running.until_problems(1);
+    // The pass that the end of the session caused.
+    rest();
+    announce([1], &mut conn);
+    rest();
+    assert_eq!(running.broker.ids(), Vec::<String>::new());
+    is_away.store(false, Ordering::SeqCst);
+    running.until_published([1]);
+    running.stop();
+}
+
+/// As at a standby, or at a server that has lost its queue of notifications.
+#[test]
+fn a_listener_that_cannot_listen_is_reported_once_and_does_not_storm_the_server() {
+    let (db, mut conn) = notifying();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let is_standby = Arc::new(AtomicBool::new(true));
+    let connect = {
+        let (url, attempts, is_standby) = (
+            db.url().to_owned(),
+            Arc::clone(&attempts),
+            Arc::clone(&is_standby),
+        );
+        move || {
+            attempts.fetch_add(1, Ordering::SeqCst);
+            let mut conn = Conn::establish(&url).map_err(|error| error.to_string())?;
+            if is_standby.load(Ordering::SeqCst) {
+                // A LISTEN in a transaction that has failed fails, too.
+                conn.batch_execute("BEGIN").unwrap();
+                conn.batch_execute("SELECT 1/0").unwrap_err();
+            }
+            Ok(conn)
+        }
+    };
+    let running = run_through(&db, (FIRST, SOON), SOON, Deafness::default(), connect);
+    for id in 1..=3 {
+        announce([id], &mut conn);
+        running.until_published([id]);
+        thread::sleep(Duration::from_secs(1));
+    }
+    // After 0.1 s, 0.2 s, 0.4 s and so on.
+    let before = attempts.load(Ordering::SeqCst);
+    assert!((2..=7).contains(&before), "{before} attempts");
+    let problems = running.problems.lock().unwrap().clone();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("current transaction is aborted"),
+        "{problems:?}"
+    );
+    assert!(!running.listener.is_listening());
+    is_standby.store(false, Ordering::SeqCst);
+    running.until_it_listens();
+    assert_eq!(running.problems.lock().unwrap().len(), 1);
+    running.stop();
 }
 
 /// The session lives and no longer listens, as behind a pooler that changes it.

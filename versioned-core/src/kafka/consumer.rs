@@ -65,7 +65,8 @@ const FIXED: &[Fixed] = &[
 /// The offset of a partition is committed up to the first message that is not done, once per second,
 /// when the partition goes to another member, and at the shutdown. After a crash, the messages since
 /// then come again, and those that were applied are duplicates. If the group has no offset, or the
-/// messages there were deleted, the partition is read from its beginning.
+/// messages there were deleted, the partition is read from its beginning. The latter is
+/// [reported](Consumer::on_problem), because events may be lost.
 ///
 /// Kafka cannot deliver a single message again. Early events wait in the process, and then with the
 /// [dead letters](crate::dead_letters) or with the parked events. See [`ordered`](Consumer::ordered).

@@ -204,11 +204,18 @@ impl ClientContext for Context {
     }
 
     /// The only place where a commit that failed is told: the client calls back for those alone that
-    /// the application waits for.
+    /// the application waits for. And the only one where an offset that is no longer there is told: the
+    /// client goes on from the beginning of the log.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         let is_known = || OF_REBALANCES.iter().any(|known| text.contains(known));
         if facility == "COMMITFAIL" && !is_known() && !self.is_refused() {
             report_broker(&self.report, text);
+        }
+        if facility == "OFFSET" && text.contains("offset reset") {
+            let problem = format!(
+                "send snapshots of the records, if events were deleted before they were read: {text}"
+            );
+            report_broker(&self.report, &problem);
         }
         DefaultClientContext.log(level, facility, text);
     }

@@ -33,6 +33,15 @@ struct Owned {
 }
 
 impl Owned {
+    fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            outstanding: BTreeSet::new(),
+            next: None,
+            given: None,
+        }
+    }
+
     /// The offset from which another member must read. Offsets may have holes, so it is not counted.
     fn watermark(&self) -> Option<i64> {
         self.outstanding.first().copied().or(self.next)
@@ -43,13 +52,7 @@ impl Ledger {
     /// The partition is owned from now on.
     pub(super) fn assign(&mut self, partition: Partition) {
         self.epoch += 1;
-        let owned = Owned {
-            epoch: self.epoch,
-            outstanding: BTreeSet::new(),
-            next: None,
-            given: None,
-        };
-        self.owned.insert(partition, owned);
+        self.owned.insert(partition, Owned::new(self.epoch));
     }
 
     /// The partition is no longer owned.
@@ -66,6 +69,11 @@ impl Ledger {
     /// not owned.
     pub(super) fn deliver(&mut self, partition: &Partition, offset: i64) -> Option<u64> {
         let owned = self.owned.get_mut(partition)?;
+        if owned.next.is_some_and(|next| offset < next) {
+            // The topic was made again, or its log was cut: an offset of before is another message.
+            self.epoch += 1;
+            *owned = Owned::new(self.epoch);
+        }
         owned.outstanding.insert(offset);
         owned.next = owned.next.max(Some(offset + 1));
         Some(owned.epoch)

@@ -410,6 +410,28 @@ fn what_is_not_committed_is_not_published() {
     assert_eq!(broker.ids(), Vec::<String>::new());
 }
 
+/// An id of an event is never that of an earlier one, also after the table was empty: replicas and brokers may know it.
+#[test]
+fn an_outbox_that_was_emptied_does_not_count_from_the_beginning() {
+    let (db, mut conn) = database();
+    let broker = Arc::new(Broker::new());
+    let relay = Relay::new(Arc::clone(&broker));
+    for id in 1..=4 {
+        announce([id], &mut conn);
+        assert_eq!(relay.run_once(&mut conn).unwrap().published, 1);
+        assert_eq!(waiting(&mut conn), []);
+        conn = db.connect();
+    }
+    let ids: Vec<i64> = broker
+        .log
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|row| row.id)
+        .collect();
+    assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+}
+
 /// Nobody who writes a record waits for a broker.
 #[test]
 fn owners_write_while_a_batch_is_published() {

@@ -108,6 +108,31 @@ fn a_relay_that_sleeps_is_woken_to_publish() {
     assert_eq!(broker.ids(), created(1..=9));
 }
 
+/// The waker is called inside of the transaction, which commits later.
+#[test]
+fn a_commit_a_little_after_the_wake_is_found() {
+    let (db, mut conn) = database();
+    let broker = Arc::new(Broker::new());
+    let relay =
+        Relay::new(Arc::clone(&broker)).poll(Duration::from_millis(1), Duration::from_hours(1));
+    let waker = relay.waker();
+    let shutdown = Shutdown::new();
+    let (stop, url) = (shutdown.clone(), db.url().to_owned());
+    let run = thread::spawn(move || relay.run(|| open(&url), stop));
+    // The end of the ladder of the first pass.
+    thread::sleep(Duration::from_millis(1_500));
+    conn.transaction(|conn| {
+        announce([1], conn);
+        waker.wake();
+        thread::sleep(Duration::from_millis(200));
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    until_empty(&mut conn);
+    shutdown.stop();
+    assert_eq!(run.join().unwrap().published, 1);
+}
+
 #[test]
 fn a_broker_that_comes_back_is_found() {
     let (db, mut conn) = database();

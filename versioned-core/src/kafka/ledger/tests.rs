@@ -44,6 +44,24 @@ fn what_was_delivered_under_another_assignment_moves_nothing() {
     assert_eq!(ledger.progress(), [(partition(), 6)]);
 }
 
+/// The topic was deleted and made again, while messages of the old one were in flight.
+#[test]
+fn a_log_that_begins_again_has_offsets_of_its_own() {
+    let mut ledger = Ledger::default();
+    ledger.assign(partition());
+    let before = ledger.deliver(&partition(), 1).unwrap();
+    ledger.deliver(&partition(), 19);
+    ledger.complete(&partition(), before, 19);
+    assert_eq!(ledger.progress(), [(partition(), 1)]);
+    let after = ledger.deliver(&partition(), 0).unwrap();
+    ledger.deliver(&partition(), 1);
+    ledger.complete(&partition(), after, 0);
+    ledger.complete(&partition(), before, 1);
+    assert_eq!(ledger.progress(), [(partition(), 1)]);
+    ledger.complete(&partition(), after, 1);
+    assert_eq!(ledger.progress(), [(partition(), 2)]);
+}
+
 /// Members own the partition one after another, and each reads on from the offset that was
 /// committed. Messages are done in any order and at any time, also after the partition has gone.
 #[test]
