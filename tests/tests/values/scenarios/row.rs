@@ -87,6 +87,44 @@ posts! {
     LoudPost(owner, outbox, tombstones, entity = "posts");
 }
 
+/// An INSERT that returns its row is committed, whatever key the row has. The others are read in their transaction, and
+/// rolled back.
+#[test]
+fn a_key_that_a_trigger_changes_is_the_models_or_nothing_is_written() {
+    let (_db, mut conn) = posts();
+    let conn = &mut conn;
+    conn.batch_execute(on(
+        "CREATE TRIGGER moves AFTER INSERT ON posts BEGIN UPDATE posts SET id = NEW.id + 100 WHERE id = NEW.id; END;",
+        "CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id = NEW.id + 100; RETURN NEW; END $$;
+        CREATE TRIGGER moves BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION moves();",
+        "CREATE TRIGGER moves BEFORE INSERT ON posts FOR EACH ROW SET NEW.id = NEW.id + 100;",
+    ))
+    .unwrap();
+    let rows = |conn: &mut Conn| posts::table.select(posts::id).load::<i64>(conn).unwrap();
+    let mut post = Post::new(7);
+    if NAME == "postgres" {
+        post.insert(conn).unwrap();
+        assert_eq!((post.id, post.version), (107, 1));
+        assert_eq!(post, Post::row(107, conn));
+        post.title = "opera".into();
+        post.save(conn).unwrap();
+        assert_eq!(post, Post::row(107, conn));
+    } else {
+        let refused = post.insert(conn).map(drop).unwrap_err();
+        assert!(matches!(refused, Error::NotFound { .. }), "{refused:?}");
+        assert_eq!(post, Post::new(7));
+        assert_eq!(rows(conn), []);
+    }
+    let before = rows(conn);
+    let mut loud = LoudPost::new(8);
+    let refused = loud.insert(conn).map(drop).unwrap_err();
+    let is_known = matches!(refused, Error::KeyGenerated { .. } | Error::NotFound { .. });
+    assert!(is_known, "{refused:?}");
+    assert_eq!(loud, LoudPost::new(8));
+    assert_eq!(rows(conn), before);
+    assert_eq!(told(conn), []);
+}
+
 /// The data of the last event.
 fn last_data(conn: &mut Conn) -> serde_json::Value {
     #[derive(QueryableByName)]

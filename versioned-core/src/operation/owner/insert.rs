@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::event::Op;
 use crate::executor::Executor;
-use crate::model::Versioned;
+use crate::model::{OwnerModel, Versioned};
 use crate::operation::outbox::event::{announce_row, event_of, event_of_row};
 use crate::operation::owner::returning::{read_back, returns_row};
 use crate::operation::owner::tombstone::first_version;
@@ -137,6 +137,12 @@ fn key_generated<M: Versioned>(record: Record<'_, M>) -> Error {
     }
 }
 
+/// Returns whether a new row has the key of its model. Without events and tombstones nothing depends on
+/// that: the row is committed, and the model becomes the row, with its key.
+fn keeps_key<M: OwnerModel>(row: &M, record: Record<'_, M>) -> bool {
+    !(M::OUTBOX || M::TOMBSTONES) || M::key_text(&row.id()) == record.key_text()
+}
+
 async fn insert_with<T, M, C>(
     event: Option<NewEvent>,
     model: &M,
@@ -201,7 +207,7 @@ where
         let insert = Insert::<_, _, T>::or(model, version);
         let insert = Returning::<_, M, C::Backend>::new(insert);
         match M::row(conn, insert).await {
-            Ok(Some(row)) if M::key_text(&row.id()) == record.key_text() => row,
+            Ok(Some(row)) if keeps_key(&row, record) => row,
             Ok(Some(_)) => return Err(key_generated(record)),
             Ok(None) => return Err(not_inserted(record, conn).await),
             Err(error) => return Err(failed(record, None, error)),
