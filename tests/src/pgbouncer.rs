@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode, in front of the PostgreSQL server of the tests: started by the first who asks, once per test
+//! `PgBouncer` in transaction mode, in front of the PostgreSQL server of the tests: started by the first who asks, once per test
 //! process.
 
 use std::sync::OnceLock;
@@ -24,7 +24,7 @@ static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 ///
 /// # Panics
 ///
-/// When PgBouncer is not installed, or does not answer.
+/// When `PgBouncer` is not installed, or does not answer.
 pub fn url(db: &Db) -> String {
     let server = SERVER.get_or_init(|| {
         let (_, place) = postgres::admin_url().split_once("://").expect("a URL");

@@ -278,7 +278,7 @@ fn tasks_that_wait_are_counted_by_their_end() {
     with_metrics(&exporter, async || {
         let connect = async || AsyncPgConnection::establish(db.url()).await;
         let copies = Waiters::<TicketCopy>::new();
-        let mut waiting = Box::pin(copies.wait_for(&1, 1, Duration::from_secs(60), connect));
+        let mut waiting = Box::pin(copies.wait_for(&1, 1, Duration::from_mins(1), connect));
         assert!((&mut waiting).now_or_never().is_none());
         let active = "versioned_replica_waits_active{source=\"tickets\"}";
         assert_eq!(exporter.value(active), 1.0);
@@ -289,7 +289,7 @@ fn tasks_that_wait_are_counted_by_their_end() {
             .await;
         assert_eq!(late.unwrap(), Arrival::TimedOut { current: None });
         let none = copies.at_most(0);
-        let full = none.wait_for(&1, 1, Duration::from_secs(60), connect);
+        let full = none.wait_for(&1, 1, Duration::from_mins(1), connect);
         assert_eq!(full.await.unwrap(), Arrival::Rejected);
     });
     let ended = by_last_label(

@@ -76,12 +76,10 @@ fn the_service_forgets_what_the_tool_asks_for() {
         (&done["state"], &done["results"]["forgotten"]),
         (&json!("done"), &json!(1))
     );
-    assert_eq!(
-        Copy::find(&7, &mut conn)
-            .unwrap_err()
-            .to_string()
-            .is_empty(),
-        false
+    let gone = Copy::find(&7, &mut conn).unwrap_err();
+    assert!(
+        matches!(gone, versioned_core::Error::NotFound { .. }),
+        "{gone}"
     );
     let left = rows(&mut conn);
     assert!(left.iter().all(|row| row.kind != "parked"), "{left:?}");

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_wrap,
+    clippy::too_many_lines,
     reason = "tests"
 )]
 #![allow(

@@ -1,4 +1,4 @@
-//! Every command behind PgBouncer in transaction mode, with fewer connections than tools.
+//! Every command behind `PgBouncer` in transaction mode, with fewer connections than tools.
 
 use std::thread;
 

@@ -164,9 +164,9 @@ fn check(url: &str, users: [&str; 3], nobody: Option<&str>) {
     for user in [&viewer, &operator] {
         assert_eq!(run(user, &purge).error(1)["code"], "missing_right");
     }
-    let purged = run(&purger, &purge).json(0);
+    let done = run(&purger, &purge).json(0);
     assert_eq!(
-        purged["results"],
+        done["results"],
         json!({"tombstones": 1, "dead_letters": 0, "parked": 1, "requests": 1})
     );
     if let Some(nobody) = nobody {

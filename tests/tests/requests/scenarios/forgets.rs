@@ -106,7 +106,7 @@ fn a_redrive_of_a_forgotten_record_brings_nothing_back() {
             serve::<Copy>(conn);
         }
         assert_eq!(versions(conn), [(2, 1)]);
-        positions::purge_tombstones::<Copy, _>(Duration::from_secs(60), conn).unwrap();
+        positions::purge_tombstones::<Copy, _>(Duration::from_mins(1), conn).unwrap();
         assert_eq!(number("SELECT COUNT(*) FROM versioned_positions", conn), 2);
     }
 }

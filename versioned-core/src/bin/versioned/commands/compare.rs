@@ -229,7 +229,7 @@ impl Run<'_> {
             for seen in &page {
                 match Verdict::of(Some(seen), replica.get(&seen.key)) {
                     verdict if verdict.is_difference() => {
-                        self.suspect(seen.key.clone(), Some(seen.version))
+                        self.suspect(seen.key.clone(), Some(seen.version));
                     }
                     verdict => self.found.count(verdict),
                 }

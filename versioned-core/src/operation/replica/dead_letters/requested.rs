@@ -50,8 +50,8 @@ where
     };
     let forgotten =
         turn::execute::<M::Sql, C, _>(forgets, time, &Forgets(work.model), conn).await?;
-    let redriven = turn::execute::<M::Sql, C, _>(redrives, time, &work, conn).await?;
-    Ok([forgotten, redriven].into_iter().flatten().min())
+    let applied = turn::execute::<M::Sql, C, _>(redrives, time, &work, conn).await?;
+    Ok([forgotten, applied].into_iter().flatten().min())
 }
 
 /// The requests to forget records of a replica.
