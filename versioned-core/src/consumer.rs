@@ -90,6 +90,7 @@ impl<S: Source> Consumer<S> {
         let mut settings = Settings::default();
         settings.keep = source.keep_every().unwrap_or(settings.keep);
         settings.in_hand = source.in_hand().unwrap_or(settings.in_hand);
+        settings.farewell = source.farewell();
         Self {
             source,
             settings,

@@ -206,6 +206,12 @@ where
                 self.give_all_back();
             }
             if end.is_some_and(|end| end <= now) {
+                drop((running, keeping, chores));
+                self.held.clear();
+                let ended = async { while deliveries.next().await.is_some() {} };
+                tokio::time::timeout(self.settings.farewell, ended)
+                    .await
+                    .ok();
                 return self.result();
             }
             if review <= now {

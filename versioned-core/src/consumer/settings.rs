@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) requests: Option<Duration>,
     /// The time for the events in flight at the shutdown.
     pub(crate) shutdown: Duration,
+    /// The time for the farewell to the broker, if events in flight were given up.
+    pub(crate) farewell: Duration,
     /// The interval at which the broker is told that messages are still being processed.
     pub(crate) keep: Duration,
 }
@@ -43,6 +45,7 @@ impl Default for Settings {
             redrive: Duration::from_secs(60),
             requests: Some(Duration::from_secs(2)),
             shutdown: Duration::from_secs(10),
+            farewell: Duration::ZERO,
             keep: Duration::from_secs(10),
         }
     }

@@ -58,6 +58,13 @@ pub trait Source: Send + Sync + 'static {
         None
     }
 
+    /// Returns the time that the deliveries get to end, if events in flight were given up at the
+    /// shutdown. Zero if the broker needs no farewell.
+    #[doc(hidden)]
+    fn farewell(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Returns the deliveries. They end some time after `closing` is set, and not before.
     #[doc(hidden)]
     fn deliveries<'s>(

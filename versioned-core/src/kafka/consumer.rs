@@ -68,6 +68,9 @@ const FIXED: &[Fixed] = &[
 /// messages there were deleted, the partition is read from its beginning. The latter is
 /// [reported](Consumer::on_problem), because events may be lost.
 ///
+/// The shutdown also ends with the farewell to the group if events in flight were given up after the
+/// [`shutdown_timeout`](Consumer::shutdown_timeout), which takes up to 5 s more.
+///
 /// Kafka cannot deliver a single message again. Early events wait in the process, and then with the
 /// [dead letters](crate::dead_letters) or with the parked events. See [`ordered`](Consumer::ordered).
 ///
@@ -152,6 +155,11 @@ impl Source for Kafka {
             ));
         }
         Ok(())
+    }
+
+    fn farewell(&self) -> Duration {
+        // Otherwise the group would wait for this member until its session times out.
+        LEAVE + LOOK
     }
 
     fn deliveries<'s>(
