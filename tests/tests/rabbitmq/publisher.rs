@@ -247,7 +247,10 @@ async fn what_follows_on_a_refused_event_of_its_record_waits_too() {
         tokio::spawn(async move {
             while !stop.load(Ordering::SeqCst) {
                 let options = BasicGetOptions { no_ack: true };
-                channel.basic_get(name.as_str().into(), options).await.unwrap();
+                channel
+                    .basic_get(name.as_str().into(), options)
+                    .await
+                    .unwrap();
             }
         })
     };
