@@ -260,8 +260,8 @@ async fn what_follows_on_a_refused_event_of_its_record_waits_too() {
         for key in ["1", "2", "3"] {
             let of_record = rows.iter().zip(&answers).filter(|(row, _)| row.key == key);
             let answers: Vec<_> = of_record.map(|(_, answer)| answer).collect();
-            let published = answers.iter().take_while(|answer| answer.is_ok()).count();
-            for answer in &answers[published..] {
+            let count = answers.iter().take_while(|answer| answer.is_ok()).count();
+            for answer in &answers[count..] {
                 let Err(PublishError::Unavailable(reason)) = answer else {
                     panic!("{key}: {answer:?}");
                 };

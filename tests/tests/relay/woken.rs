@@ -292,9 +292,11 @@ fn what_was_committed_while_nobody_listened_is_found_by_the_next_session() {
     let is_away = Arc::new(AtomicBool::new(false));
     let connect = {
         let (url, is_away) = (db.url().to_owned(), Arc::clone(&is_away));
-        move || match is_away.load(Ordering::SeqCst) {
-            true => Err("it is away".to_owned()),
-            false => Conn::establish(&url).map_err(|error| error.to_string()),
+        move || {
+            if is_away.load(Ordering::SeqCst) {
+                return Err("it is away".to_owned());
+            }
+            Conn::establish(&url).map_err(|error| error.to_string())
         }
     };
     let running = run_through(&db, ASLEEP, HOUR, Deafness::default(), connect);
