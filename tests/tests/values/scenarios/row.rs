@@ -113,7 +113,7 @@ fn a_key_that_a_trigger_changes_is_the_models_or_nothing_is_written() {
         let refused = post.insert(conn).map(drop).unwrap_err();
         assert!(matches!(refused, Error::NotFound { .. }), "{refused:?}");
         assert_eq!(post, Post::new(7));
-        assert_eq!(rows(conn), []);
+        assert_eq!(rows(conn), Vec::<i64>::new());
     }
     let before = rows(conn);
     let mut loud = LoudPost::new(8);
