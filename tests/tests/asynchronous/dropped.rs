@@ -187,6 +187,19 @@ macro_rules! on {
                 };
             }
 
+            // Without a transaction around the statement.
+            each_poll!(quiet_save, |db, id, conn, times| {
+                let mut quiet = Quiet { id, price: 1, version: 0 };
+                quiet.insert(&mut Conn::establish(db.url()).await.unwrap()).await.unwrap();
+                // Both statements of the next write are prepared.
+                Quiet { id: id + 100_000, price: 1, version: 0 }.insert(conn).await.unwrap();
+                Loud { id: id + 200_000, price: 1, version: 0 }.insert(conn).await.unwrap();
+                let saved = poll_times(Box::pin(async { quiet.save(conn).await.map(drop) }), times);
+                let done = saved.await.map(Result::unwrap).is_some();
+                tells_the_truth(db, conn, 5_000_000 + id).await;
+                done
+            });
+
             each_poll_of_a_write!(save, |loud, conn| loud.save(conn).await.map(drop));
             each_poll_of_a_write!(upsert, |loud, conn| loud.upsert(conn).await.map(drop));
             each_poll_of_a_write!(upsert_all, |loud, conn| {

@@ -79,12 +79,13 @@ async fn a_topic_that_is_missing_is_reported_and_read_when_it_is_there() {
     running.stop().await;
 }
 
-/// The new log is shorter than the old one, or longer.
+/// The new log is shorter than the old one, or longer. A member that runs while the topic is made again cannot tell a longer one
+/// from the old one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_made_again_is_read_from_its_beginning() {
     let broker = Broker::shared();
-    for new in [5, 60] {
-        for is_running in [true, false] {
+    for (new, lives) in [(5, &[true, false][..]), (60, &[false])] {
+        for &is_running in lives {
             let (db, mut conn) = database();
             let (_, topic) = tickets_topic(&broker, 1).await;
             send_version(&broker, &topic, 1..=20, 1).await;

@@ -106,9 +106,13 @@ async fn a_dead_letter_exchange_without_a_queue_loses_nothing() {
             .delivery_limit(limit(1))
     };
     let (db, _conn) = replica();
-    Running::replica(consumer(&broker.url(), queue()), db.url())
-        .stop()
-        .await;
+    let running = Running::replica(consumer(&broker.url(), queue()), db.url());
+    until("the queue is bound", async || {
+        let bindings = broker.ctl(&["list_bindings", "source_name"]);
+        bindings.lines().any(|source| source == events.name)
+    })
+    .await;
+    running.stop().await;
     let publisher = publisher(&broker.url(), &events.name);
     publish(&publisher, vec![event_row(1, 1)]).await;
     for life in 0..2 {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use versioned_core::prelude::*;
-use versioned_core::{Owner, Tracked, model};
+use versioned_core::{Error, Owner, Tracked, model};
 
 diesel::table! {
     tickets {
@@ -93,7 +93,10 @@ pub(crate) fn main() -> versioned_core::Result<()> {
 
     let mut ticket = Tracked::new(ticket);
     ticket.made_by = "nobody".into();
-    assert!(!save(&mut ticket, conn)?, "`skip_update`");
+    let refused = save(&mut ticket, conn).unwrap_err();
+    assert!(matches!(refused, Error::ReadOnly { .. }), "{refused}");
+    ticket.made_by = "ann".into();
+    assert!(!save(&mut ticket, conn)?);
     let mut borrowed = Tracked::new(Borrowed::find(&7, conn)?);
     borrowed.title = Cow::Borrowed("opera");
     assert!(save(&mut borrowed, conn)?);

@@ -22,11 +22,15 @@ use crate::statement::{Erased, Rows};
 ///
 /// If the future of an operation is dropped inside a transaction that the operation began, the
 /// executor marks the connection as broken, because later writes on it would never be committed.
-/// Pools close a broken connection.
+/// On MySQL and MariaDB it also does so if the future is dropped while a statement runs, because
+/// the driver takes the answer to that statement for the answer to the next one. Pools close a
+/// broken connection.
 pub(crate) struct AsyncExecutor<'c, C> {
     pub(crate) conn: &'c mut C,
     /// The number of transactions that were begun here and have not ended.
     open: u32,
+    /// Whether a statement was sent, and its answer has not been read.
+    is_waiting: bool,
     status: Option<Status<C>>,
 }
 
@@ -41,6 +45,7 @@ impl<'c, C> AsyncExecutor<'c, C> {
         Self {
             conn,
             open: 0,
+            is_waiting: false,
             status: Some(C::TransactionManager::transaction_manager_status_mut),
         }
     }
@@ -50,6 +55,7 @@ impl<'c, C> AsyncExecutor<'c, C> {
         Self {
             conn,
             open: 0,
+            is_waiting: false,
             status: None,
         }
     }
@@ -65,10 +71,18 @@ impl<'c, C> AsyncExecutor<'c, C> {
 
 impl<C> Drop for AsyncExecutor<'_, C> {
     fn drop(&mut self) {
-        if let (1.., Some(status)) = (self.open, self.status) {
+        if let (true, Some(status)) = (self.open > 0 || self.is_waiting, self.status) {
             status(self.conn).set_in_error();
         }
     }
+}
+
+/// Returns whether the driver of a backend forgets that a statement was sent if its future is
+/// dropped. Those of PostgreSQL and `SQLite` do not, and any other may. A backend need not be
+/// `'static`, so it has no `TypeId`.
+fn forgets<DB>() -> bool {
+    let name = std::any::type_name::<DB>();
+    !name.ends_with("::Pg") && !name.ends_with("::Sqlite")
 }
 
 impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
@@ -79,8 +93,11 @@ impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         self.check()?;
+        self.is_waiting = forgets::<C::Backend>();
         let run = self.conn.execute_returning_count(Erased::new(&statement));
-        run.await
+        let ran = run.await;
+        self.is_waiting = false;
+        ran
     }
 
     async fn first<T, ST, S>(&mut self, statement: S) -> QueryResult<Option<T>>
@@ -90,14 +107,10 @@ impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         self.check()?;
-        let query = self.conn.load(Rows::<_, ST>::new(Erased::new(&statement)));
-        let mut rows = pin!(query.await?);
-        let mut first = None;
-        while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
-            let row = row?;
-            first.get_or_insert(row);
-        }
-        Ok(first)
+        self.is_waiting = forgets::<C::Backend>();
+        let found = first(statement, self.conn).await;
+        self.is_waiting = false;
+        found
     }
 
     async fn all<T, ST, S>(&mut self, statement: S) -> QueryResult<Vec<T>>
@@ -107,13 +120,10 @@ impl<C: AsyncConnectionCore> Runner for AsyncExecutor<'_, C> {
         S: QueryFragment<Self::Backend> + QueryId + Send,
     {
         self.check()?;
-        let query = self.conn.load(Rows::<_, ST>::new(Erased::new(&statement)));
-        let mut rows = pin!(query.await?);
-        let mut all = Vec::new();
-        while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
-            all.push(row?);
-        }
-        Ok(all)
+        self.is_waiting = forgets::<C::Backend>();
+        let found = all(statement, self.conn).await;
+        self.is_waiting = false;
+        found
     }
 }
 
@@ -253,6 +263,41 @@ impl<C: AsyncConnectionCore> Executor for Shared<'_, C> {
     async fn sleep(&mut self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+}
+
+/// Reads the first row. It runs the statement to its end, because an error may come with the last
+/// step.
+async fn first<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Option<T>>
+where
+    C: AsyncConnectionCore,
+    C::Backend: QueryMetadata<ST>,
+    T: FromSqlRow<ST, C::Backend>,
+    S: QueryFragment<C::Backend>,
+{
+    let query = conn.load(Rows::<_, ST>::new(Erased::new(&statement)));
+    let mut rows = pin!(query.await?);
+    let mut first = None;
+    while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
+        let row = row?;
+        first.get_or_insert(row);
+    }
+    Ok(first)
+}
+
+async fn all<T, ST, C, S>(statement: S, conn: &mut C) -> QueryResult<Vec<T>>
+where
+    C: AsyncConnectionCore,
+    C::Backend: QueryMetadata<ST>,
+    T: FromSqlRow<ST, C::Backend>,
+    S: QueryFragment<C::Backend>,
+{
+    let query = conn.load(Rows::<_, ST>::new(Erased::new(&statement)));
+    let mut rows = pin!(query.await?);
+    let mut all = Vec::new();
+    while let Some(row) = next::<T, ST, _, _, _>(rows.as_mut()).await {
+        all.push(row?);
+    }
+    Ok(all)
 }
 
 /// Reads the next row while it is polled, because a row of the driver must not be held across an
