@@ -65,7 +65,7 @@ impl<S, K> InScope<S, K> {
 /// scope, and `C` is the scope.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct ScopedColumns<K, R, C>(PhantomData<fn() -> (K, R, C)>);
+pub struct ScopedColumns<K, R, C>(PhantomData<(K, R, C)>);
 
 impl<K: KeyColumns, R: KeyColumns, C: Column> KeyColumns for ScopedColumns<K, R, C> {
     const NAMES: &'static [&'static str] = K::NAMES;

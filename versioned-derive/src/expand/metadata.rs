@@ -171,9 +171,10 @@ fn key_parts(root: &Root, record: &Record<'_>) -> TokenStream {
     let parts = record.key.iter().map(|part| {
         let span = Span::call_site().located_at(part.ty.span());
         let (root, ty) = (root.at(span), part.ty);
-        let of_id = match record.scope {
-            Some(_) => quote_spanned!(span=> &__id.id),
-            None => quote_spanned!(span=> __id),
+        let of_id = if record.scope.is_some() {
+            quote_spanned!(span=> &__id.id)
+        } else {
+            quote_spanned!(span=> __id)
         };
         let place = (0..)
             .zip(&in_scope)

@@ -108,8 +108,8 @@ fn the_scenarios_of_hibernate() {
     let (_db, mut conn) = fresh(TICKETS);
     let conn = &mut conn;
     let at = |id, version, price| Ticket {
-        version,
         price,
+        version,
         ..Ticket::new(id)
     };
     assert_eq!(upserted!(at(123, 0, 1), conn), (Op::Created, 1));

@@ -314,7 +314,7 @@ fn overlapping_batches_lose_no_update() {
                                 match Ticket::upsert_all(&mut batch, &mut conn) {
                                     Ok(changes) => written += changes.len(),
                                     Err(error) => {
-                                        assert!(error.is_conflict(), "{level}: {error:?}")
+                                        assert!(error.is_conflict(), "{level}: {error:?}");
                                     }
                                 }
                             }
