@@ -43,6 +43,6 @@ fn a_redrive_goes_on_after_an_error_in_the_middle_of_its_letters() {
     });
     thread::sleep(Duration::from_millis(2_500));
     other.batch_execute("COMMIT").unwrap();
-    let applied = is_done.recv_timeout(Duration::from_secs(60));
+    let applied = is_done.recv_timeout(Duration::from_mins(1));
     assert_eq!(applied.expect("it hangs").unwrap(), 2);
 }
