@@ -8,6 +8,8 @@
 pub(crate) mod batch;
 pub(crate) mod cache;
 pub(crate) mod conditions;
+#[cfg(feature = "async")]
+pub(crate) mod erased;
 pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod probe;
@@ -33,6 +35,8 @@ pub(crate) use self::batch::arrays::{
 pub(crate) use self::batch::json::{HoldTable, WriteTable};
 pub(crate) use self::batch::rows::{BatchRows, Binds, Partial};
 pub(crate) use self::batch::values::{ROWS, WriteValues};
+#[cfg(feature = "async")]
+pub(crate) use self::erased::Erased;
 pub(crate) use self::outbox::claim::{
     Claim, ClaimByIds, ClaimInOrder, DeletePublished, Due, LockOrder, OldestPerKey, Probe,
     ReadCommitted, Reschedule,
@@ -65,7 +69,7 @@ pub(crate) use self::owner::select::{
 pub(crate) use self::owner::touch::Touch;
 pub use self::owner::update_at::Changes;
 pub(crate) use self::owner::update_at::UpdateAt;
-pub(crate) use self::query::{Erased, Rows};
+pub(crate) use self::query::Rows;
 pub(crate) use self::replica::advance::{AdvanceAndUpdate, AdvanceAndUpsert};
 pub(crate) use self::replica::backlog::{
     BacklogOfReplica, NextReplica, OnReplica, OneReplica, ReplicaValue,
