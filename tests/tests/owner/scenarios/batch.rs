@@ -728,6 +728,13 @@ fn t18_tracked_models_are_written_by_a_statement_for_each_set_of_columns() {
                 ),
                 format!("{on} given.c1 SET target.`note` = given.c2, target.`version` = given.c3"),
             ];
+            let version = diesel::dsl::sql::<diesel::sql_types::Text>("SELECT VERSION()");
+            let version: String = version.get_result(conn).unwrap();
+            if !version.contains("MariaDB") {
+                // MySQL locks no rows through a table of JSON, and the rows are written one by one.
+                assert_eq!(lines.len(), 1 + 1 + 1 + 1 + 120 + 1, "{lines:?}");
+                return;
+            }
             assert_eq!(lines.len(), 5, "{lines:?}");
             for (line, end) in lines[1..].iter().zip(ends) {
                 assert!(line.ends_with(&end), "{line}");
